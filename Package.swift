@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let cSettings: [CSetting] = [
+    .define("_GNU_SOURCE"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "sensord",
+    products: [
+        .executable(name: "sensord", targets: ["sensord"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    ],
+    targets: [
+        .target(
+            name: "CSensorBPF",
+            cSettings: cSettings,
+            linkerSettings: [
+                .linkedLibrary(":libbpf.a"),
+                .linkedLibrary(":libelf.a"),
+                .linkedLibrary(":libz.a"),
+            ]
+        ),
+        .target(
+            name: "SensorCore",
+            dependencies: [
+                "CSensorBPF",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: swiftSettings,
+            plugins: ["BPFObject"]
+        ),
+        .executableTarget(
+            name: "sensord",
+            dependencies: [
+                "SensorCore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "SensorCoreTests",
+            dependencies: ["SensorCore", "CSensorBPF"],
+            swiftSettings: swiftSettings
+        ),
+        .plugin(name: "BPFObject", capability: .buildTool(), exclude: ["embed.sh"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
