@@ -7,6 +7,8 @@
 #include <bpf/libbpf.h>
 #include <stddef.h>
 
+#include "sensor_event.h"
+
 /*
  * Receives one message of libbpf, formatted and without its newline. `text` is valid during the call only.
  * `level` is an `enum libbpf_print_level`.
