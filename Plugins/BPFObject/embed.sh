@@ -18,6 +18,7 @@ package=$2
 output=$3
 directory=$(dirname "$output")
 objcopy=$(dirname "$clang")/llvm-objcopy
+mkdir -p "$directory"
 machine=$(uname -m)
 
 case ${BPF_ARCH:-$machine} in

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+
+SWIFT ?= swift
+# Options of sensord, as in: make tail ARGS="--kind 'file.*' -- ls"
+ARGS ?=
+# Options of swift test, as in: make test TESTS="--filter ObjectImage"
+TESTS ?=
+
+# eBPF wants privileges; sensord says which if sudo is not there to give them.
+PRIVILEGED := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+# Where the Swift toolchain keeps its own clang, the one with the BPF backend.
+TOOLCHAIN = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePath": "\(.*\)/lib/swift".*|\1/bin|p')
+RELEASE := $(SWIFT) build -c release --product sensord
+
+.NOTPARALLEL:
+.PHONY: help tail test test-5.10 build static bench lint format proto sanitize fuzz bpf-arm64 clean
+
+help:
+	@echo 'make tail       watch this machine live (ARGS="..." are options of sensord)'
+	@echo 'make test       every test that this machine allows (TESTS="..." are options of swift test)'
+	@echo 'make test-5.10  load and attach everything in a guest with the oldest kernel supported'
+	@echo 'make build      the release binary, .build/release/sensord'
+	@echo 'make static     the same without any shared library, .build-static/release/sensord'
+	@echo 'make bench      what sensord costs'
+	@echo 'make sanitize   the tests under AddressSanitizer and ThreadSanitizer'
+	@echo 'make fuzz       fuzz the record decoder (SECONDS=60)'
+	@echo 'make bpf-arm64  compile the eBPF programs for arm64'
+	@echo 'make lint, make format, make proto, make clean'
+
+tail: build
+	@$(PRIVILEGED) .build/release/sensord --tail $(ARGS)
+
+test:
+	@.ci/setup build test
+	@SWIFT=$(SWIFT) .ci/test $(TESTS)
+
+test-5.10: static
+	@.ci/setup vm
+	Tests/vm/run
+
+build:
+	@.ci/setup build
+	$(RELEASE) --static-swift-stdlib
+
+static:
+	@.ci/setup build
+	$(RELEASE) --scratch-path .build-static -Xswiftc -static-executable
+
+bench: build
+	@.ci/setup test
+	$(PRIVILEGED) Benchmarks/run
+
+# The schema's Swift is committed: building the generator takes minutes.
+proto:
+	@.ci/setup build proto
+	$(SWIFT) build -c release --scratch-path .build-proto --product protoc-gen-swift
+	protoc --plugin=.build-proto/release/protoc-gen-swift --proto_path=Sources/SensorCore/Contract \
+		--swift_opt=Visibility=Package --swift_opt=UseAccessLevelOnImports=true \
+		--swift_out=Sources/SensorCore/Contract posture.proto
+
+sanitize:
+	@.ci/setup build test
+	SWIFT=$(SWIFT) .ci/test --scratch-path .build-asan --sanitize=address
+	SWIFT=$(SWIFT) .ci/test --scratch-path .build-tsan --sanitize=thread
+
+lint:
+	@.ci/setup lint
+	.ci/lint
+
+format:
+	@.ci/setup lint
+	.ci/lint --fix
+
+bpf-arm64:
+	@.ci/setup build
+	BPF_ARCH=arm64 Plugins/BPFObject/embed.sh "$(TOOLCHAIN)/clang" . .build/bpf-arm64/EmbeddedObjects.swift
+
+clean:
+	rm -rf .build .build-*
