@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One thing that a process did, with everything that is known about it: what `posture.proto` calls an `Event`.
+///
+/// A value to pass in batches. Copies are cheap: what is large is shared and immutable.
+package struct Event: Sendable {
+    /// Position in the stream, counted from 1 and never reused: the second half of the event's id.
+    package var sequence: UInt64
+    /// Wall clock, nanoseconds since 1970: `bootTime` plus the offset that was valid then.
+    package var time: UInt64
+    /// Boot clock, nanoseconds. Order and durations come from it, since a step of the wall clock does not move it.
+    package var bootTime: UInt64
+    package var kind: EventKind
+    /// How often it happened: 1 for what is told one by one, more where the kernel counted repeats.
+    package var count: UInt64
+    /// The kernel's memory did not have it yet: news for its workload.
+    package var isFirstSeen: Bool
+    /// Who did it, as it was then. `nil` where no process is to be had, as for a DNS answer that only a socket owns.
+    package var process: ProcessDescription?
+    /// The thread that did it, 0 if unknown.
+    package var threadID: UInt32
+    package var workload: WorkloadDescription
+    package var detail: EventDetail
+    /// The errno of a failed attempt, 0 for success.
+    package var errorNumber: Int32
+    package var via: Via
+
+    package init(
+        sequence: UInt64, time: UInt64, bootTime: UInt64, kind: EventKind, count: UInt64 = 1,
+        isFirstSeen: Bool = false, process: ProcessDescription? = nil, threadID: UInt32 = 0,
+        workload: WorkloadDescription, detail: EventDetail = .none, errorNumber: Int32 = 0, via: Via
+    ) {
+        self.sequence = sequence
+        self.time = time
+        self.bootTime = bootTime
+        self.kind = kind
+        self.count = count
+        self.isFirstSeen = isFirstSeen
+        self.process = process
+        self.threadID = threadID
+        self.workload = workload
+        self.detail = detail
+        self.errorNumber = errorNumber
+        self.via = via
+    }
+}

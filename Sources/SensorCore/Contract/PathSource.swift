@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where a path was taken from, and so how far to trust it.
+package enum PathSource: UInt8, Sendable, CaseIterable {
+    /// The kernel's own object.
+    case dentry
+    /// The base directory is the kernel's, symbolic links were followed by the daemon: best effort.
+    case resolved
+    /// The caller's string, put together lexically.
+    case argument
+    /// Object and string disagree; both are shown.
+    case contested
+
+    package var name: String { nameText.description }
+
+    var nameText: StaticString {
+        switch self {
+        case .dentry: "dentry"
+        case .resolved: "resolved"
+        case .argument: "argument"
+        case .contested: "contested"
+        }
+    }
+}
