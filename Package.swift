@@ -1,6 +1,7 @@
 // swift-tools-version: 6.2
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import PackageDescription
 
 let swiftSettings: [SwiftSetting] = [
@@ -15,6 +16,11 @@ let cSettings: [CSetting] = [
     .define("_GNU_SOURCE"),
     .treatAllWarnings(as: .error),
 ]
+
+// libelf.a needs zstd from elfutils 0.189 on, and its package then brings libzstd.a along; Debian 12 has neither.
+let zstd = ["x86_64", "aarch64"].contains {
+    FileManager.default.fileExists(atPath: "/usr/lib/\($0)-linux-gnu/libzstd.a")
+}
 
 let package = Package(
     name: "sensord",
@@ -34,7 +40,7 @@ let package = Package(
                 .linkedLibrary(":libbpf.a"),
                 .linkedLibrary(":libelf.a"),
                 .linkedLibrary(":libz.a"),
-            ]
+            ] + (zstd ? [.linkedLibrary(":libzstd.a")] : [])
         ),
         .target(
             name: "SensorCore",
