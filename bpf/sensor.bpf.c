@@ -1,12 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
+/* The programs. Each does nothing but hand its arguments to the concern that owns them. */
+#include "core.bpf.h"
+#include "process.bpf.h"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-SEC("raw_tp/sched_process_exit")
-int process_exit(void *ctx)
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid, struct linux_binprm *binary)
 {
-	(void)ctx;
+	on_exec(cast(task_struct, task), old_pid, cast(linux_binprm, binary));
 	return 0;
 }
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	on_fork(cast(task_struct, parent), cast(task_struct, child));
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(sched_process_exit, struct task_struct *task)
+{
+	on_exit(cast(task_struct, task));
+	return 0;
+}
+
+SEC("iter/task")
+int iter_task(struct bpf_iter__task *context)
+{
+	return on_seen(context);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

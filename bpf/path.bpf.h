@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The true path of a dentry, mount by mount, as a process's root shows it. */
+#ifndef SENSOR_PATH_BPF_H
+#define SENSOR_PATH_BPF_H
+
+#include "record.bpf.h"
+
+/* Steps of one walk, names and mount points. PATH_MAX would allow 2047 one-letter names; what is beyond is counted, not guessed. */
+#ifdef SENSOR_DIRECT
+#define PATH_STEPS 4096
+#else
+#define PATH_STEPS 256
+#endif
+#define NAME_MAX 255
+#define MNT_INTERNAL 0x4000
+
+static __always_inline struct mount *mount_of(struct vfsmount *mount)
+{
+	return cast(mount, (__u64)mount - bpf_core_field_offset(struct mount, mnt));
+}
+
+/* One step towards the root. Returns 1 when the walk is over. */
+static __always_inline int path_step(struct scratch *scratch)
+{
+	struct dentry *dentry = cast(dentry, scratch->walk.dentry), *parent;
+	struct vfsmount *mount = cast(vfsmount, scratch->walk.mount);
+	__u32 at = scratch->walk.start + scratch->walk.at, length;
+
+	if (scratch->walk.dentry == scratch->walk.root_dentry && scratch->walk.mount == scratch->walk.root_mount) {
+		scratch->walk.flags &= ~SENSOR_PATH_TRUNCATED;
+		return 1;
+	}
+	parent = get(dentry, d_parent);
+	if (dentry == parent || dentry == get(mount, mnt_root)) {
+		struct mount *inner = mount_of(mount), *outer = get(inner, mnt_parent);
+
+		if (inner == outer || !outer) {
+			/* The top, and the process's root was not on the way: a detached mount, or outside of a chroot. */
+			scratch->walk.flags &= ~SENSOR_PATH_TRUNCATED;
+			if (!(scratch->walk.flags & SENSOR_PATH_PSEUDO))
+				scratch->walk.flags |= SENSOR_PATH_UNREACHABLE;
+			return 1;
+		}
+		scratch->walk.dentry = (__u64)get(inner, mnt_mountpoint);
+		scratch->walk.mount = (__u64)outer + bpf_core_field_offset(struct mount, mnt);
+		return 0;
+	}
+	length = get(dentry, d_name.len);
+	if (length > NAME_MAX || scratch->walk.at + length + 1 > SENSOR_PATH_MAX)
+		return 1;
+	if (bpf_probe_read_kernel(&scratch->bytes[at & RECORD_MASK], length & NAME_MAX, get(dentry, d_name.name)))
+		return 1;
+	scratch->bytes[(at + length) & RECORD_MASK] = '/';
+	scratch->walk.at += length + 1;
+	scratch->walk.dentry = (__u64)parent;
+	return 0;
+}
+
+#ifdef SENSOR_DIRECT
+static long path_step_callback(__u32 index, struct scratch **scratch)
+{
+	(void)index;
+	return path_step(*scratch);
+}
+#endif
+
+/*
+ * Appends the path of scratch->walk as a section of the process-context record: names leaf first, a '/' after each.
+ * Returns the section's flags, or -1 if there was no room.
+ */
+__noinline int append_path(__u32 tag)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct dentry *dentry;
+	struct vfsmount *mount;
+	__u32 begin_at;
+
+	if (!scratch || !scratch->walk.dentry || !scratch->walk.mount)
+		return -1;
+	begin_at = scratch->length;
+	if (begin_at > SECTION_START_MAX)
+		return -1;
+	scratch->walk.start = begin_at + sizeof(struct sensor_section);
+	scratch->walk.at = 0;
+	scratch->walk.flags = SENSOR_PATH_TRUNCATED;
+	dentry = cast(dentry, scratch->walk.dentry);
+	mount = cast(vfsmount, scratch->walk.mount);
+	if (get(mount, mnt_flags) & MNT_INTERNAL)
+		scratch->walk.flags |= SENSOR_PATH_PSEUDO;
+	else if (!get(dentry, d_hash.pprev) && get(dentry, d_parent) != dentry)
+		scratch->walk.flags |= SENSOR_PATH_DELETED;
+#ifdef SENSOR_DIRECT
+	bpf_loop(PATH_STEPS, path_step_callback, &scratch, 0);
+#else
+	for (__u32 i = 0; i < PATH_STEPS; i++)
+		if (path_step(scratch))
+			break;
+#endif
+	close_section(scratch, begin_at, scratch->walk.at, tag, scratch->walk.flags);
+	return scratch->walk.flags;
+}
+
+/* The same, seen from the task's own root; a path that is too long goes into the ledger. */
+static __always_inline void append_path_of(struct task_struct *task, struct scratch *scratch, struct path *path, __u32 tag)
+{
+	struct fs_struct *fs = get(task, fs);
+	int flags;
+
+	scratch->walk.dentry = (__u64)get(path, dentry);
+	scratch->walk.mount = (__u64)get(path, mnt);
+	scratch->walk.root_dentry = (__u64)get(fs, root.dentry);
+	scratch->walk.root_mount = (__u64)get(fs, root.mnt);
+	flags = append_path(tag);
+	if (flags < 0)
+		lose(scratch->header.key.cgroup, scratch->header.key.hook, SENSOR_LOSS_READ_FAULT, scratch->header.key.kind);
+	else if (flags & SENSOR_PATH_TRUNCATED)
+		lose(scratch->header.key.cgroup, scratch->header.key.hook, SENSOR_LOSS_PATH_TOO_LONG, scratch->header.key.kind);
+}
+
+static __always_inline struct file *file_at(struct task_struct *task, __u32 descriptor)
+{
+	struct files_struct *files = get(task, files);
+	struct fdtable *table;
+	struct file **slots, *file = NULL;
+
+	if (!files)
+		return NULL;
+	table = get(files, fdt);
+	if (descriptor >= get(table, max_fds))
+		return NULL;
+	slots = get(table, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), slots + descriptor))
+		return NULL;
+	return cast(file, file);
+}
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Processes: exec, fork, exit, and those that ran before. */
+#ifndef SENSOR_PROCESS_BPF_H
+#define SENSOR_PROCESS_BPF_H
+
+#include "path.bpf.h"
+
+#define SIGNAL_GROUP_EXIT 0x4
+
+static __always_inline void fill_credentials(struct sensor_credentials *to, struct task_struct *task)
+{
+	const struct cred *cred = get(task, cred);
+
+	to->uid = get(cred, uid.val);
+	to->gid = get(cred, gid.val);
+	to->euid = get(cred, euid.val);
+	to->egid = get(cred, egid.val);
+	to->suid = get(cred, suid.val);
+	to->sgid = get(cred, sgid.val);
+	to->fsuid = get(cred, fsuid.val);
+	to->fsgid = get(cred, fsgid.val);
+	read_member(&to->permitted, 8, cred, cap_permitted);
+	read_member(&to->effective, 8, cred, cap_effective);
+	read_member(&to->inheritable, 8, cred, cap_inheritable);
+	read_member(&to->bounding, 8, cred, cap_bset);
+	read_member(&to->ambient, 8, cred, cap_ambient);
+}
+
+static __always_inline void fill_namespaces(struct sensor_namespaces *to, struct task_struct *task)
+{
+	struct nsproxy *proxy = get(task, nsproxy);
+	struct pid *pid = get(task, thread_pid);
+	struct upid last = {};
+	__u32 level;
+
+	if (!proxy)
+		return;
+	to->mount = get(get(proxy, mnt_ns), ns.inum);
+	to->network = get(get(proxy, net_ns), ns.inum);
+	to->uts = get(get(proxy, uts_ns), ns.inum);
+	to->ipc = get(get(proxy, ipc_ns), ns.inum);
+	to->cgroup = get(get(proxy, cgroup_ns), ns.inum);
+	to->user = get(get(get(task, cred), user_ns), ns.inum);
+	/* The namespace a process is in, not the one that its children will be in. */
+	level = get(pid, level) & 31;
+	if (!bpf_core_read(&last, sizeof(last), &pid->numbers[level]))
+		to->pid = get(cast(pid_namespace, last.ns), ns.inum);
+}
+
+/* Executable, parent, credentials: what exec, fork and the iterator have in common. */
+static __always_inline struct sensor_exec *fill_process(struct scratch *scratch, struct task_struct *task)
+{
+	struct sensor_exec *exec = body(scratch, sensor_exec);
+	struct task_struct *parent = get(get(task, group_leader), real_parent);
+	struct mm_struct *mm = get(task, mm);
+	struct file *file = mm ? get(mm, exe_file) : NULL;
+
+	exec->parent_tgid = get(parent, tgid);
+	exec->parent_start = get(get(parent, group_leader), start_boottime);
+	if (get(task, flags) & PF_KTHREAD)
+		exec->flags |= SENSOR_EXEC_KERNEL_THREAD;
+	fill_credentials(&exec->credentials, task);
+	fill_namespaces(&exec->namespaces, task);
+	if (file) {
+		struct inode *inode = get(file, f_inode);
+
+		exec->inode = get(inode, i_ino);
+		exec->generation = get(inode, i_generation);
+		exec->device = get(get(inode, i_sb), s_dev);
+		if (!get(inode, i_nlink))
+			exec->flags |= SENSOR_EXEC_MEMORY_FILE;
+	}
+	return exec;
+}
+
+static __always_inline void lifecycle_key(struct scratch *scratch, struct task_struct *task, __u8 kind, __u8 hook)
+{
+	struct sensor_key key = {
+		.cgroup = cgroup_of(task),
+		.executable = executable_of(task),
+		.kind = kind,
+		.hook = hook,
+	};
+
+	scratch->header.key = key;
+}
+
+static __always_inline void append_file_path(struct task_struct *task, struct scratch *scratch, struct file *file, __u32 tag)
+{
+	append_path_of(task, scratch, &file->f_path, tag);
+}
+
+/* The scratch's flags for a lifecycle record, or -1 when nobody wants it. */
+static __always_inline int lifecycle_flags(const struct sensor_control *block, __u8 kind, __u32 tgid, __u64 cgroup)
+{
+	bool scoped = block->stream && (block->stream_kinds >> kind) & 1 && in_scope(block, tgid, cgroup);
+
+	if (!enabled(block, kind) || (block->scope_only && !in_scope(block, tgid, cgroup)))
+		return -1;
+	return scoped ? SENSOR_FIRST_SEEN | SENSOR_STREAMED : SENSOR_FIRST_SEEN;
+}
+
+/* argv lies between arg_start and arg_end of the new image, a NUL after each. */
+static __always_inline void append_arguments(struct scratch *scratch, struct task_struct *task, struct sensor_exec *exec)
+{
+	struct mm_struct *mm = get(task, mm);
+	__u64 from = get(mm, arg_start), length = get(mm, arg_end) - from;
+	__u32 at = scratch->length;
+
+	if (at > SECTION_START_MAX)
+		return;
+	exec->argument_bytes = length;
+	if (length >= SENSOR_ARGUMENTS_MAX) {
+		length = SENSOR_ARGUMENTS_MAX - 1;
+		exec->flags |= SENSOR_EXEC_ARGUMENTS_CUT;
+		lose(scratch->header.key.cgroup, scratch->header.key.hook, SENSOR_LOSS_ARGUMENTS_TOO_LONG,
+		     scratch->header.key.kind);
+	}
+	length &= SENSOR_ARGUMENTS_MAX - 1;
+	if (bpf_probe_read_user(&scratch->bytes[(at + sizeof(struct sensor_section)) & RECORD_MASK], length, (void *)from)) {
+		lose(scratch->header.key.cgroup, scratch->header.key.hook, SENSOR_LOSS_READ_FAULT, scratch->header.key.kind);
+		return;
+	}
+	close_section(scratch, at, length, SENSOR_SECTION_ARGUMENTS, 0);
+}
+
+static __always_inline void on_exec(struct task_struct *task, __u32 old_pid, struct linux_binprm *binary)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct sensor_control *block = control_block();
+	struct sensor_exec *exec;
+	struct mm_struct *mm;
+	__u64 cgroup = cgroup_of(task);
+	__u32 tgid = get(task, tgid);
+	const char *name, *interpreter;
+	int flags, length;
+
+	if (!scratch || !block || tgid == config.self_tgid)
+		return;
+	flags = lifecycle_flags(block, SENSOR_PROCESS_EXEC, tgid, cgroup);
+	if (flags < 0)
+		return;
+	lifecycle_key(scratch, task, SENSOR_PROCESS_EXEC, SENSOR_HOOK_PROCESS_EXEC);
+	begin(scratch, task, flags, 0);
+	exec = fill_process(scratch, task);
+	if (BPF_CORE_READ_BITFIELD_PROBED(binary, secureexec))
+		exec->flags |= SENSOR_EXEC_SECURE;
+	if (old_pid != tgid)
+		exec->flags |= SENSOR_EXEC_FROM_THREAD;
+	append_arguments(scratch, task, exec);
+	mm = get(task, mm);
+	append_file_path(task, scratch, get(mm, exe_file), SENSOR_SECTION_EXECUTABLE);
+	/* The kernel points `interp` elsewhere when an interpreter takes over; `filename` stays what was asked for. */
+	name = get(binary, filename);
+	interpreter = get(binary, interp);
+	if (name != interpreter && scratch->length <= SECTION_START_MAX) {
+		__u32 at = scratch->length;
+
+		length = bpf_probe_read_kernel_str(&scratch->bytes[(at + sizeof(struct sensor_section)) & RECORD_MASK],
+						   SENSOR_PATH_MAX, name);
+		if (length > 0) {
+			close_section(scratch, at, (length - 1) & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_SCRIPT, 0);
+			exec->flags |= SENSOR_EXEC_SCRIPT;
+		}
+	}
+	append_path_of(task, scratch, &get(task, fs)->pwd, SENSOR_SECTION_DIRECTORY);
+	dispatch_lifecycle(scratch, block);
+}
+
+static __always_inline void on_fork(struct task_struct *parent, struct task_struct *child)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct sensor_control *block = control_block();
+	__u32 parent_tgid = get(parent, tgid), tgid = get(child, tgid);
+	__u32 *scope, inherited;
+	struct sensor_exec *exec;
+	int flags;
+
+	if (!scratch || !block || tgid == parent_tgid) /* a thread */
+		return;
+	scope = bpf_map_lookup_elem(&scope_processes, &parent_tgid);
+	if (scope && *scope & SENSOR_SCOPE_DESCENDANTS) {
+		inherited = *scope;
+		if (bpf_map_update_elem(&scope_processes, &tgid, &inherited, BPF_ANY))
+			lose(cgroup_of(child), SENSOR_HOOK_PROCESS_FORK, SENSOR_LOSS_TASK_STORAGE, SENSOR_PROCESS_FORK);
+	}
+	if (parent_tgid == config.self_tgid && !scope)
+		return;
+	flags = lifecycle_flags(block, SENSOR_PROCESS_FORK, tgid, cgroup_of(child));
+	if (flags < 0)
+		return;
+	lifecycle_key(scratch, child, SENSOR_PROCESS_FORK, SENSOR_HOOK_PROCESS_FORK);
+	begin(scratch, child, flags, 0);
+	exec = fill_process(scratch, child);
+	/* real_parent may be another (CLONE_PARENT); it is what getppid() will say. */
+	(void)exec;
+	dispatch_lifecycle(scratch, block);
+}
+
+static __always_inline void on_exit(struct task_struct *task)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct sensor_control *block = control_block();
+	struct signal_struct *signal = get(task, signal);
+	__u32 tgid = get(task, tgid);
+	struct sensor_exit *exit;
+	int flags, code;
+
+	/* The process ends with its last thread, whichever that is, not with its leader. */
+	if (!scratch || !block || get(signal, live.counter) != 0 || tgid == config.self_tgid)
+		return;
+	flags = lifecycle_flags(block, SENSOR_PROCESS_EXIT, tgid, cgroup_of(task));
+	if (flags >= 0) {
+		lifecycle_key(scratch, task, SENSOR_PROCESS_EXIT, SENSOR_HOOK_PROCESS_EXIT);
+		begin(scratch, task, flags, 0);
+		exit = body(scratch, sensor_exit);
+		code = get(signal, flags) & SIGNAL_GROUP_EXIT ? get(signal, group_exit_code)
+							      : get(get(task, group_leader), exit_code);
+		exit->code = (code >> 8) & 0xff;
+		exit->signal = code & 0x7f;
+		exit->core_dumped = (code >> 7) & 1;
+		dispatch_lifecycle(scratch, block);
+	}
+	bpf_map_delete_elem(&scope_processes, &tgid);
+}
+
+/* One record for each process that runs already, written to the iterator's file in the ring's layout. */
+static __always_inline int on_seen(struct bpf_iter__task *context)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct task_struct *task = context->task;
+	struct seq_file *file = context->meta->seq;
+	struct sensor_exec *exec;
+	struct mm_struct *mm;
+	struct fs_struct *fs;
+	__u32 size;
+
+	if (!scratch || !task)
+		return 0;
+	task = cast(task_struct, task);
+	if (get(task, pid) != get(task, tgid) || (__u32)get(task, tgid) == config.self_tgid)
+		return 0;
+	lifecycle_key(scratch, task, SENSOR_PROCESS_SEEN, SENSOR_HOOK_ITER_TASK);
+	begin(scratch, task, SENSOR_FIRST_SEEN, 0);
+	exec = fill_process(scratch, task);
+	(void)exec;
+	mm = get(task, mm);
+	fs = get(task, fs);
+	if (mm && fs) {
+		struct file *executable = get(mm, exe_file);
+
+		if (executable)
+			append_file_path(task, scratch, executable, SENSOR_SECTION_EXECUTABLE);
+		append_path_of(task, scratch, &fs->pwd, SENSOR_SECTION_DIRECTORY);
+	}
+	size = sizeof(scratch->header) + scratch->length;
+	if (size > SENSOR_RECORD_MAX)
+		return 0;
+	scratch->header.size = size;
+	bpf_seq_write(file, &scratch->header, size);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From an observation to a record in a ring: in-kernel memory, budgets, scope, wake-ups, sections. */
+#ifndef SENSOR_RECORD_BPF_H
+#define SENSOR_RECORD_BPF_H
+
+#include "core.bpf.h"
+
+static __always_inline bool enabled(const struct sensor_control *block, __u8 kind)
+{
+	return (block->enabled_kinds >> (kind & 63)) & 1;
+}
+
+static __always_inline bool in_scope(const struct sensor_control *block, __u32 tgid, __u64 cgroup)
+{
+	if (block->stream == SENSOR_STREAM_ALL)
+		return true;
+	if (block->stream == SENSOR_STREAM_NONE)
+		return false;
+	return bpf_map_lookup_elem(&scope_processes, &tgid) || bpf_map_lookup_elem(&scope_cgroups, &cgroup);
+}
+
+static __noinline struct sensor_workload *workload_of(__u64 cgroup)
+{
+	struct sensor_workload *workload = bpf_map_lookup_elem(&workloads, &cgroup);
+	struct sensor_workload fresh = {};
+
+	if (workload)
+		return workload;
+	bpf_map_update_elem(&workloads, &cgroup, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&workloads, &cgroup);
+}
+
+/*
+ * Up to half of the ring is free for all. Above that each cgroup has a budget for one pass of the consumer, which gets smaller
+ * as the ring fills: a flood is throttled while there is still room for everybody else's events.
+ */
+static __noinline bool within_ring_budget(__u64 cgroup, __u64 drain, __u64 fill, __u32 size)
+{
+	struct sensor_workload *workload = workload_of(cgroup);
+	__u64 budget = config.ring_budget;
+
+	if (!workload)
+		return fill < config.ring_size - config.ring_size / 4;
+	if (fill > config.ring_size - config.ring_size / 8)
+		budget /= 16;
+	else if (fill > config.ring_size - config.ring_size / 4)
+		budget /= 4;
+	if (workload->drain != drain) {
+		workload->drain = drain;
+		workload->ring_bytes = 0;
+	}
+	if (workload->ring_bytes + size > budget)
+		return false;
+	add(&workload->ring_bytes, size);
+	return true;
+}
+
+/* Wakes the consumer only if it sleeps or if a further wake_bytes have gathered. */
+static __always_inline __u64 wakeup(struct sensor_control *block, __u64 fill, __u32 size)
+{
+	__u64 mask = -(__u64)config.wake_bytes;
+
+	if (block->idle) {
+		block->idle = 0;
+		return BPF_RB_FORCE_WAKEUP;
+	}
+	return (fill & mask) != ((fill + size) & mask) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+#define submit(ring, record, size_, block, head)                                                                     \
+	({                                                                                                           \
+		__u64 __fill = bpf_ringbuf_query(&(ring), BPF_RB_AVAIL_DATA);                                        \
+		__u8 __reason = 0;                                                                                   \
+		if (__fill > config.ring_size / 2 &&                                                                 \
+		    !within_ring_budget((head)->key.cgroup, (block)->drain, __fill, size_))                          \
+			__reason = SENSOR_LOSS_RING_BUDGET;                                                          \
+		else if (bpf_ringbuf_output(&(ring), record, size_, wakeup(block, __fill, size_)))                   \
+			__reason = SENSOR_LOSS_RING_FULL;                                                            \
+		if (__reason)                                                                                        \
+			lose((head)->key.cgroup, (head)->key.hook, __reason, (head)->key.kind);                      \
+		!__reason;                                                                                           \
+	})
+
+/*
+ * The memory's answer to an observation: 0, nothing to send (it is counted); else the flags of the record to send.
+ * A repeat costs one look-up and one addition.
+ */
+static __always_inline __u16 recall(void *map, const struct sensor_key *key, const struct sensor_control *block, __u32 tgid,
+				    __u64 sent, __u64 received)
+{
+	bool scoped = block->stream && (block->stream_kinds >> (key->kind & 63)) & 1 && in_scope(block, tgid, key->cgroup);
+	struct sensor_count *count;
+
+	if (block->scope_only && !scoped)
+		return 0;
+	count = bpf_map_lookup_elem(map, key);
+	if (!count)
+		return scoped ? SENSOR_FIRST_SEEN | SENSOR_STREAMED : SENSOR_FIRST_SEEN;
+	add(&count->count, 1);
+	if (sent)
+		add(&count->sent, sent);
+	if (received)
+		add(&count->received, received);
+	return scoped ? SENSOR_STREAMED : 0;
+}
+
+static __always_inline __u16 recall_from_stack(void *map, const struct sensor_key *key, const struct sensor_control *block,
+					       __u32 tgid)
+{
+	return recall(map, key, block, tgid, 0, 0);
+}
+
+/* Is there room in the cgroup's share of the memory? Asked before the record is sent, so that its flags are true. */
+static __noinline bool has_entry_budget(__u64 cgroup, bool failed, __u8 hook, __u8 kind)
+{
+	struct sensor_workload *workload = workload_of(cgroup);
+	struct sensor_released *given_back;
+	__u64 used, back = 0;
+
+	if (!workload) {
+		lose(cgroup, hook, SENSOR_LOSS_MEMORY_FULL, kind);
+		return false;
+	}
+	given_back = bpf_map_lookup_elem(&released, &cgroup);
+	used = failed ? workload->failed_entries : workload->entries;
+	if (given_back)
+		back = failed ? given_back->failed_entries : given_back->entries;
+	if (used - back < (failed ? config.failed_entry_budget : config.entry_budget))
+		return true;
+	lose(cgroup, hook, SENSOR_LOSS_MEMORY_BUDGET, kind);
+	return false;
+}
+
+/*
+ * Remembers a key whose first record was delivered. Another processor may have been faster: then both records went out,
+ * each one stands for itself, and the sum is right.
+ */
+static __noinline void remember(void *map, const struct sensor_key *key, bool failed)
+{
+	struct sensor_count fresh = {};
+	struct sensor_workload *workload;
+	__u64 cgroup = key->cgroup;
+	long error = bpf_map_update_elem(map, key, &fresh, BPF_NOEXIST);
+
+	if (error == 0) {
+		workload = bpf_map_lookup_elem(&workloads, &cgroup);
+		if (workload)
+			add(failed ? &workload->failed_entries : &workload->entries, 1);
+	} else if (error == -E2BIG) {
+		lose(cgroup, key->hook, SENSOR_LOSS_MEMORY_FULL, key->kind);
+	} else if (error == -EBUSY || error == -EDEADLK) {
+		lose(cgroup, key->hook, SENSOR_LOSS_MEMORY_BUSY, key->kind);
+	} else if (error != -EEXIST) {
+		lose(cgroup, key->hook, SENSOR_LOSS_MEMORY_ERROR, key->kind);
+	}
+}
+
+/* Starts a record in the scratch buffer; the key is in place already. */
+static __always_inline void begin(struct scratch *scratch, struct task_struct *task, __u16 flags, __s64 result)
+{
+	struct sensor_header *header = &scratch->header;
+
+	header->flags = flags;
+	header->sections = 0;
+	header->time = bpf_ktime_get_boot_ns();
+	header->start = get(get(task, group_leader), start_boottime);
+	header->tgid = get(task, tgid);
+	header->tid = get(task, pid);
+	header->result = result;
+	scratch->length = 0;
+}
+
+/* Reserves a body of constant size at the front; it is cleared. */
+#define body(scratch, type)                                                                                          \
+	({                                                                                                           \
+		struct type *__body = (struct type *)(scratch)->bytes;                                               \
+		__builtin_memset(__body, 0, sizeof(*__body));                                                        \
+		(scratch)->length = sizeof(*__body);                                                                 \
+		__body;                                                                                              \
+	})
+
+/* Writes the head of a section whose bytes stand behind it already. What lies in the padding means nothing. */
+static __always_inline void close_section(struct scratch *scratch, __u32 at, __u32 length, __u16 tag, __u16 flags)
+{
+	struct sensor_section *section = (struct sensor_section *)&scratch->bytes[at & RECORD_MASK];
+
+	section->tag = tag;
+	section->flags = flags;
+	section->length = length;
+	scratch->length = (at + sizeof(*section) + length + 7) & ~7U;
+	scratch->header.sections++;
+}
+
+/*
+ * Stages the caller's string as the next section's bytes, without closing it. Returns its length (no NUL), or -1 after a
+ * read fault. Global functions take scalars only (5.10) and are verified once, not for each caller.
+ */
+__noinline int stage_user_string(__u64 address, __u32 index)
+{
+	struct scratch *scratch = scratch_at(index & 1);
+	__u32 at;
+	long length;
+
+	if (!scratch)
+		return -1;
+	at = scratch->length;
+	if (at > SECTION_START_MAX || !address)
+		return -1;
+	at = (at + sizeof(struct sensor_section)) & RECORD_MASK;
+	length = bpf_probe_read_user_str(&scratch->bytes[at], SENSOR_PATH_MAX, (void *)address);
+	return length <= 0 ? -1 : length - 1;
+}
+
+/* Appends `length` bytes of kernel memory as a section. Returns 0, or -1. */
+__noinline int append_kernel_bytes(__u64 address, __u32 length, __u32 tag, __u32 index)
+{
+	struct scratch *scratch = scratch_at(index & 1);
+	__u32 at;
+
+	if (!scratch)
+		return -1;
+	at = scratch->length;
+	if (at > SECTION_START_MAX || length >= SENSOR_PATH_MAX)
+		return -1;
+	length &= SENSOR_PATH_MAX - 1;
+	if (bpf_probe_read_kernel(&scratch->bytes[(at + sizeof(struct sensor_section)) & RECORD_MASK], length, (void *)address))
+		return -1;
+	close_section(scratch, at, length, tag, 0);
+	return 0;
+}
+
+/* Seeded hash of `length` staged bytes at bytes[at]. */
+__noinline __u64 hash_bytes(__u32 at, __u32 length, __u32 index)
+{
+	struct scratch *scratch = scratch_at(index & 1);
+	__u64 hash = config.seed ^ length;
+	__u32 i;
+
+	if (!scratch)
+		return 0;
+	for (i = 0; i < SENSOR_PATH_MAX / 8; i++) {
+		__u32 left = length - i * 8;
+		__u64 word;
+
+		if (i * 8 >= length)
+			break;
+		word = *(__u64 *)&scratch->bytes[(at + i * 8) & RECORD_MASK];
+		if (left < 8)
+			word &= (1ULL << (left * 8)) - 1;
+		hash = mix(hash, word);
+	}
+	return finish(hash);
+}
+
+/* Sends the activity record in the scratch buffer and remembers its key if it is new. */
+static __noinline void dispatch(struct scratch *scratch, struct sensor_control *block, bool failed)
+{
+	struct sensor_header *header = &scratch->header;
+	__u32 size = sizeof(*header) + scratch->length;
+
+	if (size > SENSOR_RECORD_MAX)
+		return lose(header->key.cgroup, header->key.hook, SENSOR_LOSS_BAD_RECORD, header->key.kind);
+	header->size = size;
+	if (header->flags & SENSOR_FIRST_SEEN &&
+	    has_entry_budget(header->key.cgroup, failed, header->key.hook, header->key.kind))
+		header->flags |= SENSOR_REMEMBERED;
+	if (!submit(activity, header, size, block, header) || !(header->flags & SENSOR_REMEMBERED))
+		return;
+	if (failed)
+		remember(&failures, &header->key, true);
+	else
+		remember(&memory, &header->key, false);
+}
+
+/* Lifecycle records are all sent: they are what identities are made of. */
+static __noinline void dispatch_lifecycle(struct scratch *scratch, struct sensor_control *block)
+{
+	struct sensor_header *header = &scratch->header;
+	__u32 size = sizeof(*header) + scratch->length;
+
+	if (size > SENSOR_RECORD_MAX)
+		return lose(header->key.cgroup, header->key.hook, SENSOR_LOSS_BAD_RECORD, header->key.kind);
+	header->size = size;
+	(void)submit(lifecycle, header, size, block, header);
+}
+
+#endif
