@@ -7,7 +7,9 @@
 #include <bpf/libbpf.h>
 #include <stddef.h>
 
+#include "sensor_command.h"
 #include "sensor_event.h"
+#include "sensor_system.h"
 
 /*
  * Receives one message of libbpf, formatted and without its newline. `text` is valid during the call only.

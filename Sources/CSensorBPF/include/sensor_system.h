@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System calls that the Glibc module does not show to Swift. */
+#ifndef SENSOR_SYSTEM_H
+#define SENSOR_SYSTEM_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+/* eventfd(2), close-on-exec and non-blocking. */
+int sensor_eventfd(void);
+
+/* signalfd(2), close-on-exec and non-blocking. */
+int sensor_signalfd(const sigset_t *signals);
+
+/* What one read of a signalfd says. */
+struct sensor_signal {
+	int number;
+	int from_kernel; /* the terminal sent it, to the whole foreground group */
+};
+
+/* Takes one signal; 1 taken, 0 none there, -1 with errno set. */
+int sensor_signalfd_read(int descriptor, struct sensor_signal *signal);
+
+/* Names the calling thread, 15 bytes at most. */
+void sensor_thread_name(const char *name);
+
+/* Orphaned descendants become this process's children, so that it can wait for all of them. 0 or -1 with errno set. */
+int sensor_become_subreaper(void);
+
+/* Columns of the terminal behind the descriptor; 0 if there is none. */
+int sensor_terminal_columns(int descriptor);
+
+/* The peer of a connected Unix socket, as it was at connect(2). 0 or -1 with errno set. */
+int sensor_peer_credentials(int descriptor, pid_t *process, uid_t *user, gid_t *group);
+
+#endif

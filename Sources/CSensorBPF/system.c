@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor_system.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int sensor_eventfd(void)
+{
+	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+int sensor_signalfd(const sigset_t *signals)
+{
+	return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int sensor_signalfd_read(int descriptor, struct sensor_signal *signal)
+{
+	struct signalfd_siginfo info;
+	ssize_t got;
+
+	do {
+		got = read(descriptor, &info, sizeof(info));
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return errno == EAGAIN ? 0 : -1;
+	if (got != sizeof(info))
+		return 0;
+	signal->number = (int)info.ssi_signo;
+	signal->from_kernel = info.ssi_code == SI_KERNEL;
+	return 1;
+}
+
+void sensor_thread_name(const char *name)
+{
+	prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+int sensor_become_subreaper(void)
+{
+	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+int sensor_terminal_columns(int descriptor)
+{
+	struct winsize size;
+
+	return ioctl(descriptor, TIOCGWINSZ, &size) < 0 ? 0 : size.ws_col;
+}
+
+int sensor_peer_credentials(int descriptor, pid_t *process, uid_t *user, gid_t *group)
+{
+	struct ucred credentials;
+	socklen_t length = sizeof(credentials);
+
+	if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
+		return -1;
+	*process = credentials.pid;
+	*user = credentials.uid;
+	*group = credentials.gid;
+	return 0;
+}

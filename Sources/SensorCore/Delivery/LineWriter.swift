@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Synchronization
+
+/// Writes whole lines to a file or a pipe on a thread of its own, so that whoever makes the lines never waits.
+///
+/// Lines are kept, in a bounded queue, while the destination is slow or refuses them (a full disk); what does not fit
+/// is dropped and counted. What is refused is tried again every second, from the byte where it stopped, so that no line
+/// is torn while there is hope. A reader that went away (EPIPE) ends the writing for good.
+package final class LineWriter: Sendable {
+    /// What became of the lines, so far.
+    package struct Counters: Sendable, Equatable {
+        /// Lines that the kernel has taken to the last byte.
+        package var written: UInt64 = 0
+        /// Lines that had no room in the queue, or were still in it when writing ended.
+        package var dropped: UInt64 = 0
+        /// Writes that failed, other than for a reader that went away.
+        package var errors: UInt64 = 0
+
+        package init(written: UInt64 = 0, dropped: UInt64 = 0, errors: UInt64 = 0) {
+            self.written = written
+            self.dropped = dropped
+            self.errors = errors
+        }
+    }
+
+    /// What the owner may want to say or do, told from the writing thread.
+    package enum Trouble: Sendable, Equatable {
+        /// The destination refuses lines; told once until it takes some again.
+        case failing(SystemError)
+        /// It takes lines again.
+        case recovered(dropped: UInt64)
+        /// The reader went away: nothing will be written any more.
+        case readerGone
+    }
+
+    private struct State {
+        var queue: [UInt8] = []
+        var queuedLines: UInt64 = 0
+        /// Bytes that the thread has taken out of the queue and not yet written: they count for the bound.
+        var inFlight = 0
+        var isWaiting = false
+        var isEnding = false
+        var isGivingUp = false
+        var isBroken = false
+        var counters = Counters()
+    }
+
+    /// Where it writes.
+    package let destination: LineDestination
+    private let capacity: Int
+    private let state = Mutex(State())
+    private let wakeUp: WakeUp
+    private let worker = Mutex<Worker?>(nil)
+    private let trouble: @Sendable (Trouble) -> Void
+
+    /// - Parameters:
+    ///   - capacity: bytes of lines that may wait.
+    ///   - trouble: called on the writing thread.
+    package init(
+        _ destination: LineDestination, capacity: Int = 16 << 20, trouble: @escaping @Sendable (Trouble) -> Void
+    ) throws(SystemError) {
+        self.destination = destination
+        self.capacity = capacity
+        self.trouble = trouble
+        wakeUp = try WakeUp()
+        let thread = try Worker(name: "sensord-writer") { [self] in run() }
+        worker.withLock { $0 = thread }
+    }
+
+    /// Queues lines, each ended by a newline. Never waits for the destination.
+    ///
+    /// - Returns: false if there was no room, or no reader any more; the lines are then counted as dropped.
+    @discardableResult
+    package func append(_ bytes: [UInt8], lines: Int) -> Bool {
+        if lines == 0 { return true }
+        let (accepted, wake) = state.withLock { state in
+            // A batch longer than the whole queue still goes when nothing else waits.
+            let waiting = state.queue.count + state.inFlight
+            guard !state.isBroken, !state.isEnding, waiting == 0 || waiting + bytes.count <= capacity else {
+                state.counters.dropped += UInt64(lines)
+                return (false, false)
+            }
+            state.queue.append(contentsOf: bytes)
+            state.queuedLines += UInt64(lines)
+            defer { state.isWaiting = false }
+            return (true, state.isWaiting)
+        }
+        if wake { wakeUp.signal() }
+        return accepted
+    }
+
+    /// The counters as they stand.
+    package var counters: Counters { state.withLock { $0.counters } }
+
+    /// True once the reader has gone away.
+    package var isBroken: Bool { state.withLock { $0.isBroken } }
+
+    /// Writes what waits, for at most `milliseconds`, and ends. What could not be written counts as dropped.
+    package func finish(milliseconds: Int32 = 5000) -> Counters {
+        state.withLock { $0.isEnding = true }
+        wakeUp.signal()
+        guard let worker = worker.withLock({ $0.take() }) else { return counters }
+        if !worker.join(milliseconds: milliseconds) {
+            state.withLock { $0.isGivingUp = true }
+            wakeUp.signal()
+            // A thread that sits in a blocking write cannot be called back; the process ends with it.
+            if !worker.join(milliseconds: 100) {
+                return state.withLock { state in
+                    state.counters.dropped += state.queuedLines
+                    state.queuedLines = 0
+                    return state.counters
+                }
+            }
+        }
+        return counters
+    }
+}
+
+// The writing thread.
+extension LineWriter {
+    private enum Step {
+        case write([UInt8])
+        case wait
+        case end
+    }
+
+    private func run() {
+        if destination.startsWithinLine { _ = write([UInt8(ascii: "\n")], countingLines: false) }
+        while true {
+            let step: Step = state.withLock { state in
+                if state.isBroken || state.isGivingUp { return .end }
+                if state.queue.isEmpty {
+                    state.isWaiting = !state.isEnding
+                    return state.isEnding ? .end : .wait
+                }
+                var taken: [UInt8] = []
+                swap(&taken, &state.queue)
+                state.inFlight = taken.count
+                return .write(taken)
+            }
+            switch step {
+            case .wait: wakeUp.wait(milliseconds: -1)
+            case .end: return endQueue()
+            case .write(let bytes):
+                _ = write(bytes, countingLines: true)
+                state.withLock { $0.inFlight = 0 }
+            }
+        }
+    }
+
+    private func endQueue() {
+        state.withLock { state in
+            state.counters.dropped += state.queuedLines
+            state.queuedLines = 0
+            state.queue = []
+        }
+    }
+
+    /// Writes all of it, however often that takes. False: given up.
+    private func write(_ bytes: [UInt8], countingLines: Bool) -> Bool {
+        var offset = 0
+        var isFailing = false
+        while offset < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                Glibc.write(destination.descriptor, buffer.baseAddress?.advanced(by: offset), buffer.count - offset)
+            }
+            if count > 0 {
+                if isFailing {
+                    isFailing = false
+                    trouble(.recovered(dropped: counters.dropped))
+                }
+                let lines = countingLines ? newlines(in: bytes[offset..<offset + count]) : 0
+                offset += count
+                state.withLock { state in
+                    state.counters.written += lines
+                    state.queuedLines -= min(lines, state.queuedLines)
+                    state.inFlight = bytes.count - offset
+                }
+                continue
+            }
+            let number = errno
+            switch number {
+            case EINTR: continue
+            case EAGAIN: waitForRoom()
+            case EPIPE:
+                state.withLock { $0.isBroken = true }
+                trouble(.readerGone)
+                return false
+            default:
+                state.withLock { $0.counters.errors += 1 }
+                if !isFailing {
+                    isFailing = true
+                    trouble(.failing(SystemError("write \(destination.name)", number: number)))
+                }
+                // At the end of the process one more try is all there is time for.
+                if state.withLock({ $0.isEnding }) {
+                    state.withLock { $0.isGivingUp = true }
+                    return false
+                }
+                wakeUp.wait(milliseconds: 1000)
+            }
+            if state.withLock({ $0.isGivingUp }) { return false }
+        }
+        return true
+    }
+
+    /// For a descriptor that someone else has made non-blocking.
+    private func waitForRoom() {
+        var entries = [
+            pollfd(fd: destination.descriptor, events: Int16(POLLOUT), revents: 0),
+            pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        _ = poll(&entries, 2, 1000)
+        wakeUp.take()
+    }
+
+    private func newlines(in bytes: ArraySlice<UInt8>) -> UInt64 {
+        var count: UInt64 = 0
+        for byte in bytes where byte == UInt8(ascii: "\n") { count += 1 }
+        return count
+    }
+}

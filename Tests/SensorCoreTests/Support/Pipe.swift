@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+
+/// A pipe whose reading end the test holds.
+final class Pipe {
+    let destination: LineDestination
+    private var reader: Int32
+    private var writer: Int32
+
+    init() throws {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw SystemError("pipe") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        reader = ends[0]
+        writer = ends[1]
+        destination = LineDestination(name: "pipe", descriptor: writer)
+    }
+
+    deinit {
+        closeReader()
+        closeWriter()
+    }
+
+    func closeReader() {
+        if reader >= 0 { close(reader) }
+        reader = -1
+    }
+
+    func closeWriter() {
+        if writer >= 0 { close(writer) }
+        writer = -1
+    }
+
+    /// Closes the writing end and takes all that was written.
+    func readToEnd() -> String {
+        closeWriter()
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = read(reader, &buffer, buffer.count)
+            if count <= 0 { break }
+            bytes += buffer.prefix(count)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// The condition did not come true in time.
+struct Timeout: Error {}
+
+/// Waits for a condition, at most ten seconds.
+func eventually(_ condition: () -> Bool) throws {
+    for _ in 0..<10_000 {
+        if condition() { return }
+        usleep(1000)
+    }
+    throw Timeout()
+}
