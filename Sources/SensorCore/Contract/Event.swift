@@ -15,6 +15,9 @@ package struct Event: Sendable {
     package var count: UInt64
     /// The kernel's memory did not have it yet: news for its workload.
     package var isFirstSeen: Bool
+    /// Sent because a `--tail` wants every event of this scope. Unless it is also first seen, the kernel's memory has
+    /// counted it, and the count comes at the tick: records leave it out.
+    package var isStreamed: Bool
     /// Who did it, as it was then. `nil` where no process is to be had, as for a DNS answer that only a socket owns.
     package var process: ProcessDescription?
     /// The thread that did it, 0 if unknown.
@@ -27,7 +30,7 @@ package struct Event: Sendable {
 
     package init(
         sequence: UInt64, time: UInt64, bootTime: UInt64, kind: EventKind, count: UInt64 = 1,
-        isFirstSeen: Bool = false, process: ProcessDescription? = nil, threadID: UInt32 = 0,
+        isFirstSeen: Bool = false, isStreamed: Bool = false, process: ProcessDescription? = nil, threadID: UInt32 = 0,
         workload: WorkloadDescription, detail: EventDetail = .none, errorNumber: Int32 = 0, via: Via
     ) {
         self.sequence = sequence
@@ -36,6 +39,7 @@ package struct Event: Sendable {
         self.kind = kind
         self.count = count
         self.isFirstSeen = isFirstSeen
+        self.isStreamed = isStreamed
         self.process = process
         self.threadID = threadID
         self.workload = workload
