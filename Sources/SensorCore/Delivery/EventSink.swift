@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Takes events off the collecting thread.
+///
+/// All calls come from that one thread, in the order of the stream. A sink must not make it wait: what may block or
+/// take long goes to a queue that is bounded, and what finds no room there is counted.
+package protocol EventSink: AnyObject {
+    /// Takes the next events.
+    func receive(_ events: [Event])
+
+    /// No more events come. Called once; what was taken before is on its way out when it returns.
+    func finish()
+}
