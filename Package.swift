@@ -49,6 +49,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
+            exclude: ["Contract/posture.proto"],
             swiftSettings: swiftSettings,
             plugins: ["BPFObject"]
         ),
@@ -63,7 +64,11 @@ let package = Package(
         ),
         .testTarget(
             name: "SensorCoreTests",
-            dependencies: ["SensorCore", "CSensorBPF"],
+            dependencies: [
+                "SensorCore",
+                "CSensorBPF",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
             swiftSettings: swiftSettings
         ),
         .plugin(name: "BPFObject", capability: .buildTool(), exclude: ["embed.sh"]),

@@ -35,4 +35,33 @@ extension JSONText {
             append(base64: value.bytes)
         }
     }
+
+    /// Text under a name that comes with comma, quotes and colon; left out if empty.
+    mutating func append(text name: StaticString, _ value: String) {
+        if value.isEmpty { return }
+        append(name)
+        append(string: value)
+    }
+
+    /// Ends an object whose members were each written with a comma before them, the first one's place being `start`:
+    /// that comma becomes the opening bracket.
+    @inline(__always)
+    mutating func closeObject(startedAt start: Int) {
+        if bytes.count == start {
+            append("{}")
+        } else {
+            bytes[start] = UInt8(ascii: "{")
+            append("}")
+        }
+    }
+
+    /// The name of an errno, which is never 0, without quotes.
+    mutating func append(errorName number: Int32) {
+        if let name = ErrorName.known(number) {
+            append(name)
+        } else {
+            append("E")
+            append(decimal: Int64(number))
+        }
+    }
 }

@@ -22,6 +22,14 @@ extension JSONText {
         bytes.append(UInt8(ascii: "Z"))
     }
 
+    /// Nanoseconds as a duration in seconds, `1.000000500s`, without quotes.
+    mutating func append(seconds nanoseconds: UInt64) {
+        append(decimal: nanoseconds / 1_000_000_000)
+        bytes.append(UInt8(ascii: "."))
+        append(padded: nanoseconds % 1_000_000_000, places: 9)
+        bytes.append(UInt8(ascii: "s"))
+    }
+
     private mutating func append(padded value: UInt64, places: Int) {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: places) { digits in
             var rest = value

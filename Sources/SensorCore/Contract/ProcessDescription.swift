@@ -59,10 +59,7 @@ package final class ProcessDescription: Sendable {
         fragmentBeforeThread = head.bytes
 
         var tail = JSONText()
-        if !parentID.isEmpty {
-            tail.append(",\"parentId\":")
-            tail.append(string: parentID)
-        }
+        tail.append(text: ",\"parentId\":", parentID)
         tail.append(field: ",\"executable\":", orBytes: ",\"executableBytes\":", executable)
         if let executableDevice {
             tail.append(",\"executableDevice\":")

@@ -42,31 +42,17 @@ package final class WorkloadDescription: Sendable {
         var json = JSONText()
         json.append("\"workload\":{\"kind\":")
         json.append(string: kind)
-        if !name.isEmpty {
-            json.append(",\"name\":")
-            json.append(string: name)
-        }
+        json.append(text: ",\"name\":", name)
         if let container {
-            json.append(",\"container\":{\"id\":")
-            json.append(string: container.id)
-            if !container.runtime.isEmpty {
-                json.append(",\"runtime\":")
-                json.append(string: container.runtime)
-            }
-            if !container.name.isEmpty {
-                json.append(",\"name\":")
-                json.append(string: container.name)
-            }
-            json.append("}")
+            json.append(",\"container\":")
+            let start = json.bytes.count
+            json.append(text: ",\"name\":", container.name)
+            json.append(text: ",\"id\":", container.id)
+            json.append(text: ",\"runtime\":", container.runtime)
+            json.closeObject(startedAt: start)
         }
-        if !node.isEmpty {
-            json.append(",\"node\":")
-            json.append(string: node)
-        }
-        if !cgroup.isEmpty {
-            json.append(",\"cgroup\":")
-            json.append(string: cgroup)
-        }
+        json.append(text: ",\"node\":", node)
+        json.append(field: ",\"cgroup\":", orBytes: ",\"cgroupBytes\":", cgroup)
         json.append("}")
         fragment = json.bytes
     }

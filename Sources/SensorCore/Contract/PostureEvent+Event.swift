@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import SwiftProtobuf
+
+extension PostureEvent {
+    /// The message for what can take its time or wants the binary form. `stream` is the first half of the event's id.
+    package init(_ event: Event, stream: String) {
+        self.init()
+        time = Google_Protobuf_Timestamp(nanosecondsSince1970: event.time)
+        id = "\(stream)-\(event.sequence)"
+        kind = event.kind.name
+        count = event.count
+        firstSeen = event.isFirstSeen
+        if let process = event.process {
+            self.process = PostureProcess(process, threadID: event.threadID)
+        }
+        workload = PostureWorkload(event.workload)
+        switch event.detail {
+        case .none: break
+        case .file(let file): self.file = PostureFile(file)
+        case .network(let network): self.network = PostureNetwork(network)
+        case .syscall(let syscall): self.syscall = PostureSyscall(syscall)
+        case .identity(let identity): self.identity = PostureIdentity(identity)
+        case .exit(let exit): self.exit = PostureExit(exit)
+        case .dns(let dns): self.dns = PostureDNS(dns)
+        }
+        via = event.via.name
+        error = ErrorName.of(event.errorNumber)
+        bootTime = event.bootTime
+    }
+}
+
+extension Google_Protobuf_Timestamp {
+    init(nanosecondsSince1970 time: UInt64) {
+        self.init(seconds: Int64(time / 1_000_000_000), nanos: Int32(time % 1_000_000_000))
+    }
+}
