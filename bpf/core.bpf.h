@@ -135,6 +135,13 @@ struct scratch {
 	__u32 length; /* of body and sections so far, in bytes[] */
 	__u32 reserved;
 	struct {
+		__u64 file; /* struct file */
+		__s64 result;
+		__u32 access, flags; /* of sensor_file */
+		__s32 staged;	     /* length of the caller's string behind the body, -1 if it is not wanted */
+		__u32 record;	     /* flags of the record */
+	} sight; /* send_file()'s arguments */
+	struct {
 		__u64 dentry, mount, root_dentry, root_mount;
 		__u32 start, at; /* where the names go in bytes[]: begin, and how many so far */
 		__u32 flags;

@@ -3,49 +3,10 @@
 #ifndef SENSOR_PROCESS_BPF_H
 #define SENSOR_PROCESS_BPF_H
 
-#include "path.bpf.h"
+#include "credentials.bpf.h"
+#include "file.bpf.h"
 
 #define SIGNAL_GROUP_EXIT 0x4
-
-static __always_inline void fill_credentials(struct sensor_credentials *to, struct task_struct *task)
-{
-	const struct cred *cred = get(task, cred);
-
-	to->uid = get(cred, uid.val);
-	to->gid = get(cred, gid.val);
-	to->euid = get(cred, euid.val);
-	to->egid = get(cred, egid.val);
-	to->suid = get(cred, suid.val);
-	to->sgid = get(cred, sgid.val);
-	to->fsuid = get(cred, fsuid.val);
-	to->fsgid = get(cred, fsgid.val);
-	read_member(&to->permitted, 8, cred, cap_permitted);
-	read_member(&to->effective, 8, cred, cap_effective);
-	read_member(&to->inheritable, 8, cred, cap_inheritable);
-	read_member(&to->bounding, 8, cred, cap_bset);
-	read_member(&to->ambient, 8, cred, cap_ambient);
-}
-
-static __always_inline void fill_namespaces(struct sensor_namespaces *to, struct task_struct *task)
-{
-	struct nsproxy *proxy = get(task, nsproxy);
-	struct pid *pid = get(task, thread_pid);
-	struct upid last = {};
-	__u32 level;
-
-	if (!proxy)
-		return;
-	to->mount = get(get(proxy, mnt_ns), ns.inum);
-	to->network = get(get(proxy, net_ns), ns.inum);
-	to->uts = get(get(proxy, uts_ns), ns.inum);
-	to->ipc = get(get(proxy, ipc_ns), ns.inum);
-	to->cgroup = get(get(proxy, cgroup_ns), ns.inum);
-	to->user = get(get(get(task, cred), user_ns), ns.inum);
-	/* The namespace a process is in, not the one that its children will be in. */
-	level = get(pid, level) & 31;
-	if (!bpf_core_read(&last, sizeof(last), &pid->numbers[level]))
-		to->pid = get(cast(pid_namespace, last.ns), ns.inum);
-}
 
 /* Executable, parent, credentials: what exec, fork and the iterator have in common. */
 static __always_inline struct sensor_exec *fill_process(struct scratch *scratch, struct task_struct *task)
@@ -165,6 +126,7 @@ static __always_inline void on_exec(struct task_struct *task, __u32 old_pid, str
 	}
 	append_path_of(task, scratch, &get(task, fs)->pwd, SENSOR_SECTION_DIRECTORY);
 	dispatch_lifecycle(scratch, block);
+	on_exec_mappings(task, block);
 }
 
 static __always_inline void on_fork(struct task_struct *parent, struct task_struct *child)

@@ -229,25 +229,36 @@ __noinline int append_kernel_bytes(__u64 address, __u32 length, __u32 tag, __u32
 	return 0;
 }
 
-/* Seeded hash of `length` staged bytes at bytes[at]. */
+/* The compiler drops masks that it can prove useless; the verifier, which cannot prove that, needs them. */
+static __always_inline __u32 masked(__u32 offset)
+{
+	asm volatile("" : "+r"(offset));
+	return offset & RECORD_MASK;
+}
+
+/* A word at any offset. The empty assembly keeps the compiler from splitting it into bytes: both machines read unaligned words. */
+static __always_inline __u64 *word_at(struct scratch *scratch, __u32 offset)
+{
+	__u64 *word = (__u64 *)&scratch->bytes[masked(offset)];
+
+	asm volatile("" : "+r"(word));
+	return word;
+}
+
+/* Seeded hash of `length` staged bytes at bytes[at]; up to eight bytes behind them are cleared. */
 __noinline __u64 hash_bytes(__u32 at, __u32 length, __u32 index)
 {
 	struct scratch *scratch = scratch_at(index & 1);
 	__u64 hash = config.seed ^ length;
-	__u32 i;
+	__u32 words = (length + 7) / 8, i;
 
 	if (!scratch)
 		return 0;
+	*word_at(scratch, at + length) = 0;
 	for (i = 0; i < SENSOR_PATH_MAX / 8; i++) {
-		__u32 left = length - i * 8;
-		__u64 word;
-
-		if (i * 8 >= length)
+		if (i >= words)
 			break;
-		word = *(__u64 *)&scratch->bytes[(at + i * 8) & RECORD_MASK];
-		if (left < 8)
-			word &= (1ULL << (left * 8)) - 1;
-		hash = mix(hash, word);
+		hash = mix(hash, *word_at(scratch, at + i * 8));
 	}
 	return finish(hash);
 }

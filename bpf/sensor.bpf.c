@@ -2,9 +2,31 @@
 /* The programs. Each does nothing but hand its arguments to the concern that owns them. */
 /* BPF_PROG() declares a context that not every program uses. */
 #pragma clang diagnostic ignored "-Wunused-parameter"
-#pragma clang diagnostic ignored "-Wunused-function"
 #include "core.bpf.h"
+#include "cgroup.bpf.h"
+#include "dispatch.bpf.h"
 #include "process.bpf.h"
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
+{
+	on_sys_exit(cast(pt_regs, regs), result);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(cgroup_mkdir, struct cgroup *cgroup, const char *path)
+{
+	on_cgroup(cast(cgroup, cgroup), path, SENSOR_CGROUP_CREATED, SENSOR_HOOK_CGROUP_MKDIR);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(cgroup_rmdir, struct cgroup *cgroup, const char *path)
+{
+	on_cgroup(cast(cgroup, cgroup), path, SENSOR_CGROUP_REMOVED, SENSOR_HOOK_CGROUP_RMDIR);
+	return 0;
+}
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid, struct linux_binprm *binary)

@@ -98,6 +98,7 @@ enum sensor_loss_reason {
 	SENSOR_LOSS_SUBSCRIBER = 15,    /* lost for one slow subscriber of --tail, not for the records */
 	SENSOR_LOSS_ARGUMENTS_TOO_LONG = 16, /* degraded: the end of the arguments is missing */
 	SENSOR_LOSS_RECEIVED_TOO_MANY = 17,  /* lost: descriptors received beyond the number looked at */
+	SENSOR_LOSS_COMPAT = 18, /* blind: a 32-bit call, whose number is not decoded */
 	SENSOR_LOSS_LIMIT = 32,
 };
 

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Files: opened, created, changed, removed, mapped as code; read after the fact from the kernel's own objects. */
+#ifndef SENSOR_FILE_BPF_H
+#define SENSOR_FILE_BPF_H
+
+#include "path.bpf.h"
+
+#define FMODE_READ 0x1
+#define FMODE_WRITE 0x2
+#define FMODE_EXEC 0x20
+#define FMODE_PATH 0x4000
+#define FMODE_CREATED 0x100000
+#define O_TRUNC 01000
+#define O_APPEND 02000
+#define O_TMPFILE_BIT 020000000
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFDIR 0040000
+#define AT_FDCWD (-100)
+#define PROT_EXEC 0x4
+
+/* The caller's string is staged behind the body, where it becomes the first section if it is wanted. */
+#define STAGED_AT (sizeof(struct sensor_file) + sizeof(struct sensor_section))
+
+static __always_inline void file_key(struct sensor_key *key, struct task_struct *task, __u8 kind, __u8 hook, int error)
+{
+	key->cgroup = cgroup_of(task);
+	key->executable = executable_of(task);
+	key->kind = kind;
+	key->hook = hook;
+	key->error = error;
+	key->calls = 0;
+}
+
+/*
+ * A file as an object: (superblock, inode, generation), mount, and the name in its directory. The kernel's hash of the name is salted
+ * with the directory, so a second link or a bind mount is another object.
+ */
+static __always_inline __u64 file_object(struct file *file, struct inode *inode, __u32 access)
+{
+	struct dentry *dentry = get(file, f_path.dentry);
+	__u64 hash = mix(config.seed ^ access, get(dentry, d_name.hash_len));
+
+	hash = mix(hash, get(mount_of(get(file, f_path.mnt)), mnt_id));
+	return finish(mix_inode(hash, inode));
+}
+
+static __always_inline void fill_file(struct sensor_file *to, struct inode *inode, __u32 access, int descriptor)
+{
+	to->inode = get(inode, i_ino);
+	to->generation = get(inode, i_generation);
+	to->device = get(get(inode, i_sb), s_dev);
+	to->mode = get(inode, i_mode);
+	to->access = access;
+	to->descriptor = descriptor;
+}
+
+/* First or streamed sight of a file that the kernel has an object for: the expensive part, out of the hot path. */
+static __noinline void send_file(struct scratch *scratch, struct sensor_control *block)
+{
+	struct task_struct *task = current_task();
+	struct file *file = cast(file, scratch->sight.file);
+	struct sensor_file *to;
+
+	begin(scratch, task, scratch->sight.record, scratch->sight.result);
+	to = body(scratch, sensor_file);
+	fill_file(to, get(file, f_inode), scratch->sight.access, scratch->sight.result);
+	to->flags = scratch->sight.flags;
+	if (scratch->sight.staged >= 0)
+		close_section(scratch, sizeof(*to), scratch->sight.staged & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_ARGUMENT, 0);
+	append_path_of(task, scratch, &file->f_path, SENSOR_SECTION_PATH);
+	dispatch(scratch, block, false);
+}
+
+/*
+ * Does the last name of the staged string differ from the dentry's? A symbolic link makes it so, and so does another thread that swapped
+ * the descriptor. Returns 1 if it differs.
+ */
+__noinline int argument_differs(__u32 length)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct dentry *dentry;
+	__u32 name_length, i, from;
+	__u64 name_word = 0;
+	const unsigned char *name;
+
+	if (!scratch)
+		return 1;
+	dentry = cast(dentry, scratch->walk.dentry);
+	name_length = get(dentry, d_name.len);
+	name = get(dentry, d_name.name);
+	if (name_length > length || length >= SENSOR_PATH_MAX)
+		return 1;
+	from = STAGED_AT + length - name_length;
+	if (name_length < length && scratch->bytes[masked(from - 1)] != '/')
+		return 1;
+	for (i = 0; i < NAME_MAX / 8; i++) {
+		if (i * 8 + 8 > name_length)
+			break;
+		if (bpf_probe_read_kernel(&name_word, sizeof(name_word), name + i * 8))
+			return 1;
+		if (*word_at(scratch, from + i * 8) != name_word)
+			return 1;
+	}
+	i = name_length & ~7U;
+	if (i == name_length)
+		return 0;
+	if (bpf_probe_read_kernel(&name_word, sizeof(name_word), name + i))
+		return 1;
+	name_word ^= *word_at(scratch, from + i);
+	return name_word << (64 - (name_length & 7) * 8) != 0;
+}
+
+/* A descriptor that appeared. */
+struct opened {
+	__s64 descriptor;
+	__u64 argument; /* the caller's path in user memory, 0 if there is none */
+	__u32 access;	/* what the file cannot tell any more */
+	__u8 hook;
+};
+
+/* By open, by io_uring, by a handle, out of a message. One look-up and one addition if the file is known. */
+static __noinline void on_descriptor(struct sensor_control *block, const struct opened *opened)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct task_struct *task = current_task();
+	struct file *file = file_at(task, opened->descriptor);
+	__u32 access = opened->access, mode, type;
+	struct sensor_key key;
+	struct inode *inode;
+	__u8 kind = SENSOR_FILE_OPEN;
+	int staged;
+
+	if (!scratch)
+		return;
+	if (!file) {
+		/* Closed already by another thread, or not readable: what was opened is not known, and that is said. */
+		lose(cgroup_of(task), opened->hook, SENSOR_LOSS_READ_FAULT, SENSOR_FILE_OPEN);
+		return;
+	}
+	inode = get(file, f_inode);
+	type = get(inode, i_mode) & S_IFMT;
+	if (type == S_IFSOCK)
+		return;
+	mode = get(file, f_mode);
+	access |= mode & (FMODE_READ | FMODE_WRITE);
+	if (type == S_IFDIR)
+		access |= SENSOR_ACCESS_DIRECTORY;
+	if (mode & FMODE_CREATED && !(access & SENSOR_ACCESS_RECEIVED)) {
+		access |= SENSOR_ACCESS_CREATE;
+		kind = SENSOR_FILE_CREATE;
+	}
+	if (mode & FMODE_EXEC)
+		access |= SENSOR_ACCESS_EXECUTE;
+	if (mode & FMODE_PATH)
+		access |= SENSOR_ACCESS_PATH;
+	if (get(file, f_flags) & O_APPEND)
+		access |= SENSOR_ACCESS_APPEND;
+	if (!enabled(block, kind))
+		return;
+	file_key(&key, task, kind, opened->hook, 0);
+	key.object = file_object(file, inode, access);
+	scratch->sight.flags = 0;
+	scratch->sight.staged = -1;
+	if (opened->argument && get(get(task, files), count.counter) > 1) {
+		/* The table is shared: what the descriptor shows now need not be what was opened. */
+		scratch->sight.flags = SENSOR_FILE_SHARED_TABLE;
+		scratch->length = sizeof(struct sensor_file);
+		staged = stage_user_string(opened->argument, SCRATCH_PROCESS);
+		scratch->walk.dentry = (__u64)get(file, f_path.dentry);
+		if (staged >= 0 && argument_differs(staged)) {
+			scratch->sight.flags |= SENSOR_FILE_ARGUMENT_DIFFERS;
+			scratch->sight.staged = staged;
+			key.object = finish(mix(key.object, hash_bytes(STAGED_AT, staged, SCRATCH_PROCESS)));
+		}
+	}
+	scratch->sight.record = recall(&memory, &key, block, get(task, tgid), 0, 0);
+	if (!scratch->sight.record)
+		return;
+	scratch->header.key = key;
+	scratch->sight.file = (__u64)file;
+	scratch->sight.result = opened->descriptor;
+	scratch->sight.access = access;
+	send_file(scratch, block);
+}
+
+/* The directory that a relative name starts from. */
+static __always_inline struct path *base_path(struct task_struct *task, int directory)
+{
+	struct file *file;
+
+	if (directory == AT_FDCWD)
+		return &get(task, fs)->pwd;
+	file = file_at(task, directory);
+	return file ? &file->f_path : NULL;
+}
+
+static __always_inline __u64 mix_base(__u64 hash, struct task_struct *task, int directory)
+{
+	struct path *base = base_path(task, directory);
+
+	if (!base)
+		return hash;
+	return mix_inode(hash, get(get(base, dentry), d_inode));
+}
+
+/* A call that names a file: what the kernel has no object for (any more) afterwards. */
+struct naming {
+	__u64 name;     /* user address of the string; 0: none */
+	__u64 new_name; /* second string; 0: none */
+	__s32 directory;
+	__s32 new_directory;
+	__u32 access;
+	__u8 kind;
+};
+
+static __always_inline bool is_relative(struct scratch *scratch, __u32 at)
+{
+	return scratch->bytes[at & RECORD_MASK] != '/';
+}
+
+/*
+ * Opens that failed, and calls that take a name and leave no dentry to read. The names are the caller's, the base directories are the
+ * kernel's; links in between are resolved by the daemon. Failures have a memory and a budget of their own, since storms of ENOENT are normal.
+ */
+static __noinline void on_name(struct sensor_control *block, const struct naming *naming, __s64 result)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct task_struct *task = current_task();
+	struct sensor_key key = {};
+	bool failed = result < 0, relative = false, new_relative = false;
+	struct sensor_file *to;
+	struct path *base;
+	int length;
+	__u32 at;
+	__u16 flags;
+
+	if (!scratch || !enabled(block, naming->kind))
+		return;
+	file_key(&key, task, naming->kind, SENSOR_HOOK_SYS_EXIT, failed ? -result : 0);
+	scratch->header.key = key;
+	begin(scratch, task, 0, result);
+	to = body(scratch, sensor_file);
+	to->access = naming->access;
+	to->descriptor = -1;
+	key.object = config.seed ^ naming->access;
+
+	at = scratch->length + sizeof(struct sensor_section);
+	length = stage_user_string(naming->name, SCRATCH_PROCESS);
+	if (length < 0) {
+		lose(key.cgroup, key.hook, SENSOR_LOSS_READ_FAULT, key.kind);
+	} else {
+		key.object = mix(key.object, hash_bytes(at, length, SCRATCH_PROCESS));
+		relative = is_relative(scratch, at);
+		close_section(scratch, scratch->length, length & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_ARGUMENT, 0);
+	}
+	if (naming->new_name) {
+		at = scratch->length + sizeof(struct sensor_section);
+		length = stage_user_string(naming->new_name, SCRATCH_PROCESS);
+		if (length < 0) {
+			lose(key.cgroup, key.hook, SENSOR_LOSS_READ_FAULT, key.kind);
+		} else {
+			key.object = mix(key.object, hash_bytes(at, length, SCRATCH_PROCESS));
+			new_relative = is_relative(scratch, at);
+			close_section(scratch, scratch->length, length & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_NEW_ARGUMENT, 0);
+		}
+	}
+	if (relative)
+		key.object = mix_base(key.object, task, naming->directory);
+	if (new_relative)
+		key.object = mix_base(key.object, task, naming->new_directory);
+	key.object = finish(key.object);
+	flags = failed ? recall(&failures, &key, block, get(task, tgid), 0, 0)
+		       : recall(&memory, &key, block, get(task, tgid), 0, 0);
+	if (!flags)
+		return;
+	scratch->header.key = key;
+	scratch->header.flags = flags;
+	if (relative) {
+		base = base_path(task, naming->directory);
+		if (base)
+			append_path_of(task, scratch, base, SENSOR_SECTION_BASE);
+	}
+	if (new_relative) {
+		base = base_path(task, naming->new_directory);
+		if (base)
+			append_path_of(task, scratch, base, SENSOR_SECTION_NEW_BASE);
+	}
+	dispatch(scratch, block, failed);
+}
+
+/* What is done to a file that is open or mapped: the dentry is at hand. */
+struct deed {
+	__u64 file; /* struct file; 0: nothing to report */
+	__s64 result;
+	__u32 access;
+	__u8 kind;
+	__u8 hook;
+};
+
+static __noinline void on_file(struct sensor_control *block, const struct deed *deed)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct task_struct *task = current_task();
+	struct file *file;
+	struct sensor_key key;
+
+	if (!scratch || !deed->file || !enabled(block, deed->kind))
+		return;
+	file = cast(file, deed->file);
+	file_key(&key, task, deed->kind, deed->hook, deed->result < 0 ? -deed->result : 0);
+	key.object = file_object(file, get(file, f_inode), deed->access);
+	scratch->sight.record = recall(&memory, &key, block, get(task, tgid), 0, 0);
+	if (!scratch->sight.record)
+		return;
+	scratch->header.key = key;
+	scratch->sight.file = (__u64)file;
+	scratch->sight.result = deed->result;
+	scratch->sight.access = deed->access;
+	scratch->sight.flags = 0;
+	scratch->sight.staged = -1;
+	send_file(scratch, block);
+}
+
+#ifdef SENSOR_DIRECT
+struct vma_search {
+	__u64 file;
+};
+
+static long vma_found(struct task_struct *task, struct vm_area_struct *area, struct vma_search *search)
+{
+	(void)task;
+	search->file = (__u64)area->vm_file;
+	return 0;
+}
+#endif
+
+/* The file that is mapped at an address of the current process, 0 for anonymous memory. */
+static __always_inline __u64 file_mapped_at(struct task_struct *task, __u64 address)
+{
+#ifdef SENSOR_DIRECT
+	struct vma_search search = {};
+
+	(void)task;
+	bpf_find_vma(bpf_get_current_task_btf(), address, vma_found, &search, 0);
+	return search.file;
+#else
+	struct rb_node *node;
+
+	/* Until 6.0 the areas are in a red-black tree. 6.1 has neither that nor bpf_rdonly_cast: `check` says what is missing. */
+	if (!bpf_core_field_exists(struct mm_struct, mm_rb))
+		return 0;
+	node = get(get(task, mm), mm_rb.rb_node);
+	for (__u32 i = 0; i < 40 && node; i++) {
+		struct vm_area_struct *area =
+			(void *)((__u64)node - bpf_core_field_offset(struct vm_area_struct, vm_rb));
+
+		if (get(area, vm_end) <= address)
+			node = get(node, rb_right);
+		else if (get(area, vm_start) > address)
+			node = get(node, rb_left);
+		else
+			return (__u64)get(area, vm_file);
+	}
+	return 0;
+#endif
+}
+
+/* exec maps the program and its interpreter itself: AT_BASE of the new image's auxiliary vector is where the interpreter lies. */
+#define AT_BASE 7
+static __always_inline void on_exec_mappings(struct task_struct *task, struct sensor_control *block)
+{
+	struct mm_struct *mm = get(task, mm);
+	__u64 pair[2], base = 0;
+	struct deed deed = {
+		.file = (__u64)get(mm, exe_file),
+		.access = SENSOR_ACCESS_EXECUTE,
+		.kind = SENSOR_FILE_EXECMAP,
+		.hook = SENSOR_HOOK_PROCESS_EXEC,
+	};
+
+	on_file(block, &deed);
+	for (__u32 i = 0; i < 24; i++) {
+		if (bpf_probe_read_kernel(&pair, sizeof(pair),
+					  (void *)mm + bpf_core_field_offset(struct mm_struct, saved_auxv) + i * 16))
+			break;
+		if (pair[0] == AT_BASE) {
+			base = pair[1];
+			break;
+		}
+		if (!pair[0])
+			break;
+	}
+	if (!base)
+		return;
+	deed.file = file_mapped_at(task, base);
+	on_file(block, &deed);
+}
+
+#endif
