@@ -63,6 +63,13 @@ sanitize:
 	SWIFT=$(SWIFT) .ci/test --scratch-path .build-asan --sanitize=address
 	SWIFT=$(SWIFT) .ci/test --scratch-path .build-tsan --sanitize=thread
 
+SECONDS ?= 60
+fuzz:
+	@.ci/setup build
+	SENSORD_FUZZ=1 $(SWIFT) build -c release --scratch-path .build-fuzz --product RecordFuzzer -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
+	mkdir -p .build-fuzz/records
+	SWIFT_BACKTRACE=enable=no .build-fuzz/release/RecordFuzzer -max_total_time=$(SECONDS) -max_len=4096 .build-fuzz/records
+
 lint:
 	@.ci/setup lint
 	.ci/lint

@@ -75,3 +75,14 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The fuzzers link only with libFuzzer: see make fuzz.
+if Context.environment["SENSORD_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "RecordFuzzer",
+            dependencies: ["SensorCore", "CSensorBPF"],
+            path: "Tests/Fuzz/RecordFuzzer",
+            swiftSettings: swiftSettings
+        ))
+}
