@@ -140,6 +140,8 @@ struct scratch {
 		__u32 access, flags; /* of sensor_file */
 		__s32 staged;	     /* length of the caller's string behind the body, -1 if it is not wanted */
 		__u32 record;	     /* flags of the record */
+		__s32 descriptor;    /* -1 none */
+		__u32 reserved;
 	} sight; /* send_file()'s arguments */
 	struct {
 		__u64 dentry, mount, root_dentry, root_mount;

@@ -286,6 +286,8 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 
 	if (!block || number < 0 || (__u32)get(task, tgid) == config.self_tgid)
 		return;
+	if (block->scope_only && !in_scope(block, get(task, tgid), cgroup_of(task)))
+		return;
 	/* A 32-bit call's number means another syscall: counted as blind, never decoded as what it is not. */
 	if (is_compat(task)) {
 		lose(cgroup_of(task), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_COMPAT, 0);

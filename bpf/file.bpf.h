@@ -64,7 +64,7 @@ static __noinline void send_file(struct scratch *scratch, struct sensor_control 
 
 	begin(scratch, task, scratch->sight.record, scratch->sight.result);
 	to = body(scratch, sensor_file);
-	fill_file(to, get(file, f_inode), scratch->sight.access, scratch->sight.result);
+	fill_file(to, get(file, f_inode), scratch->sight.access, scratch->sight.descriptor);
 	to->flags = scratch->sight.flags;
 	if (scratch->sight.staged >= 0)
 		close_section(scratch, sizeof(*to), scratch->sight.staged & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_ARGUMENT, 0);
@@ -180,6 +180,7 @@ static __noinline void on_descriptor(struct sensor_control *block, const struct 
 	scratch->header.key = key;
 	scratch->sight.file = (__u64)file;
 	scratch->sight.result = opened->descriptor;
+	scratch->sight.descriptor = opened->descriptor;
 	scratch->sight.access = access;
 	send_file(scratch, block);
 }
@@ -316,6 +317,7 @@ static __noinline void on_file(struct sensor_control *block, const struct deed *
 	scratch->header.key = key;
 	scratch->sight.file = (__u64)file;
 	scratch->sight.result = deed->result;
+	scratch->sight.descriptor = -1;
 	scratch->sight.access = deed->access;
 	scratch->sight.flags = 0;
 	scratch->sight.staged = -1;
