@@ -135,11 +135,31 @@
 #define SYS_shmat 30
 #define SYS_uselib 134
 #define SYS_ioctl 16
+#define SYS_readv 19
+#define SYS_pread64 17
+#define SYS_futex 202
+#define SYS_fstat 5
+#define SYS_newfstatat 262
+#define SYS_lseek 8
+#define SYS_fcntl 72
+#define SYS_ppoll 271
+#define SYS_epoll_pwait 281
+#define SYS_clock_nanosleep 230
+#define SYS_rt_sigaction 13
+#define SYS_rt_sigprocmask 14
+#define SYS_getpid 39
+#define SYS_munmap 11
+#define SYS_madvise 28
+#define SYS_poll 7
+#define SYS_epoll_wait 232
+#define SYS_stat 4
+#define SYS_lstat 6
+#define SYS_access 21
 #elif defined(__TARGET_ARCH_arm64)
 #define SYS_read 63
 #define SYS_write 64
 #define SYS_close 57
-#define SYS_mmap 222
+#define SYS_mmap __NR3264_mmap
 #define SYS_mprotect 226
 #define SYS_sendto 206
 #define SYS_recvfrom 207
@@ -150,8 +170,8 @@
 #define SYS_listen 201
 #define SYS_fchmod 52
 #define SYS_fchown 55
-#define SYS_truncate 45
-#define SYS_ftruncate 46
+#define SYS_truncate __NR3264_truncate
+#define SYS_ftruncate __NR3264_ftruncate
 #define SYS_ptrace 117
 #define SYS_setuid 146
 #define SYS_setgid 144
@@ -227,6 +247,7 @@
 #define SYS_pidfd_getfd 438
 #define SYS_pidfd_open 434
 #define SYS_mount_setattr 442
+#define SYS_memfd_secret 447
 #define SYS_add_key 217
 #define SYS_request_key 218
 #define SYS_keyctl 219
@@ -246,6 +267,21 @@
 #define SYS_pkey_mprotect 288
 #define SYS_shmat 196
 #define SYS_ioctl 29
+#define SYS_readv 65
+#define SYS_pread64 67
+#define SYS_futex 98
+#define SYS_fstat __NR3264_fstat
+#define SYS_newfstatat 79
+#define SYS_lseek __NR3264_lseek
+#define SYS_fcntl __NR3264_fcntl
+#define SYS_ppoll 73
+#define SYS_epoll_pwait 22
+#define SYS_clock_nanosleep 115
+#define SYS_rt_sigaction 134
+#define SYS_rt_sigprocmask 135
+#define SYS_getpid 172
+#define SYS_munmap 215
+#define SYS_madvise 233
 #endif
 
 #endif

@@ -129,9 +129,14 @@ static __always_inline struct file *file_at(struct task_struct *task, __u32 desc
 	if (descriptor >= get(table, max_fds))
 		return NULL;
 	slots = get(table, fd);
+#ifdef SENSOR_DIRECT
+	/* A slot is a pointer at offset 0, as list_head's first member is: a plain load instead of a call. */
+	file = (struct file *)cast(list_head, slots + descriptor)->next;
+#else
 	if (bpf_probe_read_kernel(&file, sizeof(file), slots + descriptor))
 		return NULL;
-	return cast(file, file);
+#endif
+	return file ? cast(file, file) : NULL;
 }
 
 #endif
