@@ -159,7 +159,7 @@
 #define SYS_read 63
 #define SYS_write 64
 #define SYS_close 57
-#define SYS_mmap __NR3264_mmap
+#define SYS_mmap 222
 #define SYS_mprotect 226
 #define SYS_sendto 206
 #define SYS_recvfrom 207
@@ -170,8 +170,8 @@
 #define SYS_listen 201
 #define SYS_fchmod 52
 #define SYS_fchown 55
-#define SYS_truncate __NR3264_truncate
-#define SYS_ftruncate __NR3264_ftruncate
+#define SYS_truncate 45
+#define SYS_ftruncate 46
 #define SYS_ptrace 117
 #define SYS_setuid 146
 #define SYS_setgid 144
@@ -270,10 +270,10 @@
 #define SYS_readv 65
 #define SYS_pread64 67
 #define SYS_futex 98
-#define SYS_fstat __NR3264_fstat
+#define SYS_fstat 80
 #define SYS_newfstatat 79
-#define SYS_lseek __NR3264_lseek
-#define SYS_fcntl __NR3264_fcntl
+#define SYS_lseek 62
+#define SYS_fcntl 25
 #define SYS_ppoll 73
 #define SYS_epoll_pwait 22
 #define SYS_clock_nanosleep 115
