@@ -85,9 +85,18 @@ __noinline int append_path(__u32 tag)
 	scratch->walk.flags = SENSOR_PATH_TRUNCATED;
 	dentry = cast(dentry, scratch->walk.dentry);
 	mount = cast(vfsmount, scratch->walk.mount);
-	if (get(mount, mnt_flags) & MNT_INTERNAL)
+	if (get(mount, mnt_flags) & MNT_INTERNAL) {
+		/* Such a file is its own root: the one name it has (memfd:…) is all there is to tell. */
+		__u32 length = get(dentry, d_name.len) & NAME_MAX;
+
+		if (get(dentry, d_parent) == dentry && length &&
+		    !bpf_probe_read_kernel(&scratch->bytes[masked(scratch->walk.start)], length, get(dentry, d_name.name))) {
+			scratch->bytes[masked(scratch->walk.start + length)] = '/';
+			scratch->walk.at = length + 1;
+		}
 		scratch->walk.flags |= SENSOR_PATH_PSEUDO;
-	else if (!get(dentry, d_hash.pprev) && get(dentry, d_parent) != dentry)
+	}
+	if (!(scratch->walk.flags & SENSOR_PATH_PSEUDO) && !get(dentry, d_hash.pprev) && get(dentry, d_parent) != dentry)
 		scratch->walk.flags |= SENSOR_PATH_DELETED;
 #ifdef SENSOR_DIRECT
 	bpf_loop(PATH_STEPS, path_step_callback, &scratch, 0);

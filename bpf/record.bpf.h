@@ -104,30 +104,20 @@ static __always_inline __u16 recall(void *map, const struct sensor_key *key, con
 	return scoped ? SENSOR_STREAMED : 0;
 }
 
-static __always_inline __u16 recall_from_stack(void *map, const struct sensor_key *key, const struct sensor_control *block,
-					       __u32 tgid)
-{
-	return recall(map, key, block, tgid, 0, 0);
-}
-
 /* Is there room in the cgroup's share of the memory? Asked before the record is sent, so that its flags are true. */
-static __noinline bool has_entry_budget(__u64 cgroup, bool failed, __u8 hook, __u8 kind)
+static __noinline bool has_entry_budget(struct sensor_workload *workload, const struct sensor_key *key, bool failed)
 {
-	struct sensor_workload *workload = workload_of(cgroup);
+	__u64 used = failed ? workload->failed_entries : workload->entries;
+	__u32 budget = failed ? config.failed_entry_budget : config.entry_budget;
 	struct sensor_released *given_back;
-	__u64 used, back = 0;
+	__u64 cgroup = key->cgroup;
 
-	if (!workload) {
-		lose(cgroup, hook, SENSOR_LOSS_MEMORY_FULL, kind);
-		return false;
-	}
-	given_back = bpf_map_lookup_elem(&released, &cgroup);
-	used = failed ? workload->failed_entries : workload->entries;
-	if (given_back)
-		back = failed ? given_back->failed_entries : given_back->entries;
-	if (used - back < (failed ? config.failed_entry_budget : config.entry_budget))
+	if (used < budget)
 		return true;
-	lose(cgroup, hook, SENSOR_LOSS_MEMORY_BUDGET, kind);
+	given_back = bpf_map_lookup_elem(&released, &cgroup);
+	if (given_back && used - (failed ? given_back->failed_entries : given_back->entries) < budget)
+		return true;
+	lose(cgroup, key->hook, SENSOR_LOSS_MEMORY_BUDGET, key->kind);
 	return false;
 }
 
@@ -135,24 +125,19 @@ static __noinline bool has_entry_budget(__u64 cgroup, bool failed, __u8 hook, __
  * Remembers a key whose first record was delivered. Another processor may have been faster: then both records went out,
  * each one stands for itself, and the sum is right.
  */
-static __noinline void remember(void *map, const struct sensor_key *key, bool failed)
+static __noinline void remember(void *map, struct sensor_workload *workload, const struct sensor_key *key, bool failed)
 {
 	struct sensor_count fresh = {};
-	struct sensor_workload *workload;
-	__u64 cgroup = key->cgroup;
 	long error = bpf_map_update_elem(map, key, &fresh, BPF_NOEXIST);
 
-	if (error == 0) {
-		workload = bpf_map_lookup_elem(&workloads, &cgroup);
-		if (workload)
-			add(failed ? &workload->failed_entries : &workload->entries, 1);
-	} else if (error == -E2BIG) {
-		lose(cgroup, key->hook, SENSOR_LOSS_MEMORY_FULL, key->kind);
-	} else if (error == -EBUSY || error == -EDEADLK) {
-		lose(cgroup, key->hook, SENSOR_LOSS_MEMORY_BUSY, key->kind);
-	} else if (error != -EEXIST) {
-		lose(cgroup, key->hook, SENSOR_LOSS_MEMORY_ERROR, key->kind);
-	}
+	if (error == 0)
+		add(failed ? &workload->failed_entries : &workload->entries, 1);
+	else if (error == -E2BIG)
+		lose(key->cgroup, key->hook, SENSOR_LOSS_MEMORY_FULL, key->kind);
+	else if (error == -EBUSY || error == -EDEADLK)
+		lose(key->cgroup, key->hook, SENSOR_LOSS_MEMORY_BUSY, key->kind);
+	else if (error != -EEXIST)
+		lose(key->cgroup, key->hook, SENSOR_LOSS_MEMORY_ERROR, key->kind);
 }
 
 /* Starts a record in the scratch buffer; the key is in place already. */
@@ -268,19 +253,24 @@ static __noinline void dispatch(struct scratch *scratch, struct sensor_control *
 {
 	struct sensor_header *header = &scratch->header;
 	__u32 size = sizeof(*header) + scratch->length;
+	struct sensor_workload *workload = NULL;
 
 	if (size > SENSOR_RECORD_MAX)
 		return lose(header->key.cgroup, header->key.hook, SENSOR_LOSS_BAD_RECORD, header->key.kind);
 	header->size = size;
-	if (header->flags & SENSOR_FIRST_SEEN &&
-	    has_entry_budget(header->key.cgroup, failed, header->key.hook, header->key.kind))
-		header->flags |= SENSOR_REMEMBERED;
-	if (!submit(activity, header, size, block, header) || !(header->flags & SENSOR_REMEMBERED))
+	if (header->flags & SENSOR_FIRST_SEEN) {
+		workload = workload_of(header->key.cgroup);
+		if (!workload)
+			lose(header->key.cgroup, header->key.hook, SENSOR_LOSS_MEMORY_FULL, header->key.kind);
+		else if (has_entry_budget(workload, &header->key, failed))
+			header->flags |= SENSOR_REMEMBERED;
+	}
+	if (!submit(activity, header, size, block, header) || !workload || !(header->flags & SENSOR_REMEMBERED))
 		return;
 	if (failed)
-		remember(&failures, &header->key, true);
+		remember(&failures, workload, &header->key, true);
 	else
-		remember(&memory, &header->key, false);
+		remember(&memory, workload, &header->key, false);
 }
 
 /* Lifecycle records are all sent: they are what identities are made of. */
