@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Every setting there is. The raw value is the flag without its dashes; the other two names follow from it.
+package enum SettingKey: String, Sendable, CaseIterable {
+    case records
+    case record
+    case tick
+    case runDirectory = "run-dir"
+    case logLevel = "log-level"
+    case logFormat = "log-format"
+    case redactFile = "redact-file"
+    case activityRingBytes = "activity-ring-bytes"
+    case lifecycleRingBytes = "lifecycle-ring-bytes"
+    case memoryEntries = "memory-entries"
+    case entryBudget = "entry-budget"
+    case failedEntryBudget = "failed-entry-budget"
+    case ringBudget = "ring-budget"
+    case maximumProcesses = "max-processes"
+    case maximumWorkloads = "max-workloads"
+    case outputQueueBytes = "output-queue-bytes"
+    case tailQueueBytes = "tail-queue-bytes"
+    case maximumTails = "max-tails"
+
+    /// On the command line.
+    package var flag: String { "--\(rawValue)" }
+
+    /// In the environment.
+    package var variable: String {
+        "SENSORD_" + rawValue.uppercased().replacing("-", with: "_")
+    }
+
+    /// In the configuration file: lowerCamelCase, as in all JSON here. The flag's own spelling is taken too.
+    package var fileKey: String {
+        let words = rawValue.split(separator: "-")
+        return words.dropFirst().reduce(String(words.first ?? "")) { $0 + $1.prefix(1).uppercased() + $1.dropFirst() }
+    }
+
+    /// The setting that a key of the configuration file means.
+    package init?(fileKey: String) {
+        guard let key = Self.allCases.first(where: { $0.fileKey == fileKey || $0.rawValue == fileKey }) else {
+            return nil
+        }
+        self = key
+    }
+}

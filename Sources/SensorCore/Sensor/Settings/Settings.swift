@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the operator can choose, with the defaults.
+package struct Settings: Sendable, Equatable {
+    package enum LogFormat: String, Sendable, CaseIterable {
+        case text
+        case json
+    }
+
+    package enum LogLevel: String, Sendable, CaseIterable {
+        case trace, debug, info, notice, warning, error, critical
+    }
+
+    /// Bounds on what the sensor uses, in the kernel and beside it.
+    package struct Limits: Sendable, Equatable {
+        /// Powers of two, and multiples of a page.
+        package var activityRingBytes = 2 << 20
+        package var lifecycleRingBytes = 1 << 20
+        /// Objects that the kernel remembers, over all workloads.
+        package var memoryEntries = 131_072
+        /// Objects that it remembers of one workload.
+        package var entryBudget = 32_768
+        /// Failed opens that it remembers of one workload.
+        package var failedEntryBudget = 4_096
+        /// Bytes that one workload may put into a ring more than half full, between two looks.
+        package var ringBudget = 512 << 10
+        package var maximumProcesses = 32_768
+        package var maximumWorkloads = 8_192
+        /// Lines that wait for a slow disk or reader.
+        package var outputQueueBytes = 16 << 20
+        /// Events that wait for one slow `--tail` that is attached.
+        package var tailQueueBytes = 4 << 20
+        package var maximumTails = 16
+
+        package init() {}
+    }
+
+    /// NDJSON: a file, or "-" for standard output.
+    package var records: String?
+    /// File for the decoded stream, to be replayed.
+    package var record: String?
+    package var tick: Duration = .seconds(10)
+    package var runDirectory = "/run/sensord"
+    package var logLevel: LogLevel = .info
+    package var logFormat: LogFormat = .text
+    package var redactFile: String?
+    package var limits = Limits()
+
+    package init() {}
+
+    /// Takes one setting as it was written, whichever way it came.
+    ///
+    /// - Throws: why it cannot be taken, as a phrase.
+    package mutating func set(_ key: SettingKey, to value: String) throws(SettingFault) {
+        switch key {
+        case .records: records = try Self.nonEmpty(value)
+        case .record: record = try Self.nonEmpty(value)
+        case .redactFile: redactFile = try Self.nonEmpty(value)
+        case .runDirectory:
+            guard value.hasPrefix("/") else { throw SettingFault("an absolute path is expected, not \"\(value)\"") }
+            runDirectory = value
+        case .tick:
+            guard let seconds = Double(value), seconds >= 0.01, seconds <= 86_400 else {
+                throw SettingFault("seconds from 0.01 to 86400 are expected, not \"\(value)\"")
+            }
+            tick = .seconds(seconds)
+        case .logLevel: logLevel = try Self.choice(value)
+        case .logFormat: logFormat = try Self.choice(value)
+        case .activityRingBytes: limits.activityRingBytes = try Self.ringSize(value)
+        case .lifecycleRingBytes: limits.lifecycleRingBytes = try Self.ringSize(value)
+        case .memoryEntries: limits.memoryEntries = try Self.number(value, 1024...16_777_216)
+        case .entryBudget: limits.entryBudget = try Self.number(value, 16...16_777_216)
+        case .failedEntryBudget: limits.failedEntryBudget = try Self.number(value, 16...16_777_216)
+        case .ringBudget: limits.ringBudget = try Self.number(value, 65_536...(1 << 30))
+        case .maximumProcesses: limits.maximumProcesses = try Self.number(value, 256...4_194_304)
+        case .maximumWorkloads: limits.maximumWorkloads = try Self.number(value, 64...1_048_576)
+        case .outputQueueBytes: limits.outputQueueBytes = try Self.number(value, 65_536...(1 << 30))
+        case .tailQueueBytes: limits.tailQueueBytes = try Self.number(value, 65_536...(1 << 30))
+        case .maximumTails: limits.maximumTails = try Self.number(value, 0...1024)
+        }
+    }
+
+    private static func nonEmpty(_ value: String) throws(SettingFault) -> String {
+        if value.isEmpty { throw SettingFault("a value is expected") }
+        return value
+    }
+
+    private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ value: String
+    ) throws(SettingFault) -> Choice {
+        if let choice = Choice(rawValue: value) { return choice }
+        let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+        throw SettingFault("one of \(known) is expected, not \"\(value)\"")
+    }
+
+    private static func number(_ value: String, _ range: ClosedRange<Int>) throws(SettingFault) -> Int {
+        guard let number = Int(value), range.contains(number) else {
+            throw SettingFault("a number from \(range.lowerBound) to \(range.upperBound) is expected, not \"\(value)\"")
+        }
+        return number
+    }
+
+    private static func ringSize(_ value: String) throws(SettingFault) -> Int {
+        let size = try number(value, 65_536...(1 << 30))
+        guard size.nonzeroBitCount == 1 else { throw SettingFault("a power of two is expected, not \(size)") }
+        return size
+    }
+}
+
+/// Why a value is none for its setting.
+package struct SettingFault: Error, Sendable, Equatable {
+    package var reason: String
+    init(_ reason: String) { self.reason = reason }
+}

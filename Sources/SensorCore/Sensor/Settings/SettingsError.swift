@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A setting that cannot be taken, and where it was given.
+package struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Where a setting comes from, strongest first.
+    package enum Origin: Sendable, Equatable {
+        case flag
+        case environment
+        case file(path: String, line: Int)
+    }
+
+    package var origin: Origin
+    /// As it is spelled there: `--tick`, `SENSORD_TICK`, `tick`. `nil`: the file as a whole.
+    package var name: String?
+    package var reason: String
+
+    package var description: String {
+        switch origin {
+        case .flag, .environment: [name, reason].compactMap { $0 }.joined(separator: ": ")
+        case .file(let path, let line): ["\(path):\(line)", name, reason].compactMap { $0 }.joined(separator: ": ")
+        }
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An `EventFilter`, checked and made ready to match many events.
+package struct CompiledFilter: Sendable {
+    /// A pattern without a slash speaks of the last component, or of the whole where that fits.
+    private struct PathPattern: Sendable {
+        let glob: Glob
+        let isOfName: Bool
+
+        init(_ pattern: String) {
+            glob = Glob(pattern)
+            isOfName = !pattern.utf8.contains(UInt8(ascii: "/"))
+        }
+
+        func matches(_ path: ByteString) -> Bool {
+            if glob.matches(path.bytes) { return true }
+            guard isOfName, let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) else { return false }
+            return glob.matches(path.bytes[(slash + 1)...])
+        }
+    }
+
+    private struct WorkloadPattern: Sendable {
+        let kind: Glob
+        let name: Glob?
+    }
+
+    /// The kinds that are shown.
+    package let kinds: KindSet
+    private let pids: Set<UInt32>
+    private let executables: [PathPattern]
+    private let workloads: [WorkloadPattern]
+    private let containers: [(name: Glob, id: String)]
+    private let paths: [PathPattern]
+    private let peers: [PeerPattern]
+    private let isFirstSeenOnly: Bool
+    /// Asks for what no event of this version has.
+    private let isEmpty: Bool
+
+    package init(_ filter: EventFilter) throws(FilterError) {
+        var kinds: KindSet = filter.kinds.isEmpty ? .all : []
+        for pattern in filter.kinds {
+            let matching = KindSet(matching: Glob(pattern))
+            if matching.isEmpty {
+                let known = EventKind.allCases.map(\.name).joined(separator: ", ")
+                throw FilterError(flag: "--kind", value: pattern, reason: "no such kind; there are \(known)")
+            }
+            kinds.formUnion(matching)
+        }
+        var workloads: [WorkloadPattern] = []
+        for pattern in filter.workloads {
+            let parts = pattern.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let kind = parts.first, !kind.isEmpty else {
+                throw FilterError(flag: "--workload", value: pattern, reason: "not of the form KIND/NAME")
+            }
+            let name = parts.count > 1 && !parts[1].isEmpty ? Glob(String(parts[1])) : nil
+            workloads.append(WorkloadPattern(kind: Glob(String(kind), ignoringCase: true), name: name))
+        }
+        var peers: [PeerPattern] = []
+        for text in filter.peers {
+            guard let peer = PeerPattern(text) else {
+                throw FilterError(
+                    flag: "--peer", value: text, reason: "neither an address, a network (10.0.0.0/8) nor a name")
+            }
+            peers.append(peer)
+        }
+        self.kinds = kinds
+        pids = Set(filter.pids)
+        executables = filter.executables.map(PathPattern.init)
+        self.workloads = workloads
+        containers = filter.containers.map { (Glob($0), $0) }
+        paths = filter.paths.map(PathPattern.init)
+        self.peers = peers
+        isFirstSeenOnly = filter.firstSeenOnly
+        isEmpty = !filter.namespaces.isEmpty || !filter.toolCalls.isEmpty
+    }
+
+    /// Whether a tail with this filter shows the event.
+    package func matches(_ event: borrowing Event) -> Bool {
+        guard kinds.contains(event.kind), !isEmpty else { return false }
+        if isFirstSeenOnly, !event.isFirstSeen { return false }
+        if !pids.isEmpty {
+            guard let process = event.process, pids.contains(process.pid) else { return false }
+        }
+        if !executables.isEmpty {
+            guard let process = event.process else { return false }
+            if !executables.contains(where: { $0.matches(process.executable) }) { return false }
+        }
+        return matchesWorkload(event.workload) && matchesObject(event)
+    }
+
+    private func matchesWorkload(_ workload: WorkloadDescription) -> Bool {
+        if !workloads.isEmpty {
+            let matches = workloads.contains { pattern in
+                pattern.kind.matches(workload.kind) && (pattern.name?.matches(workload.name) ?? true)
+            }
+            if !matches { return false }
+        }
+        if !containers.isEmpty {
+            guard let container = workload.container else { return false }
+            return containers.contains { $0.name.matches(container.name) || container.id.hasPrefix($0.id) }
+        }
+        return true
+    }
+
+    private func matchesObject(_ event: borrowing Event) -> Bool {
+        if paths.isEmpty, peers.isEmpty { return true }
+        switch event.detail {
+        case .file(let file):
+            guard peers.isEmpty else { return false }
+            return matchesAnyPath([file.path, file.newPath, file.argumentPath])
+        case .network(let network):
+            if !peers.isEmpty {
+                let ends = [network.peer, network.translated].compactMap { $0 }
+                guard ends.contains(where: { end in peers.contains { $0.matches(end) } }) else { return false }
+            }
+            return paths.isEmpty || matchesAnyPath([network.peer?.path, network.local?.path])
+        case .dns(let dns):
+            guard paths.isEmpty else { return false }
+            let answers = dns.addresses.map { Endpoint(address: $0, names: [dns.name]) }
+            let all = answers + [Endpoint(names: [dns.name])]
+            return all.contains { end in peers.contains { $0.matches(end) } }
+        case .none where event.kind == .processExec:
+            return peers.isEmpty && matchesAnyPath([event.process?.executable, event.process?.script])
+        case .none, .syscall, .identity, .exit:
+            return false
+        }
+    }
+
+    private func matchesAnyPath(_ candidates: [ByteString?]) -> Bool {
+        candidates.contains { candidate in
+            guard let candidate else { return false }
+            return paths.contains { $0.matches(candidate) }
+        }
+    }
+}
