@@ -71,6 +71,11 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "SensordTests",
+            dependencies: ["sensord", "SensorCore"],
+            swiftSettings: swiftSettings
+        ),
         .plugin(name: "BPFObject", capability: .buildTool(), exclude: ["embed.sh"]),
     ],
     swiftLanguageModes: [.v6]

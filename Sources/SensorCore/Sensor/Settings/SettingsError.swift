@@ -14,6 +14,12 @@ package struct SettingsError: Error, Sendable, Equatable, CustomStringConvertibl
     package var name: String?
     package var reason: String
 
+    package init(origin: Origin, name: String?, reason: String) {
+        self.origin = origin
+        self.name = name
+        self.reason = reason
+    }
+
     package var description: String {
         switch origin {
         case .flag, .environment: [name, reason].compactMap { $0 }.joined(separator: ": ")

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+@main
+enum Main {
+    static func main() {
+        exit(CommandLineInterface.run(Array(CommandLine.arguments.dropFirst())))
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import SensorCore
+
+/// The daemon.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Collect what every workload does (the default).",
+        discussion: """
+            Every setting is also a variable (--run-dir: SENSORD_RUN_DIR) and a key of the file (runDir). The flag wins, \
+            then the variable.
+            """)
+
+    @OptionGroup(title: "Settings") var options: SettingsOptions
+
+    @Option(help: ArgumentHelp("Where events go, one JSON object a line; '-' is standard output.", valueName: "file"))
+    var records: String?
+
+    @Option(help: ArgumentHelp("How often counts are read (default: 10).", valueName: "seconds"))
+    var tick: String?
+
+    @Option(help: ArgumentHelp("Events that wait for one attached --tail.", valueName: "bytes"))
+    var tailQueueBytes: String?
+
+    @Option(help: ArgumentHelp("How many --tail may be attached.", valueName: "n"))
+    var maxTails: String?
+
+    func run() throws {
+        let settings = try settings()
+        _ = settings
+        throw CommandFailure(status: ExitStatus.failure, message: "not built yet")
+    }
+
+    func settings() throws -> Settings {
+        let own: [SettingKey: String?] = [
+            .records: records, .tick: tick, .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
+        ]
+        return try options.settings(with: own.compactMapValues { $0 })
+    }
+}

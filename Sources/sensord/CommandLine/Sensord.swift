@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// The root of the command line. The command's own commands are hidden behind the words of the usage text.
+struct Sensord: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sensord",
+        abstract: "Shows what every process on this machine really does.",
+        usage: """
+            sensord [run] [settings]
+            sensord --tail [filters] [-- CMD ...]
+            sensord check
+            sensord replay FILE [filters]
+            sensord version
+            """,
+        discussion: """
+            'sensord --tail --help' and 'sensord run --help' tell the filters and the settings.
+            """,
+        version: Version.text,
+        subcommands: [RunCommand.self, TailCommand.self, CheckCommand.self, ReplayCommand.self, VersionCommand.self],
+        defaultSubcommand: RunCommand.self)
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+import SensorCore
+
+/// The settings that the daemon and a `--tail` of its own share.
+///
+/// Values stay text here: flags, environment and file are read by the same code, which knows what each may be.
+struct SettingsOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Settings as a JSON object.", valueName: "file"))
+    var config: String?
+
+    @Option(help: ArgumentHelp("Also write the decoded stream, for 'sensord replay'.", valueName: "file"))
+    var record: String?
+
+    @Option(help: ArgumentHelp("Where sockets live (default: /run/sensord).", valueName: "directory"))
+    var runDir: String?
+
+    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
+    var logLevel: String?
+
+    @Option(help: ArgumentHelp("text or json.", valueName: "format"))
+    var logFormat: String?
+
+    @Option(help: ArgumentHelp("Further patterns of secrets to hide.", valueName: "file"))
+    var redactFile: String?
+
+    @Option(help: ArgumentHelp("Ring for files, network, syscalls.", valueName: "bytes"))
+    var activityRingBytes: String?
+
+    @Option(help: ArgumentHelp("Ring for processes and cgroups.", valueName: "bytes"))
+    var lifecycleRingBytes: String?
+
+    @Option(help: ArgumentHelp("Objects that the kernel remembers.", valueName: "n"))
+    var memoryEntries: String?
+
+    @Option(help: ArgumentHelp("Of these, for one workload.", valueName: "n"))
+    var entryBudget: String?
+
+    @Option(help: ArgumentHelp("Failed opens that it remembers, for one workload.", valueName: "n"))
+    var failedEntryBudget: String?
+
+    @Option(help: ArgumentHelp("What one workload may put into a filling ring.", valueName: "bytes"))
+    var ringBudget: String?
+
+    @Option(help: ArgumentHelp("Processes that are known at a time.", valueName: "n"))
+    var maxProcesses: String?
+
+    @Option(help: ArgumentHelp("Workloads that are known at a time.", valueName: "n"))
+    var maxWorkloads: String?
+
+    @Option(help: ArgumentHelp("Lines that wait for a slow disk or reader.", valueName: "bytes"))
+    var outputQueueBytes: String?
+
+    /// What was given on the command line.
+    var flags: [SettingKey: String] {
+        let given: [SettingKey: String?] = [
+            .record: record, .runDirectory: runDir, .logLevel: logLevel, .logFormat: logFormat,
+            .redactFile: redactFile, .activityRingBytes: activityRingBytes, .lifecycleRingBytes: lifecycleRingBytes,
+            .memoryEntries: memoryEntries, .entryBudget: entryBudget, .failedEntryBudget: failedEntryBudget,
+            .ringBudget: ringBudget, .maximumProcesses: maxProcesses, .maximumWorkloads: maxWorkloads,
+            .outputQueueBytes: outputQueueBytes,
+        ]
+        return given.compactMapValues { $0 }
+    }
+
+    /// All layers together.
+    ///
+    /// - Parameter more: flags that only one command has.
+    func settings(with more: [SettingKey: String] = [:]) throws -> Settings {
+        var file: (path: String, text: [UInt8])?
+        if let config { file = (config, try read(config)) }
+        let flags = flags.merging(more) { first, _ in first }
+        return try Settings(flags: flags, environment: Environment.settings, file: file)
+    }
+
+    private func read(_ path: String) throws(SettingsError) -> [UInt8] {
+        func fault() -> SettingsError {
+            SettingsError(origin: .file(path: path, line: 1), name: nil, reason: SystemError.text(of: errno))
+        }
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+        guard descriptor >= 0 else { throw fault() }
+        defer { close(descriptor) }
+        var content: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while content.count <= 1 << 20 {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count == 0 { return content }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw fault() }
+            content += buffer.prefix(count)
+        }
+        return content
+    }
+}

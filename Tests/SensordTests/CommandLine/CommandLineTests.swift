@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import SensorCore
+import Testing
+
+@testable import sensord
+
+@Suite struct CommandLineTests {
+    private func parse<Command: ParsableCommand>(_ line: String, as: Command.Type = Command.self) throws -> Command {
+        try #require(try CommandLineInterface.parse(line.split(separator: " ").map(String.init)) as? Command)
+    }
+
+    private func outcome(_ line: String) throws -> (status: Int32, message: String, isError: Bool) {
+        do {
+            var command = try CommandLineInterface.parse(line.split(separator: " ").map(String.init))
+            switch command {
+            case let tail as TailCommand:
+                _ = try tail.options.settings()
+                _ = try CompiledFilter(tail.filters.filter)
+            case let run as RunCommand: _ = try run.settings()
+            case is ReplayCommand, is CheckCommand: break
+            default: try command.run()
+            }
+        } catch {
+            return CommandLineInterface.outcome(of: error)
+        }
+        throw Unexpected()
+    }
+
+    private struct Unexpected: Error {}
+
+    @Test(arguments: ["", "run", "--tick 0.5", "run --records -"])
+    func `the daemon is what runs without a word`(_ line: String) throws {
+        _ = try parse(line, as: RunCommand.self)
+    }
+
+    @Test func `tail is a flag, wherever it stands`() throws {
+        let tail: TailCommand = try parse("--json --tail --kind file.* --pid 1 --pid 2 -- ls --tail -l")
+        #expect(tail.output.json)
+        #expect(tail.filters.kind == ["file.*"])
+        #expect(tail.filters.pid == [1, 2])
+        #expect(tail.command == ["ls", "--tail", "-l"])
+    }
+
+    @Test func `what stands behind the dashes is the command's`() throws {
+        #expect(try parse("--tail -- cat --json", as: TailCommand.self).output.json == false)
+        #expect(CommandLineInterface.rewritten(["--", "--tail"]) == ["--", "--tail"])
+    }
+
+    @Test func `all filters arrive`() throws {
+        let line =
+            "--tail --executable curl --namespace n --workload Host --container c --tool-call t --path /x --peer ::1"
+            + " --first-seen --count 3 --duration 1.5 --output o --no-color --record r"
+        let tail: TailCommand = try parse(line)
+        let filter = tail.filters.filter
+        #expect(filter.executables == ["curl"] && filter.namespaces == ["n"] && filter.workloads == ["Host"])
+        #expect(filter.containers == ["c"] && filter.toolCalls == ["t"] && filter.paths == ["/x"])
+        #expect(filter.peers == ["::1"] && filter.firstSeenOnly)
+        #expect(tail.output.count == 3 && tail.duration == 1.5 && tail.output.output == "o" && tail.output.noColor)
+        #expect(try tail.options.settings().record == "r")
+    }
+
+    @Test(arguments: [
+        ("--tail --bogus", "--bogus"), ("--bogus", "--bogus"), ("--tail --pid x", "--pid"), ("--tail --pid", "--pid"),
+        ("--tail --count 0", "--count"), ("--tail --count -1", "--count"), ("--tail --duration 0", "--duration"),
+        ("--tail --duration nan", "--duration"), ("--tail --kind nothing", "--kind"),
+        ("--tail --peer 10.0.0.0/99", "--peer"), ("--tail --workload /x", "--workload"),
+        ("--tick soon", "--tick"), ("run --run-dir relative", "--run-dir"), ("--log-level loud", "--log-level"),
+        ("replay", "<file>"), ("posture", "posture"),
+    ])
+    func `a wrong flag ends with 2 and is named`(_ line: String, _ flag: String) throws {
+        let (status, message, isError) = try outcome(line)
+        #expect(status == 2)
+        #expect(isError)
+        #expect(message.contains(flag))
+    }
+
+    @Test func `a configuration file that is not there ends with 78`() throws {
+        let (status, message, _) = try outcome("--config /nonexistent/sensord.json")
+        #expect(status == 78)
+        #expect(message == "sensord: /nonexistent/sensord.json:1: no such file or directory")
+    }
+
+    @Test(arguments: ["--help", "--tail --help", "--version"])
+    func `help and version are no errors`(_ line: String) throws {
+        let (status, message, isError) = try outcome(line)
+        #expect(status == 0)
+        #expect(!isError)
+        #expect(message.contains("sensord"))
+    }
+
+    @Test(arguments: [(0, 0), (0x100, 1), (0xff00, 255), (9, 137), (2, 130), (0x8b, 139)])
+    func `a command's end becomes our status as in a shell`(_ wait: Int32, _ status: Int32) {
+        #expect(ExitStatus.of(waitStatus: wait) == status)
+    }
+}
