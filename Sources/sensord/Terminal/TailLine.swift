@@ -218,7 +218,8 @@ struct TailLine {
 
     private static func outcome(_ exit: ExitDetail) -> String {
         if exit.signal == 0 { return "status \(exit.code)" }
-        return SignalName.of(exit.signal) + (exit.dumpedCore ? " core dumped" : "")
+        let name = exit.signalName.isEmpty ? "signal \(exit.signal)" : exit.signalName
+        return name + (exit.dumpedCore ? " core dumped" : "")
     }
 
     private static func change(_ identity: IdentityDetail) -> String {
