@@ -30,8 +30,8 @@ static __always_inline void on_cgroup(struct cgroup *cgroup, const char *path, _
 	if (parent)
 		to->parent = get(get(get(parent, cgroup), kn), id);
 	at = scratch->length;
-	length = bpf_probe_read_kernel_str(&scratch->bytes[(at + sizeof(struct sensor_section)) & RECORD_MASK], SENSOR_PATH_MAX,
-					   path);
+	length = bpf_probe_read_kernel_str(&scratch->bytes[(at + sizeof(struct sensor_section)) & RECORD_MASK],
+					   SENSOR_PATH_MAX, path);
 	if (length > 0)
 		close_section(scratch, at, (length - 1) & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_ARGUMENT, 0);
 	dispatch_lifecycle(scratch, block);

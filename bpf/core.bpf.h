@@ -27,15 +27,14 @@ const volatile struct sensor_config config SEC(".rodata.config");
 #ifdef SENSOR_DIRECT
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym;
 #define get(pointer, member) ((pointer)->member)
-#define cast(type, pointer)                                                                                          \
-	((struct type *)bpf_rdonly_cast((void *)(pointer), bpf_core_type_id_kernel(struct type)))
+#define cast(type, pointer) ((struct type *)bpf_rdonly_cast((void *)(pointer), bpf_core_type_id_kernel(struct type)))
 #else
-#define get(pointer, member)                                                                                         \
-	({                                                                                                           \
-		typeof(pointer) __from = (pointer);                                                                  \
-		__typeof_unqual__(__from->member) __value = {};                                                      \
-		bpf_core_read(&__value, sizeof(__value), &__from->member);                                           \
-		__value;                                                                                             \
+#define get(pointer, member)                                               \
+	({                                                                 \
+		typeof(pointer) __from = (pointer);                        \
+		__typeof_unqual__(__from->member) __value = {};            \
+		bpf_core_read(&__value, sizeof(__value), &__from->member); \
+		__value;                                                   \
 	})
 #define cast(type, pointer) ((struct type *)(pointer))
 #endif
@@ -138,8 +137,8 @@ struct scratch {
 		__u64 file; /* struct file */
 		__s64 result;
 		__u32 access, flags; /* of sensor_file */
-		__s32 staged;	     /* length of the caller's string behind the body, -1 if it is not wanted */
-		__u32 record;	     /* flags of the record */
+		__s32 staged;        /* length of the caller's string behind the body, -1 if it is not wanted */
+		__u32 record;        /* flags of the record */
 		__s32 descriptor;    /* -1 none */
 		__u32 reserved;
 	} sight; /* send_file()'s arguments */
@@ -195,6 +194,12 @@ static __noinline void lose(__u64 cgroup, __u8 hook, __u8 reason, __u8 kind)
 	}
 	if (count)
 		add(count, 1);
+}
+
+/* A loss of the record in the scratch buffer: its key says whose, where and of which kind. */
+static __always_inline void lose_of(struct scratch *scratch, __u8 reason)
+{
+	lose(scratch->header.key.cgroup, scratch->header.key.hook, reason, scratch->header.key.kind);
 }
 
 /* Seeded, so that nobody outside can make two objects look like one. mix() one word at a time, finish() once. */

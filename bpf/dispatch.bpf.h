@@ -34,7 +34,9 @@ static __always_inline __u32 wanted_access(__u64 flags)
 {
 	__u32 access = open_access(flags), mode = flags & 3;
 
-	access |= mode == 0 ? SENSOR_ACCESS_READ : mode == 1 ? SENSOR_ACCESS_WRITE : SENSOR_ACCESS_READ | SENSOR_ACCESS_WRITE;
+	access |= mode == 0   ? SENSOR_ACCESS_READ
+		  : mode == 1 ? SENSOR_ACCESS_WRITE
+			      : SENSOR_ACCESS_READ | SENSOR_ACCESS_WRITE;
 	if (flags & O_CREAT)
 		access |= SENSOR_ACCESS_CREATE;
 	return access;
@@ -52,9 +54,11 @@ static __noinline void on_received(struct sensor_control *block, __u64 message)
 		__u32 level, type;
 	} head;
 
-	if (bpf_probe_read_user(&where, sizeof(where), (void *)(message + 32)) || where.length < sizeof(head) + 4 || !where.control)
+	if (bpf_probe_read_user(&where, sizeof(where), (void *)(message + 32)) || where.length < sizeof(head) + 4 ||
+	    !where.control)
 		return;
-	if (bpf_probe_read_user(&head, sizeof(head), (void *)where.control) || head.level != SOL_SOCKET || head.type != SCM_RIGHTS)
+	if (bpf_probe_read_user(&head, sizeof(head), (void *)where.control) || head.level != SOL_SOCKET ||
+	    head.type != SCM_RIGHTS)
 		return;
 	for (__u32 i = 0; i < RECEIVED_MAX; i++) {
 		struct opened opened = { .access = SENSOR_ACCESS_RECEIVED, .hook = SENSOR_HOOK_SYS_EXIT };
@@ -62,7 +66,8 @@ static __noinline void on_received(struct sensor_control *block, __u64 message)
 
 		if (sizeof(head) + i * 4 + 4 > head.length)
 			return;
-		if (bpf_probe_read_user(&descriptor, sizeof(descriptor), (void *)(where.control + sizeof(head) + i * 4)))
+		if (bpf_probe_read_user(&descriptor, sizeof(descriptor),
+					(void *)(where.control + sizeof(head) + i * 4)))
 			return;
 		opened.descriptor = descriptor;
 		on_descriptor(block, &opened);
@@ -71,14 +76,14 @@ static __noinline void on_received(struct sensor_control *block, __u64 message)
 		lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_RECEIVED_TOO_MANY, SENSOR_FILE_OPEN);
 }
 
-#define naming_of(kind_, directory_, name_, access_)                                                                 \
+#define naming_of(kind_, directory_, name_, access_) \
 	((struct naming){ .kind = kind_, .directory = (int)(directory_), .name = name_, .access = access_ })
-#define pair_of(kind_, directory_, name_, new_directory_, new_name_, access_)                                        \
-	((struct naming){ .kind = kind_,                                                                             \
-			  .directory = (int)(directory_),                                                            \
-			  .name = name_,                                                                             \
-			  .new_directory = (int)(new_directory_),                                                    \
-			  .new_name = new_name_,                                                                     \
+#define pair_of(kind_, directory_, name_, new_directory_, new_name_, access_) \
+	((struct naming){ .kind = kind_,                                      \
+			  .directory = (int)(directory_),                     \
+			  .name = name_,                                      \
+			  .new_directory = (int)(new_directory_),             \
+			  .new_name = new_name_,                              \
 			  .access = access_ })
 
 /* Calls that name a file and leave no object behind. Returns false if the call is none of them. */

@@ -67,7 +67,8 @@ static __noinline void send_file(struct scratch *scratch, struct sensor_control 
 	fill_file(to, get(file, f_inode), scratch->sight.access, scratch->sight.descriptor);
 	to->flags = scratch->sight.flags;
 	if (scratch->sight.staged >= 0)
-		close_section(scratch, sizeof(*to), scratch->sight.staged & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_ARGUMENT, 0);
+		close_section(scratch, sizeof(*to), scratch->sight.staged & (SENSOR_PATH_MAX - 1),
+			      SENSOR_SECTION_ARGUMENT, 0);
 	append_path_of(task, scratch, &file->f_path, SENSOR_SECTION_PATH);
 	dispatch(scratch, block, false);
 }
@@ -115,7 +116,7 @@ __noinline int argument_differs(__u32 length)
 struct opened {
 	__s64 descriptor;
 	__u64 argument; /* the caller's path in user memory, 0 if there is none */
-	__u32 access;	/* what the file cannot tell any more */
+	__u32 access;   /* what the file cannot tell any more */
 	__u8 hook;
 };
 
@@ -263,7 +264,8 @@ static __noinline void on_name(struct sensor_control *block, const struct naming
 		} else {
 			key.object = mix(key.object, hash_bytes(at, length, SCRATCH_PROCESS));
 			new_relative = is_relative(scratch, at);
-			close_section(scratch, scratch->length, length & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_NEW_ARGUMENT, 0);
+			close_section(scratch, scratch->length, length & (SENSOR_PATH_MAX - 1),
+				      SENSOR_SECTION_NEW_ARGUMENT, 0);
 		}
 	}
 	if (relative)

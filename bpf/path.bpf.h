@@ -90,13 +90,15 @@ __noinline int append_path(__u32 tag)
 		__u32 length = get(dentry, d_name.len) & NAME_MAX;
 
 		if (get(dentry, d_parent) == dentry && length &&
-		    !bpf_probe_read_kernel(&scratch->bytes[masked(scratch->walk.start)], length, get(dentry, d_name.name))) {
+		    !bpf_probe_read_kernel(&scratch->bytes[masked(scratch->walk.start)], length,
+					   get(dentry, d_name.name))) {
 			scratch->bytes[masked(scratch->walk.start + length)] = '/';
 			scratch->walk.at = length + 1;
 		}
 		scratch->walk.flags |= SENSOR_PATH_PSEUDO;
 	}
-	if (!(scratch->walk.flags & SENSOR_PATH_PSEUDO) && !get(dentry, d_hash.pprev) && get(dentry, d_parent) != dentry)
+	if (!(scratch->walk.flags & SENSOR_PATH_PSEUDO) && !get(dentry, d_hash.pprev) &&
+	    get(dentry, d_parent) != dentry)
 		scratch->walk.flags |= SENSOR_PATH_DELETED;
 #ifdef SENSOR_DIRECT
 	bpf_loop(PATH_STEPS, path_step_callback, &scratch, 0);
@@ -110,7 +112,8 @@ __noinline int append_path(__u32 tag)
 }
 
 /* The same, seen from the task's own root; a path that is too long goes into the ledger. */
-static __always_inline void append_path_of(struct task_struct *task, struct scratch *scratch, struct path *path, __u32 tag)
+static __always_inline void append_path_of(struct task_struct *task, struct scratch *scratch, struct path *path,
+					   __u32 tag)
 {
 	struct fs_struct *fs = get(task, fs);
 	int flags;
@@ -121,9 +124,9 @@ static __always_inline void append_path_of(struct task_struct *task, struct scra
 	scratch->walk.root_mount = (__u64)get(fs, root.mnt);
 	flags = append_path(tag);
 	if (flags < 0)
-		lose(scratch->header.key.cgroup, scratch->header.key.hook, SENSOR_LOSS_READ_FAULT, scratch->header.key.kind);
+		lose_of(scratch, SENSOR_LOSS_READ_FAULT);
 	else if (flags & SENSOR_PATH_TRUNCATED)
-		lose(scratch->header.key.cgroup, scratch->header.key.hook, SENSOR_LOSS_PATH_TOO_LONG, scratch->header.key.kind);
+		lose_of(scratch, SENSOR_LOSS_PATH_TOO_LONG);
 }
 
 static __always_inline struct file *file_at(struct task_struct *task, __u32 descriptor)

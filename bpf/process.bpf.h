@@ -46,7 +46,8 @@ static __always_inline void lifecycle_key(struct scratch *scratch, struct task_s
 	scratch->header.key = key;
 }
 
-static __always_inline void append_file_path(struct task_struct *task, struct scratch *scratch, struct file *file, __u32 tag)
+static __always_inline void append_file_path(struct task_struct *task, struct scratch *scratch, struct file *file,
+					     __u32 tag)
 {
 	append_path_of(task, scratch, &file->f_path, tag);
 }
@@ -62,7 +63,8 @@ static __always_inline int lifecycle_flags(const struct sensor_control *block, _
 }
 
 /* argv lies between arg_start and arg_end of the new image, a NUL after each. */
-static __always_inline void append_arguments(struct scratch *scratch, struct task_struct *task, struct sensor_exec *exec)
+static __always_inline void append_arguments(struct scratch *scratch, struct task_struct *task,
+					     struct sensor_exec *exec)
 {
 	struct mm_struct *mm = get(task, mm);
 	__u64 from = get(mm, arg_start), length = get(mm, arg_end) - from;
@@ -74,12 +76,12 @@ static __always_inline void append_arguments(struct scratch *scratch, struct tas
 	if (length >= SENSOR_ARGUMENTS_MAX) {
 		length = SENSOR_ARGUMENTS_MAX - 1;
 		exec->flags |= SENSOR_EXEC_ARGUMENTS_CUT;
-		lose(scratch->header.key.cgroup, scratch->header.key.hook, SENSOR_LOSS_ARGUMENTS_TOO_LONG,
-		     scratch->header.key.kind);
+		lose_of(scratch, SENSOR_LOSS_ARGUMENTS_TOO_LONG);
 	}
 	length &= SENSOR_ARGUMENTS_MAX - 1;
-	if (bpf_probe_read_user(&scratch->bytes[(at + sizeof(struct sensor_section)) & RECORD_MASK], length, (void *)from)) {
-		lose(scratch->header.key.cgroup, scratch->header.key.hook, SENSOR_LOSS_READ_FAULT, scratch->header.key.kind);
+	if (bpf_probe_read_user(&scratch->bytes[(at + sizeof(struct sensor_section)) & RECORD_MASK], length,
+				(void *)from)) {
+		lose_of(scratch, SENSOR_LOSS_READ_FAULT);
 		return;
 	}
 	close_section(scratch, at, length, SENSOR_SECTION_ARGUMENTS, 0);

@@ -67,28 +67,29 @@ static __always_inline __u64 wakeup(struct sensor_control *block, __u64 fill, __
 	return (fill & mask) != ((fill + size) & mask) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-#define submit(ring, record, size_, block, head)                                                                     \
-	({                                                                                                           \
-		__u64 __fill = bpf_ringbuf_query(&(ring), BPF_RB_AVAIL_DATA);                                        \
-		__u8 __reason = 0;                                                                                   \
-		if (__fill > config.ring_size / 2 &&                                                                 \
-		    !within_ring_budget((head)->key.cgroup, (block)->drain, __fill, size_))                          \
-			__reason = SENSOR_LOSS_RING_BUDGET;                                                          \
-		else if (bpf_ringbuf_output(&(ring), record, size_, wakeup(block, __fill, size_)))                   \
-			__reason = SENSOR_LOSS_RING_FULL;                                                            \
-		if (__reason)                                                                                        \
-			lose((head)->key.cgroup, (head)->key.hook, __reason, (head)->key.kind);                      \
-		!__reason;                                                                                           \
+#define submit(ring, record, size_, block, head)                                                   \
+	({                                                                                         \
+		__u64 __fill = bpf_ringbuf_query(&(ring), BPF_RB_AVAIL_DATA);                      \
+		__u8 __reason = 0;                                                                 \
+		if (__fill > config.ring_size / 2 &&                                               \
+		    !within_ring_budget((head)->key.cgroup, (block)->drain, __fill, size_))        \
+			__reason = SENSOR_LOSS_RING_BUDGET;                                        \
+		else if (bpf_ringbuf_output(&(ring), record, size_, wakeup(block, __fill, size_))) \
+			__reason = SENSOR_LOSS_RING_FULL;                                          \
+		if (__reason)                                                                      \
+			lose((head)->key.cgroup, (head)->key.hook, __reason, (head)->key.kind);    \
+		!__reason;                                                                         \
 	})
 
 /*
  * The memory's answer to an observation: 0, nothing to send (it is counted); else the flags of the record to send.
  * A repeat costs one look-up and one addition.
  */
-static __always_inline __u16 recall(void *map, const struct sensor_key *key, const struct sensor_control *block, __u32 tgid,
-				    __u64 sent, __u64 received)
+static __always_inline __u16 recall(void *map, const struct sensor_key *key, const struct sensor_control *block,
+				    __u32 tgid, __u64 sent, __u64 received)
 {
-	bool scoped = block->stream && (block->stream_kinds >> (key->kind & 63)) & 1 && in_scope(block, tgid, key->cgroup);
+	bool scoped =
+		block->stream && (block->stream_kinds >> (key->kind & 63)) & 1 && in_scope(block, tgid, key->cgroup);
 	struct sensor_count *count;
 
 	if (block->scope_only && !scoped)
@@ -156,12 +157,12 @@ static __always_inline void begin(struct scratch *scratch, struct task_struct *t
 }
 
 /* Reserves a body of constant size at the front; it is cleared. */
-#define body(scratch, type)                                                                                          \
-	({                                                                                                           \
-		struct type *__body = (struct type *)(scratch)->bytes;                                               \
-		__builtin_memset(__body, 0, sizeof(*__body));                                                        \
-		(scratch)->length = sizeof(*__body);                                                                 \
-		__body;                                                                                              \
+#define body(scratch, type)                                            \
+	({                                                             \
+		struct type *__body = (struct type *)(scratch)->bytes; \
+		__builtin_memset(__body, 0, sizeof(*__body));          \
+		(scratch)->length = sizeof(*__body);                   \
+		__body;                                                \
 	})
 
 /* Writes the head of a section whose bytes stand behind it already. What lies in the padding means nothing. */
@@ -208,7 +209,8 @@ __noinline int append_kernel_bytes(__u64 address, __u32 length, __u32 tag, __u32
 	if (at > SECTION_START_MAX || length >= SENSOR_PATH_MAX)
 		return -1;
 	length &= SENSOR_PATH_MAX - 1;
-	if (bpf_probe_read_kernel(&scratch->bytes[(at + sizeof(struct sensor_section)) & RECORD_MASK], length, (void *)address))
+	if (bpf_probe_read_kernel(&scratch->bytes[(at + sizeof(struct sensor_section)) & RECORD_MASK], length,
+				  (void *)address))
 		return -1;
 	close_section(scratch, at, length, tag, 0);
 	return 0;
@@ -256,12 +258,12 @@ static __noinline void dispatch(struct scratch *scratch, struct sensor_control *
 	struct sensor_workload *workload = NULL;
 
 	if (size > SENSOR_RECORD_MAX)
-		return lose(header->key.cgroup, header->key.hook, SENSOR_LOSS_BAD_RECORD, header->key.kind);
+		return lose_of(scratch, SENSOR_LOSS_BAD_RECORD);
 	header->size = size;
 	if (header->flags & SENSOR_FIRST_SEEN) {
 		workload = workload_of(header->key.cgroup);
 		if (!workload)
-			lose(header->key.cgroup, header->key.hook, SENSOR_LOSS_MEMORY_FULL, header->key.kind);
+			lose_of(scratch, SENSOR_LOSS_MEMORY_FULL);
 		else if (has_entry_budget(workload, &header->key, failed))
 			header->flags |= SENSOR_REMEMBERED;
 	}
@@ -280,7 +282,7 @@ static __noinline void dispatch_lifecycle(struct scratch *scratch, struct sensor
 	__u32 size = sizeof(*header) + scratch->length;
 
 	if (size > SENSOR_RECORD_MAX)
-		return lose(header->key.cgroup, header->key.hook, SENSOR_LOSS_BAD_RECORD, header->key.kind);
+		return lose_of(scratch, SENSOR_LOSS_BAD_RECORD);
 	header->size = size;
 	(void)submit(lifecycle, header, size, block, header);
 }

@@ -58,8 +58,8 @@ static __always_inline void fill_syscall(struct scratch *scratch, struct pt_regs
 }
 
 /* A syscall that is not in this processor's copy of the set. */
-static __noinline void on_unseen_syscall(struct sensor_control *block, struct pt_regs *regs, struct recent *recent, __u32 number,
-					 __s64 result)
+static __noinline void on_unseen_syscall(struct sensor_control *block, struct pt_regs *regs, struct recent *recent,
+					 __u32 number, __s64 result)
 {
 	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
 	struct task_struct *task = current_task();
@@ -92,7 +92,8 @@ static __noinline void on_unseen_syscall(struct sensor_control *block, struct pt
 	begin(scratch, task, scoped ? SENSOR_FIRST_SEEN | SENSOR_STREAMED : SENSOR_FIRST_SEEN, result);
 	fill_syscall(scratch, regs, number, 0);
 	scratch->header.size = sizeof(scratch->header) + sizeof(struct sensor_syscall);
-	if (submit(activity, &scratch->header, sizeof(scratch->header) + sizeof(struct sensor_syscall), block, &scratch->header)) {
+	if (submit(activity, &scratch->header, sizeof(scratch->header) + sizeof(struct sensor_syscall), block,
+		   &scratch->header)) {
 		/* Two processors may set bits of one word at once; what gets lost is told again. */
 		if (workload)
 			workload->syscalls[word] |= bit;
@@ -101,7 +102,8 @@ static __noinline void on_unseen_syscall(struct sensor_control *block, struct pt
 	}
 }
 
-static __always_inline void note_syscall(struct sensor_control *block, struct pt_regs *regs, __u64 cgroup, __u32 number, __s64 result)
+static __always_inline void note_syscall(struct sensor_control *block, struct pt_regs *regs, __u64 cgroup, __u32 number,
+					 __s64 result)
 {
 	__u32 zero = 0;
 	struct recent *recent = bpf_map_lookup_elem(&recent_workload, &zero);
@@ -117,8 +119,8 @@ static __always_inline void note_syscall(struct sensor_control *block, struct pt
  * Calls that matter by themselves. `name` and `new_name` are user addresses of strings that say what they were about (a path, a type), and
  * `detail` is the argument that makes one call differ from another.
  */
-static __noinline void on_notable(struct sensor_control *block, struct pt_regs *regs, const struct naming *names, __u64 detail,
-				  __s64 result)
+static __noinline void on_notable(struct sensor_control *block, struct pt_regs *regs, const struct naming *names,
+				  __u64 detail, __s64 result)
 {
 	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
 	struct task_struct *task = current_task();
@@ -139,7 +141,8 @@ static __noinline void on_notable(struct sensor_control *block, struct pt_regs *
 		length = stage_user_string(names->name, SCRATCH_PROCESS);
 		if (length >= 0) {
 			key.object = mix(key.object, hash_bytes(at, length, SCRATCH_PROCESS));
-			close_section(scratch, scratch->length, length & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_ARGUMENT, 0);
+			close_section(scratch, scratch->length, length & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_ARGUMENT,
+				      0);
 		}
 	}
 	if (names->new_name) {
@@ -147,7 +150,8 @@ static __noinline void on_notable(struct sensor_control *block, struct pt_regs *
 		length = stage_user_string(names->new_name, SCRATCH_PROCESS);
 		if (length >= 0) {
 			key.object = mix(key.object, hash_bytes(at, length, SCRATCH_PROCESS));
-			close_section(scratch, scratch->length, length & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_NEW_ARGUMENT, 0);
+			close_section(scratch, scratch->length, length & (SENSOR_PATH_MAX - 1),
+				      SENSOR_SECTION_NEW_ARGUMENT, 0);
 		}
 	}
 	key.object = finish(key.object);
@@ -179,8 +183,10 @@ static __noinline void on_identity(struct sensor_control *block, __u32 number, _
 	fill_namespaces(&to->namespaces, task);
 	/* Each process's change is news of its own: who it was before differs. */
 	key.object = mix(mix(config.seed ^ number, scratch->header.start), get(task, pid));
-	key.object = mix(mix(key.object, ((__u64)to->credentials.euid << 32) | to->credentials.egid), to->credentials.effective);
-	key.object = mix(mix(key.object, ((__u64)to->credentials.uid << 32) | to->credentials.gid), to->credentials.permitted);
+	key.object = mix(mix(key.object, ((__u64)to->credentials.euid << 32) | to->credentials.egid),
+			 to->credentials.effective);
+	key.object = mix(mix(key.object, ((__u64)to->credentials.uid << 32) | to->credentials.gid),
+			 to->credentials.permitted);
 	key.object = finish(mix(key.object, ((__u64)to->namespaces.mount << 32) | to->namespaces.network));
 	flags = recall(&memory, &key, block, get(task, tgid), 0, 0);
 	if (!flags)

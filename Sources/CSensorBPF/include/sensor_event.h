@@ -33,13 +33,13 @@
 
 /* What a record tells. The numbers go into recorded streams: never reuse one. */
 enum sensor_kind {
-	SENSOR_PROCESS_EXEC = 1,     /* body sensor_exec */
-	SENSOR_PROCESS_FORK = 2,     /* body sensor_exec; the header names the child */
-	SENSOR_PROCESS_EXIT = 3,     /* body sensor_exit */
-	SENSOR_PROCESS_SEEN = 4,     /* body sensor_exec; a process that ran before the sensor */
-	SENSOR_CGROUP_CREATED = 5,   /* body sensor_cgroup */
-	SENSOR_CGROUP_REMOVED = 6,   /* body sensor_cgroup */
-	SENSOR_FILE_OPEN = 10,       /* file kinds: body sensor_file */
+	SENSOR_PROCESS_EXEC = 1,   /* body sensor_exec */
+	SENSOR_PROCESS_FORK = 2,   /* body sensor_exec; the header names the child */
+	SENSOR_PROCESS_EXIT = 3,   /* body sensor_exit */
+	SENSOR_PROCESS_SEEN = 4,   /* body sensor_exec; a process that ran before the sensor */
+	SENSOR_CGROUP_CREATED = 5, /* body sensor_cgroup */
+	SENSOR_CGROUP_REMOVED = 6, /* body sensor_cgroup */
+	SENSOR_FILE_OPEN = 10,     /* file kinds: body sensor_file */
 	SENSOR_FILE_CREATE = 11,
 	SENSOR_FILE_DELETE = 12,
 	SENSOR_FILE_RENAME = 13,
@@ -81,42 +81,42 @@ enum sensor_hook {
 
 /* Why something was lost or got worse. "lost": the event is gone. "degraded": it came, with less. */
 enum sensor_loss_reason {
-	SENSOR_LOSS_RING_FULL = 1,      /* lost: no room in the ring */
-	SENSOR_LOSS_RING_BUDGET = 2,    /* lost: the cgroup had used up its share of the ring */
-	SENSOR_LOSS_MEMORY_FULL = 3,    /* degraded: no entry free (E2BIG), so the event is sent each time */
-	SENSOR_LOSS_MEMORY_BUDGET = 4,  /* degraded: the cgroup's share of entries is used up, so sent each time */
-	SENSOR_LOSS_MEMORY_BUSY = 5,    /* degraded: EBUSY or EDEADLK, sent each time */
-	SENSOR_LOSS_MEMORY_ERROR = 6,   /* degraded: another errno */
-	SENSOR_LOSS_READ_FAULT = 7,     /* degraded: memory that could not be read; a field is missing */
-	SENSOR_LOSS_PATH_TOO_LONG = 8,  /* degraded: the leading part of a path is missing */
-	SENSOR_LOSS_SOCKET_TABLE = 9,   /* lost: socket table full, no owner for what follows */
-	SENSOR_LOSS_TASK_STORAGE = 10,  /* degraded */
-	SENSOR_LOSS_RECURSION = 11,     /* lost: the program could not run within itself; node-wide, from the program's statistics */
-	SENSOR_LOSS_UNKNOWN_RECORD = 12, /* lost: the daemon does not know the record's kind */
-	SENSOR_LOSS_BAD_RECORD = 13,    /* lost: truncated or inconsistent record */
-	SENSOR_LOSS_DAEMON_LIMIT = 14,  /* lost or degraded by a bound of the daemon */
-	SENSOR_LOSS_SUBSCRIBER = 15,    /* lost for one slow subscriber of --tail, not for the records */
+	SENSOR_LOSS_RING_FULL = 1,           /* lost: no room in the ring */
+	SENSOR_LOSS_RING_BUDGET = 2,         /* lost: the cgroup had used up its share of the ring */
+	SENSOR_LOSS_MEMORY_FULL = 3,         /* degraded: no entry free (E2BIG), so the event is sent each time */
+	SENSOR_LOSS_MEMORY_BUDGET = 4,       /* degraded: the cgroup's entries are used up, sent each time */
+	SENSOR_LOSS_MEMORY_BUSY = 5,         /* degraded: EBUSY or EDEADLK, sent each time */
+	SENSOR_LOSS_MEMORY_ERROR = 6,        /* degraded: another errno */
+	SENSOR_LOSS_READ_FAULT = 7,          /* degraded: memory that could not be read; a field is missing */
+	SENSOR_LOSS_PATH_TOO_LONG = 8,       /* degraded: the leading part of a path is missing */
+	SENSOR_LOSS_SOCKET_TABLE = 9,        /* lost: socket table full, no owner for what follows */
+	SENSOR_LOSS_TASK_STORAGE = 10,       /* degraded */
+	SENSOR_LOSS_RECURSION = 11,          /* lost: a program could not run within itself; node-wide */
+	SENSOR_LOSS_UNKNOWN_RECORD = 12,     /* lost: the daemon does not know the record's kind */
+	SENSOR_LOSS_BAD_RECORD = 13,         /* lost: truncated or inconsistent record */
+	SENSOR_LOSS_DAEMON_LIMIT = 14,       /* lost or degraded by a bound of the daemon */
+	SENSOR_LOSS_SUBSCRIBER = 15,         /* lost for one slow --tail, not for the records */
 	SENSOR_LOSS_ARGUMENTS_TOO_LONG = 16, /* degraded: the end of the arguments is missing */
 	SENSOR_LOSS_RECEIVED_TOO_MANY = 17,  /* lost: descriptors received beyond the number looked at */
-	SENSOR_LOSS_COMPAT = 18, /* blind: a 32-bit call, whose number is not decoded */
+	SENSOR_LOSS_COMPAT = 18,             /* blind: a 32-bit call, whose number is not decoded */
 	SENSOR_LOSS_LIMIT = 32,
 };
 
 /* Which object a cgroup did what with: the key of the in-kernel memory. 32 bytes, no padding. */
 struct sensor_key {
-	__u64 cgroup;      /* id in the tracked hierarchy */
-	__u64 executable;  /* seeded hash of the executable's (device, inode, generation) */
-	__u64 object;      /* seeded hash of what the kind's object is, access included */
-	__u8 kind;         /* enum sensor_kind */
-	__u8 hook;         /* enum sensor_hook */
-	__u16 error;       /* errno of a failed attempt, 0 for success */
-	__u32 calls;       /* set of open tool calls; 0 none */
+	__u64 cgroup;     /* id in the tracked hierarchy */
+	__u64 executable; /* seeded hash of the executable's (device, inode, generation) */
+	__u64 object;     /* seeded hash of what the kind's object is, access included */
+	__u8 kind;        /* enum sensor_kind */
+	__u8 hook;        /* enum sensor_hook */
+	__u16 error;      /* errno of a failed attempt, 0 for success */
+	__u32 calls;      /* set of open tool calls; 0 none */
 };
 
 /* Counts since the entry was made, the first sight (which went through the ring) not included. */
 struct sensor_count {
 	__u64 count;
-	__u64 sent;     /* network kinds: payload bytes */
+	__u64 sent; /* network kinds: payload bytes */
 	__u64 received;
 };
 
@@ -126,7 +126,7 @@ struct sensor_count {
 #define SENSOR_REMEMBERED 0x4 /* the memory has an entry for the key now: later counts refer to this record */
 
 struct sensor_header {
-	__u32 size;     /* of the whole record */
+	__u32 size; /* of the whole record */
 	__u16 flags;
 	__u16 sections; /* how many follow the body */
 	struct sensor_key key;
@@ -138,16 +138,16 @@ struct sensor_header {
 };
 
 enum sensor_section_tag {
-	SENSOR_SECTION_PATH = 1,          /* of the object: components leaf first, each followed by '/' */
-	SENSOR_SECTION_EXECUTABLE = 2,    /* same shape */
-	SENSOR_SECTION_DIRECTORY = 3,     /* working directory, same shape */
-	SENSOR_SECTION_BASE = 4,          /* directory that ARGUMENT is relative to, same shape */
-	SENSOR_SECTION_NEW_BASE = 5,      /* directory that NEW_ARGUMENT is relative to, same shape */
-	SENSOR_SECTION_ARGUMENT = 6,      /* the caller's string, no NUL at the end; a Unix address may start with NUL (abstract) */
-	SENSOR_SECTION_NEW_ARGUMENT = 7,  /* the caller's second string (rename, link: new name) */
-	SENSOR_SECTION_ARGUMENTS = 8,     /* argv, NUL after each */
-	SENSOR_SECTION_SCRIPT = 9,        /* the file name given to execve, when an interpreter runs it */
-	SENSOR_SECTION_PAYLOAD = 10,      /* DNS message, from its header on */
+	SENSOR_SECTION_PATH = 1,         /* of the object: components leaf first, each followed by '/' */
+	SENSOR_SECTION_EXECUTABLE = 2,   /* same shape */
+	SENSOR_SECTION_DIRECTORY = 3,    /* working directory, same shape */
+	SENSOR_SECTION_BASE = 4,         /* directory that ARGUMENT is relative to, same shape */
+	SENSOR_SECTION_NEW_BASE = 5,     /* directory that NEW_ARGUMENT is relative to, same shape */
+	SENSOR_SECTION_ARGUMENT = 6,     /* the caller's string; a Unix address may start with NUL */
+	SENSOR_SECTION_NEW_ARGUMENT = 7, /* the caller's second string (rename, link: new name) */
+	SENSOR_SECTION_ARGUMENTS = 8,    /* argv, NUL after each */
+	SENSOR_SECTION_SCRIPT = 9,       /* the file name given to execve, when an interpreter runs it */
+	SENSOR_SECTION_PAYLOAD = 10,     /* DNS message, from its header on */
 };
 
 /* Section flags, for path-shaped sections. */
@@ -173,7 +173,7 @@ struct sensor_namespaces {
 };
 
 #define SENSOR_EXEC_SCRIPT 0x1
-#define SENSOR_EXEC_SECURE 0x2       /* set-id or capability-gaining exec (AT_SECURE) */
+#define SENSOR_EXEC_SECURE 0x2 /* set-id or capability-gaining exec (AT_SECURE) */
 #define SENSOR_EXEC_ARGUMENTS_CUT 0x4
 #define SENSOR_EXEC_FROM_THREAD 0x8
 #define SENSOR_EXEC_MEMORY_FILE 0x10 /* memfd or a file without a name */
@@ -221,15 +221,15 @@ enum sensor_access {
 	SENSOR_ACCESS_PROTECT = 0x800000,  /* file.execmap by mprotect */
 };
 
-#define SENSOR_FILE_SHARED_TABLE 0x1    /* another thread could have swapped the descriptor */
+#define SENSOR_FILE_SHARED_TABLE 0x1     /* another thread could have swapped the descriptor */
 #define SENSOR_FILE_ARGUMENT_DIFFERS 0x2 /* the last name differs from the caller's string (a link, or contested) */
 
 struct sensor_file {
 	__u64 inode;
 	__u32 device;
 	__u32 generation;
-	__u32 access; /* enum sensor_access */
-	__u32 mode;   /* st_mode */
+	__u32 access;     /* enum sensor_access */
+	__u32 mode;       /* st_mode */
 	__s32 descriptor; /* -1 none */
 	__u32 flags;
 };
@@ -241,12 +241,12 @@ struct sensor_network {
 	__u8 family;   /* AF_* */
 	__u8 protocol; /* IPPROTO_*; 0 for Unix and others */
 	__u8 direction;
-	__u8 type;     /* SOCK_* */
+	__u8 type;        /* SOCK_* */
 	__u16 local_port; /* host order */
 	__u16 peer_port;
-	__u8 local[16];   /* IPv4 in the first four bytes */
+	__u8 local[16]; /* IPv4 in the first four bytes */
 	__u8 peer[16];
-	__u64 sent;     /* payload bytes */
+	__u64 sent; /* payload bytes */
 	__u64 received;
 	__u64 duration; /* ns, network.close: since connect or accept */
 	__u64 socket;   /* opaque, the same for one socket's lifetime */
@@ -293,11 +293,11 @@ struct sensor_uring_key {
 
 /* What the kernel keeps for a cgroup. */
 struct sensor_workload {
-	__u64 drain;        /* value of sensor_control.drain that ring_bytes belongs to */
+	__u64 drain; /* value of sensor_control.drain that ring_bytes belongs to */
 	__u64 ring_bytes;
-	__u64 entries;      /* made in the memory, ever */
+	__u64 entries; /* made in the memory, ever */
 	__u64 failed_entries;
-	__u64 syscalls[8];  /* the set, one bit a number */
+	__u64 syscalls[8]; /* the set, one bit a number */
 };
 
 /* Entries that the daemon has deleted from the memory, for each cgroup; only the daemon writes it. */
@@ -323,13 +323,13 @@ struct sensor_control {
 
 /* Written before load into .rodata.config. */
 struct sensor_config {
-	__u64 seed;           /* of all hashes; random at each start */
-	__u32 self_tgid;      /* the sensor, not reported */
+	__u64 seed;             /* of all hashes; random at each start */
+	__u32 self_tgid;        /* the sensor, not reported */
 	__s32 cgroup_subsystem; /* index in css_set.subsys of the tracked v1 hierarchy; -1: the unified one */
-	__u32 ring_budget;    /* bytes one cgroup may put into the activity ring in one pass while the ring is more than half full */
-	__u32 ring_size;      /* activity ring, bytes */
-	__u32 wake_bytes;     /* fill at which the consumer is woken whatever the idle flag says */
-	__u32 entry_budget;   /* entries of the memory for one cgroup */
+	__u32 ring_budget; /* bytes one cgroup may put into the activity ring in one pass while the ring is more than half full */
+	__u32 ring_size;    /* activity ring, bytes */
+	__u32 wake_bytes;   /* fill at which the consumer is woken whatever the idle flag says */
+	__u32 entry_budget; /* entries of the memory for one cgroup */
 	__u32 failed_entry_budget;
 	__u32 reserved;
 };
