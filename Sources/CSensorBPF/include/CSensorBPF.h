@@ -7,8 +7,10 @@
 #include <bpf/libbpf.h>
 #include <stddef.h>
 
+#include "sensor_atomics.h"
 #include "sensor_command.h"
 #include "sensor_event.h"
+#include "sensor_probe.h"
 #include "sensor_system.h"
 
 /*

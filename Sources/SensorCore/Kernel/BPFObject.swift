@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+internal import Glibc
+
+/// A loaded eBPF object: its maps and programs. Closing it takes everything back out of the kernel.
+struct BPFObject: ~Copyable {
+    let image: ObjectImage
+    private let object: OpaquePointer
+    private(set) var programs: [ProgramStatus]
+    private var links: [OpaquePointer] = []
+
+    deinit {
+        for link in links { bpf_link__destroy(link) }
+        bpf_object__close(object)
+    }
+
+    private init(image: ObjectImage, object: OpaquePointer, programs: [ProgramStatus]) {
+        self.image = image
+        self.object = object
+        self.programs = programs
+    }
+
+    // MARK: Loading
+
+    /// Loads the image that serves this kernel best: `direct`, unless `floor` gets more programs in.
+    ///
+    /// A program that is refused is left out and named in `programs`; the others are loaded without it.
+    static func load(
+        settings: KernelSettings, config: sensor_config, images: [ObjectImage] = [.direct, .floor]
+    ) throws(KernelError) -> BPFObject {
+        var failure: KernelError?
+        var best: BPFObject?
+        for image in images {
+            do {
+                let loaded = try load(image, settings, config)
+                if loaded.refused == 0 { return loaded }
+                if let known = best.take() {
+                    best = known.refused <= loaded.refused ? consume known : consume loaded
+                } else {
+                    best = consume loaded
+                }
+            } catch {
+                failure = failure ?? error
+                if error.code != .loadFailed { throw error }
+            }
+        }
+        guard let found = best.take() else { throw failure ?? KernelError(.badObject, "no eBPF object") }
+        return found
+    }
+
+    private var refused: Int {
+        programs.count {
+            if case .refused = $0.state { true } else { false }
+        }
+    }
+
+    /// libbpf loads all or nothing, and an object whose load failed is spent: so the object is opened again without
+    /// the program that failed, until the rest loads.
+    private static func load(
+        _ image: ObjectImage, _ settings: KernelSettings, _ config: sensor_config
+    ) throws(KernelError) -> BPFObject {
+        let bytes = image.bytes()
+        var left: [String: (state: ProgramStatus.State, log: String)] = [:]
+        while true {
+            let log = LibbpfLog()
+            let (object, status) = log.collect { open(bytes, settings, config, without: left) }
+            guard let object else {
+                throw KernelError(
+                    .badObject, "the embedded eBPF object cannot be opened", errorNumber: -status, log: log.lastLines())
+            }
+            let error = status != 0 ? status : log.collect { bpf_object__load(object) }
+            if error == 0 {
+                return BPFObject(image: image, object: object, programs: describe(object, left))
+            }
+            bpf_object__close(object)
+            guard let program = log.program, left[program] == nil else {
+                throw KernelError(
+                    .loadFailed, "the kernel refuses the eBPF object (\(image.rawValue))", errorNumber: -error,
+                    log: log.lastLines())
+            }
+            left[program] = (log.saysNoAttachPoint ? .absent : .refused(-error), log.lastLines())
+        }
+    }
+
+    private static func open(
+        _ bytes: [UInt8], _ settings: KernelSettings, _ config: sensor_config,
+        without left: [String: (state: ProgramStatus.State, log: String)]
+    ) -> (OpaquePointer?, Int32) {
+        let object = bytes.withUnsafeBytes { bpf_object__open_mem($0.baseAddress, $0.count, nil) }
+        guard let object else { return (nil, -errno) }
+        for (name, entries) in [
+            ("lifecycle", UInt32(settings.lifecycleRingBytes)), ("activity", UInt32(settings.activityRingBytes)),
+            ("memory", settings.memoryEntries), ("failures", settings.failureEntries),
+            ("workloads", settings.workloadEntries), ("released", settings.workloadEntries),
+            ("losses", settings.lossEntries), ("scope_processes", settings.scopeProcesses),
+            ("scope_cgroups", settings.scopeCgroups),
+        ] {
+            guard let map = bpf_object__find_map_by_name(object, name) else { continue }
+            let error = bpf_map__set_max_entries(map, entries)
+            if error != 0 { return (object, error) }
+        }
+        var size = 0
+        guard let map = bpf_object__find_map_by_name(object, ".rodata.config"),
+            let value = bpf_map__initial_value(map, &size), size >= MemoryLayout<sensor_config>.size
+        else { return (object, -ENOENT) }
+        // The section may be longer than the structure, and it is set as a whole.
+        var section = Array(UnsafeRawBufferPointer(start: value, count: size))
+        section.withUnsafeMutableBytes { $0.storeBytes(of: config, as: sensor_config.self) }
+        let error = bpf_map__set_initial_value(map, section, size)
+        if error != 0 { return (object, error) }
+
+        var program = bpf_object__next_program(object, nil)
+        while let current = program {
+            if left[String(cString: bpf_program__name(current))] != nil {
+                let error = bpf_program__set_autoload(current, false)
+                if error != 0 { return (object, error) }
+            }
+            program = bpf_object__next_program(object, current)
+        }
+        return (object, 0)
+    }
+
+    private static func describe(
+        _ object: OpaquePointer, _ left: [String: (state: ProgramStatus.State, log: String)]
+    ) -> [ProgramStatus] {
+        var programs: [ProgramStatus] = []
+        var program = bpf_object__next_program(object, nil)
+        while let current = program {
+            let name = String(cString: bpf_program__name(current))
+            programs.append(
+                ProgramStatus(
+                    name: name, section: String(cString: bpf_program__section_name(current)),
+                    state: left[name]?.state ?? .loaded, log: left[name]?.log))
+            program = bpf_object__next_program(object, current)
+        }
+        return programs
+    }
+
+    // MARK: Maps and programs
+
+    /// The descriptor of a map; it lives as long as the object.
+    func map(_ name: String) throws(KernelError) -> Int32 {
+        let descriptor = bpf_object__find_map_fd_by_name(object, name)
+        guard descriptor >= 0 else {
+            throw KernelError(.badObject, "the eBPF object has no map \(name)", errorNumber: -descriptor)
+        }
+        return descriptor
+    }
+
+    /// A map that an object may lack.
+    func optionalMap(_ name: String) -> Int32? {
+        let descriptor = bpf_object__find_map_fd_by_name(object, name)
+        return descriptor >= 0 ? descriptor : nil
+    }
+
+    /// `max_entries` of a map.
+    func entries(of name: String) -> Int {
+        bpf_object__find_map_by_name(object, name).map { Int(bpf_map__max_entries($0)) } ?? 0
+    }
+
+    /// What the kernel keeps about a loaded program: run time, runs, misses. Nil if it is not loaded.
+    func information(of program: ProgramStatus) -> bpf_prog_info? {
+        guard let handle = bpf_object__find_program_by_name(object, program.name) else { return nil }
+        let descriptor = bpf_program__fd(handle)
+        guard descriptor >= 0 else { return nil }
+        var information = bpf_prog_info()
+        var length = UInt32(MemoryLayout<bpf_prog_info>.size)
+        return bpf_obj_get_info_by_fd(descriptor, &information, &length) == 0 ? information : nil
+    }
+
+    // MARK: Attaching
+
+    /// Attaches every loaded program but iterators, the lifecycle's first. One that fails does not stop the others.
+    ///
+    /// - Parameter cgroup: descriptor of the root of the cgroup2 tree, nil where there is none.
+    mutating func attach(cgroup: Int32?) {
+        let order = programs.indices.sorted { rank(programs[$0]) < rank(programs[$1]) }
+        for index in order where programs[index].state == .loaded && !programs[index].section.hasPrefix("iter") {
+            guard let program = bpf_object__find_program_by_name(object, programs[index].name) else { continue }
+            let isCgroup = programs[index].section.hasPrefix("cgroup")
+            let log = LibbpfLog()
+            let link = log.collect {
+                isCgroup ? cgroup.flatMap { bpf_program__attach_cgroup(program, $0) } : bpf_program__attach(program)
+            }
+            if let link {
+                links.append(link)
+                programs[index].state = .attached
+            } else {
+                programs[index].state = .detached(isCgroup && cgroup == nil ? ENOENT : errno)
+                programs[index].log = isCgroup && cgroup == nil ? "no cgroup2 mount" : log.lastLines()
+            }
+        }
+    }
+
+    private func rank(_ program: ProgramStatus) -> Int {
+        switch program.name {
+        case "cgroup_mkdir", "cgroup_rmdir": 0
+        case _ where program.name.hasPrefix("sched_process"): 1
+        case "sys_exit": 3
+        default: 2
+        }
+    }
+
+    /// Takes all programs off their hooks. Some may still be running when this returns; see `KernelSession.detach`.
+    mutating func detach() {
+        for link in links { bpf_link__destroy(link) }
+        links = []
+        for index in programs.indices where programs[index].state == .attached { programs[index].state = .loaded }
+    }
+
+    /// A descriptor that runs the iterator when it is read. The caller closes it.
+    func iterator(_ name: String) throws(KernelError) -> Int32 {
+        guard let program = bpf_object__find_program_by_name(object, name), bpf_program__fd(program) >= 0 else {
+            throw KernelError(.unsupported, "this kernel has no iterator \(name)")
+        }
+        let log = LibbpfLog()
+        guard let link = log.collect({ bpf_program__attach_iter(program, nil) }) else {
+            throw KernelError(.unsupported, "cannot attach the iterator \(name)", errorNumber: errno, log: log.lastLines())
+        }
+        defer { bpf_link__destroy(link) }
+        let descriptor = bpf_iter_create(bpf_link__fd(link))
+        guard descriptor >= 0 else {
+            throw KernelError(.unsupported, "cannot run the iterator \(name)", errorNumber: -descriptor)
+        }
+        return descriptor
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+internal import Glibc
+
+/// Where this host keeps its cgroups, as `/proc/self/mountinfo` shows it.
+package struct CgroupHierarchy: Sendable, Equatable {
+    /// Mount point of the cgroup2 tree, nil where there is none: what cgroup programs are attached to.
+    package var unified: String?
+    /// Mount point of the tree whose ids stand in records.
+    package var tracked: String?
+    /// The v1 controller of the tracked tree, nil if it is the unified one.
+    package var controller: String?
+
+    /// Controllers that container runtimes give each container a cgroup of, the surest first.
+    private static let controllers = ["memory", "pids", "cpu", "cpuacct", "freezer", "blkio", "devices"]
+
+    /// - Parameter mountinfo: the text of `/proc/self/mountinfo`.
+    ///
+    /// The unified tree is tracked if it is the host's main one, mounted at `/sys/fs/cgroup`, or if there is no other.
+    package init(mountinfo: String) {
+        var versionOne: [String: String] = [:]
+        for line in mountinfo.split(separator: "\n") {
+            // "… root mountpoint options [optional fields] - type source superoptions"
+            guard let dash = line.ranges(of: " - ").first else { continue }
+            let before = line[..<dash.lowerBound].split(separator: " ")
+            let after = line[dash.upperBound...].split(separator: " ")
+            guard before.count >= 5, after.count >= 3 else { continue }
+            let point = Self.unescape(before[4])
+            // A bind mount of a part of the tree is not its root.
+            guard before[3] == "/" else { continue }
+            if after[0] == "cgroup2" {
+                if unified == nil || point == "/sys/fs/cgroup" { unified = point }
+            } else if after[0] == "cgroup" {
+                for option in after[2].split(separator: ",") where Self.controllers.contains(String(option)) {
+                    versionOne[String(option)] = versionOne[String(option)] ?? point
+                }
+            }
+        }
+        let controller = Self.controllers.first { versionOne[$0] != nil }
+        if unified == "/sys/fs/cgroup" || controller == nil {
+            tracked = unified
+        } else {
+            self.controller = controller
+            tracked = controller.flatMap { versionOne[$0] }
+        }
+    }
+
+    /// Octal escapes of space, tab, newline and backslash.
+    private static func unescape(_ text: Substring) -> String {
+        guard text.contains("\\") else { return String(text) }
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            let digits = rest.prefix(3)
+            if byte == UInt8(ascii: "\\"), digits.count == 3, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 8) {
+                bytes.append(value)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// This host's.
+    package static func current() -> CgroupHierarchy {
+        CgroupHierarchy(mountinfo: ProcFile.text("/proc/self/mountinfo") ?? "")
+    }
+
+    /// Index of the tracked controller in this kernel's `css_set.subsys`, from its BTF; -1 for the unified tree.
+    ///
+    /// The numbers depend on what the kernel was built with. Falls back to -1, which tracks the unified tree's ids.
+    func subsystem() -> Int32 {
+        guard let controller, let btf = btf__load_vmlinux_btf() else { return -1 }
+        defer { btf__free(btf) }
+        let identifier = btf__find_by_name_kind(btf, "cgroup_subsys_id", UInt32(BTF_KIND_ENUM))
+        guard identifier > 0, let type = btf__type_by_id(btf, UInt32(identifier)), let values = btf_enum(type) else {
+            return -1
+        }
+        for index in 0..<Int(btf_vlen(type)) {
+            guard let name = btf__name_by_offset(btf, values[index].name_off) else { continue }
+            if String(cString: name) == "\(controller)_cgrp_id" { return values[index].val }
+        }
+        return -1
+    }
+}

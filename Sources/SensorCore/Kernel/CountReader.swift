@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import CSensorBPF
+
+/// What one entry of the in-kernel memory has counted since it was last read.
+package struct CountChange: Sendable {
+    package let key: sensor_key
+    /// More since the last time. The first sight, which went through the ring, is not in it.
+    package let difference: sensor_count
+    /// The entry was deleted with this reading: the next event is a first sight again.
+    package let isEvicted: Bool
+}
+
+/// How a reading of the counts went.
+package struct CountSummary: Sendable, Equatable {
+    /// Entries that the memory holds.
+    package var entries = 0
+    /// Entries that the memory of failed opens holds.
+    package var failedEntries = 0
+    /// Entries deleted because they were idle.
+    package var evicted = 0
+}
+
+/// Reads the counts of `memory` and `failures`, tells what has changed, and deletes what has long been idle. For one
+/// thread.
+struct CountReader: ~Copyable {
+    private var memory: CountSource
+    private var failures: CountSource
+    /// The map that tells the programs how many entries of a cgroup were deleted. Only this side writes it.
+    private let released: Int32
+
+    init(memory: Int32, failures: Int32, released: Int32, idleTicks: UInt16) {
+        self.memory = CountSource(map: memory, idleTicks: idleTicks)
+        self.failures = CountSource(map: failures, idleTicks: idleTicks)
+        self.released = released
+    }
+
+    mutating func read(_ handle: (CountChange) -> Void) throws(KernelError) -> CountSummary {
+        let entries = try memory.read(handle)
+        let evicted = memory.evictIdle(handle)
+        let failedEntries = try failures.read(handle)
+        let failedEvicted = failures.evictIdle(handle)
+        giveBack(evicted, failed: false)
+        giveBack(failedEvicted, failed: true)
+        let (count, failedCount) = (evicted.values.reduce(0, +), failedEvicted.values.reduce(0, +))
+        return CountSummary(
+            entries: entries - count, failedEntries: failedEntries - failedCount, evicted: count + failedCount)
+    }
+
+    private func giveBack(_ entries: [UInt64: Int], failed: Bool) {
+        for (cgroup, count) in entries {
+            var cgroup = cgroup
+            var total = sensor_released()
+            _ = bpf_map_lookup_elem(released, &cgroup, &total)
+            if failed { total.failed_entries &+= UInt64(count) } else { total.entries &+= UInt64(count) }
+            _ = bpf_map_update_elem(released, &cgroup, &total, UInt64(BPF_ANY))
+        }
+    }
+
+    /// Deletes all entries of a cgroup that were read once.
+    mutating func forget(cgroup: UInt64) {
+        memory.forget(cgroup: cgroup)
+        failures.forget(cgroup: cgroup)
+    }
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+internal import Glibc
+
+/// The kernel side, from loading to the last record: everything that touches a map, a ring or a program.
+///
+/// For one thread: whoever made it. Only `waker` may be used by others. Letting it go takes every program and map
+/// out of the kernel.
+package final class KernelSession {
+    /// Why `wait` returned.
+    package enum Wakeup: Sendable {
+        /// There may be records.
+        case records
+        /// The time is up.
+        case deadline
+        /// Somebody used the waker.
+        case interrupted
+    }
+
+    package let settings: KernelSettings
+    package let cgroups: CgroupHierarchy
+    package let waker: Waker
+    /// What the daemon itself lost: records that it could not read, and what the rooms above add.
+    package var losses: LossLedger
+
+    var object: BPFObject
+    let control: ControlBlock
+    private var rings: MergedRings
+    private let poll: RingPoll
+    private var counts: CountReader
+    /// The last pass handed something on, so the next one comes after a batch time rather than after a wake-up.
+    private var isBatching = false
+
+    /// Loads the programs that this kernel accepts; attaches none of them.
+    ///
+    /// Scopes and kinds can be set before `attach`, so that nothing that is asked for is missed.
+    package init(settings: KernelSettings = KernelSettings()) throws(KernelError) {
+        try settings.check()
+        try Privileges.current().requireLoading()
+        let cgroups = CgroupHierarchy.current()
+        var config = sensor_config()
+        var generator = SystemRandomNumberGenerator()
+        config.seed = generator.next()
+        config.self_tgid = UInt32(getpid())
+        config.cgroup_subsystem = cgroups.subsystem()
+        config.ring_budget = settings.ringBudget
+        config.ring_size = UInt32(settings.activityRingBytes)
+        config.wake_bytes = settings.wakeBytes
+        config.entry_budget = settings.entryBudget
+        config.failed_entry_budget = settings.failedEntryBudget
+
+        let object = try BPFObject.load(settings: settings, config: config)
+        let lifecycle = try object.map("lifecycle")
+        let activity = try object.map("activity")
+        let waker = try Waker()
+        self.control = try ControlBlock(descriptor: object.map("control"))
+        self.rings = try MergedRings(
+            lifecycle: RingBuffer(descriptor: lifecycle, byteCount: settings.lifecycleRingBytes),
+            activity: RingBuffer(descriptor: activity, byteCount: settings.activityRingBytes))
+        self.poll = try RingPoll(rings: [lifecycle, activity], waker: waker)
+        self.counts = try CountReader(
+            memory: object.map("memory"), failures: object.map("failures"), released: object.map("released"),
+            idleTicks: settings.idleTicks)
+        self.losses = LossLedger(capacity: Int(settings.lossEntries))
+        self.object = object
+        self.settings = settings
+        self.cgroups = cgroups
+        self.waker = waker
+        control.setEnabledKinds(.max)
+        control.setScopeOnly(settings.scopeOnly)
+    }
+
+    /// Which of the embedded objects was loaded.
+    package var image: ObjectImage { object.image }
+
+    /// What became of each program.
+    package var programs: [ProgramStatus] { object.programs }
+
+    // MARK: Start and end
+
+    /// Attaches every program that was loaded. One that cannot be attached does not stop the others: see `programs`.
+    ///
+    /// - Throws: if not one could be attached.
+    package func attach() throws(KernelError) {
+        var root: Int32?
+        if let path = cgroups.unified {
+            let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            if descriptor >= 0 { root = descriptor }
+        }
+        defer { if let root { close(root) } }
+        object.attach(cgroup: root)
+        guard object.programs.contains(where: { $0.state == .attached }) else {
+            throw KernelError(
+                .unsupported, "no program could be attached", log: object.programs.compactMap(\.log).first)
+        }
+    }
+
+    /// Takes all programs off their hooks and waits until none runs any more: what they wrote is in the rings then,
+    /// for one more `drain`, and counts and losses are final.
+    package func detach() {
+        object.detach()
+        // Programs run within read-side sections that this waits for.
+        _ = sensor_wait_for_programs()
+    }
+
+    /// Hands on a record for each process that runs, from the kernel's own list.
+    ///
+    /// Call it after `attach`: then none that starts meanwhile is missed, though it may come twice. Some kernels
+    /// leave process 1 out (seen on 6.18): `/proc` has what is not here.
+    /// - Throws: `unsupported` where there is no task iterator (before 5.8, or refused); `/proc` has to serve then.
+    package func readRunningProcesses(_ handle: (RecordView) -> Void) throws(KernelError) {
+        let descriptor = try object.iterator("iter_task")
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        var filled = 0
+        while true {
+            let count = buffer.withUnsafeMutableBytes { bytes in
+                read(descriptor, bytes.baseAddress.map { $0 + filled }, bytes.count - filled)
+            }
+            if count < 0, errno == EINTR || errno == EAGAIN { continue }
+            guard count >= 0 else { throw .systemCall("cannot read the task iterator") }
+            if count == 0 { break }
+            filled += count
+            let used = handOnRecords(in: buffer.span.bytes.extracting(0..<filled), handle)
+            buffer.replaceSubrange(0..<filled, with: Array(buffer[used..<filled]) + Array(repeating: 0, count: used))
+            filled -= used
+        }
+        if filled > 0 { noteFault(.truncated, kind: 0, hook: UInt8(SENSOR_HOOK_ITER_TASK.rawValue), cgroup: 0) }
+    }
+
+    /// Records in a row, each as long as its header says. Returns the bytes they take, the last one's missing part not.
+    private func handOnRecords(in bytes: RawSpan, _ handle: (RecordView) -> Void) -> Int {
+        var offset = 0
+        while bytes.byteCount - offset >= MemoryLayout<sensor_header>.size {
+            let size = Int(bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            // No record is that short or long: there is no telling where the next one starts.
+            guard size >= MemoryLayout<sensor_header>.size, size <= Int(SENSOR_RECORD_MAX) else {
+                noteFault(.sizeMismatch, kind: 0, hook: UInt8(SENSOR_HOOK_ITER_TASK.rawValue), cgroup: 0)
+                return bytes.byteCount
+            }
+            guard bytes.byteCount - offset >= size else { break }
+            handOn(bytes.extracting(offset..<offset + size), handle)
+            offset += size
+        }
+        return offset
+    }
+
+    // MARK: Records
+
+    /// Waits until there may be records, somebody uses the waker, or the boot clock reaches `deadline` (ns).
+    ///
+    /// While records keep coming, that is until the next batch is due, or the rings have filled by `wakeBytes`.
+    /// Otherwise the next record wakes it; should the wake-up get lost, it looks by itself `idleMilliseconds` later.
+    package func wait(until deadline: UInt64) -> Wakeup {
+        if isBatching {
+            switch poll.wait(milliseconds: min(settings.batchMilliseconds, Self.milliseconds(until: deadline))) {
+            case .waker: return .interrupted
+            case .ring, .timeout: return Self.bootTime() >= deadline ? .deadline : .records
+            }
+        }
+        defer { control.setIdle(false) }
+        while true {
+            // First the flag, then the look: a record that was written without seeing the flag is seen here.
+            control.setIdle(true)
+            if !rings.isEmpty() { return .records }
+            let left = Self.milliseconds(until: deadline)
+            if left == 0 { return .deadline }
+            switch poll.wait(milliseconds: min(settings.idleMilliseconds, left)) {
+            case .waker: return .interrupted
+            case .ring: return .records
+            case .timeout: continue
+            }
+        }
+    }
+
+    /// Hands on what is in the rings, in the order of time, `settings.batchLimit` records at most. Returns how many.
+    ///
+    /// A record's bytes are valid during the call only. What is no record is counted in `losses` and passed over.
+    /// `handle` must not call this session, but for `losses`.
+    @discardableResult
+    package func drain(_ handle: (RecordView) -> Void) -> Int {
+        let pass = rings.drain(limit: settings.batchLimit) { handOn($0, handle) }
+        if pass.outcome == .emptied { control.countDrain() }
+        // A record in the making is looked for again at once, but not in a loop without a pause.
+        isBatching = pass.count > 0 || pass.outcome == .busy
+        return pass.count
+    }
+
+    private func handOn(_ bytes: RawSpan, _ handle: (RecordView) -> Void) {
+        do {
+            handle(try RecordView(bytes))
+        } catch {
+            guard bytes.byteCount >= MemoryLayout<sensor_header>.size else {
+                return noteFault(error, kind: 0, hook: UInt8(SENSOR_HOOK_DAEMON.rawValue), cgroup: 0)
+            }
+            let key = bytes.unsafeLoadUnaligned(as: sensor_header.self).key
+            noteFault(error, kind: key.kind, hook: key.hook, cgroup: key.cgroup)
+        }
+    }
+
+    private func noteFault(_ fault: RecordFault, kind: UInt8, hook: UInt8, cgroup: UInt64) {
+        losses.add(LossLedger.Key(cgroup: cgroup, hook: hook, reason: fault.lossReason.rawValue, kind: kind))
+    }
+
+    // MARK: Counts
+
+    /// Hands on what each entry of the memory has counted since the last call. This is a tick.
+    ///
+    /// With `idleTicks`, entries that have not counted for as many ticks are deleted. A program that found such an
+    /// entry right before it was deleted adds to memory that nobody reads any more: that is the one way in which a
+    /// count can go missing, at most the number of programs running at that moment, for each deletion.
+    @discardableResult
+    package func readCounts(_ handle: (CountChange) -> Void) throws(KernelError) -> CountSummary {
+        try counts.read(handle)
+    }
+
+    /// Forgets a cgroup that is gone: its entries in the memory, its account and its scope.
+    ///
+    /// Read the counts first; what was counted since is lost.
+    package func forget(cgroup: UInt64) {
+        var id = cgroup
+        counts.forget(cgroup: cgroup)
+        for name in ["workloads", "released", "scope_cgroups"] {
+            if let map = object.optionalMap(name) { _ = bpf_map_delete_elem(map, &id) }
+        }
+    }
+
+    // MARK: Time
+
+    /// The boot clock, ns: the clock of records.
+    package static func bootTime() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+
+    /// Rounded up, so that a wait does not end before the deadline only to begin again.
+    private static func milliseconds(until deadline: UInt64) -> Int32 {
+        let now = bootTime()
+        guard deadline > now else { return 0 }
+        return Int32(clamping: (deadline - now - 1) / 1_000_000 + 1)
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What was lost, or came with less, since the start: in the kernel and in the daemon. Totals, never reset.
+package struct LossLedger: Sendable {
+    /// What a loss is counted under.
+    package struct Key: Hashable, Sendable {
+        /// Id in the tracked hierarchy; 0: of the node, not of one cgroup.
+        package var cgroup: UInt64
+        /// `enum sensor_hook`.
+        package var hook: UInt8
+        /// `enum sensor_loss_reason`; `LossReason` where this version knows it.
+        package var reason: UInt8
+        /// `enum sensor_kind`, 0 if it is not known.
+        package var kind: UInt8
+
+        package init(cgroup: UInt64, hook: UInt8, reason: UInt8, kind: UInt8) {
+            self.cgroup = cgroup
+            self.hook = hook
+            self.reason = reason
+            self.kind = kind
+        }
+
+        /// Whether the event is gone; a reason that this version does not know counts as lost.
+        package var isLost: Bool { LossReason(rawValue: reason)?.isLost ?? true }
+    }
+
+    package private(set) var counts: [Key: UInt64] = [:]
+    /// Losses that found no room in the ledger: counted, but not told apart.
+    package private(set) var overflow: UInt64 = 0
+    /// Keys the ledger takes up.
+    package let capacity: Int
+
+    package init(capacity: Int = 16_384) {
+        self.capacity = capacity
+    }
+
+    package mutating func add(_ key: Key, count: UInt64 = 1) {
+        guard count > 0 else { return }
+        if counts[key] != nil || counts.count < capacity {
+            counts[key, default: 0] &+= count
+        } else {
+            overflow &+= count
+        }
+    }
+
+    package mutating func addOverflow(_ count: UInt64) {
+        overflow &+= count
+    }
+
+    package mutating func add(_ other: LossLedger) {
+        for (key, count) in other.counts { add(key, count: count) }
+        overflow &+= other.overflow
+    }
+
+    /// Events that are gone, whatever found no room in the ledger included.
+    package var lost: UInt64 {
+        counts.reduce(overflow) { $1.key.isLost ? $0 &+ $1.value : $0 }
+    }
+
+    /// Events that are gone, by hook.
+    package var lostByHook: [UInt8: UInt64] {
+        counts.reduce(into: [:]) { if $1.key.isLost { $0[$1.key.hook, default: 0] &+= $1.value } }
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// What this process may do: its effective capabilities.
+package struct Privileges: Sendable, Equatable {
+    /// Capabilities that the sensor asks for, by their number in `linux/capability.h`.
+    package enum Capability: Int, Sendable, CaseIterable {
+        case dacReadSearch = 2
+        case netAdmin = 12
+        case sysPtrace = 19
+        case sysAdmin = 21
+        case sysResource = 24
+        case perfmon = 38
+        case bpf = 39
+
+        /// As manuals and container manifests write it.
+        package var name: String {
+            switch self {
+            case .dacReadSearch: "CAP_DAC_READ_SEARCH"
+            case .netAdmin: "CAP_NET_ADMIN"
+            case .sysPtrace: "CAP_SYS_PTRACE"
+            case .sysAdmin: "CAP_SYS_ADMIN"
+            case .sysResource: "CAP_SYS_RESOURCE"
+            case .perfmon: "CAP_PERFMON"
+            case .bpf: "CAP_BPF"
+            }
+        }
+
+        /// What it is needed for.
+        package var purpose: String {
+            switch self {
+            case .dacReadSearch: "reading other users' /proc entries"
+            case .netAdmin: "attaching cgroup programs: DNS answers and io_uring connects"
+            case .sysPtrace: "looking into other processes' /proc/<pid>/root and exe"
+            case .sysAdmin: "the iterator over running processes, and everything on kernels before 5.8"
+            case .sysResource: "raising RLIMIT_MEMLOCK on kernels before 5.11"
+            case .perfmon: "loading tracing programs"
+            case .bpf: "loading eBPF programs and maps"
+            }
+        }
+    }
+
+    private let effective: UInt64
+
+    /// - Parameter effective: the mask as `CapEff` in `/proc/self/status` shows it.
+    package init(effective: UInt64) {
+        self.effective = effective
+    }
+
+    /// This process's; none if `/proc` is not mounted.
+    package static func current() -> Privileges {
+        let line = (ProcFile.text("/proc/self/status") ?? "").split(separator: "\n").first { $0.hasPrefix("CapEff:") }
+        let digits = line?.split(whereSeparator: \.isWhitespace).last ?? ""
+        return Privileges(effective: UInt64(digits, radix: 16) ?? 0)
+    }
+
+    /// `CAP_SYS_ADMIN` stands for `CAP_BPF` and `CAP_PERFMON`, which were split off from it.
+    package func has(_ capability: Capability) -> Bool {
+        if effective >> UInt64(capability.rawValue) & 1 == 1 { return true }
+        switch capability {
+        case .bpf, .perfmon: return has(.sysAdmin)
+        default: return false
+        }
+    }
+
+    /// - Throws: `notPermitted`, naming the first capability without which no program can be loaded.
+    package func requireLoading() throws(KernelError) {
+        for capability in [Capability.bpf, .perfmon] where !has(capability) {
+            throw KernelError(
+                .notPermitted, "sensord needs \(capability.name) for \(capability.purpose); run it as root, or grant it",
+                missingCapability: capability.name)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+
+/// What became of one program of the object.
+package struct ProgramStatus: Sendable {
+    package enum State: Sendable, Equatable {
+        /// Accepted by the kernel, not attached (yet, or no longer).
+        case loaded
+        case attached
+        /// This kernel has nothing to attach it to.
+        case absent
+        /// The verifier or the kernel refused to load it; errno.
+        case refused(Int32)
+        /// Loaded, but it could not be attached; errno.
+        case detached(Int32)
+    }
+
+    /// As in `bpf/sensor.bpf.c`.
+    package let name: String
+    /// What it is attached to, as libbpf writes it: `tp_btf/sys_exit`.
+    package let section: String
+    package internal(set) var state: State
+    /// Why, in the verifier's or libbpf's words; nil where all is well.
+    package internal(set) var log: String?
+
+    /// `enum sensor_hook`: what the records and losses of this program go under; 0 if it has none.
+    package var hook: UInt8 {
+        let hook: sensor_hook? =
+            switch name {
+            case "sys_exit": SENSOR_HOOK_SYS_EXIT
+            case "sched_process_exec": SENSOR_HOOK_PROCESS_EXEC
+            case "sched_process_fork": SENSOR_HOOK_PROCESS_FORK
+            case "sched_process_exit": SENSOR_HOOK_PROCESS_EXIT
+            case "inet_sock_set_state": SENSOR_HOOK_SOCKET_STATE
+            case "cgroup_mkdir": SENSOR_HOOK_CGROUP_MKDIR
+            case "cgroup_rmdir": SENSOR_HOOK_CGROUP_RMDIR
+            case "iter_task": SENSOR_HOOK_ITER_TASK
+            case _ where section.hasPrefix("cgroup_skb"): SENSOR_HOOK_SKB_INGRESS
+            case _ where section == "cgroup/connect4": SENSOR_HOOK_CONNECT4
+            case _ where section == "cgroup/connect6": SENSOR_HOOK_CONNECT6
+            case _ where section == "cgroup/sendmsg4": SENSOR_HOOK_SENDMSG4
+            case _ where section == "cgroup/sendmsg6": SENSOR_HOOK_SENDMSG6
+            case _ where name.hasPrefix("io_uring_complete"): SENSOR_HOOK_URING_COMPLETE
+            case _ where name.hasPrefix("io_uring"): SENSOR_HOOK_URING_SUBMIT
+            default: nil
+            }
+        return hook.map { UInt8($0.rawValue) } ?? 0
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSensorBPF
+import Glibc
+import Testing
+
+@testable import SensorCore
+
+@Suite(.tags(.kernel), .needsKernel, .serialized) struct KernelSessionTests {
+    /// Runs a program and waits for its end. Returns its process id.
+    @discardableResult
+    private func run(_ path: String, _ arguments: [String] = []) throws -> UInt32 {
+        var pid: pid_t = 0
+        var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+        defer { for argument in argv { free(argument) } }
+        try #require(posix_spawn(&pid, path, nil, nil, &argv, nil) == 0)
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        return UInt32(pid)
+    }
+
+    /// Drains until `isDone`, ten seconds at most.
+    private func drain(_ session: KernelSession, until isDone: () -> Bool, _ handle: (RecordView) -> Void) {
+        let deadline = KernelSession.bootTime() + 10_000_000_000
+        while !isDone(), KernelSession.bootTime() < deadline {
+            _ = session.wait(until: deadline)
+            session.drain(handle)
+        }
+    }
+
+    @Test func `a process that comes and goes is seen from fork to exit, in that order`() throws {
+        let session = try KernelSession()
+        try session.attach()
+        // What the sensor itself forks has no fork record: it is the sensor's own doing.
+        let shell = try run("/bin/sh", ["-c", "/bin/true; exit 3"])
+        var child: UInt32 = 0
+        var seen: [String] = []
+        drain(session, until: { seen.last == "shell exit" }) { record in
+            let pid = record.header.tgid
+            if let exec = record.exec, exec.parent_tgid == shell { child = pid }
+            guard pid == shell || pid == child, record.kind <= SENSOR_PROCESS_EXIT.rawValue else { return }
+            let kind = [1: "exec", 2: "fork", 3: "exit"][record.kind] ?? "?"
+            seen.append("\(pid == shell ? "shell" : "child") \(kind)")
+        }
+        #expect(seen == ["shell exec", "child fork", "child exec", "child exit", "shell exit"])
+        #expect(try session.readLosses().lost == 0)
+    }
+
+    @Test func `every program of the object is attached here, iterators apart`() throws {
+        let session = try KernelSession()
+        try session.attach()
+        for program in session.programs where !program.section.hasPrefix("iter") {
+            #expect(program.state == .attached, "\(program.name): \(program.log ?? "")")
+            #expect(program.hook != 0, "\(program.name)")
+        }
+    }
+
+    @Test func `the running processes are read from the kernel's list`() throws {
+        let session = try KernelSession()
+        var pids: Set<UInt32> = []
+        try session.readRunningProcesses { record in
+            #expect(record.kind == UInt8(SENSOR_PROCESS_SEEN.rawValue))
+            pids.insert(record.header.tgid)
+        }
+        #expect(pids.contains(UInt32(getppid())))
+        #expect(!pids.contains(UInt32(getpid())))
+        #expect(session.losses.counts.isEmpty)
+    }
+
+    @Test func `nothing is left in the kernel when a session ends`() throws {
+        var identifiers: [UInt32] = []
+        do {
+            let session = try KernelSession()
+            try session.attach()
+            identifiers = session.programs.compactMap { session.object.information(of: $0)?.id }
+            session.detach()
+        }
+        #expect(!identifiers.isEmpty)
+        let deadline = KernelSession.bootTime() + 10_000_000_000
+        var left = identifiers
+        while !left.isEmpty, KernelSession.bootTime() < deadline {
+            left = left.filter { identifier in
+                let descriptor = bpf_prog_get_fd_by_id(identifier)
+                if descriptor >= 0 { close(descriptor) }
+                return descriptor >= 0
+            }
+            sched_yield()
+        }
+        #expect(left == [])
+    }
+
+    @Test func `the waker ends a wait from another thread`() async throws {
+        let session = try KernelSession()
+        let waker = session.waker
+        let task = Task.detached { waker.wake() }
+        #expect(session.wait(until: KernelSession.bootTime() + 10_000_000_000) == .interrupted)
+        await task.value
+    }
+
+    @Test func `a wait without records ends at its deadline`() throws {
+        let session = try KernelSession()
+        let deadline = KernelSession.bootTime() + 20_000_000
+        #expect(session.wait(until: deadline) == .deadline)
+        #expect(KernelSession.bootTime() >= deadline)
+    }
+}
