@@ -215,6 +215,18 @@ static __always_inline __u64 finish(__u64 hash)
 	return hash ^ (hash >> 32);
 }
 
+/*
+ * A kernel pointer as a number to hash or compare. The verifier forbids arithmetic on pointers, but what comes out of a byte swap is a number to
+ * it, for privileged programs on every kernel; two swaps give the address back.
+ */
+static __always_inline __u64 address_of(const volatile void *pointer)
+{
+	__u64 address = (__u64)pointer;
+
+	asm volatile("%0 = be64 %0\n\t%0 = be64 %0" : "+r"(address));
+	return address;
+}
+
 static __always_inline struct task_struct *current_task(void)
 {
 	return cast(task_struct, bpf_get_current_task());

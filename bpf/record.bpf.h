@@ -85,11 +85,9 @@ static __always_inline __u64 wakeup(struct sensor_control *block, __u64 fill, __
  * The memory's answer to an observation: 0, nothing to send (it is counted); else the flags of the record to send.
  * A repeat costs one look-up and one addition.
  */
-static __always_inline __u16 recall(void *map, const struct sensor_key *key, const struct sensor_control *block,
-				    __u32 tgid, __u64 sent, __u64 received)
+static __always_inline __u16 recall_scoped(void *map, const struct sensor_key *key, const struct sensor_control *block,
+					   bool scoped, __u64 sent, __u64 received)
 {
-	bool scoped =
-		block->stream && (block->stream_kinds >> (key->kind & 63)) & 1 && in_scope(block, tgid, key->cgroup);
 	struct sensor_count *count;
 
 	if (block->scope_only && !scoped)
@@ -103,6 +101,18 @@ static __always_inline __u16 recall(void *map, const struct sensor_key *key, con
 	if (received)
 		add(&count->received, received);
 	return scoped ? SENSOR_STREAMED : 0;
+}
+
+static __always_inline bool streams(const struct sensor_control *block, __u8 kind)
+{
+	return block->stream && (block->stream_kinds >> (kind & 63)) & 1;
+}
+
+static __always_inline __u16 recall(void *map, const struct sensor_key *key, const struct sensor_control *block,
+				    __u32 tgid, __u64 sent, __u64 received)
+{
+	return recall_scoped(map, key, block, streams(block, key->kind) && in_scope(block, tgid, key->cgroup), sent,
+			     received);
 }
 
 /* Is there room in the cgroup's share of the memory? Asked before the record is sent, so that its flags are true. */
@@ -250,20 +260,17 @@ __noinline __u64 hash_bytes(__u32 at, __u32 length, __u32 index)
 	return finish(hash);
 }
 
-/* Sends the activity record in the scratch buffer and remembers its key if it is new. */
-static __noinline void dispatch(struct scratch *scratch, struct sensor_control *block, bool failed)
+/* Sends an activity record, whose header is `header`, and remembers its key if it is new. */
+static __always_inline void dispatch_record(struct sensor_header *header, __u32 size, struct sensor_control *block,
+					    bool failed)
 {
-	struct sensor_header *header = &scratch->header;
-	__u32 size = sizeof(*header) + scratch->length;
 	struct sensor_workload *workload = NULL;
 
-	if (size > SENSOR_RECORD_MAX)
-		return lose_of(scratch, SENSOR_LOSS_BAD_RECORD);
 	header->size = size;
 	if (header->flags & SENSOR_FIRST_SEEN) {
 		workload = workload_of(header->key.cgroup);
 		if (!workload)
-			lose_of(scratch, SENSOR_LOSS_MEMORY_FULL);
+			lose(header->key.cgroup, header->key.hook, SENSOR_LOSS_MEMORY_FULL, header->key.kind);
 		else if (has_entry_budget(workload, &header->key, failed))
 			header->flags |= SENSOR_REMEMBERED;
 	}
@@ -273,6 +280,17 @@ static __noinline void dispatch(struct scratch *scratch, struct sensor_control *
 		remember(&failures, workload, &header->key, true);
 	else
 		remember(&memory, workload, &header->key, false);
+}
+
+/* The same for the record in the scratch buffer. */
+static __noinline void dispatch(struct scratch *scratch, struct sensor_control *block, bool failed)
+{
+	struct sensor_header *header = &scratch->header;
+	__u32 size = sizeof(*header) + scratch->length;
+
+	if (size > SENSOR_RECORD_MAX)
+		return lose_of(scratch, SENSOR_LOSS_BAD_RECORD);
+	dispatch_record(header, size, block, failed);
 }
 
 /* Lifecycle records are all sent: they are what identities are made of. */

@@ -6,6 +6,7 @@
 #include "cgroup.bpf.h"
 #include "dispatch.bpf.h"
 #include "process.bpf.h"
+#include "socket.bpf.h"
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
@@ -53,6 +54,14 @@ SEC("iter/task")
 int iter_task(struct bpf_iter__task *context)
 {
 	return on_seen(context);
+}
+
+/* In process context or in softirq. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(inet_sock_set_state, struct sock *sk, int old, int new)
+{
+	on_socket_state(cast(sock, sk), old, new);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -154,6 +154,10 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
 struct list_head {
 	struct list_head *next, *prev;
 };
@@ -388,6 +392,7 @@ struct signal_struct {
 struct io_uring_task;
 
 struct task_struct {
+	void *stack;
 	struct thread_info thread_info;
 	unsigned int flags;
 	struct mm_struct *mm;
@@ -433,6 +438,8 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	unsigned long skc_flags; /* bit 1: SOCK_DONE */
+	atomic64_t skc_cookie;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
@@ -463,8 +470,14 @@ struct tcp_sock {
 	__u64 bytes_acked;
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
-	__u32 snd_una;
-	__u32 write_seq;
+	bool is_mptcp; /* a subflow */
+};
+
+struct mptcp_sock {
+	__u64 bytes_sent; /* this and the following: since 6.5 (38967f424b5b) */
+	__u64 bytes_retrans;
+	__u64 bytes_received;
+	__u64 bytes_acked;
 };
 
 struct sockaddr_un {
@@ -490,6 +503,27 @@ struct io_kiocb {
 	__u8 opcode;
 	__u64 flags;
 	struct io_ring_ctx *ctx;
+};
+
+struct filename {
+	const char *uptr;
+};
+
+struct open_how {
+	__u64 flags;
+};
+
+/* What an operation keeps at the start of its request. */
+struct io_open {
+	int dfd;
+	__u32 file_slot; /* not 0: the result is no descriptor */
+	struct filename *filename;
+	struct open_how how;
+};
+
+struct io_connect {
+	void *addr;
+	int addr_len;
 };
 
 struct io_uring_cqe {

@@ -99,6 +99,7 @@ enum sensor_loss_reason {
 	SENSOR_LOSS_ARGUMENTS_TOO_LONG = 16, /* degraded: the end of the arguments is missing */
 	SENSOR_LOSS_RECEIVED_TOO_MANY = 17,  /* lost: descriptors received beyond the number looked at */
 	SENSOR_LOSS_COMPAT = 18,             /* blind: a 32-bit call, whose number is not decoded */
+	SENSOR_LOSS_SENT_TOO_MANY = 19,       /* lost: messages of one sendmmsg beyond those looked at */
 	SENSOR_LOSS_LIMIT = 32,
 };
 
@@ -237,6 +238,13 @@ struct sensor_file {
 #define SENSOR_DIRECTION_EGRESS 1
 #define SENSOR_DIRECTION_INGRESS 2
 
+#define SENSOR_NETWORK_MPTCP 0x1     /* protocol says TCP */
+#define SENSOR_NETWORK_TRUNCATED 0x2 /* dns.answer: PAYLOAD is the beginning of a longer message */
+
+/*
+ * A Unix peer is a section: PATH when the kernel has the bound file, else ARGUMENT with the name's bytes. A vsock peer has its cid in
+ * peer[0...3] and its port in peer[4...7], host order. An IPv4 address that an IPv6 socket uses is given as IPv4.
+ */
 struct sensor_network {
 	__u8 family;   /* AF_* */
 	__u8 protocol; /* IPPROTO_*; 0 for Unix and others */
@@ -297,6 +305,7 @@ struct sensor_workload {
 	__u64 ring_bytes;
 	__u64 entries; /* made in the memory, ever */
 	__u64 failed_entries;
+	__u64 sockets;     /* entries in the table of TCP sockets, now */
 	__u64 syscalls[8]; /* the set, one bit a number */
 };
 
@@ -357,7 +366,7 @@ _Static_assert(sizeof(struct sensor_identity) == 112, "");
 _Static_assert(sizeof(struct sensor_cgroup) == 24, "");
 _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");
-_Static_assert(sizeof(struct sensor_workload) == 96, "");
+_Static_assert(sizeof(struct sensor_workload) == 104, "");
 _Static_assert(sizeof(struct sensor_control) == 40, "");
 _Static_assert(sizeof(struct sensor_config) == 40, "");
 
