@@ -3,8 +3,9 @@
 /// Takes events off the collecting thread.
 ///
 /// All calls come from that one thread, in the order of the stream. A sink must not make it wait: what may block or
-/// take long goes to a queue that is bounded, and what finds no room there is counted.
-package protocol EventSink: AnyObject {
+/// take long goes to a queue that is bounded, and what finds no room there is counted. It is `Sendable` because another
+/// thread than the one that feeds it makes it.
+package protocol EventSink: AnyObject, Sendable {
     /// Takes the next events.
     func receive(_ events: [Event])
 

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// The processes that a command has left to wait for. For one thread, to be asked after SIGCHLD.
+package struct Descendants {
+    private let root: Int32
+    /// How the command itself ended, as `waitpid` tells it; `nil` while it runs.
+    package private(set) var rootStatus: Int32?
+    /// No descendant is left either.
+    package private(set) var haveAllEnded = false
+
+    package init(root: Int32) { self.root = root }
+
+    /// Takes what has ended.
+    package mutating func reap() {
+        while true {
+            var status: Int32 = 0
+            let pid = waitpid(-1, &status, WNOHANG)
+            if pid == root { rootStatus = status }
+            if pid > 0 || pid < 0 && errno == EINTR { continue }
+            haveAllEnded = pid < 0 && errno == ECHILD
+            return
+        }
+    }
+}

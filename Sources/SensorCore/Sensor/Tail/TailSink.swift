@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// Shows a tail its events: picks them out of the stream, writes them as lines, and knows when there were enough.
+package final class TailSink: EventSink {
+    /// What there is to know of it from another thread.
+    package struct Progress: Sendable, Equatable {
+        /// Events that were handed to the output.
+        package var shown: UInt64 = 0
+        /// As many as were asked for.
+        package var isComplete = false
+        /// A process of the scope lives, as far as the events tell. False without a scope.
+        package var hasLivingProcesses = false
+        /// A socket of the scope has not been closed yet.
+        package var hasOpenSockets = false
+
+        package init() {}
+    }
+
+    private struct State {
+        var formatter: any EventFormatter
+        var scope: ProcessScope?
+        var sockets = OpenSockets()
+        var progress = Progress()
+        var buffer: [UInt8] = []
+        var lastSequence: UInt64 = 0
+        var lastTime: (boot: UInt64, wall: UInt64) = (0, 0)
+    }
+
+    private let filter: CompiledFilter
+    private let isStreaming: Bool
+    private let limit: UInt64?
+    private let writer: LineWriter
+    private let completion: WakeUp
+    private let state: Mutex<State>
+
+    /// - Parameters:
+    ///   - root: only this process and its descendants.
+    ///   - isStreaming: the kernel sends every event; counts, which come on top of that, are not shown.
+    ///   - limit: events after which nothing more is shown.
+    ///   - writer: not ended by this sink, since its counters are wanted afterwards.
+    ///   - completion: signalled when the limit is reached.
+    package init(
+        filter: CompiledFilter, root: UInt32? = nil, isStreaming: Bool, limit: UInt64? = nil,
+        formatter: any EventFormatter, writer: LineWriter, completion: WakeUp
+    ) {
+        self.filter = filter
+        self.isStreaming = isStreaming
+        self.limit = limit
+        self.writer = writer
+        self.completion = completion
+        state = Mutex(State(formatter: formatter, scope: root.map(ProcessScope.init)))
+    }
+
+    package var progress: Progress { state.withLock { $0.progress } }
+
+    package func receive(_ events: [Event]) {
+        let completed = state.withLock { state in
+            let before = state.progress.isComplete
+            var lines = 0
+            for event in events { take(event, &state, &lines) }
+            flush(&state, &lines)
+            state.progress.hasLivingProcesses = state.scope?.hasLiving ?? false
+            state.progress.hasOpenSockets = !state.sockets.isEmpty
+            return state.progress.isComplete && !before
+        }
+        if completed { completion.signal() }
+    }
+
+    private func take(_ event: Event, _ state: inout State, _ lines: inout Int) {
+        state.lastSequence = event.sequence
+        state.lastTime = (event.bootTime, event.time)
+        // The scope follows every event, shown or not.
+        let isInScope = state.scope?.take(event) ?? true
+        guard isInScope, isStreaming ? event.isStreamed : true, filter.matches(event) else { return }
+        if state.scope != nil { state.sockets.take(event) }
+        show(event, &state, &lines)
+    }
+
+    private func show(_ event: Event, _ state: inout State, _ lines: inout Int) {
+        if let limit, state.progress.shown >= limit { return }
+        state.formatter.append(event, to: &state.buffer)
+        lines += 1
+        state.progress.shown += 1
+        if state.progress.shown == limit { state.progress.isComplete = true }
+        if state.buffer.count >= 64 << 10 { flush(&state, &lines) }
+    }
+
+    private func flush(_ state: inout State, _ lines: inout Int) {
+        writer.append(state.buffer, lines: lines)
+        state.buffer.removeAll(keepingCapacity: true)
+        lines = 0
+    }
+
+    /// Shows the sockets that are still open, as a close that is not final.
+    package func finish() {
+        state.withLock { state in
+            var lines = 0
+            let (boot, wall) = state.lastTime
+            for event in state.sockets.unfinished(after: state.lastSequence, bootTime: boot, time: wall) {
+                show(event, &state, &lines)
+            }
+            state.sockets = OpenSockets()
+            flush(&state, &lines)
+        }
+    }
+}
