@@ -128,6 +128,17 @@ struct {
 #define RECORD_LIMIT 16384
 #define RECORD_MASK (RECORD_LIMIT - 1)
 #define SECTION_START_MAX (RECORD_LIMIT - SENSOR_PATH_MAX - 16)
+/* One use of a socket by the current task. */
+struct socket_use {
+	__u64 sk;
+	__u64 address; /* the caller's sockaddr in user memory; 0 none */
+	__s64 result;
+	__u32 length; /* of the address */
+	__u8 kind;
+	__u8 hook;
+	__u16 reserved;
+};
+
 struct scratch {
 	struct sensor_header header; /* the record starts here */
 	__u8 bytes[RECORD_LIMIT + SENSOR_PATH_MAX + 512];
@@ -148,6 +159,7 @@ struct scratch {
 		__u32 flags;
 		__u32 reserved;
 	} walk; /* append_path()'s arguments and state; in memory, so that the verifier sees each step alike */
+	struct socket_use use; /* observe_socket()'s argument */
 };
 
 struct {

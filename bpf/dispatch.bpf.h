@@ -3,6 +3,7 @@
 #ifndef SENSOR_DISPATCH_BPF_H
 #define SENSOR_DISPATCH_BPF_H
 
+#include "network.bpf.h"
 #include "process.bpf.h"
 #include "syscall.bpf.h"
 
@@ -392,6 +393,19 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 		if (result >= 0)
 			on_received(block, argument1(regs));
 		return;
+	case SYS_connect:
+		return on_connect(task, regs, result);
+	case SYS_listen:
+		return on_listen(task, block, regs, result);
+	case SYS_accept:
+	case SYS_accept4:
+		return on_accept(task, result);
+	case SYS_write:
+	case SYS_writev:
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+		return on_send(task, block, regs, number, result);
 	case SYS_setuid:
 	case SYS_setgid:
 	case SYS_setreuid:

@@ -143,8 +143,10 @@ static __always_inline void fill_network(struct sensor_network *network, struct 
 		network->flags |= SENSOR_NETWORK_MPTCP;
 	}
 	network->protocol = protocol;
-	network->local_port = bpf_ntohs(get(cast(inet_sock, sk), inet_sport));
-	network->peer_port = bpf_ntohs(get(sk, __sk_common.skc_dport));
+	if (network->type != SOCK_RAW) {
+		network->local_port = bpf_ntohs(get(cast(inet_sock, sk), inet_sport));
+		network->peer_port = bpf_ntohs(get(sk, __sk_common.skc_dport));
+	}
 	fill_address(network->local, family, sk, false);
 	fill_address(network->peer, family, sk, true);
 	normalize(network);
@@ -157,6 +159,8 @@ static __always_inline __u64 network_object(const struct sensor_network *network
 	__u64 hash = mix(config.seed ^ network->family, ((__u64)network->protocol << 8) | network->type);
 
 	hash = mix(hash, direction == SENSOR_DIRECTION_INGRESS ? (1 << 16) | network->local_port : network->peer_port);
+	if (network->direction == SENSOR_DIRECTION_INGRESS && is_zero(network->peer)) /* a listener: its own address */
+		peer = (const __u64 *)network->local;
 	return finish(mix(mix(hash, peer[0]), peer[1]));
 }
 
