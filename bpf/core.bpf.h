@@ -151,8 +151,8 @@ struct scratch {
 		__s32 staged;        /* length of the caller's string behind the body, -1 if it is not wanted */
 		__u32 record;        /* flags of the record */
 		__s32 descriptor;    /* -1 none */
-		__u32 reserved;
-	} sight; /* send_file()'s arguments */
+		__s32 directory;     /* that the caller's string starts from */
+	} sight;                     /* send_file()'s arguments */
 	struct {
 		__u64 dentry, mount, root_dentry, root_mount;
 		__u32 start, at; /* where the names go in bytes[]: begin, and how many so far */

@@ -7,14 +7,17 @@
 #include "process.bpf.h"
 #include "syscall.bpf.h"
 
-#define MAX_ERRNO 4095
+#define SYSCALL_LAST 511 /* above are x32's numbers on x86-64 */
 #define SIGSYS 31
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
 #define O_CREAT 0100
 #define AT_REMOVEDIR 0x200
-#define CLONE_NAMESPACES 0x7e020000 /* CLONE_NEWCGROUP, UTS, IPC, USER, PID, NET and CLONE_NEWNS */
-#define RECEIVED_MAX 16
+#define RECEIVED_MAX 32
+#define CONTROL_MESSAGES_MAX 4
+#define RECEIVED_MESSAGES_MAX 8
+#define PR_CAPBSET_DROP 24
+#define PR_CAP_AMBIENT 47
 #define SOL_SOCKET 1
 #define SCM_RIGHTS 1
 #define MAP_ANONYMOUS 0x20
@@ -43,10 +46,39 @@ static __always_inline __u32 wanted_access(__u64 flags)
 	return access;
 }
 
-/* Descriptors that came in a message: access without open. */
-static __noinline void on_received(struct sensor_control *block, __u64 message)
+/* A descriptor that came in a message: access without open. Global, so that it is verified once and not for each in a loop. */
+__noinline int on_received_descriptor(__u32 descriptor)
 {
-	/* struct msghdr of the 64-bit uapi: msg_control at 32, msg_controllen at 40; struct cmsghdr: length, level, type. */
+	struct opened opened = {
+		.descriptor = descriptor,
+		.access = SENSOR_ACCESS_RECEIVED,
+		.hook = SENSOR_HOOK_SYS_EXIT,
+	};
+	struct sensor_control *block = control_block();
+
+	if (block)
+		on_descriptor(block, &opened);
+	return 0;
+}
+
+static __always_inline void on_received_descriptors(__u64 descriptors, __u32 length)
+{
+	for (__u32 i = 0; i < RECEIVED_MAX; i++) {
+		__u32 descriptor;
+
+		if (i * 4 + 4 > length)
+			return;
+		if (bpf_probe_read_user(&descriptor, sizeof(descriptor), (void *)(descriptors + i * 4)))
+			return;
+		on_received_descriptor(descriptor);
+	}
+	if (length > RECEIVED_MAX * 4)
+		lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_RECEIVED_TOO_MANY, SENSOR_FILE_OPEN);
+}
+
+/* The control messages of one struct msghdr (64-bit uapi: msg_control at 32, msg_controllen at 40). */
+__noinline int on_received(__u64 message)
+{
 	struct {
 		__u64 control, length;
 	} where;
@@ -55,25 +87,35 @@ static __noinline void on_received(struct sensor_control *block, __u64 message)
 		__u32 level, type;
 	} head;
 
-	if (bpf_probe_read_user(&where, sizeof(where), (void *)(message + 32)) || where.length < sizeof(head) + 4 ||
-	    !where.control)
-		return;
-	if (bpf_probe_read_user(&head, sizeof(head), (void *)where.control) || head.level != SOL_SOCKET ||
-	    head.type != SCM_RIGHTS)
-		return;
-	for (__u32 i = 0; i < RECEIVED_MAX; i++) {
-		struct opened opened = { .access = SENSOR_ACCESS_RECEIVED, .hook = SENSOR_HOOK_SYS_EXIT };
-		__s32 descriptor;
-
-		if (sizeof(head) + i * 4 + 4 > head.length)
-			return;
-		if (bpf_probe_read_user(&descriptor, sizeof(descriptor),
-					(void *)(where.control + sizeof(head) + i * 4)))
-			return;
-		opened.descriptor = descriptor;
-		on_descriptor(block, &opened);
+	if (bpf_probe_read_user(&where, sizeof(where), (void *)(message + 32)) || !where.control)
+		return 0;
+	/* Credentials and labels may stand before the descriptors. */
+	for (__u32 i = 0; i < CONTROL_MESSAGES_MAX; i++) {
+		if (where.length < sizeof(head) + 4 ||
+		    bpf_probe_read_user(&head, sizeof(head), (void *)where.control) || head.length < sizeof(head))
+			return 0;
+		if (head.level == SOL_SOCKET && head.type == SCM_RIGHTS) {
+			on_received_descriptors(where.control + sizeof(head), head.length - sizeof(head));
+			return 0;
+		}
+		head.length = (head.length + 7) & ~7ULL;
+		if (head.length > where.length)
+			return 0;
+		where.control += head.length;
+		where.length -= head.length;
 	}
-	if (head.length > sizeof(head) + RECEIVED_MAX * 4)
+	return 0;
+}
+
+/* recvmmsg: an array of struct mmsghdr, 64 bytes each. */
+static __always_inline void on_received_many(__u64 messages, __u32 count)
+{
+	for (__u32 i = 0; i < RECEIVED_MESSAGES_MAX; i++) {
+		if (i >= count)
+			return;
+		on_received(messages + i * 64);
+	}
+	if (count > RECEIVED_MESSAGES_MAX)
 		lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_RECEIVED_TOO_MANY, SENSOR_FILE_OPEN);
 }
 
@@ -251,7 +293,11 @@ static __noinline bool on_notable_call(struct sensor_control *block, struct pt_r
 		detail = a0;
 		break;
 	case SYS_delete_module:
+	case SYS_execve:
 		names.name = a0;
+		break;
+	case SYS_execveat:
+		names.name = a1;
 		break;
 #if defined(__TARGET_ARCH_x86)
 	case SYS_iopl:
@@ -285,9 +331,8 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 	struct task_struct *task = current_task();
 	struct sensor_control *block = control_block();
 	long number = syscall_number(regs);
-	struct opened opened = { .hook = SENSOR_HOOK_SYS_EXIT };
+	struct opened opened = { .hook = SENSOR_HOOK_SYS_EXIT, .directory = AT_FDCWD };
 	struct deed deed = { .hook = SENSOR_HOOK_SYS_EXIT, .result = result, .kind = SENSOR_FILE_ATTRIBUTE };
-	int directory = AT_FDCWD;
 	__u64 how = 0;
 
 	if (!block || number < 0 || (__u32)get(task, tgid) == config.self_tgid)
@@ -295,7 +340,7 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 	if (block->scope_only && !in_scope(block, get(task, tgid), cgroup_of(task)))
 		return;
 	/* A 32-bit call's number means another syscall: counted as blind, never decoded as what it is not. */
-	if (is_compat(task)) {
+	if (is_compat(task) || number > SYSCALL_LAST) {
 		lose(cgroup_of(task), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_COMPAT, 0);
 		return;
 	}
@@ -332,7 +377,7 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 #endif
 		return;
 	case SYS_openat:
-		directory = argument0(regs);
+		opened.directory = argument0(regs);
 		opened.argument = argument1(regs);
 		how = argument2(regs);
 		goto open;
@@ -347,7 +392,7 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 		goto open;
 #endif
 	case SYS_openat2:
-		directory = argument0(regs);
+		opened.directory = argument0(regs);
 		opened.argument = argument1(regs);
 		if (bpf_probe_read_user(&how, sizeof(how), (void *)argument2(regs)))
 			how = 0;
@@ -391,7 +436,7 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 		goto attribute;
 	case SYS_recvmsg:
 		if (result >= 0)
-			on_received(block, argument1(regs));
+			on_received(argument1(regs));
 		return;
 	case SYS_connect:
 		return on_connect(task, regs, result);
@@ -406,6 +451,20 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 	case SYS_sendmsg:
 	case SYS_sendmmsg:
 		return on_send(task, block, regs, number, result);
+	case SYS_recvmmsg:
+		if (result > 0)
+			on_received_many(argument1(regs), result);
+		return;
+	case SYS_prctl:
+		if (argument0(regs) == PR_CAPBSET_DROP || argument0(regs) == PR_CAP_AMBIENT)
+			on_identity(block, number, result);
+		return;
+	case SYS_execve:
+	case SYS_execveat:
+		/* One that succeeded was seen by the scheduler's hook; ENOENT is a search along PATH. */
+		if (result >= 0 || result == -ENOENT)
+			return;
+		break;
 	case SYS_setuid:
 	case SYS_setgid:
 	case SYS_setreuid:
@@ -430,7 +489,7 @@ open:
 	if (result < 0) {
 		struct naming naming = {
 			.name = opened.argument,
-			.directory = directory,
+			.directory = opened.directory,
 			.access = wanted_access(how),
 			.kind = SENSOR_FILE_OPEN,
 		};

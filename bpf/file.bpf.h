@@ -55,6 +55,31 @@ static __always_inline void fill_file(struct sensor_file *to, struct inode *inod
 	to->descriptor = descriptor;
 }
 
+/* The directory that a relative name starts from. */
+static __always_inline struct path *base_path(struct task_struct *task, int directory)
+{
+	struct file *file;
+
+	if (directory == AT_FDCWD)
+		return &get(task, fs)->pwd;
+	file = file_at(task, directory);
+	return file ? &file->f_path : NULL;
+}
+
+static __always_inline __u64 mix_base(__u64 hash, struct task_struct *task, int directory)
+{
+	struct path *base = base_path(task, directory);
+
+	if (!base)
+		return hash;
+	return mix_inode(hash, get(get(base, dentry), d_inode));
+}
+
+static __always_inline bool is_relative(struct scratch *scratch, __u32 at)
+{
+	return scratch->bytes[at & RECORD_MASK] != '/';
+}
+
 /* First or streamed sight of a file that the kernel has an object for: the expensive part, out of the hot path. */
 static __noinline void send_file(struct scratch *scratch, struct sensor_control *block)
 {
@@ -66,57 +91,26 @@ static __noinline void send_file(struct scratch *scratch, struct sensor_control 
 	to = body(scratch, sensor_file);
 	fill_file(to, get(file, f_inode), scratch->sight.access, scratch->sight.descriptor);
 	to->flags = scratch->sight.flags;
-	if (scratch->sight.staged >= 0)
+	if (scratch->sight.staged >= 0) {
+		struct path *base = NULL;
+
+		if (is_relative(scratch, STAGED_AT))
+			base = base_path(task, scratch->sight.directory);
 		close_section(scratch, sizeof(*to), scratch->sight.staged & (SENSOR_PATH_MAX - 1),
 			      SENSOR_SECTION_ARGUMENT, 0);
+		if (base)
+			append_path_of(task, scratch, base, SENSOR_SECTION_BASE);
+	}
 	append_path_of(task, scratch, &file->f_path, SENSOR_SECTION_PATH);
 	dispatch(scratch, block, false);
-}
-
-/*
- * Does the last name of the staged string differ from the dentry's? A symbolic link makes it so, and so does another thread that swapped
- * the descriptor. Returns 1 if it differs.
- */
-__noinline int argument_differs(__u32 length)
-{
-	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
-	struct dentry *dentry;
-	__u32 name_length, i, from;
-	__u64 name_word = 0;
-	const unsigned char *name;
-
-	if (!scratch)
-		return 1;
-	dentry = cast(dentry, scratch->walk.dentry);
-	name_length = get(dentry, d_name.len);
-	name = get(dentry, d_name.name);
-	if (name_length > length || length >= SENSOR_PATH_MAX)
-		return 1;
-	from = STAGED_AT + length - name_length;
-	if (name_length < length && scratch->bytes[masked(from - 1)] != '/')
-		return 1;
-	for (i = 0; i < NAME_MAX / 8; i++) {
-		if (i * 8 + 8 > name_length)
-			break;
-		if (bpf_probe_read_kernel(&name_word, sizeof(name_word), name + i * 8))
-			return 1;
-		if (*word_at(scratch, from + i * 8) != name_word)
-			return 1;
-	}
-	i = name_length & ~7U;
-	if (i == name_length)
-		return 0;
-	if (bpf_probe_read_kernel(&name_word, sizeof(name_word), name + i))
-		return 1;
-	name_word ^= *word_at(scratch, from + i);
-	return name_word << (64 - (name_length & 7) * 8) != 0;
 }
 
 /* A descriptor that appeared. */
 struct opened {
 	__s64 descriptor;
-	__u64 argument; /* the caller's path in user memory, 0 if there is none */
-	__u32 access;   /* what the file cannot tell any more */
+	__u64 argument;  /* the caller's path in user memory, 0 if there is none */
+	__s32 directory; /* that a relative path starts from */
+	__u32 access;    /* what the file cannot tell any more */
 	__u8 hook;
 };
 
@@ -164,15 +158,21 @@ static __noinline void on_descriptor(struct sensor_control *block, const struct 
 	scratch->sight.flags = 0;
 	scratch->sight.staged = -1;
 	if (opened->argument && get(get(task, files), count.counter) > 1) {
-		/* The table is shared: what the descriptor shows now need not be what was opened. */
+		/*
+		 * Another thread may have put another file into the slot since. The caller's string goes along and is part
+		 * of the object, so that the daemon can compare the two, each time that either is new.
+		 */
 		scratch->sight.flags = SENSOR_FILE_SHARED_TABLE;
 		scratch->length = sizeof(struct sensor_file);
 		staged = stage_user_string(opened->argument, SCRATCH_PROCESS);
-		scratch->walk.dentry = (__u64)get(file, f_path.dentry);
-		if (staged >= 0 && argument_differs(staged)) {
-			scratch->sight.flags |= SENSOR_FILE_ARGUMENT_DIFFERS;
+		if (staged >= 0) {
+			scratch->sight.flags |= SENSOR_FILE_COMPARE;
 			scratch->sight.staged = staged;
-			key.object = finish(mix(key.object, hash_bytes(STAGED_AT, staged, SCRATCH_PROCESS)));
+			scratch->sight.directory = opened->directory;
+			key.object = mix(key.object, hash_bytes(STAGED_AT, staged, SCRATCH_PROCESS));
+			if (is_relative(scratch, STAGED_AT))
+				key.object = mix_base(key.object, task, opened->directory);
+			key.object = finish(key.object);
 		}
 	}
 	scratch->sight.record = recall(&memory, &key, block, get(task, tgid), 0, 0);
@@ -186,26 +186,6 @@ static __noinline void on_descriptor(struct sensor_control *block, const struct 
 	send_file(scratch, block);
 }
 
-/* The directory that a relative name starts from. */
-static __always_inline struct path *base_path(struct task_struct *task, int directory)
-{
-	struct file *file;
-
-	if (directory == AT_FDCWD)
-		return &get(task, fs)->pwd;
-	file = file_at(task, directory);
-	return file ? &file->f_path : NULL;
-}
-
-static __always_inline __u64 mix_base(__u64 hash, struct task_struct *task, int directory)
-{
-	struct path *base = base_path(task, directory);
-
-	if (!base)
-		return hash;
-	return mix_inode(hash, get(get(base, dentry), d_inode));
-}
-
 /* A call that names a file: what the kernel has no object for (any more) afterwards. */
 struct naming {
 	__u64 name;     /* user address of the string; 0: none */
@@ -215,11 +195,6 @@ struct naming {
 	__u32 access;
 	__u8 kind;
 };
-
-static __always_inline bool is_relative(struct scratch *scratch, __u32 at)
-{
-	return scratch->bytes[at & RECORD_MASK] != '/';
-}
 
 /*
  * Opens that failed, and calls that take a name and leave no dentry to read. The names are the caller's, the base directories are the

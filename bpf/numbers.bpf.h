@@ -155,6 +155,7 @@
 #define SYS_stat 4
 #define SYS_lstat 6
 #define SYS_access 21
+#define SYS_prctl 157
 #elif defined(__TARGET_ARCH_arm64)
 #define SYS_read 63
 #define SYS_write 64
@@ -282,6 +283,7 @@
 #define SYS_getpid 172
 #define SYS_munmap 215
 #define SYS_madvise 233
+#define SYS_prctl 167
 #endif
 
 #endif

@@ -19,7 +19,7 @@ static __always_inline bool in_scope(const struct sensor_control *block, __u32 t
 	return bpf_map_lookup_elem(&scope_processes, &tgid) || bpf_map_lookup_elem(&scope_cgroups, &cgroup);
 }
 
-static __noinline struct sensor_workload *workload_of(__u64 cgroup)
+static __always_inline struct sensor_workload *workload_of(__u64 cgroup)
 {
 	struct sensor_workload *workload = bpf_map_lookup_elem(&workloads, &cgroup);
 	struct sensor_workload fresh = {};

@@ -99,7 +99,7 @@ enum sensor_loss_reason {
 	SENSOR_LOSS_ARGUMENTS_TOO_LONG = 16, /* degraded: the end of the arguments is missing */
 	SENSOR_LOSS_RECEIVED_TOO_MANY = 17,  /* lost: descriptors received beyond the number looked at */
 	SENSOR_LOSS_COMPAT = 18,             /* blind: a 32-bit call, whose number is not decoded */
-	SENSOR_LOSS_SENT_TOO_MANY = 19,       /* lost: messages of one sendmmsg beyond those looked at */
+	SENSOR_LOSS_SENT_TOO_MANY = 19,      /* lost: messages of one sendmmsg beyond those looked at */
 	SENSOR_LOSS_LIMIT = 32,
 };
 
@@ -222,8 +222,10 @@ enum sensor_access {
 	SENSOR_ACCESS_PROTECT = 0x800000,  /* file.execmap by mprotect */
 };
 
-#define SENSOR_FILE_SHARED_TABLE 0x1     /* another thread could have swapped the descriptor */
-#define SENSOR_FILE_ARGUMENT_DIFFERS 0x2 /* the last name differs from the caller's string (a link, or contested) */
+#define SENSOR_FILE_SHARED_TABLE 0x1 /* another thread could have swapped the descriptor */
+#define SENSOR_FILE_COMPARE 0x2 /* it could: ARGUMENT (and BASE) say what the caller asked for; compare with PATH */
+#define SENSOR_FILE_ARGUMENT_DIFFERS SENSOR_FILE_COMPARE
+#define SENSOR_FILE_ARGUMENT_DIFFERS SENSOR_FILE_COMPARE
 
 struct sensor_file {
 	__u64 inode;
