@@ -152,7 +152,8 @@ def text(results, titles):
         parts.append(_overhead(results, titles))
     if "kinds" in results:
         parts.append(_kinds(results))
-    parts.append(_figures(results))
+    if results.keys() & {"kinds", "events", "idle", "memory", "start", "burst"}:
+        parts.append(_figures(results))
     parts.append(_field(results))
     warnings = noise(results)
     if warnings:

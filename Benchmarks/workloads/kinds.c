@@ -20,9 +20,9 @@
 static int descriptor = -1, server = -1;
 static struct sockaddr_in peer;
 static unsigned char answer[] = {
-	0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, /* one question, one answer */
-	5, 'b', 'e', 'n', 'c', 'h', 4, 't', 'e', 's', 't', 0, 0, 1, 0, 1,
-	0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1,
+	0x12, 0x34, 0x81, 0x80, 0,   1,   0, 1,   0,   0,   0,   0, /* one question, one answer */
+	5,    'b',  'e',  'n',  'c', 'h', 4, 't', 'e', 's', 't', 0, 0,   1, 0, 1,
+	0xc0, 12,   0,    1,    0,   1,   0, 0,   0,   60,  0,   4, 192, 0, 2, 1,
 };
 
 static void make_file(const char *name)
@@ -36,7 +36,9 @@ static int bound_socket(const char *address, uint16_t port)
 {
 	int bound = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	peer = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = inet_addr(address) };
+	peer = (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_port = htons(port),
+				     .sin_addr.s_addr = inet_addr(address) };
 	if (bound < 0 || bind(bound, (struct sockaddr *)&peer, sizeof(peer)))
 		round_fail("cannot bind on loopback");
 	return bound;
@@ -126,7 +128,8 @@ static int do_send(void)
 {
 	char byte;
 
-	return sendto(descriptor, "x", 1, 0, (struct sockaddr *)&peer, sizeof(peer)) != 1 || recv(server, &byte, 1, 0) != 1;
+	return sendto(descriptor, "x", 1, 0, (struct sockaddr *)&peer, sizeof(peer)) != 1 ||
+	       recv(server, &byte, 1, 0) != 1;
 }
 
 static int do_dns(void)

@@ -98,6 +98,6 @@ void round_end(struct round *round, long operations, long failed)
 	uint64_t wall = wall_now() - round->wall;
 	uint64_t cpu = cpu_used(RUSAGE_SELF) + cpu_used(RUSAGE_CHILDREN) - round->cpu;
 
-	printf("{\"operations\":%ld,\"wall_ns\":%llu,\"cpu_ns\":%llu,\"failed\":%ld}\n", operations, (unsigned long long)wall,
-	       (unsigned long long)cpu, failed);
+	printf("{\"operations\":%ld,\"wall_ns\":%llu,\"cpu_ns\":%llu,\"failed\":%ld}\n", operations,
+	       (unsigned long long)wall, (unsigned long long)cpu, failed);
 }
