@@ -33,12 +33,7 @@ package struct EventEncoder: Sendable {
         if event.isFirstSeen { json.append(",\"firstSeen\":true") }
         if let process = event.process {
             json.append(",")
-            json.append(fragment: process.fragmentBeforeThread)
-            if event.threadID != 0 {
-                json.append(",\"threadId\":")
-                json.append(decimal: UInt64(event.threadID))
-            }
-            json.append(fragment: process.fragmentAfterThread)
+            json.append(process, threadID: event.threadID)
         }
         json.append(",")
         json.append(fragment: event.workload.fragment)
@@ -57,5 +52,21 @@ package struct EventEncoder: Sendable {
         }
         json.append("}\n")
         swap(&json.bytes, &buffer)
+    }
+}
+
+extension JSONText {
+    @inline(__always)
+    fileprivate mutating func append(_ process: ProcessDescription, threadID: UInt32) {
+        if threadID == 0 {
+            append(fragment: process.fragment)
+            return
+        }
+        process.fragment.withUnsafeBufferPointer { fragment in
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: fragment[..<process.threadPlace]))
+            append(",\"threadId\":")
+            append(decimal: UInt64(threadID))
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: fragment[process.threadPlace...]))
+        }
     }
 }

@@ -53,25 +53,33 @@ extension JSONText {
 
     /// `source` is UTF-8. Besides what JSON demands, DEL and the C1 controls are escaped, since a terminal obeys them.
     private mutating func appendEscaped(_ source: UnsafeBufferPointer<UInt8>) {
+        var start = 0  // of the run that is copied as it is
         var index = 0
         while index < source.count {
             let byte = source[index]
-            index += 1
-            switch byte {
-            case UInt8(ascii: "\""): append("\\\"")
-            case UInt8(ascii: "\\"): append("\\\\")
-            case 0x0a: append("\\n")
-            case 0x0d: append("\\r")
-            case 0x09: append("\\t")
-            case 0..<0x20, 0x7f:
-                append("\\u")
-                append(hexadecimal: UInt64(byte), width: 4)
-            case 0xc2 where index < source.count && source[index] < 0xa0:
-                append("\\u")
-                append(hexadecimal: UInt64(source[index]), width: 4)
+            let isC1 = byte == 0xc2 && index + 1 < source.count && source[index + 1] < 0xa0
+            guard byte < 0x20 || byte == 0x22 || byte == 0x5c || byte == 0x7f || isC1 else {
                 index += 1
-            default: bytes.append(byte)
+                continue
             }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: source[start..<index]))
+            append(escapeOf: isC1 ? source[index + 1] : byte)
+            index += isC1 ? 2 : 1
+            start = index
+        }
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: source[start...]))
+    }
+
+    private mutating func append(escapeOf character: UInt8) {
+        switch character {
+        case UInt8(ascii: "\""): append("\\\"")
+        case UInt8(ascii: "\\"): append("\\\\")
+        case 0x0a: append("\\n")
+        case 0x0d: append("\\r")
+        case 0x09: append("\\t")
+        default:
+            append("\\u")
+            append(hexadecimal: UInt64(character), width: 4)
         }
     }
 

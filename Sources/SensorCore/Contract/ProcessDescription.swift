@@ -27,9 +27,10 @@ package final class ProcessDescription: Sendable {
     /// Wall clock, nanoseconds since 1970, 0 if unknown.
     package let startTime: UInt64
 
-    /// `"process":{` … up to where the thread is named, and from there to the closing brace.
-    let fragmentBeforeThread: [UInt8]
-    let fragmentAfterThread: [UInt8]
+    /// `"process":{` … `}`
+    let fragment: [UInt8]
+    /// Where in the fragment the thread is named.
+    let threadPlace: Int
 
     package init(
         id: String, pid: UInt32, parentID: String = "", executable: ByteString,
@@ -51,45 +52,46 @@ package final class ProcessDescription: Sendable {
         self.gid = gid
         self.startTime = startTime
 
-        var head = JSONText()
-        head.append("\"process\":{\"id\":")
-        head.append(string: id)
-        head.append(",\"pid\":")
-        head.append(decimal: UInt64(pid))
-        fragmentBeforeThread = head.bytes
-
-        var tail = JSONText()
-        tail.append(text: ",\"parentId\":", parentID)
-        tail.append(field: ",\"executable\":", orBytes: ",\"executableBytes\":", executable)
+        var json = JSONText()
+        json.bytes.reserveCapacity(
+            320 + id.utf8.count + parentID.utf8.count + executable.bytes.count + (script?.bytes.count ?? 0)
+                + (workingDirectory?.bytes.count ?? 0) + arguments.reduce(0) { $0 + $1.utf8.count + 3 })
+        json.append("\"process\":{\"id\":")
+        json.append(string: id)
+        json.append(",\"pid\":")
+        json.append(decimal: UInt64(pid))
+        threadPlace = json.bytes.count
+        json.append(text: ",\"parentId\":", parentID)
+        json.append(field: ",\"executable\":", orBytes: ",\"executableBytes\":", executable)
         if let executableDevice {
-            tail.append(",\"executableDevice\":")
-            tail.append(executableDevice)
+            json.append(",\"executableDevice\":")
+            json.append(executableDevice)
         }
         if executableInode != 0 {
-            tail.append(",\"executableInode\":")
-            tail.append(quoted: executableInode)
+            json.append(",\"executableInode\":")
+            json.append(quoted: executableInode)
         }
         if !arguments.isEmpty {
-            tail.append(",\"arguments\":")
-            tail.append(strings: arguments)
+            json.append(",\"arguments\":")
+            json.append(strings: arguments)
         }
-        if argumentsAreCut { tail.append(",\"argumentsCut\":true") }
-        tail.append(field: ",\"script\":", orBytes: ",\"scriptBytes\":", script)
-        tail.append(field: ",\"workingDirectory\":", orBytes: ",\"workingDirectoryBytes\":", workingDirectory)
+        if argumentsAreCut { json.append(",\"argumentsCut\":true") }
+        json.append(field: ",\"script\":", orBytes: ",\"scriptBytes\":", script)
+        json.append(field: ",\"workingDirectory\":", orBytes: ",\"workingDirectoryBytes\":", workingDirectory)
         if let uid {
-            tail.append(",\"uid\":")
-            tail.append(decimal: UInt64(uid))
+            json.append(",\"uid\":")
+            json.append(decimal: UInt64(uid))
         }
         if let gid {
-            tail.append(",\"gid\":")
-            tail.append(decimal: UInt64(gid))
+            json.append(",\"gid\":")
+            json.append(decimal: UInt64(gid))
         }
         if startTime != 0 {
-            tail.append(",\"startTime\":\"")
-            tail.append(time: startTime)
-            tail.append("\"")
+            json.append(",\"startTime\":\"")
+            json.append(time: startTime)
+            json.append("\"")
         }
-        tail.append("}")
-        fragmentAfterThread = tail.bytes
+        json.append("}")
+        fragment = json.bytes
     }
 }
