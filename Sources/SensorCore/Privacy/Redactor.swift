@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Takes secrets out of command lines and paths before anything else sees them.
+///
+/// Works on bytes and in one pass; where there is no secret nothing is allocated beyond the result. It errs on the side
+/// of hiding: what looks like a value of a password is hidden whatever it is, what merely looks random is not, so
+/// that hashes, UUIDs and paths stay readable. The number of arguments never changes.
+package struct Redactor: Sendable {
+    /// What a secret is replaced by.
+    package static let replacement = "[redacted]"
+
+    private let patterns: RedactionPatterns
+
+    /// - Parameter patterns: what else to hide, beyond the shapes that are known.
+    package init(patterns: RedactionPatterns = RedactionPatterns()) {
+        self.patterns = patterns
+    }
+
+    /// The arguments of a command line as the kernel keeps it: a NUL after each, after the last one too unless it was
+    /// cut. Bytes that are no UTF-8 become U+FFFD.
+    package func arguments(_ block: RawSpan) -> [String] {
+        block.withUnsafeBytes { arguments(of: Span(_unsafeElements: $0.bindMemory(to: UInt8.self))) }
+    }
+
+    /// The same for a copy.
+    package func arguments(_ block: [UInt8]) -> [String] {
+        arguments(of: block.span)
+    }
+
+    /// A path without what looks like a token in it; what a pattern of the operator's covers is hidden as a whole.
+    package func path(_ path: ByteString) -> ByteString {
+        if patterns.cover(path.bytes.span) { return ByteString("/" + Self.replacement) }
+        var scanner = SecretScanner(path.bytes.span, patterns: patterns)
+        scanner.findTokens()
+        let secrets = scanner.secrets
+        if secrets.isEmpty { return path }
+        return ByteString(Self.replacing(secrets[...], in: path.bytes.span, from: 0, to: path.bytes.count))
+    }
+
+    private func arguments(of block: Span<UInt8>) -> [String] {
+        var scanner = SecretScanner(block, patterns: patterns)
+        scanner.findAll()
+        var secrets = scanner.secrets[...]
+        var arguments: [String] = []
+        var start = 0
+        while start < block.count {
+            var end = start
+            while end < block.count, block[end] != 0 { end += 1 }
+            let own = secrets.prefix { $0.lowerBound < end }
+            secrets = secrets.dropFirst(own.count)
+            if patterns.cover(block.extracting(start..<end)) {
+                arguments.append(Self.replacement)
+            } else if own.isEmpty {
+                arguments.append(Self.string(block.extracting(start..<end)))
+            } else {
+                arguments.append(String(decoding: Self.replacing(own, in: block, from: start, to: end), as: UTF8.self))
+            }
+            start = end + 1
+        }
+        return arguments
+    }
+
+    private static func replacing(
+        _ secrets: ArraySlice<Range<Int>>, in text: Span<UInt8>, from start: Int, to end: Int
+    ) -> [UInt8] {
+        var result: [UInt8] = []
+        var place = start
+        for secret in secrets {
+            for index in place..<secret.lowerBound { result.append(text[index]) }
+            result += replacement.utf8
+            place = secret.upperBound
+        }
+        for index in place..<end { result.append(text[index]) }
+        return result
+    }
+
+    private static func string(_ text: Span<UInt8>) -> String {
+        text.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+    }
+}
