@@ -91,3 +91,14 @@ if Context.environment["SENSORD_FUZZ"] != nil {
             swiftSettings: swiftSettings
         ))
 }
+
+// Run by hand: see Benchmarks/EncoderBenchmark.
+if Context.environment["SENSORD_BENCHMARKS"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "EncoderBenchmark",
+            dependencies: ["SensorCore"],
+            path: "Benchmarks/EncoderBenchmark",
+            swiftSettings: swiftSettings
+        ))
+}
