@@ -5,6 +5,7 @@
 #include "core.bpf.h"
 #include "cgroup.bpf.h"
 #include "dispatch.bpf.h"
+#include "dns.bpf.h"
 #include "process.bpf.h"
 #include "socket.bpf.h"
 
@@ -64,7 +65,38 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int old, int new)
 	return 0;
 }
 
+SEC("cgroup/connect4")
+int connect4(struct bpf_sock_addr *context)
+{
+	return on_destination(context, AF_INET, false);
+}
+
+SEC("cgroup/connect6")
+int connect6(struct bpf_sock_addr *context)
+{
+	return on_destination(context, AF_INET6, false);
+}
+
+SEC("cgroup/sendmsg4")
+int sendmsg4(struct bpf_sock_addr *context)
+{
+	return on_destination(context, AF_INET, true);
+}
+
+SEC("cgroup/sendmsg6")
+int sendmsg6(struct bpf_sock_addr *context)
+{
+	return on_destination(context, AF_INET6, true);
+}
+
+/* Packets that reach a socket, in softirq. */
+SEC("cgroup_skb/ingress")
+int skb_ingress(struct __sk_buff *packet)
+{
+	return on_ingress(packet);
+}
+
 /* Linux 5.10 refuses all types of an object whose .rodata has no variable, and the compiler puts constants there. */
-const char rodata_has_a_variable[8] __attribute__((used)) = {1};
+const char rodata_has_a_variable[8] __attribute__((used)) = { 1 };
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

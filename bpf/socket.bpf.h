@@ -152,13 +152,25 @@ static __always_inline void fill_network(struct sensor_network *network, struct 
 	normalize(network);
 }
 
-/* What makes two uses of the network the same: the peer and its port; for what comes in, our port and the peer's address. */
+/* Where Linux begins by default to give out ports to those who do not ask for one. */
+#define EPHEMERAL_FIRST 32768
+
+/* Is it our port that says what this is about? For what comes in, and for a server's answers by datagram. */
+static __always_inline bool is_served(const struct sensor_network *network, __u8 direction)
+{
+	if (direction == SENSOR_DIRECTION_INGRESS)
+		return true;
+	return network->protocol == IPPROTO_UDP && network->local_port && network->local_port < EPHEMERAL_FIRST &&
+	       network->peer_port >= EPHEMERAL_FIRST;
+}
+
+/* What makes two uses of the network the same: the peer and its port; for what is served, our port and the peer's address. */
 static __always_inline __u64 network_object(const struct sensor_network *network, __u8 direction)
 {
 	const __u64 *peer = (const __u64 *)network->peer;
 	__u64 hash = mix(config.seed ^ network->family, ((__u64)network->protocol << 8) | network->type);
 
-	hash = mix(hash, direction == SENSOR_DIRECTION_INGRESS ? (1 << 16) | network->local_port : network->peer_port);
+	hash = mix(hash, is_served(network, direction) ? (1 << 16) | network->local_port : network->peer_port);
 	if (network->direction == SENSOR_DIRECTION_INGRESS && is_zero(network->peer)) /* a listener: its own address */
 		peer = (const __u64 *)network->local;
 	return finish(mix(mix(hash, peer[0]), peer[1]));
