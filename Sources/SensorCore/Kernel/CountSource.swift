@@ -11,7 +11,7 @@ struct CountSource: ~Copyable {
     private var table = CountTable()
     private var tick: UInt32 = 0
     /// The kernel has `BPF_MAP_LOOKUP_BATCH` for hashes (5.6).
-    private var hasBatches = true
+    private var hasBatches: Bool
     private var keys = [sensor_key](repeating: sensor_key(), count: 1024)
     private var values = [sensor_count](repeating: sensor_count(), count: 1024)
     /// What this tick found to be idle.
@@ -20,9 +20,10 @@ struct CountSource: ~Copyable {
     /// The kernel's own ENOTSUPP, which user space should never see, and does.
     private static let notSupported: Int32 = 524
 
-    init(map: Int32, idleTicks: UInt16) {
+    init(map: Int32, idleTicks: UInt16, hasBatches: Bool = true) {
         self.map = map
         self.idleTicks = idleTicks
+        self.hasBatches = hasBatches
     }
 
     /// One tick: hands on what has changed. Returns how many entries there are.

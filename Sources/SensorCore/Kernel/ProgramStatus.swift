@@ -48,3 +48,24 @@ package struct ProgramStatus: Sendable {
         return hook.map { UInt8($0.rawValue) } ?? 0
     }
 }
+
+extension ProgramStatus {
+    /// What is not seen without this program, for a person.
+    var lossWithout: String {
+        switch sensor_hook(UInt32(hook)) {
+        case SENSOR_HOOK_SYS_EXIT: "no files, no sockets, no syscalls, no identity changes"
+        case SENSOR_HOOK_PROCESS_EXEC: "no programs started"
+        case SENSOR_HOOK_PROCESS_FORK: "parents only as far as /proc shows them"
+        case SENSOR_HOOK_PROCESS_EXIT: "no ends of processes, and more memory used"
+        case SENSOR_HOOK_SOCKET_STATE: "no TCP connections with their outcome, bytes and ends"
+        case SENSOR_HOOK_SKB_INGRESS: "no DNS answers: peers are addresses without names"
+        case SENSOR_HOOK_CONNECT4, SENSOR_HOOK_CONNECT6: "no connects by io_uring, and no address as it was before translation"
+        case SENSOR_HOOK_SENDMSG4, SENSOR_HOOK_SENDMSG6: "no datagrams sent by io_uring"
+        case SENSOR_HOOK_URING_COMPLETE, SENSOR_HOOK_URING_SUBMIT: "no files opened by io_uring, and its operations uncounted"
+        case SENSOR_HOOK_CGROUP_MKDIR: "containers known only from their first process on"
+        case SENSOR_HOOK_CGROUP_RMDIR: "what is known of a removed container is kept too long"
+        case SENSOR_HOOK_ITER_TASK: "what already runs is read from /proc"
+        default: "its events"
+        }
+    }
+}

@@ -7,18 +7,6 @@ import Testing
 @testable import SensorCore
 
 @Suite(.tags(.kernel), .needsKernel, .serialized) struct KernelSessionTests {
-    /// Runs a program and waits for its end. Returns its process id.
-    @discardableResult
-    private func run(_ path: String, _ arguments: [String] = []) throws -> UInt32 {
-        var pid: pid_t = 0
-        var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
-        defer { for argument in argv { free(argument) } }
-        try #require(posix_spawn(&pid, path, nil, nil, &argv, nil) == 0)
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        return UInt32(pid)
-    }
-
     /// Drains until `isDone`, ten seconds at most.
     private func drain(_ session: KernelSession, until isDone: () -> Bool, _ handle: (RecordView) -> Void) {
         let deadline = KernelSession.bootTime() + 10_000_000_000
@@ -32,7 +20,7 @@ import Testing
         let session = try KernelSession()
         try session.attach()
         // What the sensor itself forks has no fork record: it is the sensor's own doing.
-        let shell = try run("/bin/sh", ["-c", "/bin/true; exit 3"])
+        let shell = try Child.shell("/bin/true; exit 0")
         var child: UInt32 = 0
         var seen: [String] = []
         drain(session, until: { seen.last == "shell exit" }) { record in

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSensorBPF
+import Glibc
+import Testing
+
+@testable import SensorCore
+
+/// The in-kernel memory, from real opens to the counts that come out.
+@Suite(.tags(.kernel), .needsKernel, .serialized) struct KernelCountTests {
+    /// A shell that opens one file so many times, in one process.
+    private func open(_ path: String, times: Int) throws {
+        try Child.shell("i=0; while [ $i -lt \(times) ]; do : <'\(path)'; i=$((i+1)); done")
+    }
+
+    private struct Tally {
+        var firstSights = 0
+        var counted: UInt64 = 0
+        var evicted = 0
+        var keys: Set<UInt64> = []
+    }
+
+    /// Everything that is told of opens of the file with `inode` until now.
+    private func collect(_ session: KernelSession, _ inode: UInt64, into tally: inout Tally) throws {
+        while session.drain({ record in
+            guard record.kind == UInt8(SENSOR_FILE_OPEN.rawValue), let file = record.file, file.inode == inode else { return }
+            tally.firstSights += record.header.flags & UInt16(SENSOR_FIRST_SEEN) != 0 ? 1 : 0
+            tally.keys.insert(record.header.key.object)
+        }) > 0 {}
+        try session.readCounts { change in
+            guard change.key.kind == UInt8(SENSOR_FILE_OPEN.rawValue), tally.keys.contains(change.key.object) else { return }
+            tally.counted += change.difference.count
+            tally.evicted += change.isEvicted ? 1 : 0
+        }
+    }
+
+    private func temporaryFile() throws -> (path: String, inode: UInt64) {
+        var template = Array("/tmp/sensord-count-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        try #require(descriptor >= 0)
+        defer { close(descriptor) }
+        var status = stat()
+        try #require(fstat(descriptor, &status) == 0)
+        return (String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self), UInt64(status.st_ino))
+    }
+
+    @Test func `repeated opens of a file are one first sight, and the rest is counted`() throws {
+        let file = try temporaryFile()
+        defer { unlink(file.path) }
+        let session = try KernelSession()
+        try session.attach()
+        try open(file.path, times: 500)
+        var tally = Tally()
+        try collect(session, file.inode, into: &tally)
+        #expect(tally.firstSights == 1)
+        #expect(tally.counted == 499)
+
+        try open(file.path, times: 100)
+        try collect(session, file.inode, into: &tally)
+        #expect(tally.firstSights == 1)
+        #expect(tally.counted == 599)
+    }
+
+    @Test func `an entry that was idle is deleted, and the next open is a first sight again`() throws {
+        let file = try temporaryFile()
+        defer { unlink(file.path) }
+        var settings = KernelSettings()
+        settings.idleTicks = 1
+        let session = try KernelSession(settings: settings)
+        try session.attach()
+        var tally = Tally()
+        try open(file.path, times: 10)
+        for _ in 0..<3 { try collect(session, file.inode, into: &tally) }
+        #expect(tally.evicted == 1)
+        try open(file.path, times: 10)
+        try collect(session, file.inode, into: &tally)
+        #expect(tally.firstSights == 2)
+        #expect(tally.counted == 18)
+    }
+
+    @Test func `a record wakes a sleeping consumer at once`() throws {
+        var settings = KernelSettings()
+        settings.idleMilliseconds = 60_000
+        let session = try KernelSession(settings: settings)
+        try session.attach()
+        let file = try temporaryFile()
+        defer { unlink(file.path) }
+        var isSeen = false
+        var delays: [UInt64] = []
+        let deadline = KernelSession.bootTime() + 20_000_000_000
+        // Acts while this thread sleeps.
+        let child = try Child(["/bin/sh", "-c", "sleep 0.3; : <'\(file.path)'; sleep 0.3"])
+        while !isSeen, KernelSession.bootTime() < deadline {
+            #expect(session.wait(until: deadline) == .records)
+            session.drain { record in
+                guard record.file?.inode == file.inode else { return }
+                isSeen = true
+                delays.append((KernelSession.bootTime() - record.header.time) / 1_000_000)
+            }
+        }
+        child.wait()
+        #expect(isSeen)
+        // A batch time and what a loaded machine adds; without the wake-up it would be a minute.
+        #expect(delays.allSatisfy { $0 < 10_000 })
+    }
+}
