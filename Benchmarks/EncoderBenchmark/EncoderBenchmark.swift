@@ -19,9 +19,11 @@ struct EncoderBenchmark {
 
     static func main() {
         encode("file.open", kind: .fileOpen) { number in
-            file("/usr/lib/python3.11/site-packages/package\(number)/module.py")
+            file(ByteString("/usr/lib/python3.11/site-packages/package\(number)/module.py"))
         }
-        encode("file.open, not ASCII", kind: .fileOpen) { number in file("/home/jörg/Übung\(number).txt") }
+        encode("file.open, not ASCII", kind: .fileOpen) { number in
+            file(ByteString("/home/jörg/Übung\(number).txt"))
+        }
         encode("file.open, not UTF-8", kind: .fileOpen) { _ in file(ByteString([0x2f, 0x61, 0xff, 0xfe, 0x62])) }
         encode("network.close, IPv4", kind: .networkClose) { number in
             connection(to: IPAddress(ipv4: 0x0a00_0000 + UInt32(number)))

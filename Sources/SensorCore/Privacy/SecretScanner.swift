@@ -11,6 +11,10 @@ struct SecretScanner: ~Escapable {
     private(set) var secrets: [Range<Int>] = []
     /// Everything before it has been looked at.
     private var place = 0
+    /// What is known of the last command before `commandPlace`, and whether the word `login` followed it.
+    private var commandOptions: [CommandOption] = []
+    private var isLogin = false
+    private var commandPlace = 0
 
     @_lifetime(copy text)
     init(_ text: Span<UInt8>, patterns: RedactionPatterns) {
@@ -144,8 +148,9 @@ struct SecretScanner: ~Escapable {
         while end < text.count, !Self.endsAuthority(text[end]) { end += 1 }
         var at = lastAt(in: start..<end)
         if at == nil, byte(at: start) != UInt8(ascii: "["), !isHostAndPort(start..<end) {
-            // A secret with a slash in it.
-            end = self.end(from: end, where: Self.endsWord)
+            // A secret with a slash in it. The bound keeps a line of many such from costing its square.
+            let limit = end + 256
+            while end < min(limit, text.count), !Self.endsWord(text[end]) { end += 1 }
             at = lastAt(in: start..<end)
         }
         guard let at else { return }
@@ -209,8 +214,8 @@ struct SecretScanner: ~Escapable {
     }
 
     private mutating func lookAtCommandOption(_ word: Range<Int>, bare: Range<Int>, isLong: Bool) -> Bool {
-        let (options, isLogin) = command(before: word.lowerBound)
-        for option in options where isLogin || !option.isOfLogin {
+        findCommand(before: word.lowerBound)
+        for option in commandOptions where isLogin || !option.isOfLogin {
             let length = option.name.utf8CodeUnitCount
             guard isLong == (length > 1), matches(option.name, at: bare.lowerBound) else { continue }
             let end = bare.lowerBound + length
@@ -237,11 +242,10 @@ struct SecretScanner: ~Escapable {
         return false
     }
 
-    /// The options of the last command before `end` of which any are known, and whether `login` follows it.
-    private func command(before end: Int) -> (options: [CommandOption], isLogin: Bool) {
-        var options: [CommandOption] = []
-        var isLogin = false
-        var index = 0
+    /// Looks for commands in what stands before `end`, from where it last stopped: so all options together cost no more
+    /// than one pass, whoever wrote the command line.
+    private mutating func findCommand(before end: Int) {
+        var index = commandPlace
         while index < end {
             while index < end, Self.endsWord(text[index]) { index += 1 }
             var start = index
@@ -251,13 +255,13 @@ struct SecretScanner: ~Escapable {
             }
             guard start < index, text[start] != UInt8(ascii: "-") else { continue }
             if let known = CommandOption.options(of: text.extracting(start..<index)) {
-                options = known
+                commandOptions = known
                 isLogin = false
             } else if index - start == 5, matches("login", at: start) {
                 isLogin = true
             }
         }
-        return (options, isLogin)
+        commandPlace = max(commandPlace, end)
     }
 
     /// The argument or word behind an option; nil if there is none, or if it is an option itself.
