@@ -36,7 +36,7 @@ test:
 
 test-5.10: static
 	@.ci/setup vm
-	Tests/vm/run --kernel 5.10 --program .build-static/release/sensord:/sensord -- /sensord check
+	Tests/vm/test-5.10 .build-static/release/sensord
 
 build:
 	@.ci/setup build

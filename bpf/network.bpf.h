@@ -143,10 +143,14 @@ __noinline int stage_unix_name(__u64 address, __u32 length, __u32 from_user)
 		return -1;
 	if (first) {
 		length = length < UNIX_NAME_MAX ? length + 1 : UNIX_NAME_MAX;
+		/* The compiler compares one copy of the length and uses another, which 5.10 then takes for unbounded. */
+		barrier_var(length);
+		length &= 127;
 		read = from_user ? bpf_probe_read_user_str(&scratch->bytes[at], length, (void *)address)
 				 : bpf_probe_read_kernel_str(&scratch->bytes[at], length, (void *)address);
 		return read <= 0 ? -1 : read - 1;
 	}
+	barrier_var(length);
 	length &= 127;
 	read = from_user ? bpf_probe_read_user(&scratch->bytes[at], length, (void *)address)
 			 : bpf_probe_read_kernel(&scratch->bytes[at], length, (void *)address);

@@ -47,7 +47,8 @@ static int keep_complaint(enum libbpf_print_level level, const char *format, va_
 {
 	if (level == LIBBPF_DEBUG || complaints_length >= sizeof(complaints) - 1)
 		return 0;
-	int length = vsnprintf(complaints + complaints_length, sizeof(complaints) - complaints_length, format, arguments);
+	int length =
+		vsnprintf(complaints + complaints_length, sizeof(complaints) - complaints_length, format, arguments);
 	if (length > 0)
 		complaints_length += (size_t)length;
 	if (complaints_length > sizeof(complaints) - 1)
@@ -111,8 +112,10 @@ static struct bpf_object *open_for(const char *path, const char *name, enum log_
 	if (!object)
 		return NULL;
 	struct bpf_program *program;
-	bpf_object__for_each_program(program, object) {
-		bool wanted = name ? strcmp(bpf_program__name(program), name) == 0 : !is_optional(bpf_program__name(program));
+	bpf_object__for_each_program(program, object)
+	{
+		bool wanted =
+			name ? strcmp(bpf_program__name(program), name) == 0 : !is_optional(bpf_program__name(program));
 		bpf_program__set_autoload(program, wanted);
 		if (wanted && name) {
 			bpf_program__set_log_buf(program, verifier_log, sizeof(verifier_log));
@@ -239,7 +242,8 @@ int main(int argc, char **argv)
 		} else if (option == 'a') {
 			together = false;
 		} else {
-			fprintf(stderr, "usage: load-object [-o GLOB]... [-n LINES] [-a] OBJECT.bpf.o [PROGRAM-GLOB]\n");
+			fprintf(stderr,
+				"usage: load-object [-o GLOB]... [-n LINES] [-a] OBJECT.bpf.o [PROGRAM-GLOB]\n");
 			return 2;
 		}
 	}
@@ -260,7 +264,8 @@ int main(int argc, char **argv)
 	}
 	int tried = 0, refused = 0, excused = 0;
 	struct bpf_program *program;
-	bpf_object__for_each_program(program, names) {
+	bpf_object__for_each_program(program, names)
+	{
 		const char *name = bpf_program__name(program);
 		if (fnmatch(wanted, name, 0) != 0)
 			continue;
