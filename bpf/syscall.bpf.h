@@ -64,10 +64,13 @@ static __noinline void on_unseen_syscall(struct sensor_control *block, struct pt
 	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
 	struct task_struct *task = current_task();
 	__u64 cgroup = cgroup_of(task), bit = 1ULL << (number & 63);
-	__u32 word = (number >> 6) & 7, tgid = get(task, tgid);
+	__u32 word = number >> 6, tgid = get(task, tgid);
 	struct sensor_workload *workload = workload_of(cgroup);
 	bool scoped;
 
+	/* The compiler knows from the caller that the mask changes nothing; 5.10 does not. */
+	barrier_var(word);
+	word &= 7;
 	if (recent->cgroup != cgroup) {
 		recent->cgroup = cgroup;
 		if (workload)
@@ -105,12 +108,15 @@ static __noinline void on_unseen_syscall(struct sensor_control *block, struct pt
 static __always_inline void note_syscall(struct sensor_control *block, struct pt_regs *regs, __u64 cgroup, __u32 number,
 					 __s64 result)
 {
-	__u32 zero = 0;
+	__u32 zero = 0, word = number >> 6;
 	struct recent *recent = bpf_map_lookup_elem(&recent_workload, &zero);
 
 	if (!recent || number > 511)
 		return;
-	if (recent->cgroup == cgroup && (recent->syscalls[number >> 6] >> (number & 63)) & 1)
+	/* The comparison above may be with another copy of the number, which tells 5.10 nothing of this one. */
+	barrier_var(word);
+	word &= 7;
+	if (recent->cgroup == cgroup && (recent->syscalls[word] >> (number & 63)) & 1)
 		return;
 	on_unseen_syscall(block, regs, recent, number, result);
 }
