@@ -26,7 +26,7 @@ import Testing
     private func sink(root: UInt32? = nil, limit: UInt64? = nil, isStreaming: Bool = true) throws -> TailSink {
         TailSink(
             filter: try CompiledFilter(EventFilter()), root: root, isStreaming: isStreaming, limit: limit,
-            formatter: Numbers(), writer: writer, completion: completion)
+            formatter: Numbers(), output: writer, completion: completion)
     }
 
     private func lines() -> String {

@@ -31,7 +31,7 @@ package final class TailSink: EventSink {
     private let filter: CompiledFilter
     private let isStreaming: Bool
     private let limit: UInt64?
-    private let writer: LineWriter
+    private let output: any LineOutput
     private let completion: WakeUp
     private let state: Mutex<State>
 
@@ -39,16 +39,16 @@ package final class TailSink: EventSink {
     ///   - root: only this process and its descendants.
     ///   - isStreaming: the kernel sends every event; counts, which come on top of that, are not shown.
     ///   - limit: events after which nothing more is shown.
-    ///   - writer: not ended by this sink, since its counters are wanted afterwards.
+    ///   - output: not ended by this sink, since its counters are wanted afterwards.
     ///   - completion: signalled when the limit is reached.
     package init(
         filter: CompiledFilter, root: UInt32? = nil, isStreaming: Bool, limit: UInt64? = nil,
-        formatter: any EventFormatter, writer: LineWriter, completion: WakeUp
+        formatter: any EventFormatter, output: any LineOutput, completion: WakeUp
     ) {
         self.filter = filter
         self.isStreaming = isStreaming
         self.limit = limit
-        self.writer = writer
+        self.output = output
         self.completion = completion
         state = Mutex(State(formatter: formatter, scope: root.map(ProcessScope.init)))
     }
@@ -88,7 +88,7 @@ package final class TailSink: EventSink {
     }
 
     private func flush(_ state: inout State, _ lines: inout Int) {
-        writer.append(state.buffer, lines: lines)
+        output.append(state.buffer, lines: lines)
         state.buffer.removeAll(keepingCapacity: true)
         lines = 0
     }

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// The tail's end of the control socket. For one thread; waits only where it says so.
+package final class ControlClient {
+    /// What the daemon said.
+    package enum Message: Equatable {
+        /// From now on every event that was asked for is seen.
+        case accepted
+        /// Events as JSON lines.
+        case events([UInt8])
+        case summary(TailSummary)
+    }
+
+    /// Why there will be nothing more.
+    package struct Failure: Error, Equatable, CustomStringConvertible {
+        package var description: String
+    }
+
+    /// Readable when the daemon has said something.
+    package let descriptor: Int32
+    private var reader = ControlFrameReader(limit: 16 << 20)
+
+    /// - Parameter descriptor: a connected socket, which this object closes.
+    package init(descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
+
+    /// Asks for events.
+    package func request(_ request: TailRequest) throws(Failure) {
+        let payload = ControlJSON.encode(request)
+        guard payload.count <= TailRequest.maximumBytes else {
+            throw Failure(description: "the filters are too long for the daemon")
+        }
+        try send(ControlFrame(.request, payload))
+    }
+
+    /// Asks for what is left, and the summary.
+    package func finish() throws(Failure) { try send(ControlFrame(.finish)) }
+
+    private func send(_ frame: ControlFrame) throws(Failure) {
+        var rest = frame.bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            if count > 0 {
+                rest.removeFirst(count)
+            } else if errno != EINTR {
+                throw Failure(description: "the daemon has gone")
+            }
+        }
+    }
+
+    /// The next message; waits until there is one, or for so many milliseconds (below 0: for ever).
+    ///
+    /// - Returns: `nil` if the time was up.
+    package func receive(milliseconds: Int32) throws(Failure) -> Message? {
+        while true {
+            if let message = try next() { return message }
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&entry, 1, milliseconds)
+            if ready == 0 { return nil }
+            if ready < 0 {
+                if errno == EINTR { continue }
+                throw Failure(description: "poll: \(SystemError.text(of: errno))")
+            }
+            try read()
+        }
+    }
+
+    private func read() throws(Failure) {
+        var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        if count > 0 {
+            reader.append(buffer.prefix(count))
+        } else if count == 0 || errno != EINTR {
+            throw Failure(description: "the daemon has gone")
+        }
+    }
+
+    private func next() throws(Failure) -> Message? {
+        let frame: ControlFrame?
+        do throws(ControlFrameReader.Fault) { frame = try reader.next() } catch {
+            throw Failure(description: "the daemon does not speak this protocol: \(error)")
+        }
+        guard let frame else { return nil }
+        switch frame.kind {
+        case .accepted: return .accepted
+        case .events: return .events(frame.payload)
+        case .summary:
+            guard let summary = ControlJSON.decode(frame.payload, as: TailSummary.self) else {
+                throw Failure(description: "the daemon's summary is malformed")
+            }
+            return .summary(summary)
+        case .refused:
+            throw Failure(description: "the daemon refused: \(String(decoding: frame.payload, as: UTF8.self))")
+        case .request, .finish: throw Failure(description: "the daemon does not speak this protocol")
+        }
+    }
+}

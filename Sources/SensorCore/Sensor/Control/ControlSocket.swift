@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+import Glibc
+
+/// Where the daemon and the operator's commands meet: `<run-dir>/control/tail.sock`.
+package enum ControlSocket {
+    package static func directory(in runDirectory: String) -> String { runDirectory + "/control" }
+    package static func path(in runDirectory: String) -> String { directory(in: runDirectory) + "/tail.sock" }
+
+    /// Connects to a daemon that runs on this node; `nil` if none does.
+    ///
+    /// A daemon is one that root or this user runs: what anybody else has put there gets no commands.
+    package static func connect(in runDirectory: String) throws(SystemError) -> Int32? {
+        let path = path(in: runDirectory)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw SystemError("socket") }
+        guard withAddress(path, { Glibc.connect(descriptor, $0, $1) }) == 0, isPeerTrusted(descriptor) else {
+            close(descriptor)
+            return nil
+        }
+        return descriptor
+    }
+
+    /// Whether root or this very user is at the other end.
+    package static func isPeerTrusted(_ descriptor: Int32) -> Bool {
+        var process: pid_t = 0
+        var user: uid_t = 0
+        var group: gid_t = 0
+        guard sensor_peer_credentials(descriptor, &process, &user, &group) == 0 else { return false }
+        return user == 0 || user == geteuid()
+    }
+
+    /// Calls with a Unix address; -1 with ENAMETOOLONG where the path does not fit one.
+    static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            errno = ENAMETOOLONG
+            return -1
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}

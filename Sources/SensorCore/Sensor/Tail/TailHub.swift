@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// Hands the stream to the tails that are attached, however many there are.
+package final class TailHub: EventSink {
+    private struct Entry {
+        var sink: TailSink
+        var demand: StreamDemand
+    }
+
+    private let entries = Mutex<[Int: Entry]>([:])
+
+    package init() {}
+
+    package func receive(_ events: [Event]) {
+        // Not under the lock: a tail may come or go meanwhile.
+        for sink in entries.withLock({ $0.values.map(\.sink) }) { sink.receive(events) }
+    }
+
+    /// The tails themselves are ended by whoever serves them.
+    package func finish() {}
+
+    func add(_ sink: TailSink, demand: StreamDemand, as number: Int) {
+        entries.withLock { $0[number] = Entry(sink: sink, demand: demand) }
+    }
+
+    func remove(_ number: Int) {
+        entries.withLock { $0[number] = nil }
+    }
+
+    /// What all of them together need of the kernel.
+    var plan: StreamPlan { entries.withLock { StreamPlan($0.values.map(\.demand)) } }
+}

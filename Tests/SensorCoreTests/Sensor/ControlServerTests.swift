@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+import Synchronization
+import Testing
+
+/// A directory that goes away with the test.
+private final class TemporaryDirectory {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/sensord-test-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
+        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    deinit {
+        for name in ["/control/tail.sock", "/control/lock"] { unlink(path + name) }
+        rmdir(path + "/control")
+        rmdir(path)
+    }
+}
+
+/// A collector without a kernel: does at once what it is asked.
+private final class InstantController: StreamController {
+    private struct State {
+        var plans: [StreamPlan] = []
+        var ledger = LossLedger()
+    }
+
+    private let state = Mutex(State())
+
+    var plan: StreamPlan? { state.withLock { $0.plans.last } }
+
+    func lose(_ count: UInt64) {
+        state.withLock {
+            $0.ledger.add(
+                LossLedger.Key(cgroup: 1, hook: Via.sysExit.rawValue, reason: LossReason.ringFull.rawValue, kind: 10),
+                count: count)
+        }
+    }
+
+    func setStream(_ plan: StreamPlan, then body: @escaping @Sendable (LossLedger) -> Void) {
+        body(
+            state.withLock {
+                $0.plans.append(plan)
+                return $0.ledger
+            })
+    }
+
+    func afterDrain(_ body: @escaping @Sendable (LossLedger) -> Void) {
+        body(state.withLock { $0.ledger })
+    }
+}
+
+@Suite struct ControlServerTests {
+    private let directory: TemporaryDirectory
+    private let controller = InstantController()
+    private let hub = TailHub()
+    private let server: ControlServer
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        var limits = ControlServer.Limits(queueBytes: 64 << 10, tails: 3)
+        limits.patience = 200_000_000
+        server = try ControlServer(
+            listener: ControlListener(runDirectory: directory.path), stream: "s", hub: hub, controller: controller,
+            limits: limits)
+    }
+
+    private func connect() throws -> Int32 {
+        try #require(try ControlSocket.connect(in: directory.path))
+    }
+
+    private func attach(_ request: TailRequest = TailRequest(filter: EventFilter())) throws -> ControlClient {
+        let client = ControlClient(descriptor: try connect())
+        try client.request(request)
+        #expect(try client.receive(milliseconds: 5000) == .accepted)
+        return client
+    }
+
+    private func event(_ sequence: UInt64, pid: UInt32 = 7, padding: Int = 0) -> Event {
+        let path = ByteString("/" + String(repeating: "x", count: padding))
+        let process = ProcessDescription(id: "b-\(pid)-1", pid: pid, parentID: "b-1-1", executable: "/bin/true")
+        return Event(
+            sequence: sequence, time: 1, bootTime: 1, kind: .fileOpen, isStreamed: true, process: process,
+            workload: .unknown(), detail: .file(FileDetail(path: path)), via: .sysExit)
+    }
+
+    /// All that comes until the summary.
+    private func rest(of client: ControlClient) throws -> (lines: Int, summary: TailSummary) {
+        var lines = 0
+        while let message = try client.receive(milliseconds: 5000) {
+            switch message {
+            case .accepted: break
+            case .events(let bytes): lines += bytes.count { $0 == UInt8(ascii: "\n") }
+            case .summary(let summary): return (lines, summary)
+            }
+        }
+        throw Timeout()
+    }
+
+    /// Whether the server has closed the connection.
+    private func isClosed(_ descriptor: Int32) throws -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while poll(&entry, 1, 5000) > 0 {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count <= 0 { return count == 0 || errno == ECONNRESET }
+        }
+        return false
+    }
+
+    @Test func `a tail gets its events, its losses and its summary`() throws {
+        defer { server.stop() }
+        controller.lose(5)
+        var filter = EventFilter()
+        filter.pids = [7]
+        let client = try attach(TailRequest(filter: filter))
+        #expect(controller.plan?.stream == .scoped)
+        #expect(controller.plan?.pids == [7])
+        hub.receive([event(1), event(2, pid: 8), event(3)])
+        controller.lose(2)
+        try client.finish()
+        let (lines, summary) = try rest(of: client)
+        #expect(lines == 2)
+        #expect(summary.text == "shown 2, lost 2 (sys_exit 2)")
+        try eventually { controller.plan?.stream == KernelSession.Stream.none }
+    }
+
+    @Test func `a tail that goes away takes its scope with it`() throws {
+        defer { server.stop() }
+        do {
+            let client = try attach()
+            #expect(controller.plan?.stream == .all)
+            _ = client
+        }
+        try eventually { controller.plan?.stream == KernelSession.Stream.none }
+    }
+
+    @Test func `the limit ends a tail by itself`() throws {
+        defer { server.stop() }
+        let client = try attach(TailRequest(filter: EventFilter(), limit: 2))
+        hub.receive([event(1), event(2), event(3)])
+        let (lines, summary) = try rest(of: client)
+        #expect(lines == 2)
+        #expect(summary.shown == 2)
+    }
+
+    @Test func `a slow tail loses events of its own, and no other does`() throws {
+        defer { server.stop() }
+        let slow = try attach()
+        let quick = try attach()
+        // More than a socket's buffers and the queue together hold.
+        for number in 0..<2000 {
+            hub.receive([event(UInt64(number + 1), padding: 1000)])
+            if number % 8 == 0 { try drain(quick) }
+        }
+        try slow.finish()
+        let (lines, summary) = try rest(of: slow)
+        let dropped = summary.lost["subscriber"] ?? 0
+        #expect(dropped > 0)
+        #expect(UInt64(lines) + dropped == 2000)
+        #expect(summary.shown == UInt64(lines))
+        try quick.finish()
+        #expect(try rest(of: quick).summary.lost["subscriber"] == nil)
+    }
+
+    /// Takes what has come so far, until the last event handed over has.
+    private func drain(_ client: ControlClient) throws {
+        while try client.receive(milliseconds: 20) != nil {}
+    }
+
+    @Test(arguments: [
+        Array("GET / HTTP/1.1\r\n\r\n".utf8), [0, 0, 0, 0], [255, 255, 255, 127, 1], [1, 0, 0, 0, 77],
+        ControlFrame(.request, Array("{".utf8)).bytes, ControlFrame(.request, Array("{\"version\":2}".utf8)).bytes,
+        ControlFrame(.finish).bytes, ControlFrame(.events, [1]).bytes, ControlFrame(.summary).bytes,
+    ])
+    func `a peer that speaks nonsense is turned away`(_ bytes: [UInt8]) throws {
+        defer { server.stop() }
+        let peer = try connect()
+        defer { close(peer) }
+        _ = send(peer, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        #expect(try isClosed(peer))
+        let client = try attach()
+        try client.finish()
+        #expect(try rest(of: client).summary.shown == 0)
+    }
+
+    @Test func `a peer that says nothing, or half a word, is not waited for`() throws {
+        defer { server.stop() }
+        let silent = try connect()
+        let halting = try connect()
+        defer {
+            close(silent)
+            close(halting)
+        }
+        _ = send(halting, [40, 0, 0, 0, 1, 2], 6, Int32(MSG_NOSIGNAL))
+        #expect(try isClosed(silent))
+        #expect(try isClosed(halting))
+    }
+
+    @Test func `a second request ends the tail`() throws {
+        defer { server.stop() }
+        let client = try attach()
+        try client.request(TailRequest(filter: EventFilter()))
+        #expect { try rest(of: client) } throws: { $0 is ControlClient.Failure }
+        try eventually { controller.plan?.stream == KernelSession.Stream.none }
+    }
+
+    @Test func `one tail too many is told so`() throws {
+        defer { server.stop() }
+        let clients = try (0..<3).map { _ in try attach() }
+        let one = ControlClient(descriptor: try connect())
+        #expect { try one.receive(milliseconds: 5000) } throws: { error in
+            "\(error)" == "the daemon refused: too many tails are attached already"
+        }
+        #expect(clients.count == 3)
+    }
+
+    @Test func `a filter that cannot be is refused in words`() throws {
+        defer { server.stop() }
+        var filter = EventFilter()
+        filter.peers = ["10.0.0.0/99"]
+        let client = ControlClient(descriptor: try connect())
+        try client.request(TailRequest(filter: filter))
+        #expect { try client.receive(milliseconds: 5000) } throws: { "\($0)".contains("--peer 10.0.0.0/99") }
+    }
+
+    @Test func `a daemon that stops gives its tails their summary`() throws {
+        let client = try attach()
+        hub.receive([event(1)])
+        server.stop()
+        let (lines, summary) = try rest(of: client)
+        #expect(lines == 1)
+        #expect(summary.shown == 1)
+        #expect(try ControlSocket.connect(in: directory.path) == nil)
+    }
+}
+
+@Suite struct ControlListenerTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    @Test func `the directory is the operator's alone`() throws {
+        let listener = try ControlListener(runDirectory: directory.path)
+        var status = stat()
+        #expect(stat(directory.path + "/control", &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o700)
+        _ = listener
+    }
+
+    @Test func `a second daemon is told, and takes nothing away from the first`() throws {
+        let first = try ControlListener(runDirectory: directory.path)
+        #expect(throws: ControlListener.Refusal.self) { try ControlListener(runDirectory: directory.path) }
+        #expect(access(directory.path + "/control/tail.sock", F_OK) == 0)
+        _ = first
+    }
+
+    @Test func `a socket that a dead daemon left is replaced`() throws {
+        mkdir(directory.path + "/control", 0o700)
+        let path = directory.path + "/control/tail.sock"
+        let file = open(path, O_CREAT | O_WRONLY, 0o600)
+        close(file)
+        #expect(try ControlSocket.connect(in: directory.path) == nil)
+        let listener = try ControlListener(runDirectory: directory.path)
+        let connection = try #require(try ControlSocket.connect(in: directory.path))
+        close(connection)
+        _ = listener
+    }
+
+    @Test func `a link in the place of the directory is not followed`() throws {
+        symlink("/tmp", directory.path + "/control")
+        defer { unlink(directory.path + "/control") }
+        #expect(throws: SystemError.self) { try ControlListener(runDirectory: directory.path) }
+    }
+
+    @Test func `no daemon is no error`() throws {
+        #expect(try ControlSocket.connect(in: "/nonexistent") == nil)
+        #expect(try ControlSocket.connect(in: "/" + String(repeating: "x", count: 200)) == nil)
+    }
+}
