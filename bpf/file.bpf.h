@@ -194,6 +194,7 @@ struct naming {
 	__s32 new_directory;
 	__u32 access;
 	__u8 kind;
+	__u8 hook; /* 0: sys_exit */
 };
 
 /*
@@ -214,7 +215,7 @@ static __noinline void on_name(struct sensor_control *block, const struct naming
 
 	if (!scratch || !enabled(block, naming->kind))
 		return;
-	file_key(&key, task, naming->kind, SENSOR_HOOK_SYS_EXIT, failed ? -result : 0);
+	file_key(&key, task, naming->kind, naming->hook ? naming->hook : SENSOR_HOOK_SYS_EXIT, failed ? -result : 0);
 	scratch->header.key = key;
 	begin(scratch, task, 0, result);
 	to = body(scratch, sensor_file);

@@ -8,6 +8,7 @@
 #include "dns.bpf.h"
 #include "process.bpf.h"
 #include "socket.bpf.h"
+#include "uring.bpf.h"
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
@@ -94,6 +95,38 @@ SEC("cgroup_skb/ingress")
 int skb_ingress(struct __sk_buff *packet)
 {
 	return on_ingress(packet);
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(io_uring_submit_req, struct io_kiocb *request)
+{
+	on_submit((__u64)request, 0);
+	return 0;
+}
+
+/* The same until 6.2; a kernel has one of the two. */
+SEC("tp_btf/io_uring_submit_sqe")
+int io_uring_submit_sqe(__u64 *context)
+{
+	if (bpf_core_type_exists(btf_trace_io_uring_submit_sqe___request))
+		on_submit(context[0], 0);
+	else if (bpf_core_type_exists(btf_trace_io_uring_submit_sqe___seven))
+		on_submit(context[1], 0);
+	else
+		on_submit(0, context[1]);
+	return 0;
+}
+
+SEC("tp_btf/io_uring_complete")
+int io_uring_complete(__u64 *context)
+{
+	if (bpf_core_type_exists(btf_trace_io_uring_complete___cqe))
+		on_complete(context[1], get(cast(io_uring_cqe, context[2]), res));
+	else if (completion_has_request())
+		on_complete(context[1], (__s32)context[3]);
+	else
+		on_complete_by_data(context[0], context[1], (__s32)context[2]);
+	return 0;
 }
 
 /* Linux 5.10 refuses all types of an object whose .rodata has no variable, and the compiler puts constants there. */

@@ -503,6 +503,7 @@ struct io_kiocb {
 	__u8 opcode;
 	__u64 flags;
 	struct io_ring_ctx *ctx;
+	__u64 user_data; /* until 5.16 */
 };
 
 struct filename {
@@ -524,6 +525,14 @@ struct io_open {
 struct io_connect {
 	void *addr;
 	int addr_len;
+};
+
+struct io_accept {
+	__u32 file_slot;
+};
+
+struct io_ring_ctx {
+	unsigned int flags;
 };
 
 struct io_uring_cqe {

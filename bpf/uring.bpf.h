@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * io_uring does what syscalls do without being one. Opens, connects and accepts are decoded when they complete; every other operation is
+ * counted by cgroup and opcode, so that it can be named as blind.
+ */
+#ifndef SENSOR_URING_BPF_H
+#define SENSOR_URING_BPF_H
+
+#include "dispatch.bpf.h"
+
+#define IORING_OP_ACCEPT 13
+#define IORING_OP_CONNECT 16
+#define IORING_OP_OPENAT 18
+#define IORING_OP_OPENAT2 28
+#define ECANCELED 125
+
+/*
+ * The tracepoints' arguments, which changed with the kernels. What is asked for is not the version but the list itself.
+ */
+typedef void (*btf_trace_io_uring_submit_sqe___request)(void *, struct io_kiocb *, bool); /* 6.0 ... 6.2 */
+typedef void (*btf_trace_io_uring_submit_sqe___seven)(void *, void *, void *, __u8, __u64, __u32, bool,
+						      bool); /* 5.15 ... 5.19 */
+typedef void (*btf_trace_io_uring_complete___cqe)(void *, struct io_ring_ctx *, void *,
+						  struct io_uring_cqe *);                     /* 6.14 on */
+typedef void (*btf_trace_io_uring_complete___four)(void *, void *, __u64, int, unsigned int); /* 5.15, 5.16 */
+typedef void (*btf_trace_io_uring_complete___three)(void *, void *, __u64, long);             /* 5.10 */
+
+/* Operations under way whose completion will not tell what is needed. */
+struct uring_request_key {
+	__u64 context; /* of the ring; or the request, where a completion names it */
+	__u64 user_data;
+};
+
+struct uring_request {
+	__u64 request;
+	__u64 argument; /* open: the caller's path */
+	__u32 opcode;
+	__u32 ambiguous; /* another operation had the same user data: whose completion it is cannot be told */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct uring_request_key);
+	__type(value, struct uring_request);
+} uring_requests SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct sensor_uring_key);
+	__type(value, __u64);
+} uring_opcodes SEC(".maps");
+
+static __noinline void count_blind(__u64 cgroup, __u32 opcode)
+{
+	struct sensor_uring_key key = { .cgroup = cgroup, .opcode = opcode };
+	__u64 one = 1, *count = bpf_map_lookup_elem(&uring_opcodes, &key);
+
+	if (!count) {
+		if (bpf_map_update_elem(&uring_opcodes, &key, &one, BPF_NOEXIST) == 0)
+			return;
+		count = bpf_map_lookup_elem(&uring_opcodes, &key);
+	}
+	if (count)
+		add(count, 1);
+	else
+		lose(cgroup, SENSOR_HOOK_URING_SUBMIT, SENSOR_LOSS_MEMORY_FULL, 0);
+}
+
+static __always_inline bool is_uring_open(__u32 opcode)
+{
+	return opcode == IORING_OP_OPENAT || opcode == IORING_OP_OPENAT2;
+}
+
+static __always_inline bool is_decoded(__u32 opcode)
+{
+	return is_uring_open(opcode) || opcode == IORING_OP_CONNECT || opcode == IORING_OP_ACCEPT;
+}
+
+/* Do completions name their request? Since 5.17. */
+static __always_inline bool completion_has_request(void)
+{
+	return !bpf_core_type_exists(btf_trace_io_uring_complete___four) &&
+	       !bpf_core_type_exists(btf_trace_io_uring_complete___three);
+}
+
+/* An operation is submitted. `request` is 0 where the kernel does not say: then nothing but TCP connects can be decoded. */
+static __noinline void on_submit(__u64 request, __u32 opcode)
+{
+	struct task_struct *task = current_task();
+	struct uring_request_key key = {};
+	struct uring_request fresh = {}, *pending;
+	struct io_kiocb *kiocb;
+
+	if ((__u32)get(task, tgid) == config.self_tgid)
+		return;
+	if (!request)
+		return count_blind(cgroup_of(task), opcode);
+	kiocb = cast(io_kiocb, request);
+	opcode = get(kiocb, opcode);
+	if (!is_decoded(opcode))
+		count_blind(cgroup_of(task), opcode);
+	fresh.request = request;
+	fresh.opcode = opcode;
+	if (completion_has_request()) {
+		struct filename *name;
+
+		if (!is_uring_open(opcode))
+			return;
+		/* The kernel's copy is gone at completion; the caller's is still there, if only as a hint. */
+		name = get(cast(io_open, request), filename);
+		fresh.argument = name ? (__u64)get(name, uptr) : 0;
+		key.context = request;
+	} else {
+		key.context = (__u64)get(kiocb, ctx);
+		read_member(&key.user_data, 8, kiocb, user_data);
+		pending = bpf_map_lookup_elem(&uring_requests, &key);
+		if (pending) {
+			pending->ambiguous = 1;
+			return;
+		}
+		if (!is_decoded(opcode))
+			return;
+	}
+	bpf_map_update_elem(&uring_requests, &key, &fresh, BPF_ANY);
+}
+
+static __always_inline void on_uring_open(struct sensor_control *block, struct task_struct *task, __u64 request,
+					  __u32 opcode, __u64 argument, __s64 result)
+{
+	struct io_open *open = cast(io_open, request);
+	__u64 how = get(open, how.flags);
+
+	if (result == -ECANCELED)
+		return;
+	if (result < 0) {
+		struct naming naming = {
+			.name = argument,
+			.directory = get(open, dfd),
+			.access = wanted_access(how),
+			.kind = SENSOR_FILE_OPEN,
+			.hook = SENSOR_HOOK_URING_COMPLETE,
+		};
+
+		on_name(block, &naming, result);
+	} else if (bpf_core_field_exists(struct io_open, file_slot) && get(open, file_slot)) {
+		/* Into the ring's own table: the result is no descriptor. */
+		count_blind(cgroup_of(task), opcode);
+	} else {
+		struct opened opened = {
+			.descriptor = result,
+			.argument = argument,
+			.directory = get(open, dfd),
+			.access = open_access(how),
+			.hook = SENSOR_HOOK_URING_COMPLETE,
+		};
+
+		on_descriptor(block, &opened);
+	}
+}
+
+static __noinline void on_completed(__u64 request, __u64 argument, __s64 result)
+{
+	struct io_kiocb *kiocb = cast(io_kiocb, request);
+	struct task_struct *task = current_task();
+	struct sensor_control *block = control_block();
+	__u32 opcode = get(kiocb, opcode);
+
+	if (!block || (__u32)get(task, tgid) == config.self_tgid)
+		return;
+	if (is_uring_open(opcode)) {
+		on_uring_open(block, task, request, opcode, argument, result);
+	} else if (opcode == IORING_OP_CONNECT && result != -ECANCELED) {
+		struct io_connect *connect = cast(io_connect, request);
+
+		observe(socket_of(cast(file, get(kiocb, file))), SENSOR_NETWORK_CONNECT, (__u64)get(connect, addr),
+			get(connect, addr_len), result, SENSOR_HOOK_URING_COMPLETE);
+	} else if (opcode == IORING_OP_ACCEPT && result >= 0) {
+		struct io_accept *accept = cast(io_accept, request);
+
+		if (bpf_core_field_exists(struct io_accept, file_slot) && get(accept, file_slot))
+			count_blind(cgroup_of(task), opcode);
+		else
+			observe(socket_of(file_at(task, result)), SENSOR_NETWORK_ACCEPT, 0, 0, result,
+				SENSOR_HOOK_URING_COMPLETE);
+	}
+}
+
+/* Completions that name their request. */
+static __always_inline void on_complete(__u64 request, __s64 result)
+{
+	struct uring_request_key key = { .context = request };
+	struct uring_request *pending;
+	__u64 argument = 0;
+	__u32 opcode;
+
+	if (!request)
+		return;
+	opcode = get(cast(io_kiocb, request), opcode);
+	if (!is_decoded(opcode))
+		return;
+	if (is_uring_open(opcode)) {
+		pending = bpf_map_lookup_elem(&uring_requests, &key);
+		if (pending) {
+			argument = pending->argument;
+			bpf_map_delete_elem(&uring_requests, &key);
+		}
+	}
+	on_completed(request, argument, result);
+}
+
+/* Those that name only the ring and what the caller gave the operation to be known by. */
+static __always_inline void on_complete_by_data(__u64 context, __u64 user_data, __s64 result)
+{
+	struct uring_request_key key = { .context = context, .user_data = user_data };
+	struct uring_request *pending = bpf_map_lookup_elem(&uring_requests, &key);
+	struct uring_request found;
+
+	if (!pending)
+		return;
+	found = *pending;
+	bpf_map_delete_elem(&uring_requests, &key);
+	if (found.ambiguous)
+		count_blind(cgroup_of(current_task()), found.opcode);
+	else
+		on_completed(found.request, 0, result);
+}
+
+#endif
