@@ -139,6 +139,23 @@ struct socket_use {
 	__u16 reserved;
 };
 
+/* Who opened a socket, and to whom. */
+struct owner {
+	__u64 cgroup;
+	__u64 executable;
+	__u64 start;
+	__u64 since;
+	__u32 tgid;
+	__u32 tid;
+	__u8 family; /* 0: the peer is not known */
+	__u8 hook;
+	__u8 direction;
+	__u8 flags;
+	__u16 peer_port;
+	__u16 reserved;
+	__u8 peer[16];
+};
+
 struct scratch {
 	struct sensor_header header; /* the record starts here */
 	__u8 bytes[RECORD_LIMIT + SENSOR_PATH_MAX + 512];
@@ -160,6 +177,7 @@ struct scratch {
 		__u32 reserved;
 	} walk; /* append_path()'s arguments and state; in memory, so that the verifier sees each step alike */
 	struct socket_use use; /* observe_socket()'s argument */
+	struct owner owner;    /* of a socket that is accepted */
 };
 
 struct {

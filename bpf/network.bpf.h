@@ -96,11 +96,16 @@ static __always_inline void fill_head(struct sensor_header *header, struct task_
 static __noinline void tell_use(struct sensor_control *block, const struct socket_use *use, __u8 direction)
 {
 	struct sock *sk = cast(sock, use->sk);
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
 	struct sensor_network *network;
-	struct network_record record = {};
+	struct network_record *record;
 
-	fill_head(&record.header, current_task(), use);
-	network = &record.network;
+	if (!scratch)
+		return;
+	record = (struct network_record *)&scratch->header;
+	__builtin_memset(record, 0, sizeof(*record));
+	fill_head(&record->header, current_task(), use);
+	network = &record->network;
 	fill_network(network, sk);
 	network->direction = direction;
 	if (use->kind == SENSOR_NETWORK_SEND && use->address) {
@@ -116,7 +121,7 @@ static __noinline void tell_use(struct sensor_control *block, const struct socke
 	}
 	if (use->kind == SENSOR_NETWORK_SEND && use->result > 0)
 		network->sent = use->result;
-	tell_network(&record, block, false);
+	tell_network(record, block, false);
 }
 
 /*
@@ -169,7 +174,7 @@ static __noinline void tell_unix(struct sensor_control *block, const struct sock
 	bool failed = use->result < 0;
 	struct sensor_network *network;
 	struct dentry *dentry = NULL;
-	struct sensor_key key;
+	struct sensor_key *key;
 	int length = -1;
 	__u16 flags;
 	__u32 at;
@@ -188,8 +193,8 @@ static __noinline void tell_unix(struct sensor_control *block, const struct sock
 				     : SENSOR_DIRECTION_EGRESS;
 	if (use->kind == SENSOR_NETWORK_SEND && !failed)
 		network->sent = use->result;
-	key = scratch->header.key;
-	key.object = mix(config.seed ^ AF_UNIX, network->type);
+	key = &scratch->header.key;
+	key->object = mix(config.seed ^ AF_UNIX, network->type);
 	at = scratch->length + sizeof(struct sensor_section);
 	if (named)
 		dentry = get(bound, path.dentry);
@@ -198,7 +203,7 @@ static __noinline void tell_unix(struct sensor_control *block, const struct sock
 
 		network->inode = get(inode, i_ino);
 		network->device = get(get(inode, i_sb), s_dev);
-		key.object = mix_inode(key.object, inode);
+		key->object = mix_inode(key->object, inode);
 	} else {
 		struct unix_address *address = named ? get(bound, addr) : NULL;
 
@@ -213,14 +218,13 @@ static __noinline void tell_unix(struct sensor_control *block, const struct sock
 		if (length < 0)
 			lose_of(scratch, SENSOR_LOSS_READ_FAULT);
 		else
-			key.object = mix(key.object, hash_bytes(at, length, SCRATCH_PROCESS));
+			key->object = mix(key->object, hash_bytes(at, length, SCRATCH_PROCESS));
 	}
-	key.object = finish(key.object);
-	flags = failed ? recall(&failures, &key, block, get(task, tgid), 0, 0)
-		       : recall(&memory, &key, block, get(task, tgid), network->sent, 0);
+	key->object = finish(key->object);
+	flags = failed ? recall(&failures, key, block, get(task, tgid), 0, 0)
+		       : recall(&memory, key, block, get(task, tgid), network->sent, 0);
 	if (!flags)
 		return;
-	scratch->header.key = key;
 	scratch->header.flags = flags;
 	if (dentry) {
 		append_path_of(task, scratch, &bound->path, SENSOR_SECTION_PATH);
@@ -293,21 +297,25 @@ static __always_inline void on_listening(struct sensor_control *block, struct so
 /* The accepted socket may be closed already, by a reset: nobody else tells of its end then. */
 static __always_inline void own_accepted(struct sensor_control *block, struct sock *sk)
 {
-	struct owner owner = { .direction = SENSOR_DIRECTION_INGRESS, .hook = SENSOR_HOOK_SOCKET_STATE };
-	struct sensor_network network = {};
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
 	__u64 key = address_of(sk);
+	struct network_record *record;
+	struct owner *owner;
 
-	if (!enabled(block, SENSOR_NETWORK_CLOSE))
+	if (!scratch || !enabled(block, SENSOR_NETWORK_CLOSE))
 		return;
-	fill_owner(&owner, block, current_task());
-	fill_network(&network, sk);
-	owner.flags |= OWNER_ESTABLISHED;
-	owner.family = network.family;
-	owner.peer_port = network.peer_port;
-	__builtin_memcpy(owner.peer, network.peer, sizeof(owner.peer));
-	if (own_socket(key, &owner, SENSOR_NETWORK_ACCEPT) && get(sk, __sk_common.skc_state) == TCP_CLOSE &&
-	    disown_socket(key, owner.cgroup))
-		on_closed(sk, &owner);
+	record = (struct network_record *)&scratch->header;
+	owner = &scratch->owner;
+	fill_owner(owner, block, current_task());
+	__builtin_memset(&record->network, 0, sizeof(record->network));
+	fill_network(&record->network, sk);
+	own_peer(owner, &record->network);
+	owner->direction = SENSOR_DIRECTION_INGRESS;
+	owner->hook = SENSOR_HOOK_SOCKET_STATE;
+	owner->flags |= OWNER_ESTABLISHED;
+	if (own_socket(key, owner, SENSOR_NETWORK_ACCEPT) && get(sk, __sk_common.skc_state) == TCP_CLOSE &&
+	    disown_socket(key, owner->cgroup))
+		on_closed(record, sk, owner);
 }
 
 static __always_inline void on_accepted(struct sensor_control *block, struct socket_use *use)

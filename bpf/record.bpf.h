@@ -19,14 +19,16 @@ static __always_inline bool in_scope(const struct sensor_control *block, __u32 t
 	return bpf_map_lookup_elem(&scope_processes, &tgid) || bpf_map_lookup_elem(&scope_cgroups, &cgroup);
 }
 
-static __always_inline struct sensor_workload *workload_of(__u64 cgroup)
+static const struct sensor_workload
+	no_workload; /* not on the stack, of which 5.10 has 512 bytes for all calls together */
+
+static __noinline struct sensor_workload *workload_of(__u64 cgroup)
 {
 	struct sensor_workload *workload = bpf_map_lookup_elem(&workloads, &cgroup);
-	struct sensor_workload fresh = {};
 
 	if (workload)
 		return workload;
-	bpf_map_update_elem(&workloads, &cgroup, &fresh, BPF_NOEXIST);
+	bpf_map_update_elem(&workloads, &cgroup, &no_workload, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&workloads, &cgroup);
 }
 

@@ -40,23 +40,6 @@
 #define OWNER_SCOPED 0x1 /* its process was watched when it opened the socket; it may be gone when the socket closes */
 #define OWNER_ESTABLISHED 0x2 /* the connect, or accept, was reported */
 
-/* Who opened a socket, and to whom. */
-struct owner {
-	__u64 cgroup;
-	__u64 executable;
-	__u64 start;
-	__u64 since;
-	__u32 tgid;
-	__u32 tid;
-	__u8 family; /* 0: the peer is not known */
-	__u8 hook;
-	__u8 direction;
-	__u8 flags;
-	__u16 peer_port;
-	__u16 reserved;
-	__u8 peer[16];
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SOCKETS);
@@ -290,13 +273,19 @@ static __noinline bool disown_socket(__u64 sk, __u64 cgroup)
 	return true;
 }
 
+static __always_inline void own_peer(struct owner *owner, const struct sensor_network *network)
+{
+	owner->family = network->family;
+	owner->peer_port = network->peer_port;
+	__builtin_memcpy(owner->peer, network->peer, sizeof(owner->peer));
+}
+
 /* A connection is being opened, by the current task. */
-static __noinline void on_opening(struct sock *sk)
+static __noinline void on_opening(struct sensor_network *network, struct sock *sk)
 {
 	struct task_struct *task = current_task();
 	struct sensor_control *block = control_block();
 	struct owner owner = { .direction = SENSOR_DIRECTION_EGRESS, .hook = SENSOR_HOOK_SOCKET_STATE };
-	struct sensor_network network = {};
 
 	if (!block || (__u32)get(task, tgid) == config.self_tgid)
 		return;
@@ -305,12 +294,10 @@ static __noinline void on_opening(struct sock *sk)
 	fill_owner(&owner, block, task);
 	if (is_in_uring(task))
 		owner.hook = SENSOR_HOOK_URING_COMPLETE;
-	fill_network(&network, sk);
-	if (network.peer_port) {
-		owner.family = network.family;
-		owner.peer_port = network.peer_port;
-		__builtin_memcpy(owner.peer, network.peer, sizeof(owner.peer));
-	}
+	__builtin_memset(network, 0, sizeof(*network));
+	fill_network(network, sk);
+	if (network->peer_port)
+		own_peer(&owner, network);
 	own_socket(address_of(sk), &owner, SENSOR_NETWORK_CONNECT);
 }
 
@@ -355,40 +342,46 @@ static __always_inline void fill_bytes(struct sensor_network *network, struct so
 	network->sent = acknowledged < sent ? acknowledged : sent;
 }
 
+/*
+ * What follows builds its record where the caller says: on the stack for what may run in softirq, in the scratch buffer for a call's exit.
+ * No function may need much of the stack itself: 5.10 counts 512 bytes for all calls together.
+ */
+
 /* The outcome of an attempt: it stands, or `error`. */
-static __noinline void on_outcome(struct sock *sk, struct owner *owner, __u32 error)
+static __noinline void on_outcome(struct network_record *record, struct sock *sk, const struct owner *owner,
+				  __u32 error)
 {
 	struct sensor_control *block = control_block();
-	struct network_record record = {};
 
 	if (!block || !enabled(block, SENSOR_NETWORK_CONNECT))
 		return;
-	credit_owner(&record.header, owner);
-	record.header.key.kind = SENSOR_NETWORK_CONNECT;
-	record.header.key.error = error;
-	record.header.result = -(__s64)error;
-	fill_network(&record.network, sk);
-	recall_peer(&record.network, owner);
-	record.network.direction = SENSOR_DIRECTION_EGRESS;
-	tell_network(&record, block, owner->flags & OWNER_SCOPED);
+	__builtin_memset(record, 0, sizeof(*record));
+	credit_owner(&record->header, owner);
+	record->header.key.kind = SENSOR_NETWORK_CONNECT;
+	record->header.key.error = error;
+	record->header.result = -(__s64)error;
+	fill_network(&record->network, sk);
+	recall_peer(&record->network, owner);
+	record->network.direction = SENSOR_DIRECTION_EGRESS;
+	tell_network(record, block, owner->flags & OWNER_SCOPED);
 }
 
 /* A connection that stood is gone. */
-static __noinline void on_closed(struct sock *sk, struct owner *owner)
+static __noinline void on_closed(struct network_record *record, struct sock *sk, const struct owner *owner)
 {
 	struct sensor_control *block = control_block();
-	struct network_record record = {};
 
 	if (!block || !enabled(block, SENSOR_NETWORK_CLOSE))
 		return;
-	credit_owner(&record.header, owner);
-	record.header.key.kind = SENSOR_NETWORK_CLOSE;
-	fill_network(&record.network, sk);
-	recall_peer(&record.network, owner);
-	record.network.direction = owner->direction;
-	fill_bytes(&record.network, sk, get(sk, sk_protocol));
-	record.network.duration = bpf_ktime_get_boot_ns() - owner->since;
-	tell_network(&record, block, owner->flags & OWNER_SCOPED);
+	__builtin_memset(record, 0, sizeof(*record));
+	credit_owner(&record->header, owner);
+	record->header.key.kind = SENSOR_NETWORK_CLOSE;
+	fill_network(&record->network, sk);
+	recall_peer(&record->network, owner);
+	record->network.direction = owner->direction;
+	fill_bytes(&record->network, sk, get(sk, sk_protocol));
+	record->network.duration = bpf_ktime_get_boot_ns() - owner->since;
+	tell_network(record, block, owner->flags & OWNER_SCOPED);
 }
 
 /* An error that connect() never has before it reaches the state machine. */
@@ -401,7 +394,7 @@ static __always_inline bool is_late_error(__u32 error)
  * The attempt failed. Without an error of the socket it was ended from this side: within connect() itself (no free port), and then connect()'s
  * exit knows the error, or by closing it.
  */
-static __noinline void on_failed(struct sock *sk, struct owner *owner)
+static __noinline void on_failed(struct network_record *record, struct sock *sk, const struct owner *owner)
 {
 	struct task_struct *task = current_task();
 	__u64 key = address_of(sk);
@@ -415,13 +408,14 @@ static __noinline void on_failed(struct sock *sk, struct owner *owner)
 	} else if (!is_late_error(error) || get(sk, sk_protocol) == IPPROTO_MPTCP) {
 		bpf_map_update_elem(&settled, &key, &told, BPF_ANY);
 	}
-	on_outcome(sk, owner, error);
+	on_outcome(record, sk, owner, error);
 }
 
 static __always_inline void on_socket_state(struct sock *sk, int old, int new)
 {
 	__u16 protocol = get(sk, sk_protocol);
 	__u64 key = address_of(sk);
+	struct network_record record;
 	struct owner *found, owner;
 
 	if (protocol == IPPROTO_TCP) {
@@ -432,7 +426,7 @@ static __always_inline void on_socket_state(struct sock *sk, int old, int new)
 		return;
 	}
 	if (old == TCP_CLOSE && (new == TCP_SYN_SENT || (new == TCP_ESTABLISHED &&protocol == IPPROTO_MPTCP)))
-		on_opening(sk);
+		on_opening(&record.network, sk);
 	if (new != TCP_ESTABLISHED &&new != TCP_CLOSE)
 		return;
 	found = bpf_map_lookup_elem(&sockets, &key);
@@ -443,12 +437,12 @@ static __always_inline void on_socket_state(struct sock *sk, int old, int new)
 		if (owner.flags & OWNER_ESTABLISHED)
 			return;
 		found->flags |= OWNER_ESTABLISHED;
-		on_outcome(sk, &owner, 0);
+		on_outcome(&record, sk, &owner, 0);
 	} else if (disown_socket(key, owner.cgroup)) {
 		if (owner.flags & OWNER_ESTABLISHED)
-			on_closed(sk, &owner);
+			on_closed(&record, sk, &owner);
 		else
-			on_failed(sk, &owner);
+			on_failed(&record, sk, &owner);
 	}
 }
 
