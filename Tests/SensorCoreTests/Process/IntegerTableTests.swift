@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SensorCore
+import Testing
+
+/// A key whose hashes collide, so that probing and gap closing are put to work.
+private struct CollidingKey: TableKey {
+    var number: UInt32
+    func tableHash(seed: UInt64) -> UInt64 { UInt64(number % 7) << 16 }
+}
+
+@Suite struct IntegerTableTests {
+    @Test func `it agrees with a dictionary over random insertions, changes and removals`() {
+        var random = SplitMix(state: 1)
+        var table = IntegerTable<UInt64, String>()
+        var dictionary: [UInt64: String] = [:]
+        for step in 0..<50_000 {
+            let key = random.next() % 700
+            switch random.next() % 4 {
+            case 0: #expect(table.remove(key) == dictionary.removeValue(forKey: key))
+            case 1:
+                let old = table.set(key, to: "value \(step)")
+                #expect(old == dictionary.updateValue("value \(step)", forKey: key))
+            case 2:
+                table.update(key, default: "new") { $0 += "+" }
+                dictionary[key, default: "new"] += "+"
+                if (dictionary[key]?.utf8.count ?? 0) > 40 { dictionary[key] = "short"; table.set(key, to: "short") }
+            default: #expect(table[key] == dictionary[key])
+            }
+            if table.count != dictionary.count { Issue.record("counts differ at step \(step)") }
+        }
+        var seen: [UInt64: String] = [:]
+        table.forEach { seen[$0] = $1 }
+        #expect(seen == dictionary)
+    }
+
+    @Test func `keys that collide stay apart when others between them are removed`() {
+        var random = SplitMix(state: 2)
+        var table = IntegerTable<CollidingKey, Int>()
+        var dictionary: [UInt32: Int] = [:]
+        for step in 0..<20_000 {
+            let number = UInt32(random.next() % 60)
+            if random.next() % 2 == 0 {
+                table.set(CollidingKey(number: number), to: step)
+                dictionary[number] = step
+            } else {
+                #expect(table.remove(CollidingKey(number: number)) == dictionary.removeValue(forKey: number))
+            }
+            for probe in UInt32(0)..<60 where table[CollidingKey(number: probe)] != dictionary[probe] {
+                Issue.record("key \(probe) differs at step \(step)")
+            }
+        }
+    }
+
+    @Test func `values are released when the table goes`() {
+        final class Witness: Sendable {}
+        weak var weakWitness: Witness?
+        do {
+            let witness = Witness()
+            weakWitness = witness
+            var table = IntegerTable<UInt32, Witness>()
+            for key in UInt32(0)..<100 { table.set(key, to: witness) }
+            table.remove(3)
+        }
+        #expect(weakWitness == nil)
+    }
+}
+
+@Suite struct RecencyTableTests {
+    @Test func `what was not used for longest goes first`() {
+        var table = RecencyTable<UInt32, String>(capacity: 3)
+        for (key, value) in [(1, "one"), (2, "two"), (3, "three")] as [(UInt32, String)] {
+            #expect(table.insert(key, value) == nil)
+        }
+        #expect(table.use(1) == "one")
+        #expect(table.peek(2) == "two")
+        let gone = table.insert(4, "four")
+        #expect(gone?.key == 2)
+        #expect(gone?.value == "two")
+        #expect(table.count == 3)
+        #expect(table.peekOldest()?.key == 3)
+        #expect(table.remove(3) == "three")
+        #expect(table.insert(5, "five") == nil)
+        #expect(table.removeOldest()?.key == 1)
+        #expect(table.modify(4) { $0 += "!"; return $0 } == "four!")
+        #expect(table.removeOldest()?.key == 5)
+        #expect(table.removeOldest()?.value == "four!")
+        #expect(table.removeOldest() == nil)
+    }
+
+    @Test func `it agrees with a simple list over random use`() {
+        var random = SplitMix(state: 3)
+        var table = RecencyTable<UInt64, UInt64>(capacity: 32)
+        var list: [(UInt64, UInt64)] = []  // oldest first
+        for step in UInt64(0)..<20_000 {
+            let key = random.next() % 64
+            let place = list.firstIndex { $0.0 == key }
+            switch random.next() % 3 {
+            case 0:
+                #expect(table.use(key) == place.map { list[$0].1 })
+                if let place { list.append(list.remove(at: place)) }
+            case 1:
+                table.insert(key, step)
+                if let place { list.remove(at: place) } else if list.count == 32 { list.removeFirst() }
+                list.append((key, step))
+            default:
+                #expect(table.remove(key) == place.map { list.remove(at: $0).1 })
+            }
+            if table.peekOldest()?.key != list.first?.0 { Issue.record("oldest differs at step \(step)") }
+        }
+    }
+}
+
+/// A small generator with a seed, so that tests do the same each time.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
+        return word ^ (word >> 31)
+    }
+}
