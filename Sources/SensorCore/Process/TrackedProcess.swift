@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A process for ever: its pid comes back, this does not.
+package struct ProcessKey: TableKey {
+    /// As the initial pid namespace has it.
+    package var tgid: UInt32
+    /// Start of the process on the boot clock, ns; 0 unknown.
+    package var start: UInt64
+
+    package init(tgid: UInt32, start: UInt64) {
+        self.tgid = tgid
+        self.start = start
+    }
+
+    package func tableHash(seed: UInt64) -> UInt64 { mixed(UInt64(tgid) &* 0x9e37_79b9_7f4a_7c15 ^ start, seed) }
+}
+
+/// What a record or /proc tells about a process. What is nil is not known, and leaves what is known already.
+package struct ProcessFacts {
+    package var executable: ByteString?
+    package var device: DeviceNumber?
+    package var inode: UInt64 = 0
+    /// Redacted.
+    package var arguments: [String]?
+    package var argumentsAreCut = false
+    package var script: ByteString?
+    package var workingDirectory: ByteString?
+    package var identity: IdentityState?
+
+    package init() {}
+}
+
+/// A process in the table. Lives as long as the table or a descendant needs it; used on the pipeline's thread only.
+package final class TrackedProcess {
+    package internal(set) var key: ProcessKey
+    /// As it is now; made anew when it changes.
+    package internal(set) var description: ProcessDescription
+    /// What it was forked from; stays after the parent's end, and nil if it was not known or too far back.
+    package internal(set) var parent: TrackedProcess?
+    /// Who it is to the kernel, as far as the kernel side told; nil if not yet.
+    package internal(set) var identity: IdentityState?
+    /// Boot clock, ns; 0 while it lives.
+    package internal(set) var endedAt: UInt64 = 0
+    /// Boot clock of the newest fact about it.
+    var knownAt: UInt64
+    /// Boot clock of its latest event.
+    var usedAt: UInt64
+    /// Start and id come from /proc, whose clock ticks are coarse.
+    var isApproximate = false
+    /// Facts about it are from a look at /proc after the fact, or missing.
+    package internal(set) var isSketch = false
+    private let population: Population
+
+    /// How many there are, those kept for their descendants included.
+    final class Population {
+        var count = 0
+    }
+
+    init(key: ProcessKey, description: ProcessDescription, parent: TrackedProcess?, at time: UInt64, in population: Population) {
+        self.key = key
+        self.description = description
+        self.parent = parent
+        knownAt = time
+        usedAt = time
+        self.population = population
+        population.count += 1
+    }
+
+    deinit { population.count -= 1 }
+
+    package var hasEnded: Bool { endedAt != 0 }
+}
