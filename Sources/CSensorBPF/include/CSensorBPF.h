@@ -10,6 +10,7 @@
 #include "sensor_atomics.h"
 #include "sensor_command.h"
 #include "sensor_event.h"
+#include "sensor_host.h"
 #include "sensor_probe.h"
 #include "sensor_system.h"
 

@@ -2,7 +2,8 @@
 
 /// The names that each workload was told addresses by, for as long as it may believe them.
 package struct PeerNames: ~Copyable {
-    private struct Key: TableKey {
+    // Not private: the compiler (6.3) fails on generic tables with private keys.
+    struct Key: TableKey {
         var workload: UInt64
         var high: UInt64
         var low: UInt64
@@ -13,7 +14,7 @@ package struct PeerNames: ~Copyable {
         }
     }
 
-    private struct Names {
+    struct Names {
         var names: [String]
         var expiries: [UInt64]
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import CSensorBPF
+internal import CSensorBPF
 
 /// A path as the kernel side walked it, put the right way round.
 package struct AssembledPath: Sendable, Equatable {

@@ -5,7 +5,7 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
     package let capacity: Int
     package var count: Int { index.count }
 
-    private struct Node {
+    struct Node {
         var key: Key
         var value: Value?
         var newer: Int32

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* System calls that Swift cannot say: variadic ones, and those that the C library has no name for. */
+#ifndef SENSOR_HOST_H
+#define SENSOR_HOST_H
+
+/*
+ * Opens `path` (O_PATH) below `root`, which no component, link or `..` of it can leave. Follows no magic links. With
+ * `cached`, only through what the kernel has in its caches, so that it cannot wait for a disk or a network.
+ * Returns the descriptor or the negative errno.
+ */
+int sensor_open_beneath(int root, const char *path, int follow_last, int cached);
+
+/* Opens a directory as a starting point for others (O_PATH). Returns the descriptor or the negative errno. */
+int sensor_open_directory(const char *path);
+
+#endif

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// From a cgroup's id in the tracked hierarchy to the workload that owns it.
+///
+/// Ids of other hierarchies overlap with these: they are never to be asked for. A cgroup that was removed stays known
+/// for a while, since events and counts of it come late.
+package struct CgroupTable: ~Copyable {
+    package struct Limits: Sendable {
+        package var live = 16384
+        package var removed = 2048
+        /// Ids that nobody could name, so that they are not looked for again with each event.
+        package var unknown = 1024
+
+        package init() {}
+    }
+
+    /// Cgroups that had to go though they may be in use.
+    package private(set) var evicted: UInt64 = 0
+
+    struct Entry {
+        var path: String
+        var ownerPath: String
+        var workload: Workload
+    }
+
+    private let host: any HostView
+    private let limits: Limits
+    private let node: String
+    private var live: RecencyTable<UInt64, Entry>
+    private var removed: RecencyTable<UInt64, Entry>
+    private var unknown: RecencyTable<UInt64, Workload>
+    /// By the cgroup that the owner begins at; how many cgroups of the table name it.
+    private var owners: [String: (workload: Workload, references: Int)] = [:]
+    private var nextNumber: UInt64 = 1
+    private var latest: (id: UInt64, workload: Workload)?
+
+    package init(host: any HostView, limits: Limits = Limits(), node: String = "") {
+        self.host = host
+        self.limits = limits
+        self.node = node
+        live = RecencyTable(capacity: limits.live)
+        removed = RecencyTable(capacity: limits.removed)
+        unknown = RecencyTable(capacity: limits.unknown)
+    }
+
+    /// The workload of a cgroup. One that is not known is looked for once, through the process that the event names.
+    package mutating func workload(of id: UInt64, pid: UInt32) -> Workload {
+        if let latest, latest.id == id { return latest.workload }
+        let workload = find(id, pid: pid)
+        latest = (id, workload)
+        return workload
+    }
+
+    /// The path of a cgroup below the hierarchy's root, nil if not known.
+    package func path(of id: UInt64) -> String? {
+        live.peek(id)?.path ?? removed.peek(id)?.path
+    }
+
+    /// Learns all cgroups that there are. What is known already stays.
+    package mutating func scan() {
+        guard let bytes = host.answer(.cgroups).bytes else { return }
+        var rest = bytes[...]
+        while rest.count >= 12 {
+            let id = Self.integer(rest.prefix(8))
+            let length = Int(Self.integer(rest.dropFirst(8).prefix(4)))
+            rest = rest.dropFirst(12)
+            guard length <= rest.count else { return }
+            if live.peek(id) == nil, removed.peek(id) == nil {
+                insert(id, path: String(decoding: rest.prefix(length), as: UTF8.self))
+            }
+            rest = rest.dropFirst(length)
+        }
+    }
+
+    /// A cgroup was made at `path`.
+    package mutating func created(_ id: UInt64, path: String) {
+        insert(id, path: path)
+    }
+
+    /// A cgroup was made with the name `name` below another.
+    package mutating func created(_ id: UInt64, name: String, parent: UInt64) {
+        guard let above = path(of: parent) else { return }
+        insert(id, path: above == "/" ? "/" + name : above + "/" + name)
+    }
+
+    package mutating func removed(_ id: UInt64) {
+        guard let entry = live.remove(id) else { return }
+        latest = nil
+        if let gone = removed.insert(id, entry) { release(gone.value) }
+    }
+
+    // MARK: Inside
+
+    private mutating func find(_ id: UInt64, pid: UInt32) -> Workload {
+        if let entry = live.use(id) { return entry.workload }
+        if let entry = removed.use(id) { return entry.workload }
+        if let workload = unknown.use(id) { return workload }
+        if let path = look(for: id, pid: pid) {
+            insert(id, path: path)
+            if let entry = live.peek(id) { return entry.workload }
+        }
+        let workload = Workload(number: takeNumber(), description: .unknown(cgroup: ByteString(String(id))))
+        unknown.insert(id, workload)
+        return workload
+    }
+
+    /// The cgroup that the process is in now, if it is the one with this id.
+    private func look(for id: UInt64, pid: UInt32) -> String? {
+        guard pid != 0, let bytes = host.answer(.file(pid: pid, .cgroup)).bytes else { return nil }
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            // hierarchy:controllers:path, and the path may have colons
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3, fields[2].hasPrefix("/"), !fields[2].hasPrefix("/..") else { continue }
+            let path = String(fields[2])
+            if let bytes = host.answer(.cgroupID(path: ByteString(path))).bytes, Self.integer(bytes[...]) == id {
+                return path
+            }
+        }
+        return nil
+    }
+
+    private mutating func insert(_ id: UInt64, path: String) {
+        if let known = live.peek(id) {
+            if known.path == path { return }
+            if let old = live.remove(id) { release(old) }
+        }
+        if let old = removed.remove(id) { release(old) }
+        unknown.remove(id)
+        latest = nil
+        let owner = CgroupPath(path)
+        let workload: Workload
+        if let known = owners[owner.ownerPath] {
+            owners[owner.ownerPath]?.references += 1
+            workload = known.workload
+        } else {
+            workload = Workload(number: takeNumber(), description: describe(owner))
+            owners[owner.ownerPath] = (workload, 1)
+        }
+        if let gone = live.insert(id, Entry(path: path, ownerPath: owner.ownerPath, workload: workload)) {
+            evicted += 1
+            release(gone.value)
+        }
+    }
+
+    private mutating func release(_ entry: Entry) {
+        guard var owner = owners[entry.ownerPath] else { return }
+        owner.references -= 1
+        owners[entry.ownerPath] = owner.references == 0 ? nil : owner
+    }
+
+    private mutating func takeNumber() -> UInt64 {
+        defer { nextNumber += 1 }
+        return nextNumber
+    }
+
+    private func describe(_ path: CgroupPath) -> WorkloadDescription {
+        let cgroup = ByteString(path.ownerPath)
+        switch path.owner {
+        case .host:
+            return WorkloadDescription(kind: "Host", cgroup: cgroup, node: node)
+        case .systemdUnit(let unit):
+            return WorkloadDescription(kind: "SystemdUnit", name: unit.name, cgroup: cgroup, node: node)
+        case .container(let container):
+            return WorkloadDescription(
+                kind: "Container", name: container.id, cgroup: cgroup,
+                container: .init(id: container.id, runtime: container.runtime?.rawValue ?? ""), node: node)
+        }
+    }
+
+    private static func integer(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

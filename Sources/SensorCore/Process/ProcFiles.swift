@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What /proc/PID/stat tells of a process's place.
+package struct ProcessStat: Equatable, Sendable {
+    package var parent: UInt32
+    /// Start on the boot clock, in hundredths of a second.
+    package var startTicks: UInt64
+
+    /// nil for bytes that are no such file.
+    package init?(_ bytes: [UInt8]) {
+        // The name may hold anything, parentheses and spaces included: count from its last parenthesis.
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
+        guard fields.count >= 20, let parent = UInt32(String(decoding: fields[1], as: UTF8.self)),
+            let ticks = UInt64(String(decoding: fields[19], as: UTF8.self))
+        else { return nil }
+        self.parent = parent
+        startTicks = ticks
+    }
+}
+
+/// What /proc/PID/status tells of a process's identity. Namespaces are not in it.
+package struct ProcessStatus: Equatable, Sendable {
+    package var identity: IdentityState
+
+    /// nil for bytes that are no such file.
+    package init?(_ bytes: [UInt8]) {
+        var fields: [Substring: [Substring]] = [:]
+        let text = String(decoding: bytes, as: UTF8.self)
+        for line in text.split(separator: "\n") {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            fields[line[..<colon]] = line[line.index(after: colon)...].split(whereSeparator: \.isWhitespace)
+        }
+        guard let user = Self.identifiers(fields["Uid"]), let group = Self.identifiers(fields["Gid"]) else {
+            return nil
+        }
+        func set(_ name: Substring) -> UInt64 {
+            fields[name]?.first.flatMap { UInt64($0, radix: 16) } ?? 0
+        }
+        identity = IdentityState(
+            user: user, group: group,
+            capabilities: .init(
+                permitted: set("CapPrm"), effective: set("CapEff"), inheritable: set("CapInh"),
+                bounding: set("CapBnd"), ambient: set("CapAmb")))
+    }
+
+    private static func identifiers(_ fields: [Substring]?) -> IdentityState.Identifiers? {
+        let numbers = (fields ?? []).compactMap { UInt32($0) }
+        guard numbers.count == 4 else { return nil }
+        return .init(real: numbers[0], effective: numbers[1], saved: numbers[2], fileSystem: numbers[3])
+    }
+}

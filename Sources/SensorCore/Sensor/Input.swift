@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import CSensorBPF
+
+/// One thing that reaches the pipeline from outside, as a recording keeps it.
+///
+/// Whatever is not an input is asked of a `HostView`, so the same inputs and answers give the same events, byte for byte.
+package enum Input {
+    /// A ring record, whole.
+    case record([UInt8])
+    /// What the kernel counted for a key since it was last asked.
+    case count(CountDelta)
+    /// Losses that the kernel side wrote down since it was last asked.
+    case loss(LossLedger.Key, count: UInt64)
+    /// io_uring operations that nobody decodes, since last asked.
+    case uring(sensor_uring_key, count: UInt64)
+    /// The key is out of the kernel's memory: its next occurrence is a first sight again.
+    case forgotten(sensor_key)
+    /// A tick begins: counts and losses up to `ClockReading.boot` follow.
+    case tick(ClockReading)
+    /// Learn all cgroups there are.
+    case scanCgroups
+    /// Learn all processes from /proc, where the kernel cannot list them.
+    case scanProcesses
+}
+
+/// What the kernel counted for a key since it was last asked.
+package struct CountDelta {
+    package var key: sensor_key
+    package var count: UInt64
+    /// Payload bytes, for network kinds.
+    package var sent: UInt64
+    package var received: UInt64
+
+    package init(key: sensor_key, count: UInt64, sent: UInt64 = 0, received: UInt64 = 0) {
+        self.key = key
+        self.count = count
+        self.sent = sent
+        self.received = received
+    }
+}
+
+/// Both clocks at one moment.
+package struct ClockReading: Sendable, Equatable {
+    /// Boot clock, ns.
+    package var boot: UInt64
+    /// Wall clock minus boot clock, ns.
+    package var wallOffset: Int64
+
+    package init(boot: UInt64, wallOffset: Int64) {
+        self.boot = boot
+        self.wallOffset = wallOffset
+    }
+
+    /// Wall clock, ns since 1970, of a moment on the boot clock.
+    package func wall(_ boot: UInt64) -> UInt64 { boot &+ UInt64(bitPattern: wallOffset) }
+}
+
+/// What is fixed for as long as the sensor runs.
+package struct Session: Sendable, Equatable {
+    /// The kernel's id of this boot, without dashes or with; the first part of process ids.
+    package var bootID: String
+    /// 128 random bits in hexadecimal; the first part of event ids.
+    package var streamID: String
+    /// Name of the node in events; empty for none.
+    package var node: String
+    /// Id of the tracked hierarchy: 0 for the unified one.
+    package var hierarchy: Int32
+    /// The sensor itself.
+    package var pid: UInt32
+    package var clock: ClockReading
+
+    package init(
+        bootID: String, streamID: String, node: String = "", hierarchy: Int32 = 0, pid: UInt32 = 0, clock: ClockReading
+    ) {
+        self.bootID = bootID
+        self.streamID = streamID
+        self.node = node
+        self.hierarchy = hierarchy
+        self.pid = pid
+        self.clock = clock
+    }
+}

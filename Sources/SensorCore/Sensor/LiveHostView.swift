@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+internal import Glibc
+
+/// This machine, as it is now. For one thread.
+package final class LiveHostView: HostView {
+    /// Mount point of the tracked cgroup hierarchy; nil if there is none.
+    private let cgroupRoot: String?
+    /// RESOLVE_CACHED is there (5.12). Without it a look may wait for a disk.
+    private var hasCachedLookups = true
+
+    /// Files of /proc are read up to here; arguments as far as records hold them.
+    private static let fileLimit = 64 << 10
+    private static let argumentsLimit = Int(SENSOR_ARGUMENTS_MAX)
+    /// Cgroups of one scan.
+    private static let cgroupLimit = 65_536
+
+    package init(cgroupRoot: String?) {
+        self.cgroupRoot = cgroupRoot
+    }
+
+    package func answer(_ question: HostQuestion) -> HostAnswer {
+        switch question {
+        case .processes: processes()
+        case .file(let pid, let file): self.file(pid, file)
+        case .link(let pid, .executable): link("/proc/\(pid)/exe")
+        case .link(let pid, .workingDirectory): link("/proc/\(pid)/cwd")
+        case .resolve(let pid, let path, let followLast): resolve(pid, path, followLast: followLast)
+        case .cgroups: cgroups()
+        case .cgroupID(let path): cgroupID(path)
+        }
+    }
+
+    // MARK: /proc
+
+    private func processes() -> HostAnswer {
+        guard let directory = opendir("/proc") else { return .failure(errno) }
+        defer { closedir(directory) }
+        var bytes: [UInt8] = []
+        while let entry = readdir(directory) {
+            guard let pid = UInt32(Self.name(entry)) else { continue }
+            withUnsafeBytes(of: pid.littleEndian) { bytes.append(contentsOf: $0) }
+        }
+        return .bytes(bytes)
+    }
+
+    private func file(_ pid: UInt32, _ file: HostQuestion.ProcessFile) -> HostAnswer {
+        let (name, limit) =
+            switch file {
+            case .stat: ("stat", Self.fileLimit)
+            case .status: ("status", Self.fileLimit)
+            case .cmdline: ("cmdline", Self.argumentsLimit)
+            case .cgroup: ("cgroup", Self.fileLimit)
+            }
+        let descriptor = open("/proc/\(pid)/\(name)", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return .failure(errno) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        return withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            while bytes.count < limit {
+                let count = read(descriptor, buffer.baseAddress, min(buffer.count, limit - bytes.count))
+                if count < 0, errno == EINTR { continue }
+                guard count >= 0 else { return .failure(errno) }
+                if count == 0 { break }
+                bytes.append(contentsOf: buffer[..<count])
+            }
+            return .bytes(bytes)
+        }
+    }
+
+    private func link(_ path: String) -> HostAnswer {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+            guard let start = buffer.baseAddress else { return .failure(ENOMEM) }
+            let count = readlink(path, start, buffer.count)
+            guard count >= 0 else { return .failure(errno) }
+            return .bytes(buffer[..<count].map { UInt8(bitPattern: $0) })
+        }
+    }
+
+    // MARK: Paths
+
+    private func resolve(_ pid: UInt32, _ path: ByteString, followLast: Bool) -> HostAnswer {
+        let root = sensor_open_directory("/proc/\(pid)/root")
+        guard root >= 0 else { return .failure(-root) }
+        defer { close(root) }
+        var terminated = path.bytes.map { CChar(bitPattern: $0) }
+        guard !terminated.contains(0) else { return .failure(EINVAL) }
+        terminated.append(0)
+
+        var found = sensor_open_beneath(root, terminated, followLast ? 1 : 0, hasCachedLookups ? 1 : 0)
+        if found == -EINVAL, hasCachedLookups {
+            found = sensor_open_beneath(root, terminated, followLast ? 1 : 0, 0)
+            if found >= 0 { hasCachedLookups = false }
+        }
+        guard found >= 0 else { return .failure(-found) }
+        defer { close(found) }
+
+        guard case .bytes(let real) = link("/proc/self/fd/\(found)"),
+            case .bytes(let prefix) = link("/proc/self/fd/\(root)")
+        else { return .failure(ENOENT) }
+        return Self.path(real, below: prefix).map { .bytes($0) } ?? .failure(EXDEV)
+    }
+
+    /// Both as this process sees them. A root of another mount namespace shows as "/", and so do paths in it.
+    private static func path(_ path: [UInt8], below root: [UInt8]) -> [UInt8]? {
+        let slash = UInt8(ascii: "/")
+        guard path.first == slash else { return nil }
+        if root == [slash] { return path }
+        guard path.starts(with: root) else { return nil }
+        if path.count == root.count { return [slash] }
+        return path[root.count] == slash ? Array(path[root.count...]) : nil
+    }
+
+    // MARK: Cgroups
+
+    private func cgroupID(_ path: ByteString) -> HostAnswer {
+        guard let cgroupRoot else { return .failure(ENOENT) }
+        var status = stat()
+        guard stat(cgroupRoot + path.text, &status) == 0 else { return .failure(errno) }
+        return .bytes(withUnsafeBytes(of: UInt64(status.st_ino).littleEndian) { Array($0) })
+    }
+
+    /// The id of a cgroup is the inode number of its directory.
+    private func cgroups() -> HostAnswer {
+        guard let cgroupRoot else { return .failure(ENOENT) }
+        var bytes: [UInt8] = []
+        var count = 0
+        var pending = [""]
+        while let path = pending.popLast(), count < Self.cgroupLimit {
+            guard let directory = opendir(cgroupRoot + path) else { continue }
+            defer { closedir(directory) }
+            var status = stat()
+            guard fstat(dirfd(directory), &status) == 0 else { continue }
+            let shown = Array((path.isEmpty ? "/" : path).utf8)
+            withUnsafeBytes(of: UInt64(status.st_ino).littleEndian) { bytes.append(contentsOf: $0) }
+            withUnsafeBytes(of: UInt32(shown.count).littleEndian) { bytes.append(contentsOf: $0) }
+            bytes += shown
+            count += 1
+            var below: [String] = []
+            while let entry = readdir(directory) {
+                guard entry.pointee.d_type == UInt8(DT_DIR) else { continue }
+                let name = Self.name(entry)
+                if name != ".", name != ".." { below.append(path + "/" + name) }
+            }
+            pending += below
+        }
+        return .bytes(bytes)
+    }
+
+    private static func name(_ entry: UnsafeMutablePointer<dirent>) -> String {
+        withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+
+// Identity changes, system calls, cgroups.
+extension Pipeline {
+    mutating func identityChanged(_ view: borrowing RecordView, _ header: sensor_header) {
+        guard let identity = view.identity else { return }
+        let process = process(header)
+        let from = process?.identity
+        let to = IdentityState(identity.credentials, identity.namespaces)
+        if let process { processes.changeIdentity(of: process, to: to, at: header.time) }
+        let change = identity.number == 0 ? "exec" : Self.syscallName(identity.number)
+        emit(
+            .identityChange, header, process: process?.description,
+            detail: .identity(IdentityDetail(change: change, from: from, to: to)))
+    }
+
+    mutating func syscall(_ view: borrowing RecordView, _ header: sensor_header, _ kind: EventKind) {
+        guard let syscall = view.syscall else { return }
+        let a = syscall.arguments
+        emit(
+            kind, header, process: process(header)?.description,
+            detail: .syscall(
+                SyscallDetail(
+                    name: SyscallNames.name(of: syscall.number), number: syscall.number, result: header.result,
+                    arguments: kind == .syscallNotable ? [a.0, a.1, a.2, a.3, a.4, a.5] : [])))
+    }
+
+    mutating func cgroupChanged(_ view: borrowing RecordView, _ kind: EventKind) {
+        guard let cgroup = view.cgroup, cgroup.hierarchy == session.hierarchy else { return }
+        if kind == .cgroupRemoved {
+            cgroups.removed(cgroup.id)
+        } else if let section = view.section(SENSOR_SECTION_ARGUMENT) {
+            cgroups.created(
+                cgroup.id, path: section.bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
+        }
+    }
+
+    private static func syscallName(_ number: UInt32) -> String {
+        let name = SyscallNames.name(of: number)
+        return name.isEmpty ? "syscall \(number)" : name
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+import Glibc
+
+// Sockets and names.
+extension Pipeline {
+    mutating func network(_ view: borrowing RecordView, _ header: sensor_header, _ kind: EventKind) {
+        guard let network = view.network else { return }
+        let process = process(header)?.description
+        let workload = workload(header)
+        var detail = NetworkDetail(
+            direction: NetworkDetail.Direction(rawValue: network.direction), transport: Self.transport(network))
+
+        switch Int32(network.family) {
+        case AF_INET, AF_INET6:
+            let peer = Self.address(network.family, network.peer)
+            let local = Self.address(network.family, network.local)
+            if let peer, !(peer.isUnspecified && network.peer_port == 0) {
+                detail.peer = Endpoint(
+                    address: peer, port: network.peer_port,
+                    names: names.names(of: peer, for: workload.number, at: header.time))
+            }
+            if let local, !(local.isUnspecified && network.local_port == 0) {
+                detail.local = Endpoint(address: local, port: network.local_port)
+            }
+        case AF_VSOCK:
+            // Context ids and ports have 32 bits; they stand in the first bytes of the addresses.
+            detail.peer = Endpoint(port: network.peer_port, contextID: Self.contextID(network.peer))
+            detail.local = Endpoint(port: network.local_port, contextID: Self.contextID(network.local))
+        default:
+            if let path = Self.socketPath(view) {
+                if kind == .networkListen {
+                    detail.local = Endpoint(path: path)
+                } else {
+                    detail.peer = Endpoint(path: path)
+                }
+            }
+        }
+        if kind == .networkListen { detail.direction = nil }
+        if kind == .networkClose || network.sent != 0 || network.received != 0 {
+            detail.bytesSent = network.sent
+            detail.bytesReceived = network.received
+        }
+        if kind == .networkClose { detail.duration = network.duration }
+        emit(kind, header, process: process, workload: workload.description, detail: .network(detail))
+    }
+
+    /// A DNS message reached a socket of the process: its names are this workload's from now on.
+    mutating func answered(_ view: borrowing RecordView, _ header: sensor_header) {
+        guard let payload = view.section(SENSOR_SECTION_PAYLOAD) else {
+            lose(header.key, .badRecord)
+            return
+        }
+        // What is no answer to one question (a query, multicast chatter) tells no names.
+        guard let message = DNSMessage(payload.bytes) else { return }
+        let process = process(header)?.description
+        let workload = workload(header)
+        for address in message.addresses {
+            names.learn(message.name, of: address, for: workload.number, ttl: message.ttl ?? 0, at: header.time)
+        }
+        emit(
+            .dnsAnswer, header, process: process, workload: workload.description,
+            detail: .dns(
+                DNSDetail(
+                    name: message.name, type: DNSMessage.typeName(message.type), addresses: message.addresses,
+                    ttl: message.ttl, source: Self.isResolver(process) ? "resolver" : "process")))
+    }
+
+    /// Daemons that ask on behalf of the node: what they are told is no workload's knowledge.
+    private static func isResolver(_ process: ProcessDescription?) -> Bool {
+        guard let executable = process?.executable.bytes else { return false }
+        let name = executable.split(separator: UInt8(ascii: "/")).last.map { String(decoding: $0, as: UTF8.self) }
+        return ["systemd-resolved", "dnsmasq", "unbound", "nscd", "named", "coredns", "node-cache"].contains(name)
+    }
+
+    private static func transport(_ network: sensor_network) -> Transport {
+        switch Int32(network.family) {
+        case AF_UNIX: return .unix
+        case AF_VSOCK: return .vsock
+        case AF_PACKET: return .packet
+        case AF_NETLINK: return .netlink
+        case AF_INET, AF_INET6: break
+        default: return .other
+        }
+        if network.type == 3 { return .raw }  // SOCK_RAW
+        switch Int32(network.protocol) {
+        case 6: return .tcp
+        case 17, 136: return .udp
+        case 132: return .sctp
+        case 1, 58: return .icmp
+        case 262 & 0xff: return .mptcp  // IPPROTO_MPTCP does not fit the record's byte
+        default: return .other
+        }
+    }
+
+    private typealias AddressBytes = (
+        UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8
+    )
+
+    private static func address(_ family: UInt8, _ bytes: AddressBytes) -> IPAddress? {
+        withUnsafeBytes(of: bytes) { bytes in
+            IPAddress(networkBytes: UnsafeRawBufferPointer(rebasing: bytes.prefix(Int32(family) == AF_INET ? 4 : 16)))
+        }
+    }
+
+    private static func contextID(_ bytes: AddressBytes) -> UInt32 {
+        withUnsafeBytes(of: bytes) { $0.loadUnaligned(as: UInt32.self) }
+    }
+
+    /// The path of a bound socket file, else the address the caller gave; abstract names begin with `@`.
+    private static func socketPath(_ view: borrowing RecordView) -> ByteString? {
+        if let section = view.section(SENSOR_SECTION_PATH) { return PathAssembler.path(section).path }
+        guard let section = view.section(SENSOR_SECTION_ARGUMENT) else { return nil }
+        var bytes = section.bytes.withUnsafeBytes { [UInt8]($0) }
+        if bytes.first == 0 { bytes[0] = UInt8(ascii: "@") }
+        return bytes.isEmpty ? nil : ByteString(bytes)
+    }
+}

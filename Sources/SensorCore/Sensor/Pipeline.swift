@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import CSensorBPF
+
+/// From what comes out of the kernel to events: each record gets its process, then its workload, then its content.
+///
+/// Used by one thread. Reads no clock and no file: what it wants to know of the machine it asks its `HostView`.
+package struct Pipeline: ~Copyable {
+    package let session: Session
+    package private(set) var ledger: LossLedger
+    /// io_uring operations that nobody decodes, by cgroup.
+    package private(set) var uringOperations: [UringOperation: UInt64] = [:]
+
+    var processes: ProcessTable
+    var cgroups: CgroupTable
+    var names: PeerNames
+    var resolver: PathResolver
+    let host: any HostView
+    var sketchesLeft: Int
+    let configuration: PipelineConfiguration
+    private var templates: TemplateTable
+    private var clock: ClockReading
+    private var events: [Event] = []
+    private var sequence: UInt64 = 0
+    var counters = PipelineStatistics()
+
+    package struct UringOperation: Hashable, Sendable {
+        package var cgroup: UInt64
+        package var opcode: UInt32
+    }
+
+    package init(session: Session, host: any HostView, configuration: PipelineConfiguration = .init()) {
+        self.session = session
+        self.host = host
+        self.configuration = configuration
+        clock = session.clock
+        ledger = LossLedger(capacity: configuration.lossRows)
+        processes = ProcessTable(bootID: session.bootID, limits: configuration.processes)
+        processes.wallOffset = session.clock.wallOffset
+        cgroups = CgroupTable(host: host, limits: configuration.cgroups, node: session.node)
+        names = PeerNames(capacity: configuration.peerNames)
+        resolver = PathResolver(host: host, limit: configuration.resolutions)
+        sketchesLeft = configuration.sketches
+        templates = TemplateTable(capacity: configuration.templates, byteLimit: configuration.templateBytes)
+    }
+
+    /// The events since the last call, in the order of the stream.
+    package mutating func takeEvents() -> [Event] {
+        defer {
+            events = []
+            events.reserveCapacity(64)
+        }
+        return events
+    }
+
+    package var hasEvents: Bool { !events.isEmpty }
+
+    package var statistics: PipelineStatistics {
+        var statistics = counters
+        statistics.events = sequence
+        statistics.evictedProcesses = processes.evicted
+        statistics.shortenedLineages = processes.shortened
+        statistics.evictedCgroups = cgroups.evicted
+        statistics.evictedTemplates = templates.evicted
+        statistics.evictedNames = names.evicted
+        statistics.refusedResolutions = resolver.refused
+        return statistics
+    }
+
+    // MARK: Inputs
+
+    package mutating func consume(_ input: Input) {
+        switch input {
+        case .record(let bytes): record(bytes)
+        case .count(let delta): count(delta)
+        case .loss(let key, let count): loss(key, count: count)
+        case .uring(let key, let count): uring(key, count: count)
+        case .forgotten(let key): forget(key)
+        case .tick(let clock): tick(clock)
+        case .scanCgroups: cgroups.scan()
+        case .scanProcesses: scanProcesses()
+        }
+    }
+
+    /// A record that is one: its lengths are checked.
+    package mutating func record(_ view: borrowing RecordView) {
+        counters.records += 1
+        decode(view)
+    }
+
+    /// A record's bytes, as a recording has them: what is no record is counted.
+    package mutating func record(_ bytes: [UInt8]) {
+        let bytes = bytes.span.bytes
+        switch Self.view(bytes) {
+        case .some(let view): record(view)
+        case .none: blame(bytes)
+        }
+    }
+
+    /// Tells what the kernel counted for a key as an event like its first sight.
+    package mutating func count(_ delta: CountDelta) {
+        guard delta.count != 0 else { return }
+        guard let template = templates.use(MemoryKey(delta.key)) else {
+            lose(delta.key, .daemonLimit, count: delta.count)
+            return
+        }
+        var detail = template.detail
+        if case .network(var network) = detail {
+            if network.bytesSent != nil || delta.sent != 0 { network.bytesSent = delta.sent }
+            if network.bytesReceived != nil || delta.received != 0 { network.bytesReceived = delta.received }
+            network.duration = nil
+            detail = .network(network)
+        }
+        append(
+            kind: template.kind, via: template.via, time: clock.boot, count: delta.count, flags: 0,
+            process: template.process, threadID: 0, workload: template.workload, detail: detail,
+            errorNumber: template.errorNumber)
+    }
+
+    package mutating func loss(_ key: LossLedger.Key, count: UInt64) {
+        ledger.add(key, count: count)
+    }
+
+    package mutating func uring(_ key: sensor_uring_key, count: UInt64) {
+        let operation = UringOperation(cgroup: key.cgroup, opcode: key.opcode)
+        if uringOperations[operation] == nil, uringOperations.count >= configuration.lossRows {
+            uringOperations[UringOperation(cgroup: 0, opcode: key.opcode), default: 0] += count
+        } else {
+            uringOperations[operation, default: 0] += count
+        }
+    }
+
+    package mutating func forget(_ key: sensor_key) {
+        templates.remove(MemoryKey(key))
+    }
+
+    package mutating func tick(_ clock: ClockReading) {
+        self.clock = clock
+        processes.wallOffset = clock.wallOffset
+        processes.tick(at: clock.boot)
+        resolver.tick()
+        sketchesLeft = configuration.sketches
+    }
+
+    // MARK: Records
+
+    private mutating func decode(_ view: borrowing RecordView) {
+        let header = view.header
+        guard let kind = EventKind(rawValue: view.kind) else { return }
+        switch kind {
+        case .processExec: executed(view, header)
+        case .processFork: forked(view, header)
+        case .processExit: exited(view, header)
+        case .processSeen: seen(view, header)
+        case .cgroupCreated, .cgroupRemoved: cgroupChanged(view, kind)
+        case .fileOpen, .fileCreate, .fileDelete, .fileRename, .fileLink, .fileAttribute, .fileExecmap:
+            file(view, header, kind)
+        case .networkConnect, .networkSend, .networkListen, .networkAccept, .networkClose:
+            network(view, header, kind)
+        case .syscallFirst, .syscallNotable: syscall(view, header, kind)
+        case .identityChange: identityChanged(view, header)
+        case .dnsAnswer: answered(view, header)
+        }
+    }
+
+    /// Makes an event of a record, and keeps it for later counts if the kernel will count.
+    mutating func emit(
+        _ kind: EventKind, _ header: sensor_header, process: ProcessDescription?, detail: EventDetail
+    ) {
+        emit(kind, header, process: process, workload: workload(header).description, detail: detail)
+    }
+
+    mutating func emit(
+        _ kind: EventKind, _ header: sensor_header, process: ProcessDescription?, workload: WorkloadDescription,
+        detail: EventDetail
+    ) {
+        let via = Via(rawValue: header.key.hook) ?? .daemon
+        let errorNumber = Int32(header.key.error)
+        if header.flags & UInt16(SENSOR_REMEMBERED) != 0 {
+            templates.insert(
+                MemoryKey(header.key),
+                Template(
+                    kind: kind, via: via, errorNumber: errorNumber, process: process, workload: workload, detail: detail))
+        }
+        append(
+            kind: kind, via: via, time: header.time, count: 1, flags: header.flags, process: process,
+            threadID: header.tid, workload: workload, detail: detail, errorNumber: errorNumber)
+    }
+
+    private mutating func append(
+        kind: EventKind, via: Via, time: UInt64, count: UInt64, flags: UInt16, process: ProcessDescription?,
+        threadID: UInt32, workload: WorkloadDescription, detail: EventDetail, errorNumber: Int32
+    ) {
+        sequence += 1
+        events.append(
+            Event(
+                sequence: sequence, time: clock.wall(time), bootTime: time, kind: kind, count: count,
+                isFirstSeen: flags & UInt16(SENSOR_FIRST_SEEN) != 0,
+                isStreamed: flags & UInt16(SENSOR_STREAMED) != 0, process: process, threadID: threadID,
+                workload: workload, detail: detail, errorNumber: errorNumber, via: via))
+    }
+
+    mutating func workload(_ header: sensor_header) -> Workload {
+        cgroups.workload(of: header.key.cgroup, pid: header.tgid)
+    }
+
+    mutating func lose(_ key: sensor_key, _ reason: LossReason, count: UInt64 = 1) {
+        ledger.add(
+            LossLedger.Key(cgroup: key.cgroup, hook: Via.daemon.rawValue, reason: reason.rawValue, kind: key.kind),
+            count: count)
+    }
+
+    /// Counts bytes that are no record, as far as their header tells whose they were.
+    private mutating func blame(_ bytes: RawSpan) {
+        let key =
+            bytes.byteCount < MemoryLayout<sensor_header>.size
+            ? sensor_key() : unsafe bytes.unsafeLoadUnaligned(as: sensor_header.self).key
+        lose(key, .badRecord)
+    }
+
+    @_lifetime(copy bytes)
+    private static func view(_ bytes: RawSpan) -> RecordView? {
+        try? RecordView(bytes)
+    }
+}

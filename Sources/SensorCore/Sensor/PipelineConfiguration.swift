@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The bounds of the pipeline. What does not fit is counted, never dropped in silence.
+package struct PipelineConfiguration: Sendable {
+    package var processes = ProcessTable.Limits()
+    package var cgroups = CgroupTable.Limits()
+    /// First sights kept so that later counts can be told as events.
+    package var templates = 81_920
+    /// Bytes that they may take, estimated.
+    package var templateBytes = 16 << 20
+    /// Addresses with names, of all workloads together.
+    package var peerNames = 16_384
+    /// Paths that may be looked up in processes' roots between two ticks.
+    package var resolutions = 20_000
+    /// Processes that may be looked up in /proc between two ticks, because an event named one that was not known.
+    package var sketches = 2_000
+    /// Rows of the loss ledger.
+    package var lossRows = 16_384
+
+    package init() {}
+}
+
+/// What the pipeline has done so far.
+package struct PipelineStatistics: Sendable, Equatable {
+    package var records: UInt64 = 0
+    package var events: UInt64 = 0
+    /// Events that named a process which was not known, and of these how many /proc could tell of.
+    package var unknownProcesses: UInt64 = 0
+    package var sketchedProcesses: UInt64 = 0
+    /// Processes, cgroups, first sights and names that had to go before their time.
+    package var evictedProcesses: UInt64 = 0
+    package var evictedCgroups: UInt64 = 0
+    package var evictedTemplates: UInt64 = 0
+    package var evictedNames: UInt64 = 0
+    /// Lineages that were cut above an ended ancestor.
+    package var shortenedLineages: UInt64 = 0
+    /// Paths that were taken from the caller's string because the looks of this tick were used up.
+    package var refusedResolutions: UInt64 = 0
+
+    package init() {}
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+internal import Glibc
+
+/// Writes what the pipeline is fed with into a file, so that `RecordingReader` can feed it again.
+///
+/// For one thread. Writes to the file by the buffer: a disk that stalls makes the caller wait. An error ends the
+/// recording, not the sensor: it is kept, and what comes after it is not written.
+package final class RecordingWriter {
+    /// The errno of the write that failed; nil while all is well.
+    package private(set) var failure: Int32?
+
+    private var descriptor: Int32
+    private var buffer: [UInt8] = []
+    private static let bufferLimit = 256 << 10
+
+    /// - Parameter descriptor: an open file, which this object closes.
+    package init(descriptor: consuming Int32, session: Session) {
+        self.descriptor = descriptor
+        buffer.reserveCapacity(Self.bufferLimit + (64 << 10))
+        buffer += RecordingFrame.magic
+        var version = FrameWriter()
+        version.append(RecordingFrame.version)
+        buffer += version.bytes
+        frame(.session) { session.write(to: &$0) }
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    package func write(_ input: Input) {
+        switch input {
+        case .record(let bytes): record(bytes.span.bytes)
+        case .count(let delta):
+            frame(.count) {
+                delta.key.write(to: &$0)
+                $0.append(delta.count)
+                $0.append(delta.sent)
+                $0.append(delta.received)
+            }
+        case .loss(let key, let count):
+            frame(.loss) {
+                $0.append(key.cgroup)
+                $0.append(key.hook)
+                $0.append(key.reason)
+                $0.append(key.kind)
+                $0.append(count)
+            }
+        case .uring(let key, let count):
+            frame(.uring) {
+                $0.append(key.cgroup)
+                $0.append(key.opcode)
+                $0.append(count)
+            }
+        case .forgotten(let key): frame(.forgotten) { key.write(to: &$0) }
+        case .tick(let clock): frame(.tick) { clock.write(to: &$0) }
+        case .scanCgroups: frame(.scanCgroups) { _ in }
+        case .scanProcesses: frame(.scanProcesses) { _ in }
+        }
+    }
+
+    package func record(_ bytes: RawSpan) {
+        bytes.withUnsafeBytes { bytes in frame(.record) { $0.bytes.append(contentsOf: bytes) } }
+    }
+
+    package func answer(_ question: HostQuestion, _ answer: HostAnswer) {
+        frame(.answer) {
+            question.write(to: &$0)
+            answer.write(to: &$0)
+        }
+    }
+
+    /// Writes the end and closes the file. Returns the errno if the recording is not whole.
+    package func finish() -> Int32? {
+        guard descriptor >= 0 else { return failure }
+        frame(.end) { _ in }
+        flush()
+        if close(descriptor) != 0, failure == nil { failure = errno }
+        descriptor = -1
+        return failure
+    }
+
+    private func frame(_ kind: RecordingFrame.Kind, _ content: (inout FrameWriter) -> Void) {
+        guard failure == nil else { return }
+        var writer = FrameWriter()
+        content(&writer)
+        var header = FrameWriter()
+        header.append(UInt32(kind.rawValue))
+        header.append(UInt32(writer.bytes.count))
+        let checksum = RecordingFrame.checksum(header: header.bytes, content: writer.bytes)
+        header.append(checksum)
+        buffer += header.bytes
+        buffer += writer.bytes
+        if buffer.count >= Self.bufferLimit { flush() }
+    }
+
+    private func flush() {
+        var start = 0
+        while start < buffer.count, failure == nil {
+            let count = buffer.withUnsafeBytes { write($0, from: start) }
+            if count < 0, errno == EINTR { continue }
+            if count < 0 { failure = errno } else { start += count }
+        }
+        buffer.removeAll(keepingCapacity: true)
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        Glibc.write(descriptor, bytes.baseAddress.map { $0 + start }, bytes.count - start)
+    }
+}
+
+/// Passes questions on and writes down the answers.
+package final class RecordingHostView: HostView {
+    private let view: any HostView
+    private let writer: RecordingWriter
+
+    package init(_ view: any HostView, writer: RecordingWriter) {
+        self.view = view
+        self.writer = writer
+    }
+
+    package func answer(_ question: HostQuestion) -> HostAnswer {
+        let answer = view.answer(question)
+        writer.answer(question, answer)
+        return answer
+    }
+}
