@@ -17,6 +17,11 @@ package struct CgroupPath: Sendable, Equatable {
         package var name: String
         /// The user whose own manager runs it; nil for the system's.
         package var userID: UInt32?
+
+        package init(name: String, userID: UInt32? = nil) {
+            self.name = name
+            self.userID = userID
+        }
     }
 
     package struct Container: Sendable, Equatable {
@@ -25,6 +30,12 @@ package struct CgroupPath: Sendable, Equatable {
         package var runtime: Runtime?
         /// As the API server writes it, with dashes; nil outside Kubernetes.
         package var podUID: String?
+
+        package init(id: String, runtime: Runtime?, podUID: String? = nil) {
+            self.id = id
+            self.runtime = runtime
+            self.podUID = podUID
+        }
     }
 
     package enum Runtime: String, Sendable, Equatable {

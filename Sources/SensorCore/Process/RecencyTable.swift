@@ -42,8 +42,10 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
     package mutating func modify<Result>(_ key: Key, _ change: (inout Value) throws -> Result) rethrows -> Result? {
         guard let node = index[key] else { return nil }
         touch(node)
-        guard var value = nodes[Int(node)].value.take() else { return nil }
-        defer { nodes[Int(node)].value = consume value }
+        guard var value = nodes[Int(node)].value else { return nil }
+        // The table lets go of it meanwhile, so that it is changed in place and not in a copy.
+        nodes[Int(node)].value = nil
+        defer { nodes[Int(node)].value = value }
         return try change(&value)
     }
 
@@ -52,8 +54,8 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
     package mutating func insert(_ key: Key, _ value: consuming Value) -> (key: Key, value: Value)? {
         if let node = index[key] {
             touch(node)
-            let old = nodes[Int(node)].value.take()
-            nodes[Int(node)].value = consume value
+            let old = nodes[Int(node)].value
+            nodes[Int(node)].value = value
             return old.map { (key, $0) }
         }
         let gone = count == capacity ? removeOldest() : nil
@@ -61,10 +63,10 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
         if free >= 0 {
             node = free
             free = nodes[Int(node)].older
-            nodes[Int(node)] = Node(key: key, value: consume value, newer: -1, older: newest)
+            nodes[Int(node)] = Node(key: key, value: value, newer: -1, older: newest)
         } else {
             node = Int32(nodes.count)
-            nodes.append(Node(key: key, value: consume value, newer: -1, older: newest))
+            nodes.append(Node(key: key, value: value, newer: -1, older: newest))
         }
         if newest >= 0 { nodes[Int(newest)].newer = node } else { oldest = node }
         newest = node
@@ -76,7 +78,8 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
     package mutating func remove(_ key: Key) -> Value? {
         guard let node = index.remove(key) else { return nil }
         unlink(node)
-        let value = nodes[Int(node)].value.take()
+        let value = nodes[Int(node)].value
+        nodes[Int(node)].value = nil
         nodes[Int(node)].older = free
         free = node
         return value

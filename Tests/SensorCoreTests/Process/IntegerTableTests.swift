@@ -11,7 +11,7 @@ private struct CollidingKey: TableKey {
 
 @Suite struct IntegerTableTests {
     @Test func `it agrees with a dictionary over random insertions, changes and removals`() {
-        var random = SplitMix(state: 1)
+        var random = SplitMix(seed: 1)
         var table = IntegerTable<UInt64, String>()
         var dictionary: [UInt64: String] = [:]
         for step in 0..<50_000 {
@@ -35,7 +35,7 @@ private struct CollidingKey: TableKey {
     }
 
     @Test func `keys that collide stay apart when others between them are removed`() {
-        var random = SplitMix(state: 2)
+        var random = SplitMix(seed: 2)
         var table = IntegerTable<CollidingKey, Int>()
         var dictionary: [UInt32: Int] = [:]
         for step in 0..<20_000 {
@@ -89,7 +89,7 @@ private struct CollidingKey: TableKey {
     }
 
     @Test func `it agrees with a simple list over random use`() {
-        var random = SplitMix(state: 3)
+        var random = SplitMix(seed: 3)
         var table = RecencyTable<UInt64, UInt64>(capacity: 32)
         var list: [(UInt64, UInt64)] = []  // oldest first
         for step in UInt64(0)..<20_000 {
@@ -108,17 +108,5 @@ private struct CollidingKey: TableKey {
             }
             if table.peekOldest()?.key != list.first?.0 { Issue.record("oldest differs at step \(step)") }
         }
-    }
-}
-
-/// A small generator with a seed, so that tests do the same each time.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        return word ^ (word >> 31)
     }
 }

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSensorBPF
+import SensorCore
+import Testing
+
+@Suite struct PipelineTests {
+    private let host = FakeHost()
+
+    private func events(_ records: [[UInt8]], _ change: (inout PipelineConfiguration) -> Void = { _ in }) -> [Event] {
+        var configuration = PipelineConfiguration()
+        change(&configuration)
+        var pipeline = Pipeline(session: Records.session, host: host, configuration: configuration)
+        for record in records { pipeline.record(record) }
+        return pipeline.takeEvents()
+    }
+
+    // MARK: Processes
+
+    @Test func `an exec tells who runs what, where`() throws {
+        let event = try #require(events([Records.exec(script: "./run.sh")]).first)
+        #expect(event.kind == .processExec)
+        #expect(event.via == .processExec)
+        #expect(event.sequence == 1)
+        #expect(event.bootTime == 10)
+        #expect(event.time == 1_700_000_000_000_000_010)
+        #expect(event.isFirstSeen)
+        let process = try #require(event.process)
+        #expect(process.id == "b00t-100-7")
+        #expect(process.parentID == "b00t-1-1")
+        #expect(process.executable == "/usr/bin/cat")
+        #expect(process.arguments == ["cat", "/etc/passwd"])
+        #expect(process.workingDirectory == "/home")
+        #expect(process.script == "/home/run.sh")
+        #expect(process.executableInode == 77)
+        #expect(process.executableDevice?.description == "8:1")
+        #expect(process.uid == 0)
+    }
+
+    @Test func `a fork has what its parent has until it execs`() throws {
+        let events = events([
+            Records.exec(), Records.fork(pid: 101, start: 8, parent: (100, 7)),
+            Records.exec(pid: 101, start: 8, parent: (100, 7), executable: "/bin/true", arguments: ["true"]),
+            Records.exit(pid: 101, start: 8, code: 3),
+        ])
+        #expect(events.map(\.kind) == [.processExec, .processFork, .processExec, .processExit])
+        let fork = try #require(events[1].process)
+        #expect(fork.id == "b00t-101-8")
+        #expect(fork.parentID == "b00t-100-7")
+        #expect(fork.executable == "/usr/bin/cat")
+        #expect(fork.arguments == ["cat", "/etc/passwd"])
+        #expect(fork.workingDirectory == "/home")
+        let exit = try #require(events[3].process)
+        #expect(exit.executable == "/bin/true")
+        #expect(exit.parentID == "b00t-100-7")
+        guard case .exit(let detail) = events[3].detail else { return #expect(Bool(false)) }
+        #expect(detail.code == 3)
+    }
+
+    @Test func `an event that names an unknown process gets what proc tells of it`() throws {
+        host.addProcess(1, parent: 0, start: 10_000_000, executable: "/sbin/init", arguments: ["init"])
+        host.addProcess(100, parent: 1, start: 7, executable: "/usr/bin/python3", arguments: ["python3", "a.py"], uid: 5)
+        var pipeline = Pipeline(session: Records.session, host: host)
+        pipeline.record(Records.open("/etc/passwd"))
+        pipeline.record(Records.open("/etc/group"))
+        let process = try #require(pipeline.takeEvents().first?.process)
+        #expect(process.executable == "/usr/bin/python3")
+        #expect(process.arguments == ["python3", "a.py"])
+        #expect(process.uid == 5)
+        #expect(pipeline.statistics.unknownProcesses == 1)
+        #expect(pipeline.statistics.sketchedProcesses == 1)
+    }
+
+    @Test func `a pid that proc gives to another process by now tells nothing`() throws {
+        host.addProcess(100, parent: 1, start: 500_000_000, executable: "/usr/bin/other", arguments: ["other"])
+        let process = try #require(events([Records.open("/etc/passwd")]).first?.process)
+        #expect(process.id == "b00t-100-7")
+        #expect(process.executable == "")
+    }
+
+    @Test func `a process that ran before the sensor gets its arguments from proc, and causes no event`() throws {
+        host.set(.file(pid: 100, .cmdline), "nginx: worker\0")
+        let events = events([
+            Records.seen(pid: 100, start: 7, executable: "/usr/sbin/nginx"), Records.open("/etc/passwd"),
+        ])
+        #expect(events.map(\.kind) == [.fileOpen])
+        let process = try #require(events[0].process)
+        #expect(process.executable == "/usr/sbin/nginx")
+        #expect(process.arguments == ["nginx: worker"])
+    }
+
+    @Test func `seeding does not overwrite what a live record told`() throws {
+        let events = events([
+            Records.exec(time: 30), Records.seen(pid: 100, start: 7, executable: "/old/program", time: 20),
+            Records.open("/etc/passwd"),
+        ])
+        #expect(try #require(events.last?.process).executable == "/usr/bin/cat")
+    }
+
+    @Test func `where only proc can be asked, the exact start is taken from the first event`() throws {
+        host.answers[.processes] = .bytes([1, 0, 0, 0, 100, 0, 0, 0])
+        host.addProcess(1, parent: 0, start: 10_000_000, executable: "/sbin/init", arguments: ["init"])
+        host.addProcess(100, parent: 1, start: 120_000_000, executable: "/bin/agent", arguments: ["agent"])
+        var pipeline = Pipeline(session: Records.session, host: host)
+        pipeline.consume(.scanProcesses)
+        pipeline.record(Records.open("/etc/passwd", start: 123_456_789))
+        pipeline.record(Records.open("/etc/passwd", start: 130_000_001))
+        let events = pipeline.takeEvents()
+        #expect(events[0].process?.id == "b00t-100-123456789")
+        #expect(events[0].process?.executable == "/bin/agent")
+        #expect(events[0].process?.parentID == "b00t-1-10000000")
+        // Another tick: another process with the same pid.
+        #expect(events[1].process?.executable != "/bin/agent")
+    }
+
+    // MARK: Files
+
+    @Test func `a file is shown by its true path`() throws {
+        let event = try #require(events([Records.exec(), Records.open("/etc/ssl/openssl.cnf")]).last)
+        #expect(event.kind == .fileOpen)
+        let file = try #require(event.fileDetail)
+        #expect(file.path == "/etc/ssl/openssl.cnf")
+        #expect(file.pathSource == .dentry)
+        #expect(file.access == .read)
+        #expect(file.inode == 5)
+        #expect(file.device?.description == "8:1")
+    }
+
+    @Test func `a name that differs by a symbolic link is no contest, one that leads elsewhere is`() throws {
+        let both = Int32(SENSOR_FILE_SHARED_TABLE | SENSOR_FILE_ARGUMENT_DIFFERS)
+        host.set(.resolve(pid: 100, path: "/lib/libz.so", followLast: true), "/usr/lib/libz.so.1.2")
+        let events = events([
+            Records.open("/usr/lib/libz.so.1.2", fileFlags: both, argument: "/lib/libz.so"),
+            Records.open("/etc/shadow", fileFlags: both, argument: "/lib/libz.so"),
+            Records.open("/etc/shadow", fileFlags: SENSOR_FILE_ARGUMENT_DIFFERS, argument: "/lib/libz.so"),
+        ])
+        #expect(events.map { $0.fileDetail?.pathSource } == [.dentry, .contested, .dentry])
+        #expect(events[1].fileDetail?.path == "/etc/shadow")
+        #expect(events[1].fileDetail?.argumentPath == "/lib/libz.so")
+    }
+
+    @Test func `a name in a directory that the kernel named needs no look`() throws {
+        let event = try #require(
+            events([Records.exec(), Records.named(SENSOR_FILE_DELETE, base: "/tmp/work", argument: "a.txt")]).last)
+        #expect(event.fileDetail?.path == "/tmp/work/a.txt")
+        #expect(event.fileDetail?.pathSource == .resolved)
+        #expect(!host.asked.contains { if case .resolve = $0 { true } else { false } })
+    }
+
+    @Test func `directories on the way are looked up in the process's root`() throws {
+        host.set(.resolve(pid: 100, path: "/link/", followLast: true), "/data")
+        let events = events([
+            Records.named(SENSOR_FILE_DELETE, base: nil, argument: "/link/a.txt"),
+            Records.named(SENSOR_FILE_DELETE, base: nil, argument: "/nowhere/../b//c.txt"),
+            Records.named(
+                SENSOR_FILE_RENAME, base: nil, argument: "/link/a.txt", newBase: "/srv", newArgument: "b.txt"),
+        ])
+        #expect(events[0].fileDetail?.path == "/data/a.txt")
+        #expect(events[0].fileDetail?.pathSource == .resolved)
+        #expect(events[1].fileDetail?.path == "/b/c.txt")
+        #expect(events[1].fileDetail?.pathSource == .argument)
+        #expect(events[2].fileDetail?.path == "/data/a.txt")
+        #expect(events[2].fileDetail?.newPath == "/srv/b.txt")
+    }
+
+    @Test func `a failed open is told by its string, without a look`() throws {
+        let event = try #require(
+            events([Records.named(SENSOR_FILE_OPEN, base: "/app", argument: "lib/../x.py", error: 2)]).last)
+        #expect(event.fileDetail?.path == "/app/x.py")
+        #expect(event.fileDetail?.pathSource == .argument)
+        #expect(event.errorNumber == 2)
+    }
+
+    @Test func `deleted, cut and nameless files say so`() throws {
+        let events = events([
+            Records.open("/tmp/x", pathFlags: SENSOR_PATH_DELETED),
+            Records.open("/deep/x", pathFlags: SENSOR_PATH_TRUNCATED),
+            Records.open("/", pathFlags: SENSOR_PATH_PSEUDO, mode: 0o010600), Records.open("/"),
+        ])
+        #expect(events[0].fileDetail?.isDeleted == true)
+        #expect(events[1].fileDetail?.path == "/…/deep/x")
+        #expect(events[2].fileDetail?.path == "pipe:[5]")
+        #expect(events[3].fileDetail?.path == "/")
+    }
+
+    // MARK: Counts
+
+    @Test func `a count becomes an event like its first sight`() throws {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        let open = Records.open("/etc/passwd")
+        pipeline.record(Records.exec())
+        pipeline.record(open)
+        pipeline.tick(ClockReading(boot: 9_000, wallOffset: 5))
+        pipeline.count(CountDelta(key: key(of: open), count: 41))
+        let events = pipeline.takeEvents()
+        let (first, count) = (events[1], try #require(events.last))
+        #expect(count.kind == .fileOpen)
+        #expect(count.count == 41)
+        #expect(!count.isFirstSeen)
+        #expect(count.bootTime == 9_000)
+        #expect(count.time == 9_005)
+        #expect(count.fileDetail == first.fileDetail)
+        #expect(count.process === first.process)
+        #expect(count.sequence == 3)
+    }
+
+    @Test func `a network count has the bytes since the last`() throws {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        let send = Records.network(
+            SENSOR_NETWORK_SEND, peer: (10, 0, 0, 7), port: 53, sent: 10, flags: SENSOR_FIRST_SEEN | SENSOR_REMEMBERED)
+        pipeline.record(send)
+        pipeline.count(CountDelta(key: key(of: send), count: 2, sent: 300))
+        let events = pipeline.takeEvents()
+        #expect(events[0].networkDetail?.bytesSent == 10)
+        #expect(events[1].networkDetail?.bytesSent == 300)
+        #expect(events[1].count == 2)
+    }
+
+    @Test func `a count whose first sight fell out is lost and counted`() throws {
+        var configuration = PipelineConfiguration()
+        configuration.templates = 2
+        var pipeline = Pipeline(session: Records.session, host: host, configuration: configuration)
+        let opens = (1...3).map { Records.open("/f\($0)", object: UInt64($0)) }
+        for open in opens { pipeline.record(open) }
+        _ = pipeline.takeEvents()
+        for open in opens { pipeline.count(CountDelta(key: key(of: open), count: 5)) }
+        #expect(pipeline.takeEvents().map { $0.fileDetail?.path } == ["/f2", "/f3"])
+        #expect(pipeline.ledger.lost == 5)
+        #expect(pipeline.statistics.evictedTemplates == 1)
+    }
+
+    @Test func `bytes of first sights are bounded too`() {
+        var configuration = PipelineConfiguration()
+        configuration.templateBytes = 64 << 10
+        var pipeline = Pipeline(session: Records.session, host: host, configuration: configuration)
+        for number in 1...1000 { pipeline.record(Records.open("/some/longer/path/\(number)", object: UInt64(number))) }
+        #expect(pipeline.statistics.evictedTemplates > 700)
+    }
+
+    // MARK: Network and names
+
+    @Test func `a peer has the names that its workload was told`() throws {
+        host.setCgroups([(42, "/system.slice/a.service"), (43, "/system.slice/b.service")])
+        var pipeline = Pipeline(session: Records.session, host: host)
+        pipeline.consume(.scanCgroups)
+        let message = DNSMessages("api.test").alias(nil, to: "edge.test").address("edge.test", [10, 0, 0, 7])
+        pipeline.record(Records.dns(message.bytes))
+        pipeline.record(Records.network(SENSOR_NETWORK_CONNECT, peer: (10, 0, 0, 7), port: 443, error: 111))
+        pipeline.record(Records.network(SENSOR_NETWORK_CONNECT, peer: (10, 0, 0, 7), port: 443, cgroup: 43))
+        let events = pipeline.takeEvents()
+        #expect(events[0].kind == .dnsAnswer)
+        #expect(events[0].dnsDetail?.name == "api.test")
+        #expect(events[0].dnsDetail?.type == "A")
+        #expect(events[1].networkDetail?.peer?.names == ["api.test"])
+        #expect(events[1].networkDetail?.peer?.port == 443)
+        #expect(events[1].networkDetail?.transport == .tcp)
+        #expect(events[1].networkDetail?.direction == .egress)
+        #expect(events[1].errorNumber == 111)
+        #expect(events[2].networkDetail?.peer?.names == [])
+    }
+
+    @Test func `a close has the bytes and how long it took`() throws {
+        let event = try #require(
+            events([
+                Records.network(
+                    SENSOR_NETWORK_CLOSE, peer: (10, 0, 0, 7), port: 80, sent: 0, received: 900, duration: 1_000)
+            ]).first)
+        #expect(event.networkDetail?.bytesSent == 0)
+        #expect(event.networkDetail?.bytesReceived == 900)
+        #expect(event.networkDetail?.duration == 1_000)
+    }
+
+    // MARK: Identity
+
+    @Test func `an identity change tells from what to what, and changes the process`() throws {
+        let setuid: UInt32
+        #if arch(x86_64)
+            setuid = 105
+        #else
+            setuid = 146
+        #endif
+        let events = events([
+            Records.exec(), Records.identity(number: setuid, credentials: Records.credentials(uid: 1000)),
+            Records.open("/etc/passwd"),
+        ])
+        let identity = try #require(events[1].identityDetail)
+        #expect(identity.change == "setuid")
+        #expect(identity.from?.user.effective == 0)
+        #expect(identity.to.user.effective == 1000)
+        #expect(events[2].process?.uid == 1000)
+    }
+
+    @Test func `a set-uid exec is an identity change, another exec is none`() throws {
+        let user = Records.credentials(uid: 1000)
+        let events = events([
+            Records.exec(credentials: user), Records.exec(executable: "/bin/sh", credentials: user),
+            Records.exec(
+                executable: "/usr/bin/su", credentials: Records.credentials(uid: 1000, effective: 0),
+                flags: SENSOR_EXEC_SECURE),
+        ])
+        #expect(events.map(\.kind) == [.processExec, .processExec, .processExec, .identityChange])
+        let identity = try #require(events.last?.identityDetail)
+        #expect(identity.change == "exec")
+        #expect(identity.from?.user.effective == 1000)
+        #expect(identity.to.user.effective == 0)
+        #expect(identity.to.user.real == 1000)
+    }
+
+    // MARK: Workloads
+
+    @Test func `a workload is known from its cgroup's creation on, and after its removal`() throws {
+        let id = String(repeating: "c0", count: 32)
+        let events = events([
+            Records.cgroup(SENSOR_CGROUP_CREATED, id: 50, path: "/docker/\(id)"), Records.open("/a", cgroup: 50),
+            Records.cgroup(SENSOR_CGROUP_REMOVED, id: 50, path: "/docker/\(id)"), Records.open("/b", cgroup: 50),
+            Records.open("/c", cgroup: 51),
+        ])
+        #expect(events.map(\.workload.kind) == ["Container", "Container", "Unknown"])
+        #expect(events[0].workload.container?.id == id)
+        #expect(events[0].workload.container?.runtime == "docker")
+        #expect(events[2].workload.cgroup == "51")
+    }
+
+    @Test func `an unknown cgroup is looked for through the process`() throws {
+        host.set(.file(pid: 100, .cgroup), "0::/elsewhere\n4:memory:/system.slice/a.service\n")
+        host.answers[.cgroupID(path: "/system.slice/a.service")] = .bytes([60, 0, 0, 0, 0, 0, 0, 0])
+        let events = events([Records.open("/a", cgroup: 60), Records.open("/b", cgroup: 60)])
+        #expect(events.map(\.workload.name) == ["a.service", "a.service"])
+        #expect(host.asked.filter { $0 == .file(pid: 100, .cgroup) }.count == 1)
+    }
+
+    // MARK: Losses
+
+    @Test func `bytes that are no record are counted, and nothing else happens`() {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        pipeline.record([UInt8](repeating: 1, count: 80))
+        pipeline.record([])
+        pipeline.record(Array(Records.open("/a").dropLast(8)))
+        #expect(pipeline.takeEvents().isEmpty)
+        #expect(pipeline.ledger.lost == 3)
+    }
+
+    @Test func `losses of the kernel add up by hook`() {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        let key = LossLedger.Key(cgroup: 1, hook: 1, reason: LossReason.ringFull.rawValue, kind: 10)
+        pipeline.consume(.loss(key, count: 3))
+        pipeline.consume(.loss(key, count: 4))
+        #expect(pipeline.ledger.lostByHook == [1: 7])
+    }
+}
