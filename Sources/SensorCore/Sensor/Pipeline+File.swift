@@ -39,8 +39,7 @@ extension Pipeline {
             detail.path = path.path
             detail.isDeleted = path.isDeleted
             if path.isPseudo, path.path.isEmpty { detail.path = Self.pseudoName(file) }
-            let both = UInt32(SENSOR_FILE_SHARED_TABLE | SENSOR_FILE_ARGUMENT_DIFFERS)
-            if file.flags & both == both, let argument = names.argument,
+            if file.flags & UInt32(SENSOR_FILE_COMPARE) != 0, let argument = names.argument,
                 !resolver.leads(argument, base: names.base, to: path.path, pid: header.tgid)
             {
                 detail.pathSource = .contested

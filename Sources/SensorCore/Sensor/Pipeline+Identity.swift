@@ -31,6 +31,7 @@ extension Pipeline {
         guard let cgroup = view.cgroup, cgroup.hierarchy == session.hierarchy else { return }
         if kind == .cgroupRemoved {
             cgroups.removed(cgroup.id)
+            removedCgroups.append(cgroup.id)
         } else if let section = view.section(SENSOR_SECTION_ARGUMENT) {
             cgroups.created(
                 cgroup.id, path: section.bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })

@@ -25,9 +25,9 @@ extension Pipeline {
                 detail.local = Endpoint(address: local, port: network.local_port)
             }
         case AF_VSOCK:
-            // Context ids and ports have 32 bits; they stand in the first bytes of the addresses.
-            detail.peer = Endpoint(port: network.peer_port, contextID: Self.contextID(network.peer))
-            detail.local = Endpoint(port: network.local_port, contextID: Self.contextID(network.local))
+            let (contextID, port) = Self.virtualSocket(network.peer)
+            // Its ports have 32 bits; those that do not fit are left out.
+            detail.peer = Endpoint(port: UInt16(exactly: port), contextID: contextID)
         default:
             if let path = Self.socketPath(view) {
                 if kind == .networkListen {
@@ -83,13 +83,13 @@ extension Pipeline {
         case AF_INET, AF_INET6: break
         default: return .other
         }
+        if network.flags & UInt32(SENSOR_NETWORK_MPTCP) != 0 { return .mptcp }
         if network.type == 3 { return .raw }  // SOCK_RAW
         switch Int32(network.protocol) {
         case 6: return .tcp
         case 17, 136: return .udp
         case 132: return .sctp
         case 1, 58: return .icmp
-        case 262 & 0xff: return .mptcp  // IPPROTO_MPTCP does not fit the record's byte
         default: return .other
         }
     }
@@ -104,8 +104,10 @@ extension Pipeline {
         }
     }
 
-    private static func contextID(_ bytes: AddressBytes) -> UInt32 {
-        withUnsafeBytes(of: bytes) { $0.loadUnaligned(as: UInt32.self) }
+    private static func virtualSocket(_ bytes: AddressBytes) -> (contextID: UInt32, port: UInt32) {
+        withUnsafeBytes(of: bytes) {
+            ($0.loadUnaligned(as: UInt32.self), $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+        }
     }
 
     /// The path of a bound socket file, else the address the caller gave; abstract names begin with `@`.

@@ -23,6 +23,7 @@ package struct Pipeline: ~Copyable {
     private var events: [Event] = []
     private var sequence: UInt64 = 0
     var counters = PipelineStatistics()
+    var removedCgroups: [UInt64] = []
 
     package struct UringOperation: Hashable, Sendable {
         package var cgroup: UInt64
@@ -53,7 +54,14 @@ package struct Pipeline: ~Copyable {
         return events
     }
 
-    package var hasEvents: Bool { !events.isEmpty }
+    /// Events that wait to be taken.
+    package var eventCount: Int { events.count }
+
+    /// Cgroups that were removed since the last call.
+    package mutating func takeRemovedCgroups() -> [UInt64] {
+        defer { removedCgroups = [] }
+        return removedCgroups
+    }
 
     package var statistics: PipelineStatistics {
         var statistics = counters

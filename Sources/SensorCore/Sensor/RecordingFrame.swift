@@ -25,7 +25,8 @@ enum RecordingFrame {
         case tick = 7
         case scanCgroups = 8
         case scanProcesses = 9
-        /// A question that the pipeline asked while it worked on the input before, and its answer.
+        /// A question that the pipeline asked while it worked on the input that follows, and its answer: so an input is
+        /// only there with all that was asked for it.
         case answer = 10
         /// Nothing follows; a file without it was cut.
         case end = 11

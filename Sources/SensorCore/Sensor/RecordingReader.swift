@@ -12,8 +12,6 @@ package final class RecordingReader {
     package let host: ReplayingHostView
 
     private var source: Source
-    /// The frame after the answers of the current input, read ahead.
-    private var ahead: Result<Frame, RecordingError>?
     private var hasEnded = false
 
     private struct Frame {
@@ -49,56 +47,22 @@ package final class RecordingReader {
     /// The next input; nil after the last. Its answers are ready in `host` until the next call.
     package func next() throws(RecordingError) -> Input? {
         guard !hasEnded else { return nil }
-        let frame = try take()
-        guard let kind = RecordingFrame.Kind(rawValue: frame.kind) else {
-            hasEnded = true
-            throw RecordingError(.unknownFrame(frame.kind), at: frame.offset)
-        }
-        if kind == .end {
-            hasEnded = true
-            guard frame.content.isEmpty else { throw RecordingError(.unknownFrame(frame.kind), at: frame.offset) }
-            guard try source.isAtEnd() else { throw RecordingError(.trailingBytes, at: source.offset) }
-            return nil
-        }
-        guard let input = Self.input(kind, frame.content) else {
-            hasEnded = true
-            throw RecordingError(.unknownFrame(frame.kind), at: frame.offset)
-        }
-        readAnswers()
-        return input
-    }
-
-    /// The answers that follow an input belong to it. What ends them is kept, an error too: the input comes first.
-    private func readAnswers() {
+        hasEnded = true
         host.answers.removeAll(keepingCapacity: true)
         while true {
-            do {
-                let frame = try Self.frame(&source)
-                guard frame.kind == RecordingFrame.Kind.answer.rawValue else {
-                    ahead = .success(frame)
-                    return
-                }
-                var content = FrameReader(frame.content)
-                guard let question = HostQuestion(&content), let answer = HostAnswer(&content), content.isAtEnd else {
-                    ahead = .failure(RecordingError(.unknownFrame(frame.kind), at: frame.offset))
-                    return
-                }
+            let frame = try Self.frame(&source)
+            guard let kind = RecordingFrame.Kind(rawValue: frame.kind), let content = Self.content(kind, frame.content)
+            else { throw RecordingError(.unknownFrame(frame.kind), at: frame.offset) }
+            switch content {
+            case .answer(let question, let answer):
                 host.answers.append((question, answer))
-            } catch {
-                ahead = .failure(error)
-                return
+            case .input(let input):
+                hasEnded = false
+                return input
+            case .end:
+                guard try source.isAtEnd() else { throw RecordingError(.trailingBytes, at: source.offset) }
+                return nil
             }
-        }
-    }
-
-    private func take() throws(RecordingError) -> Frame {
-        do {
-            guard let ahead else { return try Self.frame(&source) }
-            self.ahead = nil
-            return try ahead.get()
-        } catch {
-            hasEnded = true
-            throw error
         }
     }
 
@@ -116,12 +80,24 @@ package final class RecordingReader {
         return Frame(kind: UInt8(kind), content: content, offset: offset)
     }
 
-    private static func input(_ kind: RecordingFrame.Kind, _ content: [UInt8]) -> Input? {
+    private enum Content {
+        case input(Input)
+        case answer(HostQuestion, HostAnswer)
+        case end
+    }
+
+    /// nil for what this version does not know.
+    private static func content(_ kind: RecordingFrame.Kind, _ content: [UInt8]) -> Content? {
         var frame = FrameReader(content)
         let input: Input
         switch kind {
         case .record:
-            return .record(content)
+            return .input(.record(content))
+        case .answer:
+            guard let question = HostQuestion(&frame), let answer = HostAnswer(&frame), frame.isAtEnd else { return nil }
+            return .answer(question, answer)
+        case .end:
+            return frame.isAtEnd ? .end : nil
         case .count:
             guard let key = sensor_key(&frame), let count: UInt64 = frame.integer(),
                 let sent: UInt64 = frame.integer(), let received: UInt64 = frame.integer()
@@ -146,9 +122,9 @@ package final class RecordingReader {
             input = .tick(clock)
         case .scanCgroups: input = .scanCgroups
         case .scanProcesses: input = .scanProcesses
-        case .session, .answer, .end: return nil
+        case .session: return nil
         }
-        return frame.isAtEnd ? input : nil
+        return frame.isAtEnd ? .input(input) : nil
     }
 }
 

@@ -5,6 +5,7 @@ internal import Glibc
 
 /// Writes what the pipeline is fed with into a file, so that `RecordingReader` can feed it again.
 ///
+/// Each input is to be written after the pipeline has worked on it, since the answers it asked for go before it.
 /// For one thread. Writes to the file by the buffer: a disk that stalls makes the caller wait. An error ends the
 /// recording, not the sensor: it is kept, and what comes after it is not written.
 package final class RecordingWriter {
@@ -28,6 +29,7 @@ package final class RecordingWriter {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
+    /// Writes an input that the pipeline has worked on.
     package func write(_ input: Input) {
         switch input {
         case .record(let bytes): record(bytes.span.bytes)

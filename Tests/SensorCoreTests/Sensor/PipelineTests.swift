@@ -127,12 +127,11 @@ import Testing
     }
 
     @Test func `a name that differs by a symbolic link is no contest, one that leads elsewhere is`() throws {
-        let both = Int32(SENSOR_FILE_SHARED_TABLE | SENSOR_FILE_ARGUMENT_DIFFERS)
         host.set(.resolve(pid: 100, path: "/lib/libz.so", followLast: true), "/usr/lib/libz.so.1.2")
         let events = events([
-            Records.open("/usr/lib/libz.so.1.2", fileFlags: both, argument: "/lib/libz.so"),
-            Records.open("/etc/shadow", fileFlags: both, argument: "/lib/libz.so"),
-            Records.open("/etc/shadow", fileFlags: SENSOR_FILE_ARGUMENT_DIFFERS, argument: "/lib/libz.so"),
+            Records.open("/usr/lib/libz.so.1.2", fileFlags: SENSOR_FILE_COMPARE, argument: "/lib/libz.so"),
+            Records.open("/etc/shadow", fileFlags: SENSOR_FILE_COMPARE, argument: "/lib/libz.so"),
+            Records.open("/etc/shadow", fileFlags: SENSOR_FILE_SHARED_TABLE, argument: "/lib/libz.so"),
         ])
         #expect(events.map { $0.fileDetail?.pathSource } == [.dentry, .contested, .dentry])
         #expect(events[1].fileDetail?.path == "/etc/shadow")

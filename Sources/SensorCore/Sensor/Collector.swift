@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// Collects on a thread of its own: kernel, pipeline, sinks.
+///
+/// All methods may be called from any thread but the collecting one, so not from a sink. They wait until that thread
+/// has done what they say, milliseconds as a rule: what they change holds when they return.
+package final class Collector: Sendable {
+    private typealias Command = @Sendable (CollectorLoop) -> Void
+
+    private struct Mailbox: Sendable {
+        var commands: [Command] = []
+        var isStopping = false
+        /// How starting went; nil while it goes on.
+        var started: Result<Waker, CollectorError>?
+        /// Set when the thread has ended; nothing is carried out any more.
+        var summary: CollectorSummary?
+    }
+
+    private let mailbox = Mutex(Mailbox())
+    private let ready: WakeUp
+
+    /// Loads, attaches, seeds, and returns when every event from now on is seen.
+    ///
+    /// - Parameter sinks: called on the collecting thread only.
+    package init(
+        _ configuration: CollectorConfiguration, sinks: [any EventSink & Sendable]
+    ) throws(CollectorError) {
+        do throws(SystemError) { ready = try WakeUp() } catch { throw .system(error) }
+        do throws(SystemError) {
+            _ = try Worker(name: "collector") { [self] in run(configuration, sinks) }
+        } catch { throw .system(error) }
+        while true {
+            if let started = mailbox.withLock({ $0.started }) {
+                if case .failure(let error) = started { throw error }
+                return
+            }
+            ready.wait(milliseconds: -1)
+        }
+    }
+
+    // MARK: While it collects
+
+    /// What has been lost and done until now; after `stop`, until the end.
+    package func summary() -> CollectorSummary {
+        perform { loop in
+            loop.tick()
+            return loop.summary()
+        } ?? final
+    }
+
+    /// What is streamed besides first sights. Does not change the scope.
+    package func setStream(_ stream: KernelSession.Stream, kinds: UInt64 = .max) {
+        _ = perform { $0.kernel.setStream(stream, kinds: kinds) }
+    }
+
+    /// Which kinds are reported at all.
+    package func setEnabledKinds(_ kinds: UInt64) {
+        _ = perform { $0.kernel.setEnabledKinds(kinds) }
+    }
+
+    package func addScope(process: UInt32, descendants: Bool) throws(KernelError) {
+        try tryPerform { loop throws(KernelError) in try loop.kernel.addScope(process: process, descendants: descendants) }
+    }
+
+    package func removeScope(process: UInt32) throws(KernelError) {
+        try tryPerform { loop throws(KernelError) in try loop.kernel.removeScope(process: process) }
+    }
+
+    /// - Parameter cgroup: id in the tracked hierarchy.
+    package func addScope(cgroup: UInt64) throws(KernelError) {
+        try tryPerform { loop throws(KernelError) in try loop.kernel.addScope(cgroup: cgroup) }
+    }
+
+    package func removeScope(cgroup: UInt64) throws(KernelError) {
+        try tryPerform { loop throws(KernelError) in try loop.kernel.removeScope(cgroup: cgroup) }
+    }
+
+    /// From now on the sink takes events, too.
+    package func add(_ sink: any EventSink & Sendable) {
+        _ = perform { $0.sinks.append(sink) }
+    }
+
+    /// When this returns, the sink is not called any more; it is not told that it has finished.
+    package func remove(_ sink: any EventSink & Sendable) {
+        _ = perform { loop in loop.sinks.removeAll { $0 === sink } }
+    }
+
+    // MARK: The end
+
+    /// Takes the programs off, hands on what is left with the last counts, and finishes the sinks. May be called again.
+    @discardableResult
+    package func stop() -> CollectorSummary {
+        let waker = mailbox.withLock { mailbox in
+            mailbox.isStopping = true
+            return mailbox.started.flatMap { try? $0.get() }
+        }
+        waker?.wake()
+        while true {
+            if let summary = mailbox.withLock({ $0.summary }) { return summary }
+            ready.wait(milliseconds: 50)
+        }
+    }
+
+    private var final: CollectorSummary { mailbox.withLock { $0.summary } ?? CollectorSummary() }
+
+    // MARK: The thread
+
+    private func run(_ configuration: CollectorConfiguration, _ sinks: [any EventSink & Sendable]) {
+        let loop: CollectorLoop
+        do throws(CollectorError) {
+            loop = try CollectorLoop(configuration, sinks: sinks)
+        } catch {
+            mailbox.withLock {
+                $0.started = .failure(error)
+                $0.summary = CollectorSummary()
+            }
+            ready.signal()
+            return
+        }
+        mailbox.withLock { $0.started = .success(loop.kernel.waker) }
+        ready.signal()
+        loop.run { loop in
+            let (commands, isStopping) = mailbox.withLock { mailbox in
+                defer { mailbox.commands = [] }
+                return (mailbox.commands, mailbox.isStopping)
+            }
+            for command in commands { command(loop) }
+            return isStopping
+        }
+        let summary = loop.finish()
+        let left = mailbox.withLock { mailbox in
+            mailbox.summary = summary
+            defer { mailbox.commands = [] }
+            return mailbox.commands
+        }
+        // Whoever still waits gets an answer, of a kernel side without programs.
+        for command in left { command(loop) }
+        ready.signal()
+    }
+
+    /// Has `body` done on the thread; nil if that has ended.
+    private func perform<Result: Sendable>(_ body: @escaping @Sendable (CollectorLoop) -> Result) -> Result? {
+        let answer = Answer<Result>()
+        guard let done = try? WakeUp() else { return nil }
+        let waker: Waker? = mailbox.withLock { mailbox in
+            guard mailbox.summary == nil, case .success(let waker) = mailbox.started else { return nil }
+            mailbox.commands.append { loop in
+                let result = body(loop)
+                answer.value.withLock { $0 = result }
+                done.signal()
+            }
+            return waker
+        }
+        guard let waker else { return nil }
+        waker.wake()
+        while !done.wait(milliseconds: -1) {}
+        return answer.value.withLock { $0 }
+    }
+
+    private func tryPerform(
+        _ body: @escaping @Sendable (CollectorLoop) throws(KernelError) -> Void
+    ) throws(KernelError) {
+        let failure = perform { loop -> KernelError? in
+            do throws(KernelError) {
+                try body(loop)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let error = failure ?? nil { throw error }
+    }
+
+    private final class Answer<Value: Sendable>: Sendable {
+        let value = Mutex<Value?>(nil)
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// All that a `Collector` can be told, with the defaults.
+package struct CollectorConfiguration: Sendable {
+    package var kernel = KernelSettings()
+    package var pipeline = PipelineConfiguration()
+    /// Between two readings of counts and losses, ns.
+    package var tick: UInt64 = 10_000_000_000
+    /// Name of the node in events; empty for none.
+    package var node = ""
+    /// What is streamed from the first moment on.
+    package var stream = KernelSession.Stream.none
+    /// Which kinds are streamed, one bit for each `enum sensor_kind`.
+    package var streamedKinds: UInt64 = .max
+    /// Which kinds are reported at all, one bit for each `enum sensor_kind`.
+    package var enabledKinds: UInt64 = .max
+    package var scope = Scope()
+    /// File to record into; it is made anew, for its owner only.
+    package var recording: String?
+    /// Events handed to the sinks at once, about.
+    package var batch = 512
+
+    /// What is streamed, where not all is.
+    package struct Scope: Sendable {
+        /// Processes, as the initial pid namespace has them.
+        package var processes: Set<UInt32> = []
+        /// Processes with everything that they fork from now on.
+        package var roots: Set<UInt32> = []
+        /// Cgroups by their ids in the tracked hierarchy.
+        package var cgroups: Set<UInt64> = []
+
+        package init() {}
+    }
+
+    package init() {}
+}
+
+/// Why a collector could not start.
+package enum CollectorError: Error, CustomStringConvertible {
+    case kernel(KernelError)
+    /// The recording cannot be written.
+    case recording(path: String, errno: Int32)
+    case system(SystemError)
+
+    package var description: String {
+        switch self {
+        case .kernel(let error): error.description
+        case .recording(let path, let number):
+            "cannot record to \(path): \(SystemError("open", number: number))"
+        case .system(let error): "\(error)"
+        }
+    }
+}
+
+/// How collecting went so far.
+package struct CollectorSummary: Sendable {
+    /// Kernel and daemon together.
+    package var losses = LossLedger()
+    package var statistics = PipelineStatistics()
+    /// io_uring operations that nobody decodes, by cgroup.
+    package var uringOperations: [Pipeline.UringOperation: UInt64] = [:]
+    package var programs: [ProgramStatus] = []
+    /// The first thing that went wrong while collecting and did not end it: reading counts, writing the recording.
+    package var trouble: String?
+
+    package init() {}
+}

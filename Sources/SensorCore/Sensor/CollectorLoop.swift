@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+internal import Glibc
+
+/// What runs on the collecting thread: the kernel's side, the pipeline, the recording and the sinks. Never leaves it.
+final class CollectorLoop {
+    let configuration: CollectorConfiguration
+    let kernel: KernelSession
+    var sinks: [any EventSink & Sendable]
+    private var pipeline: Pipeline
+    private let recording: RecordingWriter?
+    private var nextTick: UInt64
+    private var lastLosses = LossLedger()
+    private var lastUring: [Pipeline.UringOperation: UInt64] = [:]
+    /// Cgroups that were gone at the last tick: nothing of them is under way any more.
+    private var goneCgroups: [UInt64] = []
+    private(set) var trouble: String?
+
+    /// Loads and attaches; seeds cgroups and processes.
+    init(_ configuration: CollectorConfiguration, sinks: [any EventSink & Sendable]) throws(CollectorError) {
+        self.configuration = configuration
+        self.sinks = sinks
+        do throws(KernelError) { kernel = try KernelSession(settings: configuration.kernel) } catch {
+            throw .kernel(error)
+        }
+        let session = Session(
+            bootID: Self.bootID(), streamID: Self.streamID(), node: configuration.node,
+            hierarchy: Self.hierarchyID(kernel.cgroups), pid: UInt32(getpid()), clock: .now())
+        let host = LiveHostView(cgroupRoot: kernel.cgroups.tracked)
+        if let path = configuration.recording {
+            let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else { throw .recording(path: path, errno: errno) }
+            let writer = RecordingWriter(descriptor: descriptor, session: session)
+            recording = writer
+            pipeline = Pipeline(
+                session: session, host: RecordingHostView(host, writer: writer), configuration: configuration.pipeline)
+        } else {
+            recording = nil
+            pipeline = Pipeline(session: session, host: host, configuration: configuration.pipeline)
+        }
+        nextTick = session.clock.boot &+ configuration.tick
+        do throws(KernelError) { try attach() } catch { throw .kernel(error) }
+    }
+
+    private func attach() throws(KernelError) {
+        kernel.setEnabledKinds(configuration.enabledKinds)
+        kernel.setStream(configuration.stream, kinds: configuration.streamedKinds)
+        for pid in configuration.scope.processes { try kernel.addScope(process: pid, descendants: false) }
+        for pid in configuration.scope.roots { try kernel.addScope(process: pid, descendants: true) }
+        for id in configuration.scope.cgroups { try kernel.addScope(cgroup: id) }
+        // First the hooks, then what was there before: nothing falls between.
+        try kernel.attach()
+        consume(.scanCgroups)
+        do throws(KernelError) {
+            try kernel.readRunningProcesses { record($0) }
+        } catch {
+            consume(.scanProcesses)
+        }
+        deliver()
+    }
+
+    /// Collects until `isStopping`, which is asked after each interruption.
+    func run(_ isStopping: (CollectorLoop) -> Bool) {
+        while true {
+            let wakeup = kernel.wait(until: nextTick)
+            pass()
+            if KernelSession.bootTime() >= nextTick { tick() }
+            if wakeup == .interrupted, isStopping(self) { return }
+        }
+    }
+
+    /// Takes the programs off, then what they left behind: records, counts, losses.
+    func finish() -> CollectorSummary {
+        kernel.detach()
+        while pass() > 0 {}
+        tick()
+        if let number = recording?.finish() { note("the recording ended with errno \(number)") }
+        for sink in sinks { sink.finish() }
+        return summary()
+    }
+
+    func summary() -> CollectorSummary {
+        var summary = CollectorSummary()
+        summary.losses = pipeline.ledger
+        summary.statistics = pipeline.statistics
+        summary.uringOperations = pipeline.uringOperations
+        summary.programs = kernel.programs
+        summary.trouble = trouble
+        return summary
+    }
+
+    // MARK: Passes and ticks
+
+    @discardableResult
+    private func pass() -> Int {
+        let count = kernel.drain { record($0) }
+        deliver()
+        return count
+    }
+
+    private func record(_ view: borrowing RecordView) {
+        pipeline.record(view)
+        recording?.record(view.bytes)
+        if pipeline.eventCount >= configuration.batch { deliver() }
+    }
+
+    private func consume(_ input: Input) {
+        pipeline.consume(input)
+        recording?.write(input)
+        if pipeline.eventCount >= configuration.batch { deliver() }
+    }
+
+    private func deliver() {
+        guard pipeline.eventCount > 0 else { return }
+        let events = pipeline.takeEvents()
+        for sink in sinks { sink.receive(events) }
+    }
+
+    /// Reads counts and losses now, whatever time it is, and brings the summary up to date.
+    func tick() {
+        let clock = ClockReading.now()
+        // A late tick does not bring on others.
+        nextTick = clock.boot &+ configuration.tick
+        consume(.tick(clock))
+        do throws(KernelError) {
+            try kernel.readCounts { change in
+                if change.difference.count > 0 {
+                    consume(
+                        .count(
+                            CountDelta(
+                                key: change.key, count: change.difference.count, sent: change.difference.sent,
+                                received: change.difference.received)))
+                }
+                if change.isEvicted { consume(.forgotten(change.key)) }
+            }
+        } catch { note("counts: \(error)") }
+        do throws(KernelError) {
+            let losses = try kernel.readLosses()
+            for (key, count) in losses.counts { addLoss(key, count &- (lastLosses.counts[key] ?? 0)) }
+            addLoss(LossLedger.Key(cgroup: 0, hook: 0, reason: 0, kind: 0), losses.overflow &- lastLosses.overflow)
+            lastLosses = losses
+            for row in try kernel.readBlindOperations() {
+                let operation = Pipeline.UringOperation(cgroup: row.cgroup, opcode: row.opcode)
+                let before = lastUring.updateValue(row.count, forKey: operation) ?? 0
+                guard row.count > before else { continue }
+                consume(
+                    .uring(
+                        sensor_uring_key(cgroup: row.cgroup, opcode: row.opcode, reserved: 0),
+                        count: row.count - before))
+            }
+        } catch { note("losses: \(error)") }
+        for id in goneCgroups { kernel.forget(cgroup: id) }
+        goneCgroups = pipeline.takeRemovedCgroups()
+        if let number = recording?.failure { note("the recording ended with errno \(number)") }
+        deliver()
+    }
+
+    private func addLoss(_ key: LossLedger.Key, _ count: UInt64) {
+        // A map entry that was read while another came may be smaller for once.
+        guard count > 0, count < 1 << 62 else { return }
+        consume(.loss(key, count: count))
+    }
+
+    private func note(_ trouble: String) {
+        if self.trouble == nil { self.trouble = trouble }
+    }
+
+    // MARK: What is fixed
+
+    private static func bootID() -> String {
+        let text = ProcFile.text("/proc/sys/kernel/random/boot_id") ?? ""
+        return String(text.filter { $0 != "-" && !$0.isWhitespace })
+    }
+
+    private static func streamID() -> String {
+        var random = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in
+            let word = String(random.next(), radix: 16)
+            return String(repeating: "0", count: 16 - word.count) + word
+        }.joined()
+    }
+
+    /// The number that /proc/cgroups has for the tracked controller's tree; 0 for the unified one.
+    private static func hierarchyID(_ cgroups: CgroupHierarchy) -> Int32 {
+        guard let controller = cgroups.controller else { return 0 }
+        for line in (ProcFile.text("/proc/cgroups") ?? "").split(separator: "\n") {
+            let fields = line.split(whereSeparator: \.isWhitespace)
+            if fields.count >= 2, fields[0] == controller { return Int32(fields[1]) ?? 0 }
+        }
+        return 0
+    }
+}
+
+extension ClockReading {
+    /// Both clocks now, as close together as can be read.
+    static func now() -> ClockReading {
+        let before = KernelSession.bootTime()
+        var wall = timespec()
+        clock_gettime(CLOCK_REALTIME, &wall)
+        let after = KernelSession.bootTime()
+        let middle = before &+ (after &- before) / 2
+        return ClockReading(
+            boot: after, wallOffset: Int64(wall.tv_sec) &* 1_000_000_000 &+ Int64(wall.tv_nsec) &- Int64(middle))
+    }
+}

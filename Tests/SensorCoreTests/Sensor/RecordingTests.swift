@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSensorBPF
+import Glibc
+import SensorCore
+import Testing
+
+@Suite struct RecordingTests {
+    /// A file without a name, with these bytes.
+    private func file(_ bytes: [UInt8] = []) throws -> Int32 {
+        var template = Array("/tmp/sensord-recording-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        try #require(descriptor >= 0)
+        unlink(template)
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written) }
+            try #require(count > 0)
+            written += count
+        }
+        lseek(descriptor, 0, SEEK_SET)
+        return descriptor
+    }
+
+    private func content(_ descriptor: Int32) -> [UInt8] {
+        lseek(descriptor, 0, SEEK_SET)
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while case let count = read(descriptor, &chunk, chunk.count), count > 0 { bytes += chunk[..<count] }
+        return bytes
+    }
+
+    private func host() -> FakeHost {
+        let host = FakeHost()
+        host.setCgroups([(1, "/"), (42, "/system.slice/a.service")])
+        host.addProcess(1, parent: 0, start: 10_000_000, executable: "/sbin/init", arguments: ["init"])
+        host.addProcess(100, parent: 1, start: 7, executable: "/usr/bin/agent", arguments: ["agent", "-v"], uid: 9)
+        host.set(.resolve(pid: 100, path: "/link/", followLast: true), "/data")
+        return host
+    }
+
+    private func inputs() -> [Input] {
+        let open = Records.open("/etc/passwd")
+        let send = Records.network(
+            SENSOR_NETWORK_SEND, peer: (10, 0, 0, 7), port: 53, sent: 10, flags: SENSOR_FIRST_SEEN | SENSOR_REMEMBERED)
+        return [
+            .scanCgroups, .record(open), .record(Records.named(SENSOR_FILE_DELETE, base: nil, argument: "/link/x")),
+            .record(Records.exec(pid: 101, start: 9)), .record(send),
+            .record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 60, path: "/b")),
+            .tick(ClockReading(boot: 2_000_000_000, wallOffset: 1_700_000_000_000_000_123)),
+            .count(CountDelta(key: key(of: open), count: 3)),
+            .count(CountDelta(key: key(of: send), count: 2, sent: 99, received: 0)),
+            .loss(LossLedger.Key(cgroup: 42, hook: 1, reason: 1, kind: 10), count: 5),
+            .uring(sensor_uring_key(cgroup: 42, opcode: 11, reserved: 0), count: 6), .forgotten(key(of: open)),
+            .record([1, 2, 3]), .record(Records.exit(pid: 101, start: 9)),
+        ]
+    }
+
+    private struct Outcome: Equatable {
+        var lines: [UInt8] = []
+        var lost: UInt64 = 0
+        var statistics = PipelineStatistics()
+    }
+
+    private func run(_ pipeline: inout Pipeline, _ outcome: inout Outcome) {
+        let encoder = EventEncoder(stream: pipeline.session.streamID)
+        for event in pipeline.takeEvents() { encoder.encode(event, into: &outcome.lines) }
+        outcome.lost = pipeline.ledger.lost
+        outcome.statistics = pipeline.statistics
+    }
+
+    /// What a live run gives, and the recording of it.
+    private func record(_ inputs: [Input]) throws -> (Outcome, [UInt8]) {
+        let descriptor = try file()
+        let copy = dup(descriptor)
+        defer { close(copy) }
+        let writer = RecordingWriter(descriptor: descriptor, session: Records.session)
+        var pipeline = Pipeline(session: Records.session, host: RecordingHostView(host(), writer: writer))
+        for input in inputs {
+            pipeline.consume(input)
+            writer.write(input)
+        }
+        var outcome = Outcome()
+        run(&pipeline, &outcome)
+        #expect(writer.finish() == nil)
+        return (outcome, content(copy))
+    }
+
+    /// What a replay gives until its end or the error.
+    private func replay(_ bytes: [UInt8]) throws -> (Outcome, RecordingError?) {
+        var outcome = Outcome()
+        do throws(RecordingError) {
+            let reader = try RecordingReader(descriptor: (try? file(bytes)) ?? -1)
+            var pipeline = Pipeline(session: reader.session, host: reader.host)
+            defer { run(&pipeline, &outcome) }
+            while let input = try reader.next() { pipeline.consume(input) }
+        } catch {
+            return (outcome, error)
+        }
+        return (outcome, nil)
+    }
+
+    @Test func `a replay gives the same bytes`() throws {
+        let (live, recording) = try record(inputs())
+        #expect(live.lines.count > 1000)
+        #expect(live.lost == 6)
+        let (replayed, error) = try replay(recording)
+        #expect(error == nil)
+        let isSame = replayed == live
+        #expect(isSame)
+        #expect(String(decoding: replayed.lines, as: UTF8.self).contains("/data/x"))
+    }
+
+    @Test func `a long recording gives the same bytes`() throws {
+        let opens = (0..<5000).map { Input.record(Records.open("/files/\($0)", object: UInt64($0), time: 100 + UInt64($0))) }
+        let (live, recording) = try record(opens)
+        let (replayed, error) = try replay(recording)
+        #expect(error == nil)
+        let isSame = replayed == live
+        #expect(isSame)
+    }
+
+    @Test func `cut anywhere, it shows what was before and tells where`() throws {
+        let (live, recording) = try record(inputs())
+        var longest = 0
+        for length in 0..<recording.count {
+            let (replayed, error) = try replay(Array(recording[..<length]))
+            let found = try #require(error, "cut at \(length)")
+            #expect(found.offset <= UInt64(length))
+            let isBeginning = live.lines.starts(with: replayed.lines)
+            #expect(isBeginning)
+            #expect(replayed.lines.count >= longest)
+            longest = max(longest, replayed.lines.count)
+        }
+        #expect(longest == live.lines.count)
+    }
+
+    @Test func `damaged anywhere, it shows what was before and tells where`() throws {
+        let (live, recording) = try record(inputs())
+        for offset in recording.indices {
+            var damaged = recording
+            damaged[offset] ^= 0x41
+            let (replayed, error) = try replay(damaged)
+            let found = try #require(error, "damage at \(offset)")
+            #expect(found.offset <= UInt64(offset))
+            let isBeginning = live.lines.starts(with: replayed.lines)
+            #expect(isBeginning)
+        }
+    }
+
+    @Test func `other files are refused by name`() throws {
+        #expect(try replay([]).1?.reason == .notARecording)
+        #expect(try replay(Array("#!/bin/sh\necho hello".utf8)).1?.reason == .notARecording)
+        let (_, recording) = try record([])
+        var newer = recording
+        newer[8] = 9
+        #expect(try replay(newer).1?.reason == .unsupportedVersion(9))
+        #expect(try replay(recording + [0]).1 == RecordingError(.trailingBytes, at: UInt64(recording.count)))
+        #expect(try replay(recording).1 == nil)
+    }
+}
