@@ -5,7 +5,7 @@ import Synchronization
 /// Writes events as JSON, one a line: first sights at once, and what was counted since at the tick.
 ///
 /// What is streamed for a `--tail` only is left out: the counts have it.
-package final class NDJSONSink: EventSink {
+package final class NDJSONSink: EventSink, Sendable {
     private let encoder: EventEncoder
     private let writer: LineWriter
     private let buffer = Mutex<[UInt8]>([])

@@ -45,9 +45,9 @@ package final class Collector: Sendable {
     /// What has been lost and done until now; after `stop`, until the end.
     package func summary() -> CollectorSummary {
         perform { loop in
-            loop.tick()
+            loop.readLosses()
             return loop.summary()
-        } ?? final
+        } ?? lastSummary
     }
 
     /// What is streamed besides first sights. Does not change the scope.
@@ -103,7 +103,7 @@ package final class Collector: Sendable {
         }
     }
 
-    private var final: CollectorSummary { mailbox.withLock { $0.summary } ?? CollectorSummary() }
+    private var lastSummary: CollectorSummary { mailbox.withLock { $0.summary } ?? CollectorSummary() }
 
     // MARK: The thread
 

@@ -25,7 +25,7 @@ final class CollectorLoop {
             throw .kernel(error)
         }
         let session = Session(
-            bootID: Self.bootID(), streamID: Self.streamID(), node: configuration.node,
+            bootID: Self.bootID(), streamID: configuration.streamID, node: configuration.node,
             hierarchy: Self.hierarchyID(kernel.cgroups), pid: UInt32(getpid()), clock: .now())
         let host = LiveHostView(cgroupRoot: kernel.cgroups.tracked)
         if let path = configuration.recording {
@@ -117,7 +117,7 @@ final class CollectorLoop {
         for sink in sinks { sink.receive(events) }
     }
 
-    /// Reads counts and losses now, whatever time it is, and brings the summary up to date.
+    /// Reads counts and losses now, whatever time it is.
     func tick() {
         let clock = ClockReading.now()
         // A late tick does not bring on others.
@@ -135,6 +135,15 @@ final class CollectorLoop {
                 if change.isEvicted { consume(.forgotten(change.key)) }
             }
         } catch { note("counts: \(error)") }
+        readLosses()
+        for id in goneCgroups { kernel.forget(cgroup: id) }
+        goneCgroups = pipeline.takeRemovedCgroups()
+        if let number = recording?.failure { note("the recording ended with errno \(number)") }
+        deliver()
+    }
+
+    /// Brings the ledger up to date.
+    func readLosses() {
         do throws(KernelError) {
             let losses = try kernel.readLosses()
             for (key, count) in losses.counts { addLoss(key, count &- (lastLosses.counts[key] ?? 0)) }
@@ -150,10 +159,6 @@ final class CollectorLoop {
                         count: row.count - before))
             }
         } catch { note("losses: \(error)") }
-        for id in goneCgroups { kernel.forget(cgroup: id) }
-        goneCgroups = pipeline.takeRemovedCgroups()
-        if let number = recording?.failure { note("the recording ended with errno \(number)") }
-        deliver()
     }
 
     private func addLoss(_ key: LossLedger.Key, _ count: UInt64) {
@@ -171,14 +176,6 @@ final class CollectorLoop {
     private static func bootID() -> String {
         let text = ProcFile.text("/proc/sys/kernel/random/boot_id") ?? ""
         return String(text.filter { $0 != "-" && !$0.isWhitespace })
-    }
-
-    private static func streamID() -> String {
-        var random = SystemRandomNumberGenerator()
-        return (0..<2).map { _ in
-            let word = String(random.next(), radix: 16)
-            return String(repeating: "0", count: 16 - word.count) + word
-        }.joined()
     }
 
     /// The number that /proc/cgroups has for the tracked controller's tree; 0 for the unified one.

@@ -80,4 +80,13 @@ package struct Session: Sendable, Equatable {
         self.pid = pid
         self.clock = clock
     }
+
+    /// 128 random bits.
+    package static func randomStreamID() -> String {
+        var random = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in
+            let word = String(random.next() as UInt64, radix: 16)
+            return String(repeating: "0", count: 16 - word.utf8.count) + word
+        }.joined()
+    }
 }

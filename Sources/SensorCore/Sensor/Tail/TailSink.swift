@@ -3,7 +3,7 @@
 import Synchronization
 
 /// Shows a tail its events: picks them out of the stream, writes them as lines, and knows when there were enough.
-package final class TailSink: EventSink {
+package final class TailSink: EventSink, Sendable {
     /// What there is to know of it from another thread.
     package struct Progress: Sendable, Equatable {
         /// Events that were handed to the output.
