@@ -117,7 +117,7 @@ static struct bpf_object *open_for(const char *path, const char *name, enum log_
 		bool wanted =
 			name ? strcmp(bpf_program__name(program), name) == 0 : !is_optional(bpf_program__name(program));
 		bpf_program__set_autoload(program, wanted);
-		if (wanted && name) {
+		if (wanted) {
 			bpf_program__set_log_buf(program, verifier_log, sizeof(verifier_log));
 			bpf_program__set_log_level(program, mode);
 		}
@@ -223,7 +223,8 @@ static bool try_together(const char *path)
 	int error = object ? bpf_object__load(object) : -errno;
 	if (error) {
 		printf("refused  all together: %s (%d)\n", error_name(-error), -error);
-		show_tail("libbpf", complaints, log_lines);
+		show_tail("libbpf", complaints, 20);
+		show_tail("verifier", verifier_log, log_lines);
 	} else {
 		printf("loaded   all together in %.0f ms\n", (now() - start) * 1000);
 	}
