@@ -209,7 +209,7 @@ static __always_inline void add(__u64 *counter, __u64 amount)
 }
 
 /* Every loss is written down; what the ledger itself has no room for goes into one overflow counter. */
-static __noinline void lose(__u64 cgroup, __u8 hook, __u8 reason, __u8 kind)
+__noinline int lose(__u64 cgroup, __u8 hook, __u8 reason, __u8 kind)
 {
 	struct sensor_loss_key key = { .cgroup = cgroup, .hook = hook, .reason = reason, .kind = kind };
 	__u64 one = 1, *count = bpf_map_lookup_elem(&losses, &key);
@@ -217,13 +217,14 @@ static __noinline void lose(__u64 cgroup, __u8 hook, __u8 reason, __u8 kind)
 
 	if (!count) {
 		if (bpf_map_update_elem(&losses, &key, &one, BPF_NOEXIST) == 0)
-			return;
+			return 0;
 		count = bpf_map_lookup_elem(&losses, &key);
 		if (!count)
 			count = bpf_map_lookup_elem(&loss_overflow, &zero);
 	}
 	if (count)
 		add(count, 1);
+	return 0;
 }
 
 /* A loss of the record in the scratch buffer: its key says whose, where and of which kind. */

@@ -36,7 +36,7 @@ static __noinline struct sensor_workload *workload_of(__u64 cgroup)
  * Up to half of the ring is free for all. Above that each cgroup has a budget for one pass of the consumer, which gets smaller
  * as the ring fills: a flood is throttled while there is still room for everybody else's events.
  */
-static __noinline bool within_ring_budget(__u64 cgroup, __u64 drain, __u64 fill, __u32 size)
+__noinline int within_ring_budget(__u64 cgroup, __u64 drain, __u64 fill, __u32 size)
 {
 	struct sensor_workload *workload = workload_of(cgroup);
 	__u64 budget = config.ring_budget;
