@@ -13,6 +13,13 @@ package enum ErrorName {
         number > 0 && Int(number) < names.count ? names[Int(number)] : nil
     }
 
+    /// 111 for `ECONNREFUSED`, 4095 for `E4095`; 0 for what is no such name.
+    package static func number(of name: String) -> Int32 {
+        if name.isEmpty { return 0 }
+        if let index = names.firstIndex(where: { $0?.description == name }) { return Int32(index) }
+        return name.hasPrefix("E") ? Int32(name.dropFirst()) ?? 0 : 0
+    }
+
     private static let names: [StaticString?] = [
         nil, "EPERM", "ENOENT", "ESRCH", "EINTR", "EIO", "ENXIO", "E2BIG", "ENOEXEC", "EBADF", "ECHILD",
         "EAGAIN", "ENOMEM", "EACCES", "EFAULT", "ENOTBLK", "EBUSY", "EEXIST", "EXDEV", "ENODEV", "ENOTDIR",

@@ -91,6 +91,11 @@ package final class LineWriter: Sendable {
         return accepted
     }
 
+    /// Waits until half of the queue is free, for callers that have the time.
+    package func waitForRoom() {
+        while state.withLock({ ($0.queue.count + $0.inFlight) > capacity / 2 && !$0.isBroken }) { usleep(1000) }
+    }
+
     /// The counters as they stand.
     package var counters: Counters { state.withLock { $0.counters } }
 
@@ -183,7 +188,7 @@ extension LineWriter {
             let number = errno
             switch number {
             case EINTR: continue
-            case EAGAIN: waitForRoom()
+            case EAGAIN: waitUntilWritable()
             case EPIPE:
                 state.withLock { $0.isBroken = true }
                 trouble(.readerGone)
@@ -207,7 +212,7 @@ extension LineWriter {
     }
 
     /// For a descriptor that someone else has made non-blocking.
-    private func waitForRoom() {
+    private func waitUntilWritable() {
         var entries = [
             pollfd(fd: destination.descriptor, events: Int16(POLLOUT), revents: 0),
             pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0),

@@ -6,6 +6,8 @@ package struct CollectorConfiguration: Sendable {
     package var pipeline = PipelineConfiguration()
     /// Between two readings of counts and losses, ns.
     package var tick: UInt64 = 10_000_000_000
+    /// Whether the kernel's counts are told as events. Where everything is streamed they say nothing new.
+    package var readsCounts = true
     /// First half of every event's id: random unless a stream is to go on.
     package var streamID = Session.randomStreamID()
     /// Name of the node in events; empty for none.

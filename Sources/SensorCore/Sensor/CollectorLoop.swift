@@ -123,6 +123,15 @@ final class CollectorLoop {
         // A late tick does not bring on others.
         nextTick = clock.boot &+ configuration.tick
         consume(.tick(clock))
+        if configuration.readsCounts { readCounts() }
+        readLosses()
+        for id in goneCgroups { kernel.forget(cgroup: id) }
+        goneCgroups = pipeline.takeRemovedCgroups()
+        if let number = recording?.failure { note("the recording ended with errno \(number)") }
+        deliver()
+    }
+
+    private func readCounts() {
         do throws(KernelError) {
             try kernel.readCounts { change in
                 if change.difference.count > 0 {
@@ -135,11 +144,6 @@ final class CollectorLoop {
                 if change.isEvicted { consume(.forgotten(change.key)) }
             }
         } catch { note("counts: \(error)") }
-        readLosses()
-        for id in goneCgroups { kernel.forget(cgroup: id) }
-        goneCgroups = pipeline.takeRemovedCgroups()
-        if let number = recording?.failure { note("the recording ended with errno \(number)") }
-        deliver()
     }
 
     /// Brings the ledger up to date.

@@ -40,6 +40,7 @@ enum CommandLineInterface {
         case let error as SettingsError:
             let status = error.origin == .flag ? ExitStatus.usage : ExitStatus.badConfiguration
             return (status, "sensord: \(error)", true)
+        case let error as CollectorError: return (status(of: error), "sensord: \(error)", true)
         case let error as SystemError: return (ExitStatus.failure, "sensord: \(error)", true)
         default: break
         }
@@ -48,6 +49,11 @@ enum CommandLineInterface {
         case .validationFailure: return (ExitStatus.usage, usageMessage(for: error), true)
         default: return (ExitStatus.failure, "sensord: \(error)", true)
         }
+    }
+
+    private static func status(of error: CollectorError) -> Int32 {
+        if case .kernel(let error) = error, error.code == .notPermitted { return ExitStatus.notPermitted }
+        return ExitStatus.failure
     }
 
     private static func usageMessage(for error: any Error) -> String {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Glibc
 import SensorCore
 
 struct ReplayCommand: ParsableCommand {
@@ -15,8 +16,34 @@ struct ReplayCommand: ParsableCommand {
     @OptionGroup(title: "Settings") var options: SettingsOptions
 
     func run() throws {
-        let filter = try CompiledFilter(filters.filter)
-        _ = filter
-        throw CommandFailure(status: ExitStatus.failure, message: "not built yet")
+        let tail = try TailConfiguration(settings: options.settings(), filters: filters, output: output)
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+        guard descriptor >= 0 else { throw SystemError("open \(file)") }
+        let completion = try WakeUp()
+        let writer = try LineWriter(tail.destination, capacity: tail.settings.limits.outputQueueBytes) { trouble in
+            if case .failing(let error) = trouble { StandardStream.complain("\(error)") }
+        }
+        var shown: TailSink?
+        let (replayed, error) = Replay.run(
+            descriptor: descriptor, configuration: CollectorConfiguration(tail.settings).pipeline,
+            isStopped: {
+                // Nobody is kept waiting by a replay: it may wait for its reader.
+                writer.waitForRoom()
+                return writer.isBroken || shown?.progress.isComplete ?? false
+            },
+            sinks: { session in
+                let sink = TailSink(
+                    filter: tail.compiled, isStreaming: false, limit: tail.limit,
+                    formatter: tail.formatter(stream: session.streamID), output: writer, completion: completion)
+                shown = sink
+                return [sink]
+            })
+        let written = writer.finish(milliseconds: writer.isBroken ? 0 : -1)
+        var summary = TailSummary()
+        summary.shown = written.written
+        summary.add(replayed.losses, since: LossLedger())
+        if let error { StandardStream.complain("\(file): \(error)") }
+        StandardStream.complain("\(summary.text), cpu \(ProcessorTime.milliseconds) ms")
+        if error != nil { throw ExitCode(ExitStatus.failure) }
     }
 }

@@ -31,9 +31,7 @@ struct TailCommand: ParsableCommand {
     }
 
     func run() throws {
-        let settings = try options.settings()
-        let filter = try CompiledFilter(filters.filter)
-        _ = (settings, filter)
-        throw CommandFailure(status: ExitStatus.failure, message: "not built yet")
+        let tail = try TailConfiguration(settings: options.settings(), filters: filters, output: output)
+        throw ExitCode(try TailSession(tail, duration: duration, command: command).run())
     }
 }

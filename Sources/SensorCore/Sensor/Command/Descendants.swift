@@ -12,6 +12,11 @@ package struct Descendants {
 
     package init(root: Int32) { self.root = root }
 
+    /// Sends the command a signal; it must not have been reaped.
+    package func signal(_ number: Int32) {
+        if rootStatus == nil { kill(root, number) }
+    }
+
     /// Takes what has ended.
     package mutating func reap() {
         while true {

@@ -13,19 +13,21 @@ package struct Settings: Sendable, Equatable {
 
     /// Bounds on what the sensor uses, in the kernel and beside it.
     package struct Limits: Sendable, Equatable {
-        /// Powers of two, and multiples of a page.
-        package var activityRingBytes = 2 << 20
-        package var lifecycleRingBytes = 1 << 20
+        private static let kernel = KernelSettings()
+
+        /// Powers of two.
+        package var activityRingBytes = kernel.activityRingBytes
+        package var lifecycleRingBytes = kernel.lifecycleRingBytes
         /// Objects that the kernel remembers, over all workloads.
-        package var memoryEntries = 131_072
+        package var memoryEntries = Int(kernel.memoryEntries)
         /// Objects that it remembers of one workload.
-        package var entryBudget = 32_768
+        package var entryBudget = Int(kernel.entryBudget)
         /// Failed opens that it remembers of one workload.
-        package var failedEntryBudget = 4_096
+        package var failedEntryBudget = Int(kernel.failedEntryBudget)
         /// Bytes that one workload may put into a ring more than half full, between two looks.
-        package var ringBudget = 512 << 10
-        package var maximumProcesses = 32_768
-        package var maximumWorkloads = 8_192
+        package var ringBudget = Int(kernel.ringBudget)
+        package var maximumProcesses = ProcessTable.Limits().live
+        package var maximumWorkloads = Int(kernel.workloadEntries)
         /// Lines that wait for a slow disk or reader.
         package var outputQueueBytes = 16 << 20
         /// Events that wait for one slow `--tail` that is attached.

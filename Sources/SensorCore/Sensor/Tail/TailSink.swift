@@ -23,6 +23,7 @@ package final class TailSink: EventSink, Sendable {
         var scope: ProcessScope?
         var sockets = OpenSockets()
         var progress = Progress()
+        var isMuted = false
         var buffer: [UInt8] = []
         var lastSequence: UInt64 = 0
         var lastTime: (boot: UInt64, wall: UInt64) = (0, 0)
@@ -55,6 +56,9 @@ package final class TailSink: EventSink, Sendable {
 
     package var progress: Progress { state.withLock { $0.progress } }
 
+    /// Shows nothing more, whatever comes.
+    package func mute() { state.withLock { $0.isMuted = true } }
+
     package func receive(_ events: [Event]) {
         let completed = state.withLock { state in
             let before = state.progress.isComplete
@@ -79,6 +83,7 @@ package final class TailSink: EventSink, Sendable {
     }
 
     private func show(_ event: Event, _ state: inout State, _ lines: inout Int) {
+        if state.isMuted { return }
         if let limit, state.progress.shown >= limit { return }
         state.formatter.append(event, to: &state.buffer)
         lines += 1

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// Lets the tails that are attached say what the daemon's collector streams.
+///
+/// Its calls wait for the collecting thread, so they are not for that thread.
+package final class CollectorStreams: StreamController {
+    private let collector: Collector
+    private let plan = Mutex(StreamPlan([]))
+
+    package init(_ collector: Collector) { self.collector = collector }
+
+    package func setStream(_ next: StreamPlan, then body: @escaping @Sendable (LossLedger) -> Void) {
+        let before = plan.withLock { plan in
+            defer { plan = next }
+            return plan
+        }
+        // What does not fit into the kernel's map costs this tail its events, not the daemon its work; those that
+        // were in the scope and have ended are out of the map already.
+        let (old, new) = (before.pids.union(before.roots), next.pids.union(next.roots))
+        for pid in old.subtracting(new) { try? collector.removeScope(process: pid) }
+        for pid in new where !old.contains(pid) || before.roots.contains(pid) != next.roots.contains(pid) {
+            try? collector.addScope(process: pid, descendants: next.roots.contains(pid))
+        }
+        collector.setStream(next.stream, kinds: next.kinds.rawValue)
+        body(collector.summary().losses)
+    }
+
+    package func afterDrain(_ body: @escaping @Sendable (LossLedger) -> Void) {
+        body(collector.drained().losses)
+    }
+}
+
+extension Collector {
+    /// How it went, once all that the kernel had written before this call was handed to the sinks.
+    package func drained() -> CollectorSummary {
+        // The look that is under way may have begun too early; the one after it has not. A flood ends the waiting.
+        var summary = summary()
+        for _ in 0..<64 {
+            let next = self.summary()
+            if next.statistics.records == summary.statistics.records { return next }
+            summary = next
+        }
+        return summary
+    }
+}

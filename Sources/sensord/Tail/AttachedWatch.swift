@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SensorCore
+
+/// A tail that the daemon serves.
+final class AttachedWatch: TailWatch {
+    var descriptor: Int32 { client.descriptor }
+    private let client: ControlClient
+    private let writer: LineWriter
+    /// `nil`: the lines are shown as they come.
+    private var formatter: (any EventFormatter)?
+    private var shown: UInt64 = 0
+    private var isMuted = false
+    private var summary: TailSummary?
+
+    /// Returns once every event is seen.
+    init(
+        _ tail: TailConfiguration, client: ControlClient, root: UInt32?, writer: LineWriter
+    ) throws(CommandFailure) {
+        self.client = client
+        self.writer = writer
+        formatter = tail.isJSON ? nil : tail.formatter(stream: "")
+        do throws(ControlClient.Failure) {
+            try client.request(TailRequest(filter: tail.filter, root: root, limit: tail.limit))
+        } catch { throw Self.failure(error) }
+        guard try receive(milliseconds: 10_000) == .accepted else {
+            throw CommandFailure(status: ExitStatus.failure, message: "the daemon does not answer")
+        }
+    }
+
+    func service() throws(CommandFailure) {
+        while summary == nil, let message = try receive(milliseconds: 0) { take(message) }
+    }
+
+    var isComplete: Bool { summary != nil }
+
+    func mute() { isMuted = true }
+
+    func finish(waitsForSockets: Bool) throws(CommandFailure) -> TailSummary {
+        if summary == nil {
+            do throws(ControlClient.Failure) { try client.finish() } catch { throw Self.failure(error) }
+        }
+        let deadline = KernelSession.bootTime() + 10_000_000_000
+        while summary == nil {
+            let now = KernelSession.bootTime()
+            guard now < deadline, let message = try receive(milliseconds: Int32((deadline - now) / 1_000_000)) else {
+                throw CommandFailure(status: ExitStatus.failure, message: "the daemon does not answer")
+            }
+            take(message)
+        }
+        var result = summary ?? TailSummary()
+        result.shown = shown
+        return result
+    }
+
+    private func receive(milliseconds: Int32) throws(CommandFailure) -> ControlClient.Message? {
+        do throws(ControlClient.Failure) { return try client.receive(milliseconds: milliseconds) } catch {
+            throw Self.failure(error)
+        }
+    }
+
+    private static func failure(_ error: ControlClient.Failure) -> CommandFailure {
+        CommandFailure(status: ExitStatus.failure, message: "\(error)")
+    }
+
+    private func take(_ message: ControlClient.Message) {
+        switch message {
+        case .accepted: break
+        case .summary(let summary): self.summary = summary
+        case .events(let bytes):
+            if !isMuted { show(bytes) }
+        }
+    }
+
+    private func show(_ bytes: [UInt8]) {
+        let lines = bytes.count { $0 == UInt8(ascii: "\n") }
+        shown += UInt64(lines)
+        guard var formatter else {
+            writer.append(bytes, lines: lines)
+            return
+        }
+        var rendered: [UInt8] = []
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            if let event = Event(json: line) {
+                formatter.append(event, to: &rendered)
+            } else {
+                // From a daemon of another version: better raw than not at all.
+                rendered += TerminalText(Array(line)).bytes + [UInt8(ascii: "\n")]
+            }
+        }
+        self.formatter = formatter
+        writer.append(rendered, lines: lines)
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+
+/// One `--tail`, from the first signal handler to the last line on standard error. For the main thread.
+struct TailSession {
+    /// Why the watching ended.
+    private enum End: Equatable {
+        case complete
+        case timeUp
+        case signal(Int32)
+        case readerGone
+        case commandEnded
+        case failed(CommandFailure)
+    }
+
+    private let tail: TailConfiguration
+    private let duration: Double?
+    private let command: [String]
+
+    /// - Parameter command: what to run and watch; empty: watch what there is.
+    init(_ tail: TailConfiguration, duration: Double?, command: [String]) {
+        self.tail = tail
+        self.duration = duration
+        self.command = command
+    }
+
+    /// Watches until something ends it. The process's exit status.
+    func run() throws -> Int32 {
+        do {
+            return try watch()
+        } catch  where !command.isEmpty {
+            StandardStream.complain(CommandLineInterface.outcome(of: error).message.removingProgramName)
+            return ExitStatus.ownFailure
+        }
+    }
+
+    private func watch() throws -> Int32 {
+        let signals = try SignalSource([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGCHLD])
+        let attention = try WakeUp()
+        let writer = try LineWriter(tail.destination, capacity: tail.settings.limits.outputQueueBytes) { trouble in
+            switch trouble {
+            case .readerGone: attention.signal()
+            case .failing(let error): StandardStream.complain("\(error): trying again every second")
+            case .recovered(let dropped): StandardStream.complain("writing again, \(dropped) lines were dropped")
+            }
+        }
+        for note in tail.notes { StandardStream.complain(note) }
+        try checkProcesses()
+
+        var child: Descendants?
+        let watch: any TailWatch
+        if command.isEmpty {
+            watch = try begin(root: nil, writer, attention)
+        } else {
+            let gated = try GatedCommand(arguments: command, signalMask: signals.previousMask)
+            child = Descendants(root: gated.pid)
+            watch = try begin(root: UInt32(gated.pid), writer, attention)
+            let error = gated.open()
+            if error != 0 { StandardStream.complain("\(command[0]): \(SystemError.text(of: error))") }
+        }
+        let end = wait(watch, &child, signals, attention, writer)
+
+        var summary = TailSummary()
+        var failure: CommandFailure?
+        if case .failed(let reason) = end { failure = reason }
+        if failure == nil {
+            do throws(CommandFailure) { summary = try watch.finish(waitsForSockets: end == .commandEnded) } catch {
+                failure = error
+            }
+        }
+        let written = writer.finish(milliseconds: end == .readerGone ? 0 : 5000)
+        summary.shown = written.written
+        if !writer.isBroken, written.dropped > 0 { summary.lost["output"] = written.dropped }
+        if let failure { StandardStream.complain(failure.message) }
+        StandardStream.complain("\(summary.text), cpu \(ProcessorTime.milliseconds) ms")
+        return status(end, failure, child)
+    }
+
+    /// The daemon's events if one runs, else our own.
+    private func begin(root: UInt32?, _ writer: LineWriter, _ attention: WakeUp) throws -> any TailWatch {
+        // A recording holds what came out of the kernel, which the daemon does not pass on.
+        if tail.settings.record == nil,
+            let descriptor = try ControlSocket.connect(in: tail.settings.runDirectory)
+        {
+            return try AttachedWatch(tail, client: ControlClient(descriptor: descriptor), root: root, writer: writer)
+        }
+        return try LocalWatch(tail, root: root, writer: writer, completion: attention)
+    }
+
+    /// A number that is nobody's would be watched for ever.
+    private func checkProcesses() throws(CommandFailure) {
+        for pid in tail.filter.pids where kill(pid_t(truncatingIfNeeded: pid), 0) != 0 && errno == ESRCH {
+            throw CommandFailure(status: ExitStatus.failure, message: "--pid \(pid): no such process")
+        }
+    }
+
+    // MARK: Waiting
+
+    private func wait(
+        _ watch: any TailWatch, _ child: inout Descendants?, _ signals: borrowing SignalSource, _ attention: WakeUp,
+        _ writer: LineWriter
+    ) -> End {
+        var deadline = duration.map { KernelSession.bootTime() + UInt64($0 * 1e9) }
+        while true {
+            var entries = [signals.descriptor, attention.descriptor, watch.descriptor].map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
+            _ = poll(&entries, nfds_t(entries.count), Self.milliseconds(until: deadline))
+            attention.take()
+            do throws(CommandFailure) { try watch.service() } catch { return .failed(error) }
+            while let signal = signals.take() {
+                if let end = handle(signal, &child) { return end }
+            }
+            // A command is not left alone: what ends a tail ends only the showing, as long as it runs.
+            let isWaiting = child != nil
+            if child?.haveAllEnded ?? false { return .commandEnded }
+            if writer.isBroken {
+                if !isWaiting { return .readerGone }
+                watch.mute()
+            }
+            if watch.isComplete, !isWaiting { return .complete }
+            if let time = deadline, KernelSession.bootTime() >= time {
+                if !isWaiting { return .timeUp }
+                watch.mute()
+                deadline = nil
+            }
+        }
+    }
+
+    /// What a signal means: while the command runs, it is the command's.
+    private func handle(_ signal: SignalSource.Signal, _ child: inout Descendants?) -> End? {
+        switch signal.number {
+        case SIGWINCH: tail.width.renew()
+        case SIGCHLD: child?.reap()
+        default:
+            guard let running = child, running.rootStatus == nil else { return .signal(signal.number) }
+            // The terminal has told the whole foreground group.
+            if !signal.isFromTerminal { running.signal(signal.number) }
+        }
+        return nil
+    }
+
+    private static func milliseconds(until deadline: UInt64?) -> Int32 {
+        guard let deadline else { return -1 }
+        let now = KernelSession.bootTime()
+        return now >= deadline ? 0 : Int32(clamping: (deadline - now) / 1_000_000 + 1)
+    }
+
+    // MARK: The end
+
+    private func status(_ end: End, _ failure: CommandFailure?, _ child: Descendants?) -> Int32 {
+        if let child {
+            if let status = child.rootStatus { return ExitStatus.of(waitStatus: status) }
+            return ExitStatus.ownFailure
+        }
+        if let failure { return failure.status }
+        if case .signal(let number) = end { return 128 + number }
+        return ExitStatus.success
+    }
+}
+
+extension String {
+    /// Without "sensord: " in front, which every line gets.
+    fileprivate var removingProgramName: String {
+        hasPrefix("sensord: ") ? String(dropFirst("sensord: ".count)) : self
+    }
+}
