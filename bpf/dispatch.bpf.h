@@ -368,6 +368,13 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 	case SYS_munmap:
 	case SYS_madvise:
 	case SYS_pread64:
+	case SYS_socket:
+	case SYS_bind:
+	case SYS_shutdown:
+	case SYS_getsockname:
+	case SYS_getpeername:
+	case SYS_setsockopt:
+	case SYS_getsockopt:
 #if defined(__TARGET_ARCH_x86)
 	case SYS_poll:
 	case SYS_epoll_wait:

@@ -121,7 +121,8 @@ static __noinline void tell_use(struct sensor_control *block, const struct socke
 	}
 	if (use->kind == SENSOR_NETWORK_SEND && use->result > 0)
 		network->sent = use->result;
-	tell_network(record, block, false);
+	if (enabled(block, use->kind))
+		tell_network(record, block, false);
 }
 
 /*
@@ -294,43 +295,46 @@ static __always_inline void on_listening(struct sensor_control *block, struct so
 		tell_use(block, use, SENSOR_DIRECTION_INGRESS);
 }
 
-/* The accepted socket may be closed already, by a reset: nobody else tells of its end then. */
-static __always_inline void own_accepted(struct sensor_control *block, struct sock *sk)
+/*
+ * An accepted connection, whose record is in the scratch buffer. It may be closed already, by a reset: nobody else tells of its end
+ * then.
+ */
+static __always_inline void own_accepted(struct scratch *scratch, struct sensor_control *block, struct sock *sk)
 {
-	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct network_record *record = (struct network_record *)&scratch->header;
+	struct owner *owner = &scratch->owner;
 	__u64 key = address_of(sk);
-	struct network_record *record;
-	struct owner *owner;
 
-	if (!scratch || !enabled(block, SENSOR_NETWORK_CLOSE))
-		return;
-	record = (struct network_record *)&scratch->header;
-	owner = &scratch->owner;
-	fill_owner(owner, block, current_task());
-	__builtin_memset(&record->network, 0, sizeof(record->network));
-	fill_network(&record->network, sk);
-	own_peer(owner, &record->network);
+	owner->cgroup = record->header.key.cgroup;
+	owner->executable = record->header.key.executable;
+	owner->start = record->header.start;
+	owner->tgid = record->header.tgid;
+	owner->tid = record->header.tid;
+	owner->since = bpf_ktime_get_boot_ns();
 	owner->direction = SENSOR_DIRECTION_INGRESS;
 	owner->hook = SENSOR_HOOK_SOCKET_STATE;
-	owner->flags |= OWNER_ESTABLISHED;
+	owner->flags = OWNER_ESTABLISHED;
+	if (block->stream && in_scope(block, owner->tgid, owner->cgroup))
+		owner->flags |= OWNER_SCOPED;
+	own_peer(owner, &record->network);
 	if (own_socket(key, owner, SENSOR_NETWORK_ACCEPT) && get(sk, __sk_common.skc_state) == TCP_CLOSE &&
 	    disown_socket(key, owner->cgroup))
 		on_closed(record, sk, owner);
 }
 
-static __always_inline void on_accepted(struct sensor_control *block, struct socket_use *use)
+static __always_inline void on_accepted(struct scratch *scratch, struct sensor_control *block, struct socket_use *use)
 {
 	struct sock *sk = cast(sock, use->sk);
-	__u16 family = get(sk, __sk_common.skc_family), protocol = get(sk, sk_protocol);
+	__u16 protocol = get(sk, sk_protocol);
 
-	if (enabled(block, SENSOR_NETWORK_ACCEPT)) {
-		if (family == AF_UNIX)
+	if (get(sk, __sk_common.skc_family) == AF_UNIX) {
+		if (enabled(block, SENSOR_NETWORK_ACCEPT))
 			tell_unix(block, use, use->sk);
-		else
-			tell_use(block, use, SENSOR_DIRECTION_INGRESS);
+		return;
 	}
-	if (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP)
-		own_accepted(block, sk);
+	tell_use(block, use, SENSOR_DIRECTION_INGRESS);
+	if (enabled(block, SENSOR_NETWORK_CLOSE) && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP))
+		own_accepted(scratch, block, sk);
 }
 
 /* One datagram. What a stream carries is told when it closes. */
@@ -365,7 +369,7 @@ __noinline int observe_socket(void)
 	else if (use->kind == SENSOR_NETWORK_CONNECT)
 		on_attempt(block, use);
 	else if (use->kind == SENSOR_NETWORK_ACCEPT)
-		on_accepted(block, use);
+		on_accepted(scratch, block, use);
 	else if (use->kind == SENSOR_NETWORK_LISTEN)
 		on_listening(block, use);
 	return 0;
@@ -386,8 +390,12 @@ static __always_inline void observe(struct sock *sk, __u8 kind, __u64 address, _
 
 static __always_inline void on_connect(struct task_struct *task, struct pt_regs *regs, __s64 result)
 {
-	observe(socket_of(file_at(task, argument0(regs))), SENSOR_NETWORK_CONNECT, argument1(regs), argument2(regs),
-		result, SENSOR_HOOK_SYS_EXIT);
+	struct sock *sk = socket_of(file_at(task, argument0(regs)));
+
+	/* The rule, and the state machine's: a TCP connection that stands. */
+	if (!sk || (result >= 0 && get(sk, sk_protocol) == IPPROTO_TCP))
+		return;
+	observe(sk, SENSOR_NETWORK_CONNECT, argument1(regs), argument2(regs), result, SENSOR_HOOK_SYS_EXIT);
 }
 
 static __always_inline void on_listen(struct task_struct *task, struct sensor_control *block, struct pt_regs *regs,

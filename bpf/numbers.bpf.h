@@ -156,6 +156,13 @@
 #define SYS_lstat 6
 #define SYS_access 21
 #define SYS_prctl 157
+#define SYS_socket 41
+#define SYS_shutdown 48
+#define SYS_bind 49
+#define SYS_getsockname 51
+#define SYS_getpeername 52
+#define SYS_setsockopt 54
+#define SYS_getsockopt 55
 #elif defined(__TARGET_ARCH_arm64)
 #define SYS_read 63
 #define SYS_write 64
@@ -284,6 +291,13 @@
 #define SYS_munmap 215
 #define SYS_madvise 233
 #define SYS_prctl 167
+#define SYS_socket 198
+#define SYS_shutdown 210
+#define SYS_bind 200
+#define SYS_getsockname 204
+#define SYS_getpeername 205
+#define SYS_setsockopt 208
+#define SYS_getsockopt 209
 #endif
 
 #endif

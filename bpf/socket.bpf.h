@@ -413,11 +413,14 @@ static __noinline void on_failed(struct network_record *record, struct sock *sk,
 
 static __always_inline void on_socket_state(struct sock *sk, int old, int new)
 {
-	__u16 protocol = get(sk, sk_protocol);
 	__u64 key = address_of(sk);
 	struct network_record record;
 	struct owner *found, owner;
+	__u16 protocol;
 
+	if (new != TCP_ESTABLISHED &&new != TCP_CLOSE &&new != TCP_SYN_SENT)
+		return;
+	protocol = get(sk, sk_protocol);
 	if (protocol == IPPROTO_TCP) {
 		/* One path of an MPTCP connection, which is reported as a whole. */
 		if (bpf_core_field_exists(struct tcp_sock, is_mptcp) && get(cast(tcp_sock, sk), is_mptcp))
@@ -427,7 +430,7 @@ static __always_inline void on_socket_state(struct sock *sk, int old, int new)
 	}
 	if (old == TCP_CLOSE && (new == TCP_SYN_SENT || (new == TCP_ESTABLISHED &&protocol == IPPROTO_MPTCP)))
 		on_opening(&record.network, sk);
-	if (new != TCP_ESTABLISHED &&new != TCP_CLOSE)
+	if (new == TCP_SYN_SENT)
 		return;
 	found = bpf_map_lookup_elem(&sockets, &key);
 	if (!found)
