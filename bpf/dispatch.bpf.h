@@ -46,6 +46,20 @@ static __always_inline __u32 wanted_access(__u64 flags)
 	return access;
 }
 
+static __noinline void on_failed_open(struct sensor_control *block, const struct opened *opened, __u64 how,
+				      __s64 result)
+{
+	struct naming naming = {
+		.name = opened->argument,
+		.directory = opened->directory,
+		.access = wanted_access(how),
+		.kind = SENSOR_FILE_OPEN,
+		.hook = opened->hook,
+	};
+
+	on_name(block, &naming, result);
+}
+
 /* A descriptor that came in a message: access without open. Global, so that it is verified once and not for each in a loop. */
 __noinline int on_received_descriptor(__u32 descriptor)
 {
@@ -493,17 +507,8 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 	return;
 
 open:
-	if (result < 0) {
-		struct naming naming = {
-			.name = opened.argument,
-			.directory = opened.directory,
-			.access = wanted_access(how),
-			.kind = SENSOR_FILE_OPEN,
-		};
-
-		on_name(block, &naming, result);
-		return;
-	}
+	if (result < 0)
+		return on_failed_open(block, &opened, how, result);
 	opened.access = open_access(how);
 descriptor:
 	if (result < 0)

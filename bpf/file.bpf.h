@@ -107,8 +107,8 @@ static __noinline void send_file(struct scratch *scratch, struct sensor_control 
 
 /* A descriptor that appeared. */
 struct opened {
-	__s64 descriptor;
-	__u64 argument;  /* the caller's path in user memory, 0 if there is none */
+	__u64 argument; /* the caller's path in user memory, 0 if there is none */
+	__s32 descriptor;
 	__s32 directory; /* that a relative path starts from */
 	__u32 access;    /* what the file cannot tell any more */
 	__u8 hook;
@@ -121,7 +121,7 @@ static __noinline void on_descriptor(struct sensor_control *block, const struct 
 	struct task_struct *task = current_task();
 	struct file *file = file_at(task, opened->descriptor);
 	__u32 access = opened->access, mode, type;
-	struct sensor_key key;
+	struct sensor_key *key;
 	struct inode *inode;
 	__u8 kind = SENSOR_FILE_OPEN;
 	int staged;
@@ -153,8 +153,9 @@ static __noinline void on_descriptor(struct sensor_control *block, const struct 
 		access |= SENSOR_ACCESS_APPEND;
 	if (!enabled(block, kind))
 		return;
-	file_key(&key, task, kind, opened->hook, 0);
-	key.object = file_object(file, inode, access);
+	key = &scratch->header.key;
+	file_key(key, task, kind, opened->hook, 0);
+	key->object = file_object(file, inode, access);
 	scratch->sight.flags = 0;
 	scratch->sight.staged = -1;
 	if (opened->argument && get(get(task, files), count.counter) > 1) {
@@ -169,16 +170,15 @@ static __noinline void on_descriptor(struct sensor_control *block, const struct 
 			scratch->sight.flags |= SENSOR_FILE_COMPARE;
 			scratch->sight.staged = staged;
 			scratch->sight.directory = opened->directory;
-			key.object = mix(key.object, hash_bytes(STAGED_AT, staged, SCRATCH_PROCESS));
+			key->object = mix(key->object, hash_bytes(STAGED_AT, staged, SCRATCH_PROCESS));
 			if (is_relative(scratch, STAGED_AT))
-				key.object = mix_base(key.object, task, opened->directory);
-			key.object = finish(key.object);
+				key->object = mix_base(key->object, task, opened->directory);
+			key->object = finish(key->object);
 		}
 	}
-	scratch->sight.record = recall(&memory, &key, block, get(task, tgid), 0, 0);
+	scratch->sight.record = recall(&memory, key, block, get(task, tgid), 0, 0);
 	if (!scratch->sight.record)
 		return;
-	scratch->header.key = key;
 	scratch->sight.file = (__u64)file;
 	scratch->sight.result = opened->descriptor;
 	scratch->sight.descriptor = opened->descriptor;
@@ -282,17 +282,17 @@ static __noinline void on_file(struct sensor_control *block, const struct deed *
 	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
 	struct task_struct *task = current_task();
 	struct file *file;
-	struct sensor_key key;
+	struct sensor_key *key;
 
 	if (!scratch || !deed->file || !enabled(block, deed->kind))
 		return;
 	file = cast(file, deed->file);
-	file_key(&key, task, deed->kind, deed->hook, deed->result < 0 ? -deed->result : 0);
-	key.object = file_object(file, get(file, f_inode), deed->access);
-	scratch->sight.record = recall(&memory, &key, block, get(task, tgid), 0, 0);
+	key = &scratch->header.key;
+	file_key(key, task, deed->kind, deed->hook, deed->result < 0 ? -deed->result : 0);
+	key->object = file_object(file, get(file, f_inode), deed->access);
+	scratch->sight.record = recall(&memory, key, block, get(task, tgid), 0, 0);
 	if (!scratch->sight.record)
 		return;
-	scratch->header.key = key;
 	scratch->sight.file = (__u64)file;
 	scratch->sight.result = deed->result;
 	scratch->sight.descriptor = -1;

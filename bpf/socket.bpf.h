@@ -35,7 +35,7 @@
 
 /* One cgroup's share of the socket table, so that its connections do not cost another's. */
 #define SOCKETS 32768
-#define SOCKETS_OF_CGROUP (SOCKETS / 4)
+#define SOCKETS_OF_CGROUP (SOCKETS / 2)
 
 #define OWNER_SCOPED 0x1 /* its process was watched when it opened the socket; it may be gone when the socket closes */
 #define OWNER_ESTABLISHED 0x2 /* the connect, or accept, was reported */

@@ -131,31 +131,22 @@ static __always_inline void on_uring_open(struct sensor_control *block, struct t
 {
 	struct io_open *open = cast(io_open, request);
 	__u64 how = get(open, how.flags);
+	struct opened opened = {
+		.descriptor = result,
+		.argument = argument,
+		.directory = get(open, dfd),
+		.access = open_access(how),
+		.hook = SENSOR_HOOK_URING_COMPLETE,
+	};
 
 	if (result == -ECANCELED)
 		return;
 	if (result < 0) {
-		struct naming naming = {
-			.name = argument,
-			.directory = get(open, dfd),
-			.access = wanted_access(how),
-			.kind = SENSOR_FILE_OPEN,
-			.hook = SENSOR_HOOK_URING_COMPLETE,
-		};
-
-		on_name(block, &naming, result);
+		on_failed_open(block, &opened, how, result);
 	} else if (bpf_core_field_exists(struct io_open, file_slot) && get(open, file_slot)) {
 		/* Into the ring's own table: the result is no descriptor. */
 		count_blind(cgroup_of(task), opcode);
 	} else {
-		struct opened opened = {
-			.descriptor = result,
-			.argument = argument,
-			.directory = get(open, dfd),
-			.access = open_access(how),
-			.hook = SENSOR_HOOK_URING_COMPLETE,
-		};
-
 		on_descriptor(block, &opened);
 	}
 }
