@@ -238,38 +238,49 @@ static __always_inline bool is_in_uring(struct task_struct *task)
 	return get(task, flags) & PF_IO_WORKER || current_syscall(task) == SYS_io_uring_enter;
 }
 
-/* Takes an entry, within the cgroup's share. What was left over from an earlier socket at the same address is replaced. */
+static __always_inline void release_share(__u64 cgroup)
+{
+	struct sensor_workload *workload = bpf_map_lookup_elem(&workloads, &cgroup);
+
+	if (workload && workload->sockets)
+		add(&workload->sockets, -1);
+}
+
+/*
+ * Takes an entry, within the cgroup's share. One that is left over from an earlier socket at the same address, whose end was missed, is
+ * replaced.
+ */
 static __noinline bool own_socket(__u64 sk, const struct owner *owner, __u8 kind)
 {
 	struct sensor_workload *workload = workload_of(owner->cgroup);
-	long error;
+	struct owner *stale;
+	__u64 cgroup;
 
-	if (workload && workload->sockets >= SOCKETS_OF_CGROUP) {
-		lose(owner->cgroup, owner->hook, SENSOR_LOSS_SOCKET_TABLE, kind);
-		return false;
-	}
-	error = bpf_map_update_elem(&sockets, &sk, owner, BPF_NOEXIST);
-	if (error == -EEXIST)
-		return bpf_map_update_elem(&sockets, &sk, owner, BPF_ANY) == 0;
-	if (error) {
-		lose(owner->cgroup, owner->hook, SENSOR_LOSS_SOCKET_TABLE, kind);
-		return false;
+	if (workload && workload->sockets >= SOCKETS_OF_CGROUP)
+		goto full;
+	if (bpf_map_update_elem(&sockets, &sk, owner, BPF_NOEXIST)) {
+		stale = bpf_map_lookup_elem(&sockets, &sk);
+		if (!stale)
+			goto full;
+		cgroup = stale->cgroup;
+		if (bpf_map_update_elem(&sockets, &sk, owner, BPF_ANY))
+			goto full;
+		release_share(cgroup);
 	}
 	if (workload)
 		add(&workload->sockets, 1);
 	return true;
+full:
+	lose(owner->cgroup, owner->hook, SENSOR_LOSS_SOCKET_TABLE, kind);
+	return false;
 }
 
 /* Whoever deletes the entry tells the end; nobody tells it twice. */
 static __noinline bool disown_socket(__u64 sk, __u64 cgroup)
 {
-	struct sensor_workload *workload;
-
 	if (bpf_map_delete_elem(&sockets, &sk))
 		return false;
-	workload = bpf_map_lookup_elem(&workloads, &cgroup);
-	if (workload && workload->sockets)
-		add(&workload->sockets, -1);
+	release_share(cgroup);
 	return true;
 }
 

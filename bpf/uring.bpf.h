@@ -78,7 +78,7 @@ static __always_inline bool is_decoded(__u32 opcode)
 	return is_uring_open(opcode) || opcode == IORING_OP_CONNECT || opcode == IORING_OP_ACCEPT;
 }
 
-/* Do completions name their request? Since 5.17. */
+/* Do completions name their request? Since 5.17. Before that they also overwrite what the operation was asked for. */
 static __always_inline bool completion_has_request(void)
 {
 	return !bpf_core_type_exists(btf_trace_io_uring_complete___four) &&
@@ -134,7 +134,7 @@ static __always_inline void on_uring_open(struct sensor_control *block, struct t
 	struct opened opened = {
 		.descriptor = result,
 		.argument = argument,
-		.directory = get(open, dfd),
+		.directory = completion_has_request() ? get(open, dfd) : AT_FDCWD,
 		.access = open_access(how),
 		.hook = SENSOR_HOOK_URING_COMPLETE,
 	};
@@ -165,8 +165,9 @@ static __noinline void on_completed(__u64 request, __u64 argument, __s64 result)
 	} else if (opcode == IORING_OP_CONNECT && result != -ECANCELED) {
 		struct io_connect *connect = cast(io_connect, request);
 
-		observe(socket_of(cast(file, get(kiocb, file))), SENSOR_NETWORK_CONNECT, (__u64)get(connect, addr),
-			get(connect, addr_len), result, SENSOR_HOOK_URING_COMPLETE);
+		observe(socket_of(cast(file, get(kiocb, file))), SENSOR_NETWORK_CONNECT,
+			completion_has_request() ? (__u64)get(connect, addr) : 0, get(connect, addr_len), result,
+			SENSOR_HOOK_URING_COMPLETE);
 	} else if (opcode == IORING_OP_ACCEPT && result >= 0) {
 		struct io_accept *accept = cast(io_accept, request);
 
