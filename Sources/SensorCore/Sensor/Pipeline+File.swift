@@ -59,6 +59,9 @@ extension Pipeline {
             detail.newPath = path
             if source == .argument || detail.pathSource == .dentry { detail.pathSource = source }
         }
+        detail.path = configuration.redactor.path(detail.path)
+        detail.newPath = detail.newPath.map(configuration.redactor.path)
+        detail.argumentPath = detail.argumentPath.map(configuration.redactor.path)
         emit(kind, header, process: process, detail: .file(detail))
     }
 

@@ -16,7 +16,8 @@ extension Pipeline {
 
         // Only an exec that the kernel itself calls secure makes someone else of a process; what else differs is older
         // than the exec, and has been told or counted where it happened.
-        guard exec.flags & UInt32(SENSOR_EXEC_SECURE) != 0, let after = facts.identity, before?.privileges != after.privileges
+        guard exec.flags & UInt32(SENSOR_EXEC_SECURE) != 0, let after = facts.identity,
+            before?.privileges != after.privileges
         else { return }
         var change = header
         change.flags &= ~UInt16(SENSOR_REMEMBERED)
@@ -54,7 +55,9 @@ extension Pipeline {
         var facts = facts(view, exec, header)
         let isKernelThread = exec.flags & UInt32(SENSOR_EXEC_KERNEL_THREAD) != 0
         if !isKernelThread, processes.find(key, at: header.time)?.description.arguments.isEmpty ?? true {
-            facts.arguments = host.answer(.file(pid: header.tgid, .cmdline)).bytes.map(Self.arguments)
+            facts.arguments = host.answer(.file(pid: header.tgid, .cmdline)).bytes.map {
+                configuration.redactor.arguments($0)
+            }
         }
         processes.seen(
             key, parent: ProcessKey(tgid: exec.parent_tgid, start: exec.parent_start), facts: facts, at: header.time)
@@ -111,11 +114,11 @@ extension Pipeline {
         var facts = ProcessFacts()
         facts.executable = host.answer(.link(pid: pid, .executable)).bytes.map { ByteString($0) }
         facts.workingDirectory = host.answer(.link(pid: pid, .workingDirectory)).bytes.map { ByteString($0) }
-        facts.arguments = host.answer(.file(pid: pid, .cmdline)).bytes.map(Self.arguments)
+        facts.arguments = host.answer(.file(pid: pid, .cmdline)).bytes.map { configuration.redactor.arguments($0) }
         if let status = ProcessStatus(host.answer(.file(pid: pid, .status)).bytes ?? []) {
             facts.identity = status.identity
         }
-        return facts
+        return redacted(facts)
     }
 
     // MARK: Facts
@@ -139,7 +142,7 @@ extension Pipeline {
             case SENSOR_SECTION_DIRECTORY:
                 facts.workingDirectory = PathAssembler.path(section).path
             case SENSOR_SECTION_ARGUMENTS:
-                facts.arguments = Self.arguments(section.bytes.withUnsafeBytes { [UInt8]($0) })
+                facts.arguments = configuration.redactor.arguments(section.bytes)
             case SENSOR_SECTION_SCRIPT:
                 script = section.bytes.withUnsafeBytes { [UInt8]($0) }
             default:
@@ -147,13 +150,15 @@ extension Pipeline {
             }
         }
         facts.script = script.map { PathAssembler.normalized(PathAssembler.joined(facts.workingDirectory, $0)) }
-        return facts
+        return redacted(facts)
     }
 
-    /// From bytes with a NUL after each.
-    static func arguments(_ bytes: [UInt8]) -> [String] {
-        var arguments = bytes.split(separator: 0, omittingEmptySubsequences: false)
-        if arguments.last?.isEmpty == true { arguments.removeLast() }
-        return arguments.map { String(decoding: $0, as: UTF8.self) }
+    /// Arguments are redacted where they are read.
+    private func redacted(_ facts: ProcessFacts) -> ProcessFacts {
+        var facts = facts
+        facts.executable = facts.executable.map(configuration.redactor.path)
+        facts.workingDirectory = facts.workingDirectory.map(configuration.redactor.path)
+        facts.script = facts.script.map(configuration.redactor.path)
+        return facts
     }
 }

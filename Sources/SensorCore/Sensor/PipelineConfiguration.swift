@@ -16,6 +16,8 @@ package struct PipelineConfiguration: Sendable {
     package var sketches = 2_000
     /// Rows of the loss ledger.
     package var lossRows = 16_384
+    /// What command lines and paths pass before anything else sees them.
+    package var redactor = Redactor()
 
     package init() {}
 }

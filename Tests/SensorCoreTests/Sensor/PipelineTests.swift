@@ -37,6 +37,20 @@ import Testing
         #expect(process.uid == 0)
     }
 
+    @Test func `a secret in a command line or path does not get into events`() throws {
+        host.addProcess(1, parent: 0, start: 1, executable: "/sbin/init", arguments: ["init", "--token", "hunter2"])
+        let token = "ghp_0123456789abcdefABCDEF0123456789abcd"
+        let events = events([
+            Records.exec(arguments: ["app", "--password=hunter2"]), Records.open("/tmp/\(token)"),
+            Records.open("/etc/passwd", pid: 1, start: 1),
+        ])
+        try #require(events.count == 3)
+        #expect(events[0].process?.arguments == ["app", "--password=[redacted]"])
+        guard case .file(let file) = events[1].detail else { return #expect(Bool(false)) }
+        #expect(file.path == "/tmp/[redacted]")
+        #expect(events[2].process?.arguments == ["init", "--token", "[redacted]"])
+    }
+
     @Test func `a fork has what its parent has until it execs`() throws {
         let events = events([
             Records.exec(), Records.fork(pid: 101, start: 8, parent: (100, 7)),
@@ -59,7 +73,8 @@ import Testing
 
     @Test func `an event that names an unknown process gets what proc tells of it`() throws {
         host.addProcess(1, parent: 0, start: 10_000_000, executable: "/sbin/init", arguments: ["init"])
-        host.addProcess(100, parent: 1, start: 7, executable: "/usr/bin/python3", arguments: ["python3", "a.py"], uid: 5)
+        host.addProcess(
+            100, parent: 1, start: 7, executable: "/usr/bin/python3", arguments: ["python3", "a.py"], uid: 5)
         var pipeline = Pipeline(session: Records.session, host: host)
         pipeline.record(Records.open("/etc/passwd"))
         pipeline.record(Records.open("/etc/group"))
