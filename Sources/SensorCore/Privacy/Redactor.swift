@@ -9,6 +9,10 @@ package struct Redactor: Sendable {
     /// What a secret is replaced by.
     package static let replacement = "[redacted]"
 
+    /// What each byte of a secret is overwritten with where the layout must stay: SUB, which stands for a character that
+    /// is not there. A run of them is a secret again to whoever reads it.
+    static let mask: UInt8 = 0x1a
+
     private let patterns: RedactionPatterns
 
     /// - Parameter patterns: what else to hide, beyond the shapes that are known.
@@ -25,6 +29,22 @@ package struct Redactor: Sendable {
     /// The same for a copy.
     package func arguments(_ block: [UInt8]) -> [String] {
         arguments(of: block.span)
+    }
+
+    /// A command line with its secrets overwritten byte for byte, so that a record of it keeps its layout; `arguments`
+    /// makes the same of it as of the original. Nil if there is no secret in it.
+    package func masked(_ block: RawSpan) -> [UInt8]? {
+        block.withUnsafeBytes { bytes in
+            let text = Span(_unsafeElements: bytes.bindMemory(to: UInt8.self))
+            var scanner = SecretScanner(text, patterns: patterns)
+            scanner.findAll()
+            var copy = [UInt8](bytes)
+            for secret in scanner.secrets {
+                for index in secret { copy[index] = Self.mask }
+            }
+            maskCovered(text, in: &copy)
+            return copy.elementsEqual(bytes) ? nil : copy
+        }
     }
 
     /// A path without what looks like a token in it; what a pattern of the operator's covers is hidden as a whole.
@@ -58,6 +78,19 @@ package struct Redactor: Sendable {
             start = end + 1
         }
         return arguments
+    }
+
+    /// Whole arguments that the operator's patterns cover.
+    private func maskCovered(_ text: Span<UInt8>, in copy: inout [UInt8]) {
+        var start = 0
+        while start < text.count {
+            var end = start
+            while end < text.count, text[end] != 0 { end += 1 }
+            if patterns.cover(text.extracting(start..<end)) {
+                for index in start..<end { copy[index] = Self.mask }
+            }
+            start = end + 1
+        }
     }
 
     private static func replacing(

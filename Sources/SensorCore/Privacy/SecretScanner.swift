@@ -49,7 +49,11 @@ struct SecretScanner: ~Escapable {
 
     private mutating func nextWord() -> Range<Int>? {
         var start = place
-        while start < text.count, !Self.isNameByte(text[start]) { start += 1 }
+        while start < text.count, !Self.isNameByte(text[start]) {
+            let mask = start
+            while start < text.count, text[start] == Redactor.mask { start += 1 }
+            if start > mask { add(mask..<start) } else { start += 1 }
+        }
         guard start < text.count else { return nil }
         var end = start + 1
         while end < text.count, Self.isNameByte(text[end]) { end += 1 }

@@ -31,7 +31,8 @@ final class CollectorLoop {
         if let path = configuration.recording {
             let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw .recording(path: path, errno: errno) }
-            let writer = RecordingWriter(descriptor: descriptor, session: session)
+            let writer = RecordingWriter(
+                descriptor: descriptor, session: session, redactor: configuration.pipeline.redactor)
             recording = writer
             pipeline = Pipeline(
                 session: session, host: RecordingHostView(host, writer: writer), configuration: configuration.pipeline)

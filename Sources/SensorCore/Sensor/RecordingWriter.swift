@@ -5,6 +5,8 @@ internal import Glibc
 
 /// Writes what the pipeline is fed with into a file, so that `RecordingReader` can feed it again.
 ///
+/// Secrets in command lines are overwritten, so that a replay shows what was shown live and a recording can be handed on.
+///
 /// Each input is to be written after the pipeline has worked on it, since the answers it asked for go before it.
 /// For one thread. Writes to the file by the buffer: a disk that stalls makes the caller wait. An error ends the
 /// recording, not the sensor: it is kept, and what comes after it is not written.
@@ -12,13 +14,15 @@ package final class RecordingWriter {
     /// The errno of the write that failed; nil while all is well.
     package private(set) var failure: Int32?
 
+    private let redactor: Redactor
     private var descriptor: Int32
     private var buffer: [UInt8] = []
     private static let bufferLimit = 256 << 10
 
     /// - Parameter descriptor: an open file, which this object closes.
-    package init(descriptor: consuming Int32, session: Session) {
+    package init(descriptor: consuming Int32, session: Session, redactor: Redactor = Redactor()) {
         self.descriptor = descriptor
+        self.redactor = redactor
         buffer.reserveCapacity(Self.bufferLimit + (64 << 10))
         buffer += RecordingFrame.magic
         var version = FrameWriter()
@@ -62,14 +66,33 @@ package final class RecordingWriter {
     }
 
     package func record(_ bytes: RawSpan) {
+        if let masked = masked(record: bytes) {
+            frame(.record) { $0.bytes += masked }
+            return
+        }
         bytes.withUnsafeBytes { bytes in frame(.record) { $0.bytes.append(contentsOf: bytes) } }
     }
 
     package func answer(_ question: HostQuestion, _ answer: HostAnswer) {
         frame(.answer) {
             question.write(to: &$0)
-            answer.write(to: &$0)
+            masked(answer, to: question).write(to: &$0)
         }
+    }
+
+    /// A record with the secrets of its command line overwritten; nil if there are none.
+    private func masked(record: RawSpan) -> [UInt8]? {
+        guard let view = try? RecordView(record), let arguments = view.section(SENSOR_SECTION_ARGUMENTS),
+            let place = record.byteOffsets(of: arguments.bytes), let masked = redactor.masked(arguments.bytes)
+        else { return nil }
+        var copy = record.withUnsafeBytes { [UInt8]($0) }
+        copy.replaceSubrange(place, with: masked)
+        return copy
+    }
+
+    private func masked(_ answer: HostAnswer, to question: HostQuestion) -> HostAnswer {
+        guard case .file(_, .cmdline) = question, case .bytes(let line) = answer else { return answer }
+        return redactor.masked(line.span.bytes).map { .bytes($0) } ?? answer
     }
 
     /// Writes the end and closes the file. Returns the errno if the recording is not whole.

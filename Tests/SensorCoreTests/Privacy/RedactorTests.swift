@@ -5,7 +5,7 @@ import Testing
 
 /// In these tables `|` parts arguments and `•` stands for what is hidden.
 @Suite struct RedactorTests {
-    @Test(arguments: [
+    private static let hidden: [(String, String)] = [
         // Options, with the value attached or behind.
         ("app|--password=hunter2", "app|--password=•"),
         ("app|--password|hunter2|--verbose", "app|--password|•|--verbose"),
@@ -96,7 +96,9 @@ import Testing
         ),
         ("psql|host=db user=me password=x dbname=y", "psql|host=db user=me password=• dbname=y"),
         ("run|Server=db;Uid=sa;Pwd=x;Database=y", "run|Server=db;Uid=sa;Pwd=•;Database=y"),
-    ])
+    ]
+
+    @Test(arguments: hidden)
     func `a secret is hidden and nothing else`(_ line: String, _ expected: String) {
         #expect(Self.redacted(line) == expected)
     }
@@ -187,6 +189,22 @@ import Testing
                 """)
         #expect(Self.redacted(line, by: Redactor(patterns: patterns)) == expected)
         #expect(Redactor(patterns: patterns).path("/run/corp/list") == "/[redacted]")
+    }
+
+    @Test(arguments: hidden.map(\.0))
+    func `what was masked reads as what was not`(_ line: String) throws {
+        let block = line.utf8.map { $0 == UInt8(ascii: "|") ? 0 : $0 } + [0]
+        let copy = Redactor().masked(block.span.bytes)
+        let masked = try #require(copy)
+
+        #expect(masked.count == block.count)
+        #expect(Redactor().arguments(masked) == Redactor().arguments(block))
+    }
+
+    @Test func `nothing is masked where there is no secret`() {
+        let line = Array("ls\0-la\0".utf8)
+        let masked = Redactor().masked(line.span.bytes)
+        #expect(masked == nil)
     }
 
     static func redacted(_ line: String, by redactor: Redactor = Redactor()) -> String {

@@ -14,7 +14,9 @@ import Testing
         unlink(template)
         var written = 0
         while written < bytes.count {
-            let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written) }
+            let count = bytes.withUnsafeBytes {
+                write(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written)
+            }
             try #require(count > 0)
             written += count
         }
@@ -35,6 +37,7 @@ import Testing
         host.setCgroups([(1, "/"), (42, "/system.slice/a.service")])
         host.addProcess(1, parent: 0, start: 10_000_000, executable: "/sbin/init", arguments: ["init"])
         host.addProcess(100, parent: 1, start: 7, executable: "/usr/bin/agent", arguments: ["agent", "-v"], uid: 9)
+        host.addProcess(103, parent: 1, start: 5, executable: "/usr/bin/a", arguments: ["a", "--token", "hunter2"])
         host.set(.resolve(pid: 100, path: "/link/", followLast: true), "/data")
         return host
     }
@@ -100,6 +103,17 @@ import Testing
         return (outcome, nil)
     }
 
+    @Test func `a recording holds no secret, and its replay shows what was shown live`() throws {
+        let exec = Records.exec(pid: 102, start: 9, arguments: ["mysql", "-phunter2", "--x", "t=1"])
+        let (live, recording) = try record([.record(exec), .record(Records.open("/a", pid: 103, start: 5))])
+        #expect(String(decoding: live.lines, as: UTF8.self).split(separator: "[redacted]").count == 3)
+        #expect(!String(decoding: recording, as: UTF8.self).contains("hunter2"))
+        let (replayed, error) = try replay(recording)
+        #expect(error == nil)
+        let isSame = replayed == live
+        #expect(isSame)
+    }
+
     @Test func `a replay gives the same bytes`() throws {
         let (live, recording) = try record(inputs())
         #expect(live.lines.count > 1000)
@@ -112,7 +126,9 @@ import Testing
     }
 
     @Test func `a long recording gives the same bytes`() throws {
-        let opens = (0..<5000).map { Input.record(Records.open("/files/\($0)", object: UInt64($0), time: 100 + UInt64($0))) }
+        let opens = (0..<5000).map {
+            Input.record(Records.open("/files/\($0)", object: UInt64($0), time: 100 + UInt64($0)))
+        }
         let (live, recording) = try record(opens)
         let (replayed, error) = try replay(recording)
         #expect(error == nil)
