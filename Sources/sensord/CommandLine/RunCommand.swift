@@ -27,9 +27,7 @@ struct RunCommand: ParsableCommand {
     var maxTails: String?
 
     func run() throws {
-        let settings = try settings()
-        _ = settings
-        throw CommandFailure(status: ExitStatus.failure, message: "not built yet")
+        throw ExitCode(try Daemon(settings()).run())
     }
 
     func settings() throws -> Settings {

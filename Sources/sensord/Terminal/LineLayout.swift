@@ -16,7 +16,7 @@ struct LineLayout: Equatable {
         let isWide = columns >= 100
         showsMilliseconds = isWide
         gap = isWide ? 2 : 1
-        workload = columns < 70 ? 0 : min(max(columns / 7, 10), 24)
+        workload = columns < 70 ? 0 : min(max(columns / 8, 10), 24)
         process = min(max(columns / 6, columns < 60 ? 10 : 12), 26)
         verb = 8
         let time = showsMilliseconds ? 12 : 8
@@ -25,5 +25,5 @@ struct LineLayout: Equatable {
     }
 
     /// Where the result column begins within the rest, for a result that needs no more than this.
-    var usualResult: Int { rest >= 40 ? 14 : 8 }
+    var usualResult: Int { rest >= 40 ? 9 : 8 }
 }

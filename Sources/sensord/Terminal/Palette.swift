@@ -36,7 +36,8 @@ struct Palette: Sendable {
         case .fileOpen, .fileExecmap: .blue
         case .fileCreate, .fileDelete, .fileRename, .fileLink, .fileAttribute: .cyan
         case .networkConnect, .networkSend, .networkListen, .networkAccept, .networkClose, .dnsAnswer: .magenta
-        case .syscallFirst, .syscallNotable: .yellow
+        case .syscallNotable: .yellow
+        case .syscallFirst: .dim
         case .identityChange: .boldYellow
         case .cgroupCreated, .cgroupRemoved: .dim
         }

@@ -22,8 +22,8 @@ import Testing
 
     @Test func `it lives as long as its last descendant, and knows what closes later`() {
         var scope = ProcessScope(root: 10)
-        let events = [event(.processFork, 11, parent: 10), event(.processExit, 10)]
-        #expect(events.map { scope.take($0) } == [true, true])
+        let events = [event(.processExec, 10), event(.processFork, 11, parent: 10), event(.processExit, 10)]
+        #expect(events.map { scope.take($0) } == [true, true, true])
         #expect(scope.hasLiving)
         let later = [event(.processExit, 11), event(.networkClose, 11)]
         #expect(later.map { scope.take($0) } == [true, true])
@@ -34,5 +34,11 @@ import Testing
         var scope = ProcessScope(root: 10)
         let events = [event(.processExit, 10), event(.processFork, 10, parent: 1), event(.fileOpen, 10)]
         #expect(events.map { scope.take($0) } == [true, false, false])
+    }
+
+    @Test func `what the sensor does in the command's place is not the command's`() {
+        var scope = ProcessScope(root: 10)
+        let events = [event(.syscallFirst, 10), event(.fileOpen, 10), event(.processExec, 10), event(.fileOpen, 10)]
+        #expect(events.map { scope.take($0) } == [false, false, true, true])
     }
 }

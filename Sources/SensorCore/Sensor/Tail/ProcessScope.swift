@@ -4,11 +4,15 @@
 ///
 /// The kernel knows the same set for its own filtering; this one tells apart the tails that share it.
 package struct ProcessScope: Sendable {
+    private let root: UInt32
+    /// The root has become what it was started for; before that it is the sensor's own doing.
+    private var hasBegun = false
     private var living: Set<UInt32>
     /// What has ended since: its exit and its sockets' close still belong to the scope.
     private var ended: RecentSet
 
     package init(root: UInt32) {
+        self.root = root
         living = [root]
         ended = RecentSet(capacity: 65536)
     }
@@ -20,6 +24,12 @@ package struct ProcessScope: Sendable {
     package mutating func take(_ event: borrowing Event) -> Bool {
         guard let process = event.process else { return false }
         let pid = process.pid
+        if !hasBegun {
+            guard pid == root else { return false }
+            let isStart = event.kind == .processExec && event.errorNumber == 0
+            guard isStart || event.kind == .processExit || event.errorNumber != 0 else { return false }
+            hasBegun = isStart
+        }
         switch event.kind {
         case .processFork, .processSeen:
             guard let parent = Self.pid(inID: process.parentID), living.contains(parent) else {

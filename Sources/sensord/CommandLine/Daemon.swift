@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Logging
+import SensorCore
+
+/// `sensord run`: collects until it is told to stop. For the main thread.
+struct Daemon {
+    private let settings: Settings
+    private let log: Logger
+
+    init(_ settings: Settings) {
+        self.settings = settings
+        log = Logger(label: "sensord") { label in
+            LineLogHandler(label: label, level: settings.logLevel, format: settings.logFormat)
+        }
+    }
+
+    /// The process's exit status.
+    func run() throws -> Int32 {
+        let signals = try SignalSource([SIGTERM, SIGINT, SIGHUP])
+        let attention = try WakeUp()
+        // First of all, so that a second daemon takes nothing from the first.
+        let listener = try ControlListener(runDirectory: settings.runDirectory)
+        var configuration = CollectorConfiguration(settings)
+        configuration.recording = settings.record
+        let hub = TailHub()
+        let writer = try self.writer(attention)
+        var sinks: [any EventSink] = [hub]
+        if let writer { sinks.append(NDJSONSink(stream: configuration.streamID, writer: writer)) }
+
+        let collector = try Collector(configuration, sinks: sinks)
+        let server = try ControlServer(
+            listener: listener, stream: configuration.streamID, hub: hub, controller: CollectorStreams(collector),
+            limits: ControlServer.Limits(queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
+        tellStart(collector, stream: configuration.streamID)
+
+        let signal = wait(signals, attention, writer)
+        log.info("stopping", metadata: ["signal": "\(signal.map { ExitDetail(code: 0, signal: $0).signalName } ?? "none")"])
+        server.stop()
+        let summary = collector.stop()
+        tellEnd(summary, writer)
+        if signal == SIGINT { return ExitStatus.interrupted }
+        return summary.trouble == nil ? ExitStatus.success : ExitStatus.failure
+    }
+
+    private func writer(_ attention: WakeUp) throws -> LineWriter? {
+        guard let records = settings.records else {
+            log.warning("no records are written: give --records FILE or --records -")
+            return nil
+        }
+        let log = log
+        let destination = try LineDestination(setting: records, appending: true)
+        return try LineWriter(destination, capacity: settings.limits.outputQueueBytes) { trouble in
+            switch trouble {
+            case .failing(let error):
+                log.error("cannot write records, trying again every second", metadata: ["error": "\(error)"])
+            case .recovered(let dropped):
+                log.notice("writing records again", metadata: ["dropped": "\(dropped)"])
+            case .readerGone: attention.signal()
+            }
+        }
+    }
+
+    /// Until a signal, or until nobody takes the records any more.
+    private func wait(_ signals: borrowing SignalSource, _ attention: WakeUp, _ writer: LineWriter?) -> Int32? {
+        while true {
+            var entries = [signals.descriptor, attention.descriptor].map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
+            _ = poll(&entries, nfds_t(entries.count), -1)
+            attention.take()
+            if writer?.isBroken ?? false { return nil }
+            // A daemon has no terminal to lose.
+            while let signal = signals.take() {
+                if signal.number != SIGHUP { return signal.number }
+            }
+        }
+    }
+
+    private func tellStart(_ collector: Collector, stream: String) {
+        let programs = collector.summary().programs
+        let attached = programs.filter { $0.state == .attached }
+        log.info(
+            "collecting",
+            metadata: [
+                "stream": "\(stream)", "programs": "\(attached.count)", "records": "\(settings.records ?? "none")",
+                "runDir": "\(settings.runDirectory)",
+            ])
+        for program in programs {
+            switch program.state {
+            case .attached, .loaded: break
+            case .absent:
+                log.notice("this kernel has no such hook", metadata: ["program": "\(program.name)"])
+            case .refused(let error), .detached(let error):
+                log.warning(
+                    "a program does not work here: see sensord check",
+                    metadata: ["program": "\(program.name)", "error": "\(ErrorName.of(abs(error)))"])
+            }
+        }
+    }
+
+    private func tellEnd(_ summary: CollectorSummary, _ writer: LineWriter?) {
+        if let trouble = summary.trouble { log.error("collecting was not whole", metadata: ["error": "\(trouble)"]) }
+        var lost = TailSummary()
+        lost.add(summary.losses, since: LossLedger())
+        var metadata: Logger.Metadata = [
+            "events": "\(summary.statistics.events)", "lost": "\(lost.lostCount)",
+            "cpuMilliseconds": "\(ProcessorTime.milliseconds)",
+        ]
+        for (hook, count) in lost.lost { metadata["lost.\(hook)"] = "\(count)" }
+        if let counters = writer?.counters {
+            metadata["written"] = "\(counters.written)"
+            metadata["dropped"] = "\(counters.dropped)"
+            metadata["writeErrors"] = "\(counters.errors)"
+        }
+        log.info("stopped", metadata: metadata)
+    }
+}
