@@ -68,7 +68,7 @@ package struct Privileges: Sendable, Equatable {
     package func requireLoading() throws(KernelError) {
         for capability in [Capability.bpf, .perfmon] where !has(capability) {
             throw KernelError(
-                .notPermitted, "sensord needs \(capability.name) for \(capability.purpose); run it as root, or grant it",
+                .notPermitted, "\(capability.name) is missing, needed for \(capability.purpose): run as root, or grant it",
                 missingCapability: capability.name)
         }
     }

@@ -26,7 +26,8 @@ final class CollectorLoop {
         }
         let session = Session(
             bootID: Self.bootID(), streamID: configuration.streamID, node: configuration.node,
-            hierarchy: Self.hierarchyID(kernel.cgroups), pid: UInt32(getpid()), clock: .now())
+            hierarchy: Self.hierarchyID(kernel.cgroups), pid: UInt32(getpid()),
+            root: configuration.kernel.scopeOnly ? configuration.scope.roots.first ?? 0 : 0, clock: .now())
         let host = LiveHostView(cgroupRoot: kernel.cgroups.tracked)
         if let path = configuration.recording {
             let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)

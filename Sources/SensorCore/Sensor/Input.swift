@@ -68,16 +68,20 @@ package struct Session: Sendable, Equatable {
     package var hierarchy: Int32
     /// The sensor itself.
     package var pid: UInt32
+    /// The command that is watched with its descendants, where that is all; 0: everything is.
+    package var root: UInt32
     package var clock: ClockReading
 
     package init(
-        bootID: String, streamID: String, node: String = "", hierarchy: Int32 = 0, pid: UInt32 = 0, clock: ClockReading
+        bootID: String, streamID: String, node: String = "", hierarchy: Int32 = 0, pid: UInt32 = 0, root: UInt32 = 0,
+        clock: ClockReading
     ) {
         self.bootID = bootID
         self.streamID = streamID
         self.node = node
         self.hierarchy = hierarchy
         self.pid = pid
+        self.root = root
         self.clock = clock
     }
 

@@ -125,17 +125,18 @@ extension Session {
         frame.append(counted: node.utf8)
         frame.append(hierarchy)
         frame.append(pid)
+        frame.append(root)
         clock.write(to: &frame)
     }
 
     init?(_ frame: inout FrameReader) {
         guard let order: UInt8 = frame.integer(), order == Self.isBigEndian, let bootID = frame.counted(),
             let streamID = frame.counted(), let node = frame.counted(), let hierarchy: Int32 = frame.integer(),
-            let pid: UInt32 = frame.integer(), let clock = ClockReading(&frame)
+            let pid: UInt32 = frame.integer(), let root: UInt32 = frame.integer(), let clock = ClockReading(&frame)
         else { return nil }
         self.init(
             bootID: String(decoding: bootID, as: UTF8.self), streamID: String(decoding: streamID, as: UTF8.self),
-            node: String(decoding: node, as: UTF8.self), hierarchy: hierarchy, pid: pid, clock: clock)
+            node: String(decoding: node, as: UTF8.self), hierarchy: hierarchy, pid: pid, root: root, clock: clock)
     }
 }
 

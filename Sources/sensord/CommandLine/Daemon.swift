@@ -32,11 +32,13 @@ struct Daemon {
         let collector = try Collector(configuration, sinks: sinks)
         let server = try ControlServer(
             listener: listener, stream: configuration.streamID, hub: hub, controller: CollectorStreams(collector),
-            limits: ControlServer.Limits(queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
+            limits: ControlServer.Limits(
+                queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
         tellStart(collector, stream: configuration.streamID)
 
         let signal = wait(signals, attention, writer)
-        log.info("stopping", metadata: ["signal": "\(signal.map { ExitDetail(code: 0, signal: $0).signalName } ?? "none")"])
+        log.info(
+            "stopping", metadata: ["signal": "\(signal.map { ExitDetail(code: 0, signal: $0).signalName } ?? "none")"])
         server.stop()
         let summary = collector.stop()
         tellEnd(summary, writer)

@@ -33,7 +33,8 @@ struct ReplayCommand: ParsableCommand {
             },
             sinks: { session in
                 let sink = TailSink(
-                    filter: tail.compiled, isStreaming: false, limit: tail.limit,
+                    filter: tail.compiled, root: session.root == 0 ? nil : session.root, isStreaming: false,
+                    limit: tail.limit,
                     formatter: tail.formatter(stream: session.streamID), output: writer, completion: completion)
                 shown = sink
                 return [sink]

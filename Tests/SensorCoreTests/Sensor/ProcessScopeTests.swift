@@ -32,8 +32,10 @@ import Testing
 
     @Test func `a number that is used again is another process`() {
         var scope = ProcessScope(root: 10)
-        let events = [event(.processExit, 10), event(.processFork, 10, parent: 1), event(.fileOpen, 10)]
-        #expect(events.map { scope.take($0) } == [true, false, false])
+        let events = [
+            event(.processExec, 10), event(.processExit, 10), event(.processFork, 10, parent: 1), event(.fileOpen, 10),
+        ]
+        #expect(events.map { scope.take($0) } == [true, true, false, false])
     }
 
     @Test func `what the sensor does in the command's place is not the command's`() {

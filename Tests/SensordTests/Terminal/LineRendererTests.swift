@@ -40,10 +40,10 @@ import Testing
     @Test func `an open shows who, what and how`() {
         #expect(
             rest(event(.fileOpen, open("/etc/hosts")))
-                == "nginx.service      curl[4242]            open      /etc/hosts                               r")
+                == "nginx.service    curl[4242]            open      /etc/hosts                                      r")
         #expect(
             rest(event(.fileOpen, open("/app/data.db", [.read, .write]), count: 12))
-                == "nginx.service      curl[4242]            open      /app/data.db                             rw ×12")
+                == "nginx.service    curl[4242]            open      /app/data.db                                    rw ×12")
     }
 
     @Test func `a failure shows the error`() {
@@ -51,7 +51,7 @@ import Testing
         let detail = NetworkDetail(direction: .egress, transport: .tcp, peer: peer)
         #expect(
             rest(event(.networkConnect, .network(detail), error: ECONNREFUSED))
-                == "nginx.service      curl[4242]            connect   10.0.0.7:443 (api.example.test)          ECONNREFUSED"
+                == "nginx.service    curl[4242]            connect   10.0.0.7:443 (api.example.test)              ECONNREFUSED"
         )
     }
 
@@ -61,14 +61,14 @@ import Testing
             direction: .egress, transport: .tcp, peer: peer, bytesSent: 78, bytesReceived: 300_000, duration: 1)
         #expect(
             rest(event(.networkClose, .network(detail)))
-                == "nginx.service      curl[4242]            close     [::1]:443                                ↑78B ↓300kB"
+                == "nginx.service    curl[4242]            close     [::1]:443                                     ↑78B ↓300kB"
         )
     }
 
     @Test func `exec shows the command, exit the outcome`() {
         #expect(
             rest(event(.processExec))
-                == "nginx.service      curl[4242]            exec      /usr/bin/curl: curl -s 'http://10.0.0.7/a b'")
+                == "nginx.service    curl[4242]            exec      /usr/bin/curl: curl -s 'http://10.0.0.7/a b'")
         #expect(rest(event(.processExit, .exit(ExitDetail(code: 0)))).hasSuffix(" status 0"))
         #expect(rest(event(.processExit, .exit(ExitDetail(code: 0, signal: SIGSEGV)))).hasSuffix(" SIGSEGV"))
         #expect(rest(event(.processFork)).hasSuffix("fork      by 4241"))

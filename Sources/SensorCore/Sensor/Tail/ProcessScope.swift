@@ -26,9 +26,10 @@ package struct ProcessScope: Sendable {
         let pid = process.pid
         if !hasBegun {
             guard pid == root else { return false }
-            let isStart = event.kind == .processExec && event.errorNumber == 0
-            guard isStart || event.kind == .processExit || event.errorNumber != 0 else { return false }
-            hasBegun = isStart
+            if event.kind == .processExit { living = [] }
+            hasBegun = event.kind == .processExec && event.errorNumber == 0
+            // What could not be executed is worth a line.
+            return hasBegun || event.errorNumber != 0
         }
         switch event.kind {
         case .processFork, .processSeen:
