@@ -57,6 +57,11 @@ package struct LossLedger: Sendable {
         counts.reduce(overflow) { $1.key.isLost ? $0 &+ $1.value : $0 }
     }
 
+    /// Events of these kinds that are gone.
+    package func lost(of kinds: [UInt8]) -> UInt64 {
+        counts.reduce(0) { $1.key.isLost && kinds.contains($1.key.kind) ? $0 &+ $1.value : $0 }
+    }
+
     /// Events that are gone, by hook.
     package var lostByHook: [UInt8: UInt64] {
         counts.reduce(into: [:]) { if $1.key.isLost { $0[$1.key.hook, default: 0] &+= $1.value } }

@@ -51,6 +51,12 @@ package final class TrackedProcess {
     package internal(set) var isSketch = false
     private let population: Population
 
+    /// Whether `facts`, as of `time`, are newer than what is known and show another executable.
+    func isAnotherProgram(_ facts: ProcessFacts, at time: UInt64) -> Bool {
+        time > knownAt && facts.inode != 0
+            && (facts.inode != description.executableInode || facts.device != description.executableDevice)
+    }
+
     /// How many there are, those kept for their descendants included.
     final class Population {
         var count = 0

@@ -12,6 +12,8 @@ final class CollectorLoop {
     private let recording: RecordingWriter?
     private var nextTick: UInt64
     private var lastLosses = LossLedger()
+    /// Lifecycle events that had been lost when processes were last seeded.
+    private var lostLifecycle: UInt64 = 0
     private var lastUring: [Pipeline.UringOperation: UInt64] = [:]
     /// Cgroups that were gone at the last tick: nothing of them is under way any more.
     private var goneCgroups: [UInt64] = []
@@ -127,6 +129,7 @@ final class CollectorLoop {
         consume(.tick(clock))
         if configuration.readsCounts { readCounts() }
         readLosses()
+        seedAgainIfNeeded()
         for id in goneCgroups { kernel.forget(cgroup: id) }
         goneCgroups = pipeline.takeRemovedCgroups()
         if let number = recording?.failure { note("the recording ended with errno \(number)") }
@@ -166,6 +169,22 @@ final class CollectorLoop {
             }
         } catch { note("losses: \(error)") }
     }
+
+    /// A lost exec or fork makes identities doubtful: the kernel's own list of processes mends them.
+    private func seedAgainIfNeeded() {
+        let lost = pipeline.ledger.lost(of: Self.lifecycleKinds)
+        guard lost > lostLifecycle else { return }
+        lostLifecycle = lost
+        do throws(KernelError) {
+            try kernel.readRunningProcesses { record($0) }
+        } catch {
+            consume(.scanProcesses)
+        }
+    }
+
+    private static let lifecycleKinds = [
+        EventKind.processExec.rawValue, EventKind.processFork.rawValue, EventKind.processExit.rawValue,
+    ]
 
     private func addLoss(_ key: LossLedger.Key, _ count: UInt64) {
         // A map entry that was read while another came may be smaller for once.

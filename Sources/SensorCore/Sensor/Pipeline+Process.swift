@@ -48,19 +48,26 @@ extension Pipeline {
         _ = processes.exit(ProcessKey(tgid: header.tgid, start: header.start), at: header.time)
     }
 
-    /// A process that ran before the sensor. No event: it did nothing.
+    /// A process that ran before the sensor, or whose exec may have been lost. No event: it did nothing.
     mutating func seen(_ view: borrowing RecordView, _ header: sensor_header) {
         guard let exec = view.exec else { return }
         let key = ProcessKey(tgid: header.tgid, start: header.start)
+        let parent = ProcessKey(tgid: exec.parent_tgid, start: exec.parent_start)
         var facts = facts(view, exec, header)
         let isKernelThread = exec.flags & UInt32(SENSOR_EXEC_KERNEL_THREAD) != 0
-        if !isKernelThread, processes.find(key, at: header.time)?.description.arguments.isEmpty ?? true {
+        let known = processes.find(key, at: header.time)
+        // Another program than the one known, and later: its exec was lost.
+        let missedExec = known.map { $0.isAnotherProgram(facts, at: header.time) } ?? false
+        if !isKernelThread, missedExec || known?.description.arguments.isEmpty ?? true {
             facts.arguments = host.answer(.file(pid: header.tgid, .cmdline)).bytes.map {
                 configuration.redactor.arguments($0)
             }
         }
-        processes.seen(
-            key, parent: ProcessKey(tgid: exec.parent_tgid, start: exec.parent_start), facts: facts, at: header.time)
+        if missedExec {
+            _ = processes.exec(key, parent: parent, facts: facts, at: header.time)
+        } else {
+            processes.seen(key, parent: parent, facts: facts, at: header.time)
+        }
     }
 
     /// The process that a record names; nil if it names none.

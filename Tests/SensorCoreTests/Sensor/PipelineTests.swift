@@ -112,6 +112,17 @@ import Testing
         #expect(try #require(events.last?.process).executable == "/usr/bin/cat")
     }
 
+    @Test func `a process that turns out to run another program had its exec lost, and gets a new description`() throws {
+        host.set(.file(pid: 100, .cmdline), "nginx\0-t\0")
+        let events = events([
+            Records.exec(time: 10), Records.seen(pid: 100, start: 7, executable: "/usr/sbin/nginx", time: 30),
+            Records.open("/etc/passwd", time: 40),
+        ])
+        let process = try #require(events.last?.process)
+        #expect(process.executable == "/usr/sbin/nginx")
+        #expect(process.arguments == ["nginx", "-t"])
+    }
+
     @Test func `where only proc can be asked, the exact start is taken from the first event`() throws {
         host.answers[.processes] = .bytes([1, 0, 0, 0, 100, 0, 0, 0])
         host.addProcess(1, parent: 0, start: 10_000_000, executable: "/sbin/init", arguments: ["init"])
