@@ -6,7 +6,7 @@
 /// of an option, variable, header or field whose value is hidden, in either case. Anything else is a shell pattern
 /// (`*_PIN`, `/run/corp/*`): it hides the values of the names that it covers, and arguments and paths that it covers
 /// as a whole.
-package struct RedactionPatterns: Sendable {
+package struct RedactionPatterns: Sendable, Equatable {
     private var names: [[UInt8]] = []
     private var globs: [Glob] = []
 

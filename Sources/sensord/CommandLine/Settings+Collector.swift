@@ -15,6 +15,7 @@ extension CollectorConfiguration {
         kernel.ringBudget = UInt32(limits.ringBudget)
         kernel.workloadEntries = UInt32(limits.maximumWorkloads)
         pipeline.processes.live = limits.maximumProcesses
+        pipeline.redactor = Redactor(patterns: settings.redactionPatterns)
         pipeline.cgroups.live = max(pipeline.cgroups.live, limits.maximumWorkloads)
         let (seconds, attoseconds) = settings.tick.components
         tick = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)

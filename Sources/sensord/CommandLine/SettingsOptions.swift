@@ -72,7 +72,11 @@ struct SettingsOptions: ParsableArguments {
         var file: (path: String, text: [UInt8])?
         if let config { file = (config, try read(config)) }
         let flags = flags.merging(more) { first, _ in first }
-        return try Settings(flags: flags, environment: Environment.settings, file: file)
+        var settings = try Settings(flags: flags, environment: Environment.settings, file: file)
+        if let path = settings.redactFile {
+            settings.redactionPatterns = RedactionPatterns(parsing: String(decoding: try read(path), as: UTF8.self))
+        }
+        return settings
     }
 
     private func read(_ path: String) throws(SettingsError) -> [UInt8] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Glibc
 import SensorCore
 import Testing
 
@@ -80,6 +81,26 @@ import Testing
         let (status, message, _) = try outcome("--config /nonexistent/sensord.json")
         #expect(status == 78)
         #expect(message == "sensord: /nonexistent/sensord.json:1: no such file or directory")
+    }
+
+    @Test func `a file of patterns that is not there ends with 78`() throws {
+        let (status, message, _) = try outcome("--redact-file /nonexistent/patterns")
+        #expect(status == 78)
+        #expect(message == "sensord: /nonexistent/patterns:1: no such file or directory")
+    }
+
+    @Test func `the file of patterns reaches the redactor`() throws {
+        var template = Array("/tmp/sensord-patterns-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        try #require(descriptor >= 0)
+        defer { close(descriptor) }
+        defer { unlink(template) }
+        #expect(write(descriptor, "x-corp-pin\n", 11) == 11)
+        let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+
+        let settings = try parse("--redact-file \(path)", as: RunCommand.self).settings()
+        let redactor = CollectorConfiguration(settings).pipeline.redactor
+        #expect(redactor.arguments(Array("a\0--x-corp-pin=12\0".utf8)) == ["a", "--x-corp-pin=[redacted]"])
     }
 
     @Test(arguments: ["--help", "--tail --help", "--version"])

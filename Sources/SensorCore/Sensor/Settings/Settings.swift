@@ -46,6 +46,8 @@ package struct Settings: Sendable, Equatable {
     package var logLevel: LogLevel = .info
     package var logFormat: LogFormat = .text
     package var redactFile: String?
+    /// What `redactFile` says, for whoever reads files to fill in.
+    package var redactionPatterns = RedactionPatterns()
     package var limits = Limits()
 
     package init() {}
