@@ -29,8 +29,17 @@ package final class KernelSession {
     private var rings: MergedRings
     private let poll: RingPoll
     private var counts: CountReader
-    /// The last pass handed something on, so the next one comes after a batch time rather than after a wake-up.
-    private var isBatching = false
+    /// How the next wait goes, as the last pass ended.
+    private var pace = Pace.asleep
+
+    private enum Pace {
+        /// Nothing came: sleep until the next record wakes us.
+        case asleep
+        /// Something came: let records gather for a batch time.
+        case batching
+        /// The pass ended at its limit: there is more.
+        case hurrying
+    }
 
     /// Loads the programs that this kernel accepts; attaches none of them.
     ///
@@ -153,8 +162,9 @@ package final class KernelSession {
     /// While records keep coming, that is until the next batch is due, or the rings have filled by `wakeBytes`.
     /// Otherwise the next record wakes it; should the wake-up get lost, it looks by itself `idleMilliseconds` later.
     package func wait(until deadline: UInt64) -> Wakeup {
-        if isBatching {
-            switch poll.wait(milliseconds: min(settings.batchMilliseconds, Self.milliseconds(until: deadline))) {
+        if pace != .asleep {
+            let batch = pace == .hurrying ? 0 : settings.batchMilliseconds
+            switch poll.wait(milliseconds: min(batch, Self.milliseconds(until: deadline))) {
             case .waker: return .interrupted
             case .ring, .timeout: return Self.bootTime() >= deadline ? .deadline : .records
             }
@@ -182,8 +192,13 @@ package final class KernelSession {
     package func drain(_ handle: (RecordView) -> Void) -> Int {
         let pass = rings.drain(limit: settings.batchLimit) { handOn($0, handle) }
         if pass.outcome == .emptied { control.countDrain() }
-        // A record in the making is looked for again at once, but not in a loop without a pause.
-        isBatching = pass.count > 0 || pass.outcome == .busy
+        // A record that was still being written is looked for in the next batch, not in a loop without a pause.
+        pace =
+            switch pass.outcome {
+            case .limited: .hurrying
+            case .busy: .batching
+            case .emptied: pass.count > 0 ? .batching : .asleep
+            }
         return pass.count
     }
 

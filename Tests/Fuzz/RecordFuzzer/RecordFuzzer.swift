@@ -52,4 +52,12 @@ private func read(_ bytes: RawSpan) {
         sum &+= record.section(sensor_section_tag(UInt32(tag)))?.bytes.byteCount ?? 0
     }
     precondition(sum >= 0)
+
+    // Each record has the body of its kind, and no other.
+    let header = record.header
+    let bodies = [
+        record.exec != nil, record.exit != nil, record.cgroup != nil, record.file != nil, record.network != nil,
+        record.syscall != nil, record.identity != nil,
+    ]
+    precondition(bodies.count { $0 } == 1 && Int(header.size) == bytes.byteCount)
 }

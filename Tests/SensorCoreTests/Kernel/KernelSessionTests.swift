@@ -77,12 +77,19 @@ import Testing
         #expect(left == [])
     }
 
-    @Test func `the waker ends a wait from another thread`() async throws {
+    @Test func `the waker ends a wait from another thread`() throws {
         let session = try KernelSession()
-        let waker = session.waker
-        let task = Task.detached { waker.wake() }
-        #expect(session.wait(until: KernelSession.bootTime() + 10_000_000_000) == .interrupted)
-        await task.value
+        // A thread of its own: a task might have to wait for this very test.
+        var thread = pthread_t()
+        let error = pthread_create(
+            &thread, nil,
+            { waker in
+                if let waker { Unmanaged<Waker>.fromOpaque(waker).takeRetainedValue().wake() }
+                return nil
+            }, Unmanaged.passRetained(session.waker).toOpaque())
+        try #require(error == 0)
+        #expect(session.wait(until: KernelSession.bootTime() + 60_000_000_000) == .interrupted)
+        pthread_join(thread, nil)
     }
 
     @Test func `a wait without records ends at its deadline`() throws {
