@@ -27,13 +27,14 @@ struct BPFObject: ~Copyable {
     ///
     /// A program that is refused is left out and named in `programs`; the others are loaded without it.
     static func load(
-        settings: KernelSettings, config: sensor_config, images: [ObjectImage] = [.direct, .floor]
+        settings: KernelSettings, config: sensor_config, absent: Set<String> = [],
+        images: [ObjectImage] = [.direct, .floor]
     ) throws(KernelError) -> BPFObject {
         var failure: KernelError?
         var best: BPFObject?
         for image in images {
             do {
-                let loaded = try load(image, settings, config)
+                let loaded = try load(image, settings, config, absent)
                 if loaded.refused == 0 { return loaded }
                 if let known = best.take() {
                     best = known.refused <= loaded.refused ? consume known : consume loaded
@@ -58,10 +59,11 @@ struct BPFObject: ~Copyable {
     /// libbpf loads all or nothing, and an object whose load failed is spent: so the object is opened again without
     /// the program that failed, until the rest loads.
     private static func load(
-        _ image: ObjectImage, _ settings: KernelSettings, _ config: sensor_config
+        _ image: ObjectImage, _ settings: KernelSettings, _ config: sensor_config, _ absent: Set<String>
     ) throws(KernelError) -> BPFObject {
         let bytes = image.bytes()
-        var left: [String: (state: ProgramStatus.State, log: String)] = [:]
+        var left = Dictionary(
+            uniqueKeysWithValues: absent.map { ($0, (state: ProgramStatus.State.absent, log: "no such tracepoint")) })
         while true {
             let log = LibbpfLog()
             let (object, status) = log.collect { open(bytes, settings, config, without: left) }
@@ -81,6 +83,22 @@ struct BPFObject: ~Copyable {
             }
             left[program] = (log.saysNoAttachPoint ? .absent : .refused(-error), log.lastLines())
         }
+    }
+
+    /// Programs for tracepoints that the kernel does not have. To be left out from the start, since each one that
+    /// fails costs another load.
+    static func absentPrograms(_ types: borrowing KernelTypes) throws(KernelError) -> Set<String> {
+        let bytes = ObjectImage.direct.bytes()
+        let object = bytes.withUnsafeBytes { bpf_object__open_mem($0.baseAddress, $0.count, nil) }
+        guard let object else {
+            throw KernelError(.badObject, "the embedded eBPF object cannot be opened", errorNumber: errno)
+        }
+        defer { bpf_object__close(object) }
+        var absent: Set<String> = []
+        for program in describe(object, [:]) where program.section.hasPrefix("tp_btf/") {
+            if !types.hasTracepoint(String(program.section.dropFirst("tp_btf/".count))) { absent.insert(program.name) }
+        }
+        return absent
     }
 
     private static func open(

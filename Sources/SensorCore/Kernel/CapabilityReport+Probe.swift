@@ -20,7 +20,7 @@ extension CapabilityReport {
                 report.capabilities.append(Capability("attach", .missing, error.message))
             }
             let firing = FiringProbe.run(session)
-            report.capabilities += session.programs.filter { !$0.section.hasPrefix("iter") }
+            report.capabilities += session.programs.filter { isReported($0, session, firing) }
                 .map { program(in: $0, firing: firing) }
             report.capabilities.append(iterator(session))
             report.capabilities += uring(firing)
@@ -139,6 +139,15 @@ extension CapabilityReport {
         case .direct: Capability("eBPF programs", .ok, "direct: typed pointers")
         case .floor: Capability("eBPF programs", .ok, "floor: probe reads, somewhat dearer for each event")
         }
+    }
+
+    /// Not what another line tells: iterators; a tracepoint that has another name in this kernel; io_uring's where
+    /// there is no io_uring.
+    private static func isReported(_ status: ProgramStatus, _ session: KernelSession, _ firing: FiringProbe) -> Bool {
+        if status.section.hasPrefix("iter") { return false }
+        guard status.state == .absent else { return true }
+        if status.name.hasPrefix("io_uring"), firing.uringError != nil { return false }
+        return !session.programs.contains { $0.hook == status.hook && $0.state == .attached }
     }
 
     private static func program(in status: ProgramStatus, firing: FiringProbe) -> Capability {

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CSensorBPF
-internal import Glibc
-
 /// Where this host keeps its cgroups, as `/proc/self/mountinfo` shows it.
 package struct CgroupHierarchy: Sendable, Equatable {
     /// Mount point of the cgroup2 tree, nil where there is none: what cgroup programs are attached to.
@@ -68,20 +65,10 @@ package struct CgroupHierarchy: Sendable, Equatable {
         CgroupHierarchy(mountinfo: ProcFile.text("/proc/self/mountinfo") ?? "")
     }
 
-    /// Index of the tracked controller in this kernel's `css_set.subsys`, from its BTF; -1 for the unified tree.
+    /// Index of the tracked controller in this kernel's `css_set.subsys`; -1 for the unified tree.
     ///
     /// The numbers depend on what the kernel was built with. Falls back to -1, which tracks the unified tree's ids.
-    func subsystem() -> Int32 {
-        guard let controller, let btf = btf__load_vmlinux_btf() else { return -1 }
-        defer { btf__free(btf) }
-        let identifier = btf__find_by_name_kind(btf, "cgroup_subsys_id", UInt32(BTF_KIND_ENUM))
-        guard identifier > 0, let type = btf__type_by_id(btf, UInt32(identifier)), let values = btf_enum(type) else {
-            return -1
-        }
-        for index in 0..<Int(btf_vlen(type)) {
-            guard let name = btf__name_by_offset(btf, values[index].name_off) else { continue }
-            if String(cString: name) == "\(controller)_cgrp_id" { return values[index].val }
-        }
-        return -1
+    func subsystem(in types: borrowing KernelTypes) -> Int32 {
+        controller.flatMap { types.value(of: "\($0)_cgrp_id", in: "cgroup_subsys_id") } ?? -1
     }
 }

@@ -35,10 +35,13 @@ struct CountReader: ~Copyable {
         self.released = released
     }
 
-    mutating func read(_ handle: (CountChange) -> Void) throws(KernelError) -> CountSummary {
-        let entries = try memory.read(handle)
+    /// - Parameter beforeNew: called when entries were found that were not there before, ahead of their counts.
+    mutating func read(
+        beforeNew: () -> Void, _ handle: (CountChange) -> Void
+    ) throws(KernelError) -> CountSummary {
+        let entries = try memory.read(beforeNew: beforeNew, handle)
         let evicted = memory.evictIdle(handle)
-        let failedEntries = try failures.read(handle)
+        let failedEntries = try failures.read(beforeNew: beforeNew, handle)
         let failedEvicted = failures.evictIdle(handle)
         giveBack(evicted, failed: false)
         giveBack(failedEvicted, failed: true)

@@ -27,19 +27,21 @@ struct CountSource: ~Copyable {
     }
 
     /// One tick: hands on what has changed. Returns how many entries there are.
-    mutating func read(_ handle: (CountChange) -> Void) throws(KernelError) -> Int {
+    ///
+    /// - Parameter beforeNew: called when entries were found that were not there before, ahead of their counts.
+    mutating func read(beforeNew: () -> Void, _ handle: (CountChange) -> Void) throws(KernelError) -> Int {
         tick &+= 1
         idle.removeAll(keepingCapacity: true)
         var entries = 0
         if hasBatches {
-            let error = readBatches(&entries, handle)
+            let error = readBatches(&entries, beforeNew, handle)
             if entries == 0, error == -EINVAL || error == -ENOTSUP || error == -Self.notSupported {
                 hasBatches = false
             } else if error != 0 {
                 throw KernelError(.systemCall, "cannot read the counts", errorNumber: -error)
             }
         }
-        if !hasBatches { readOneByOne(&entries, handle) }
+        if !hasBatches { readOneByOne(&entries, beforeNew, handle) }
         if table.count > entries {
             let tick = tick
             table.removeAll { $0.tick != tick }
@@ -49,7 +51,9 @@ struct CountSource: ~Copyable {
 
     /// A batch ends between two buckets, each of which is read under its lock: an entry that is there all the time
     /// comes exactly once.
-    private mutating func readBatches(_ entries: inout Int, _ handle: (CountChange) -> Void) -> Int32 {
+    private mutating func readBatches(
+        _ entries: inout Int, _ beforeNew: () -> Void, _ handle: (CountChange) -> Void
+    ) -> Int32 {
         var position: UInt64 = 0
         var isFirst = true
         while true {
@@ -69,7 +73,10 @@ struct CountSource: ~Copyable {
                 continue
             }
             guard error == 0 || error == -ENOENT else { return error }
-            for index in 0..<Int(count) { note(keys[index], values[index], handle) }
+            var isSettled = false
+            for index in 0..<Int(count) {
+                note(keys[index], values[index], &isSettled, beforeNew, handle)
+            }
             entries += Int(count)
             if error == -ENOENT { return 0 }
             isFirst = false
@@ -78,22 +85,32 @@ struct CountSource: ~Copyable {
 
     /// Without batches. A deleted key makes the walk start again, so that an entry may come twice: it has not changed
     /// the second time.
-    private mutating func readOneByOne(_ entries: inout Int, _ handle: (CountChange) -> Void) {
+    private mutating func readOneByOne(
+        _ entries: inout Int, _ beforeNew: () -> Void, _ handle: (CountChange) -> Void
+    ) {
         var current = sensor_key()
         var next = sensor_key()
         var value = sensor_count()
         var error = bpf_map_get_next_key(map, nil, &next)
         while error == 0 {
-            if bpf_map_lookup_elem(map, &next, &value) == 0, note(next, value, handle) { entries += 1 }
+            var isSettled = false
+            if bpf_map_lookup_elem(map, &next, &value) == 0, note(next, value, &isSettled, beforeNew, handle) {
+                entries += 1
+            }
             current = next
             error = bpf_map_get_next_key(map, &current, &next)
         }
     }
 
-    /// Returns whether it is the first reading of the entry in this tick.
+    /// - Parameter isSettled: whether `beforeNew` has been called since this entry was read.
+    /// - Returns: whether it is the first reading of the entry in this tick.
     @discardableResult
-    private mutating func note(_ key: sensor_key, _ value: sensor_count, _ handle: (CountChange) -> Void) -> Bool {
+    private mutating func note(
+        _ key: sensor_key, _ value: sensor_count, _ isSettled: inout Bool, _ beforeNew: () -> Void,
+        _ handle: (CountChange) -> Void
+    ) -> Bool {
         let tick = tick
+        let known = table.count
         let (difference, idleFor, isFirst) = table.withSlot(of: key) { slot in
             let difference = Self.difference(value, slot.count)
             let isChanged = difference.count != 0 || difference.sent != 0 || difference.received != 0
@@ -106,6 +123,10 @@ struct CountSource: ~Copyable {
             }
             slot.tick = tick
             return (isChanged ? difference : nil, slot.idle, isFirst)
+        }
+        if table.count > known, !isSettled {
+            isSettled = true
+            beforeNew()
         }
         if let difference {
             handle(CountChange(key: key, difference: difference, isEvicted: false))

@@ -52,14 +52,19 @@ package final class KernelSession {
         var generator = SystemRandomNumberGenerator()
         config.seed = generator.next()
         config.self_tgid = UInt32(getpid())
-        config.cgroup_subsystem = cgroups.subsystem()
+        config.cgroup_subsystem = -1
         config.ring_budget = settings.ringBudget
         config.ring_size = UInt32(settings.activityRingBytes)
         config.wake_bytes = settings.wakeBytes
         config.entry_budget = settings.entryBudget
         config.failed_entry_budget = settings.failedEntryBudget
 
-        let object = try BPFObject.load(settings: settings, config: config)
+        var absent: Set<String> = []
+        if let types = KernelTypes() {
+            config.cgroup_subsystem = cgroups.subsystem(in: types)
+            absent = try BPFObject.absentPrograms(types)
+        }
+        let object = try BPFObject.load(settings: settings, config: config, absent: absent)
         let lifecycle = try object.map("lifecycle")
         let activity = try object.map("activity")
         let waker = try Waker()
@@ -222,12 +227,29 @@ package final class KernelSession {
 
     /// Hands on what each entry of the memory has counted since the last call. This is a tick.
     ///
+    /// An entry is made after its first record has been written; what is in the rings by then goes to `records`, as
+    /// with `drain`, so that no count comes before the record that tells what it counts.
+    ///
     /// With `idleTicks`, entries that have not counted for as many ticks are deleted. A program that found such an
     /// entry right before it was deleted adds to memory that nobody reads any more: that is the one way in which a
     /// count can go missing, at most the number of programs running at that moment, for each deletion.
     @discardableResult
-    package func readCounts(_ handle: (CountChange) -> Void) throws(KernelError) -> CountSummary {
-        try counts.read(handle)
+    package func readCounts(
+        records: (RecordView) -> Void, _ handle: (CountChange) -> Void
+    ) throws(KernelError) -> CountSummary {
+        try counts.read(beforeNew: { drainAll(records) }, handle)
+    }
+
+    /// Until both rings were found empty once.
+    private func drainAll(_ handle: (RecordView) -> Void) {
+        while true {
+            switch rings.drain(limit: .max, { handOn($0, handle) }).outcome {
+            case .emptied: return
+            case .limited: continue
+            // A program is writing; it needs a processor to go on.
+            case .busy: sched_yield()
+            }
+        }
     }
 
     /// Forgets a cgroup that is gone: its entries in the memory, its account and its scope.

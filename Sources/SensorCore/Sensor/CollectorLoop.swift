@@ -138,7 +138,7 @@ final class CollectorLoop {
 
     private func readCounts() {
         do throws(KernelError) {
-            try kernel.readCounts { change in
+            try kernel.readCounts(records: { record($0) }) { change in
                 if change.difference.count > 0 {
                     consume(
                         .count(

@@ -38,7 +38,7 @@ import Testing
 
     private func read(_ source: inout CountSource) throws -> (changes: [UInt64: UInt64], entries: Int) {
         var changes: [UInt64: UInt64] = [:]
-        let entries = try source.read { changes[$0.key.object, default: 0] += $0.difference.count }
+        let entries = try source.read(beforeNew: {}) { changes[$0.key.object, default: 0] += $0.difference.count }
         return (changes, entries)
     }
 
@@ -95,6 +95,27 @@ import Testing
             #expect(last == (tick == 4 ? [1: 3] : [:]), "tick \(tick)")
         }
         #expect(try read(&source).entries == 1)
+    }
+
+    @Test(arguments: [true, false]) func `what an entry is about is asked for before its first count, and not again`(
+        _ batches: Bool
+    ) throws {
+        let map = try Map()
+        var source = CountSource(map: map.descriptor, idleTicks: 0, hasBatches: batches)
+        var order: [String] = []
+        let read = { (source: inout CountSource) in
+            order = []
+            _ = try source.read(beforeNew: { order.append("records") }) { order.append("count \($0.difference.count)") }
+        }
+        map.set(1, 1)
+        try read(&source)
+        #expect(order == ["records", "count 1"])
+        map.set(1, 3)
+        try read(&source)
+        #expect(order == ["count 2"])
+        map.set(2, 0)
+        try read(&source)
+        #expect(order == ["records"])
     }
 
     @Test func `forgetting a cgroup deletes its entries`() throws {

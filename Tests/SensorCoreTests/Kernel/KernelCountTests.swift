@@ -22,12 +22,13 @@ import Testing
 
     /// Everything that is told of opens of the file with `inode` until now.
     private func collect(_ session: KernelSession, _ inode: UInt64, into tally: inout Tally) throws {
-        while session.drain({ record in
+        let note = { (record: RecordView) in
             guard record.kind == UInt8(SENSOR_FILE_OPEN.rawValue), let file = record.file, file.inode == inode else { return }
             tally.firstSights += record.header.flags & UInt16(SENSOR_FIRST_SEEN) != 0 ? 1 : 0
             tally.keys.insert(record.header.key.object)
-        }) > 0 {}
-        try session.readCounts { change in
+        }
+        // Nothing is drained before: the counts themselves see to it that the record comes first.
+        try session.readCounts(records: note) { change in
             guard change.key.kind == UInt8(SENSOR_FILE_OPEN.rawValue), tally.keys.contains(change.key.object) else { return }
             tally.counted += change.difference.count
             tally.evicted += change.isEvicted ? 1 : 0

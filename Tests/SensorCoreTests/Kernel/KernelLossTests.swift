@@ -38,7 +38,7 @@ import Testing
             guard record.kind == kind, record.header.key.cgroup == cgroup.identifier else { return }
             balance.delivered += 1
         }) > 0 {}
-        try session.readCounts { change in
+        try session.readCounts(records: { _ in }) { change in
             guard change.key.kind == kind, change.key.cgroup == cgroup.identifier else { return }
             balance.counted += change.difference.count
         }

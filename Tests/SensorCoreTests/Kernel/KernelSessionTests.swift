@@ -38,6 +38,10 @@ import Testing
         let session = try KernelSession()
         try session.attach()
         for program in session.programs where !program.section.hasPrefix("iter") {
+            // A tracepoint that this kernel calls otherwise, or hands other arguments.
+            if program.state == .absent, session.programs.contains(where: { $0.hook == program.hook && $0.state == .attached }) {
+                continue
+            }
             #expect(program.state == .attached, "\(program.name): \(program.log ?? "")")
             #expect(program.hook != 0, "\(program.name)")
         }
