@@ -441,7 +441,8 @@ static __always_inline void on_socket_state(struct sock *sk, int old, int new)
 	}
 	if (old == TCP_CLOSE && (new == TCP_SYN_SENT || (new == TCP_ESTABLISHED &&protocol == IPPROTO_MPTCP)))
 		on_opening(&record.network, sk);
-	if (new == TCP_SYN_SENT)
+	/* A connection that comes in has no owner before it is accepted. */
+	if (new == TCP_SYN_SENT || (new == TCP_ESTABLISHED && !get(sk, sk_socket)))
 		return;
 	found = bpf_map_lookup_elem(&sockets, &key);
 	if (!found)

@@ -110,12 +110,19 @@ extension Pipeline {
         }
     }
 
-    /// The path of a bound socket file, else the address the caller gave; abstract names begin with `@`.
+    /// The path of a bound socket file, else the address the caller gave, from its working directory; abstract names begin
+    /// with `@`.
     private static func socketPath(_ view: borrowing RecordView) -> ByteString? {
         if let section = view.section(SENSOR_SECTION_PATH) { return PathAssembler.path(section).path }
         guard let section = view.section(SENSOR_SECTION_ARGUMENT) else { return nil }
         var bytes = section.bytes.withUnsafeBytes { [UInt8]($0) }
-        if bytes.first == 0 { bytes[0] = UInt8(ascii: "@") }
-        return bytes.isEmpty ? nil : ByteString(bytes)
+        if bytes.isEmpty { return nil }
+        if bytes[0] == 0 {
+            bytes[0] = UInt8(ascii: "@")
+            return ByteString(bytes)
+        }
+        var base: ByteString?
+        if let section = view.section(SENSOR_SECTION_BASE) { base = PathAssembler.path(section).path }
+        return PathAssembler.normalized(PathAssembler.joined(base, bytes))
     }
 }
