@@ -237,19 +237,7 @@ package final class KernelSession {
     package func readCounts(
         records: (RecordView) -> Void, _ handle: (CountChange) -> Void
     ) throws(KernelError) -> CountSummary {
-        try counts.read(beforeNew: { drainAll(records) }, handle)
-    }
-
-    /// Until both rings were found empty once.
-    private func drainAll(_ handle: (RecordView) -> Void) {
-        while true {
-            switch rings.drain(limit: .max, { handOn($0, handle) }).outcome {
-            case .emptied: return
-            case .limited: continue
-            // A program is writing; it needs a processor to go on.
-            case .busy: sched_yield()
-            }
-        }
+        try counts.read(beforeNew: { rings.drainPresent { handOn($0, records) } }, handle)
     }
 
     /// Forgets a cgroup that is gone: its entries in the memory, its account and its scope.

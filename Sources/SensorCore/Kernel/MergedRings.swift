@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CSensorBPF
+internal import Glibc
 
 /// The two rings as one stream in the order of time. For one thread.
 ///
@@ -99,6 +99,16 @@ struct MergedRings: ~Copyable {
             spins = 0
         }
         return (count, .limited)
+    }
+
+    /// Hands on all that had been written when it was called, and what comes with it in the order of time.
+    mutating func drainPresent(_ handle: (RawSpan) -> Void) {
+        let lifecyclePresent = lifecycle.producerPosition
+        let activityPresent = activity.producerPosition
+        while lifecycle.position < lifecyclePresent || activity.position < activityPresent {
+            // A program that is writing needs a processor to go on.
+            if drain(limit: 1024, handle).outcome == .busy { sched_yield() }
+        }
     }
 
     private static func hand(

@@ -112,6 +112,20 @@ import Testing
         #expect(times == [1, 2, 3, 4])
     }
 
+    @Test func `what is present is handed on, and what is written meanwhile does not keep it from ending`() throws {
+        var rings = try Rings()
+        let activity = rings.activity
+        for time: UInt64 in 1...3 { activity.write(open(time)) }
+        var count = 0
+        rings.merged.drainPresent { _ in
+            count += 1
+            // As fast as it is read: without a bound, this would go on to the end.
+            if count < 10_000 { activity.write(open(9)) }
+        }
+        #expect(count >= 3)
+        #expect(count < 2000)
+    }
+
     @Test func `a ring goes round many times, with records across its end`() throws {
         var rings = try Rings(releaseAfter: 512)
         var expected: [String] = []
