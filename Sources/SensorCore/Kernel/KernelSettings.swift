@@ -7,7 +7,7 @@ package struct KernelSettings: Sendable {
     /// Bytes of the ring of all other records: a power of two. Counts twice in RSS.
     package var activityRingBytes = 2 << 20
     /// Entries of the in-kernel memory, 56 bytes and the hash's own each.
-    package var memoryEntries: UInt32 = 65_536
+    package var memoryEntries: UInt32 = 131_072
     /// Entries of the memory of failed opens.
     package var failureEntries: UInt32 = 16_384
     /// Cgroups that are kept account of.
@@ -22,7 +22,7 @@ package struct KernelSettings: Sendable {
     /// Bytes that one cgroup may put into the activity ring in one pass while it is more than half full.
     package var ringBudget: UInt32 = 256 << 10
     /// Entries of the memory for one cgroup.
-    package var entryBudget: UInt32 = 16_384
+    package var entryBudget: UInt32 = 32_768
     /// Entries of the memory of failed opens for one cgroup.
     package var failedEntryBudget: UInt32 = 4096
     /// The consumer is woken each time that many more bytes have gathered: a power of two.

@@ -5,9 +5,9 @@ package struct PipelineConfiguration: Sendable {
     package var processes = ProcessTable.Limits()
     package var cgroups = CgroupTable.Limits()
     /// First sights kept so that later counts can be told as events.
-    package var templates = 81_920
+    package var templates = 147_456
     /// Bytes that they may take, estimated.
-    package var templateBytes = 16 << 20
+    package var templateBytes = 32 << 20
     /// Addresses with names, of all workloads together.
     package var peerNames = 16_384
     /// Paths that may be looked up in processes' roots between two ticks.
