@@ -12,6 +12,21 @@ FILE_OPEN = 10  # enum sensor_kind
 LOST = {1: "ring_full", 2: "ring_budget", 11: "recursion", 12: "unknown_record", 13: "bad_record", 14: "daemon_limit"}
 
 
+def _delivered(records, directory):
+    """The opens below the directory that the records tell of, and of how many different files."""
+    delivered, paths = 0, set()
+    marker = json.dumps(directory)[:-1].encode()
+    with open(records, "rb") as file:
+        for line in file:
+            if marker not in line:
+                continue
+            event = json.loads(line)
+            if event.get("kind") == "file.open" and event["file"]["path"].startswith(directory + "/"):
+                delivered += int(event.get("count", 1))
+                paths.add(event["file"]["path"])
+    return delivered, len(paths)
+
+
 def measure(start_sensor, generators, cgroups, directory):
     """BURST files opened once each by one process, as fast as it can, with default settings; then the sensor is stopped.
     generated: opens that succeeded; delivered: the sum of the counts of their records; counted: the losses that the kernel's
@@ -22,26 +37,17 @@ def measure(start_sensor, generators, cgroups, directory):
         spent = generators.run("opens", directory, BURST, BURST, groups=groups)
         Records(sensor.records).settle()
         losses = maps.losses(sensor.pid)
-        path = sensor.records
+        sensor.stop()  # with the last counts written
+        delivered, paths = _delivered(sensor.records, directory)
     lost, degraded = {}, {}
     for (cgroup, kind, reason), count in losses.items():
         if cgroup in identifiers and kind == FILE_OPEN:
             kept = lost if reason in LOST else degraded
             kept[LOST.get(reason, str(reason))] = kept.get(LOST.get(reason, str(reason)), 0) + count
-    delivered, paths = 0, set()
-    marker = json.dumps(directory)[:-1].encode()
-    with open(path, "rb") as file:
-        for line in file:
-            if marker not in line:
-                continue
-            event = json.loads(line)
-            if event.get("kind") == "file.open" and event["file"]["path"].startswith(directory):
-                delivered += int(event.get("count", 1))
-                paths.add(event["file"]["path"])
     return {
         "generated": BURST,
         "delivered": delivered,
-        "paths": len(paths),
+        "paths": paths,
         "lost": lost,
         "degraded": degraded,
         "silent": BURST - delivered - sum(lost.values()),
