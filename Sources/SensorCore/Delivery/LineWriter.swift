@@ -176,7 +176,7 @@ extension LineWriter {
                     isFailing = false
                     trouble(.recovered(dropped: counters.dropped))
                 }
-                let lines = countingLines ? newlines(in: bytes[offset..<offset + count]) : 0
+                let lines = countingLines ? newlines(in: bytes, from: offset, to: offset + count) : 0
                 offset += count
                 state.withLock { state in
                     state.counters.written += lines
@@ -221,9 +221,17 @@ extension LineWriter {
         wakeUp.take()
     }
 
-    private func newlines(in bytes: ArraySlice<UInt8>) -> UInt64 {
-        var count: UInt64 = 0
-        for byte in bytes where byte == UInt8(ascii: "\n") { count += 1 }
-        return count
+    /// By memchr: looking at each byte was a fifth of all that an event costs the daemon.
+    private func newlines(in bytes: [UInt8], from start: Int, to end: Int) -> UInt64 {
+        bytes.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress else { return 0 }
+            var count: UInt64 = 0
+            var next = start
+            while next < end, let found = memchr(base + next, Int32(UInt8(ascii: "\n")), end - next) {
+                count += 1
+                next = UnsafeRawPointer(found) - base + 1
+            }
+            return count
+        }
     }
 }
