@@ -83,13 +83,14 @@ let package = Package(
 
 // The fuzzers link only with libFuzzer: see make fuzz.
 if Context.environment["SENSORD_FUZZ"] != nil {
-    package.targets.append(
+    package.targets += ["RecordFuzzer", "RedactorFuzzer"].map { name in
         .executableTarget(
-            name: "RecordFuzzer",
+            name: name,
             dependencies: ["SensorCore", "CSensorBPF"],
-            path: "Tests/Fuzz/RecordFuzzer",
+            path: "Tests/Fuzz/\(name)",
             swiftSettings: swiftSettings
-        ))
+        )
+    }
 }
 
 // Run by hand: see Benchmarks/EncoderBenchmark.

@@ -32,7 +32,7 @@ package struct Redactor: Sendable {
     }
 
     /// A command line with its secrets overwritten byte for byte, so that a record of it keeps its layout; `arguments`
-    /// makes the same of it as of the original. Nil if there is no secret in it.
+    /// makes the same of it as of the original, or hides more if the line is contrived. Nil if there is no secret in it.
     package func masked(_ block: RawSpan) -> [UInt8]? {
         block.withUnsafeBytes { bytes in
             let text = Span(_unsafeElements: bytes.bindMemory(to: UInt8.self))

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+
+@main
+struct RedactorFuzzer {
+    static func main() {
+        var count = CommandLine.argc
+        var arguments = CommandLine.unsafeArgv
+        exit(runFuzzer(&count, &arguments, testOneInput))
+    }
+}
+
+/// libFuzzer's own loop. The corresponding C function is `LLVMFuzzerRunDriver`.
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runFuzzer(
+    _ count: UnsafeMutablePointer<CInt>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
+) -> CInt
+
+private let redactor = Redactor(patterns: RedactionPatterns(parsing: "corp-pin\n*_PIN\n/run/*"))
+
+/// Takes the fuzzer's bytes for a command line and for a path: the number of arguments and the layout must stay.
+private func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    let block = Array(UnsafeBufferPointer(start: start, count: count))
+    let ends = block.count { $0 == 0 }
+    precondition(redactor.arguments(block).count == (block.last ?? 0 == 0 ? ends : ends + 1))
+    _ = redactor.path(ByteString(block))
+    if let masked = redactor.masked(block.span.bytes) {
+        precondition(masked.count == block.count && masked.count { $0 == 0 } == ends)
+    }
+    return 0
+}
