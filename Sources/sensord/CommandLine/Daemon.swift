@@ -37,13 +37,14 @@ struct Daemon {
         tellStart(collector, stream: configuration.streamID)
 
         let signal = wait(signals, attention, writer)
-        log.info(
-            "stopping", metadata: ["signal": "\(signal.map { ExitDetail(code: 0, signal: $0).signalName } ?? "none")"])
+        let reason = signal.map { ExitDetail(code: 0, signal: $0).signalName } ?? "nobody reads the records any more"
+        log.info("stopping", metadata: ["reason": "\(reason)"])
         server.stop()
         let summary = collector.stop()
         tellEnd(summary, writer)
         if signal == SIGINT { return ExitStatus.interrupted }
-        return summary.trouble == nil ? ExitStatus.success : ExitStatus.failure
+        let isWritten = writer.map { $0.isBroken || $0.counters.dropped == 0 } ?? true
+        return summary.trouble == nil && isWritten ? ExitStatus.success : ExitStatus.failure
     }
 
     private func writer(_ attention: WakeUp) throws -> LineWriter? {
@@ -115,6 +116,9 @@ struct Daemon {
             metadata["written"] = "\(counters.written)"
             metadata["dropped"] = "\(counters.dropped)"
             metadata["writeErrors"] = "\(counters.errors)"
+        }
+        if let writer, !writer.isBroken, writer.counters.dropped > 0 {
+            log.error("records could not be written", metadata: ["dropped": "\(writer.counters.dropped)"])
         }
         log.info("stopped", metadata: metadata)
     }

@@ -23,8 +23,13 @@ final class AttachedWatch: TailWatch {
         do throws(ControlClient.Failure) {
             try client.request(TailRequest(filter: tail.filter, root: root, limit: tail.limit))
         } catch { throw Self.failure(error) }
-        guard try receive(milliseconds: 10_000) == .accepted else {
-            throw CommandFailure(status: ExitStatus.failure, message: "the daemon does not answer")
+        // First sights may come before the daemon's word that it sees everything.
+        while true {
+            guard let message = try receive(milliseconds: 10_000) else {
+                throw CommandFailure(status: ExitStatus.failure, message: "the daemon does not answer")
+            }
+            if message == .accepted { return }
+            take(message)
         }
     }
 

@@ -38,10 +38,10 @@ struct LineRenderer {
         let reserved = result.columns == 0 ? 0 : max(result.columns, min(layout.usualResult, layout.rest)) + 1
         let room = max(layout.rest - reserved, 0)
         let object = line.objectIsCommand ? line.object.cut(to: room) : line.object.fitted(to: room)
-        row.add(object, line.isFailure ? .red : .plain)
+        row.add(object, line.isFailure && !line.isUsual ? .red : .plain)
         guard result.columns > 0 else { return }
         row.pad(room - object.columns + 1)
-        row.add(result, line.isFailure ? .boldRed : .dim)
+        row.add(result, line.isFailure ? (line.isUsual ? .red : .boldRed) : .dim)
     }
 }
 

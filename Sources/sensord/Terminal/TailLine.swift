@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import SensorCore
 
 /// What one line of `--tail` says, before it is fitted to a terminal.
@@ -17,6 +18,8 @@ struct TailLine {
     /// What came of it: empty where it simply succeeded.
     var result: String
     var isFailure: Bool
+    /// A failure that is everyday life: search paths lead past many names that are not there.
+    var isUsual = false
     var colour: Palette.Colour
 
     init(_ event: borrowing Event) {
@@ -26,6 +29,7 @@ struct TailLine {
         verb = Self.verb(event)
         colour = Palette.colour(of: event.kind)
         isFailure = event.errorNumber != 0
+        isUsual = event.errorNumber == ENOENT
 
         var results: [String] = []
         if event.errorNumber != 0 { results.append(ErrorName.of(event.errorNumber)) }
@@ -35,7 +39,9 @@ struct TailLine {
             objectIsCommand = event.kind == .processExec
         case .file(let file):
             object = Self.object(file, event.kind)
-            results += Self.results(file, event.kind)
+            // That a file was to be read goes without saying where it was not there.
+            let words = Self.results(file, event.kind)
+            if !(event.errorNumber != 0 && words == ["r"]) { results += words }
         case .network(let network):
             object = Self.object(network, event.kind)
             results += Self.results(network)

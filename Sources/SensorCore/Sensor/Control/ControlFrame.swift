@@ -9,7 +9,7 @@ package struct ControlFrame: Equatable, Sendable {
         /// What was asked for has ended: send what is left, then the summary.
         case finish = 2
         // From the daemon to a tail.
-        /// A `TailAcceptance` as JSON: from now on every event that was asked for is seen.
+        /// A `TailAcceptance` as JSON: from now on every event that was asked for is seen. Some may have come before.
         case accepted = 16
         /// Why not, in words. Nothing follows.
         case refused = 17

@@ -42,6 +42,8 @@ package struct KindSet: OptionSet, Sendable, Hashable {
     package var withPrerequisites: KindSet {
         var result = union(.lifecycle)
         if !isDisjoint(with: .network) { result.insert(KindSet(.dnsAnswer)) }
+        // What was never seen to open cannot be said to be open still.
+        if contains(.networkClose) { result.formUnion([KindSet(.networkConnect), KindSet(.networkAccept)]) }
         return result
     }
 }

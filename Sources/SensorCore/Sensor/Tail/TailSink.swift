@@ -77,8 +77,9 @@ package final class TailSink: EventSink, Sendable {
         state.lastTime = (event.bootTime, event.time)
         // The scope follows every event, shown or not.
         let isInScope = state.scope?.take(event) ?? true
-        guard isInScope, isStreaming ? event.isStreamed : true, filter.matches(event) else { return }
-        if state.scope != nil { state.sockets.take(event) }
+        guard isInScope, isStreaming ? event.isStreamed : true else { return }
+        if state.scope != nil, filter.kinds.contains(.networkClose) { state.sockets.take(event) }
+        guard filter.matches(event) else { return }
         show(event, &state, &lines)
     }
 
@@ -103,7 +104,8 @@ package final class TailSink: EventSink, Sendable {
         state.withLock { state in
             var lines = 0
             let (boot, wall) = state.lastTime
-            for event in state.sockets.unfinished(after: state.lastSequence, bootTime: boot, time: wall) {
+            for event in state.sockets.unfinished(after: state.lastSequence, bootTime: boot, time: wall)
+            where filter.matches(event) {
                 show(event, &state, &lines)
             }
             state.sockets = OpenSockets()

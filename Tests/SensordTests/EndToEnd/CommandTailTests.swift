@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+import Testing
+
+@testable import sensord
+
+/// `sensord --tail -- CMD`, for real.
+@Suite(
+    .serialized, .enabled(if: RunningSensord.canCollect, "eBPF programs cannot be loaded here: see sensord check"))
+struct CommandTailTests {
+    private func kinds(_ outcome: RunningSensord.Outcome) -> [String] {
+        outcome.lines.compactMap { Event(json: Array($0.utf8)[...])?.kind.name }
+    }
+
+    private func events(_ outcome: RunningSensord.Outcome) -> [Event] {
+        outcome.lines.compactMap { Event(json: Array($0.utf8)[...]) }
+    }
+
+    @Test func `a command is shown from its exec to its exit`() throws {
+        let outcome = try sensord("--tail", "--json", "--", "cat", "/etc/hostname", "/dev/null")
+        let kinds = kinds(outcome)
+        #expect(outcome.status == 0)
+        #expect(kinds.first == "process.exec")
+        #expect(kinds.last == "process.exit")
+        let opened = events(outcome).compactMap { event -> String? in
+            if event.kind == .fileOpen, case .file(let file) = event.detail { file.path.text } else { nil }
+        }
+        #expect(opened.contains("/dev/null"))
+        #expect(opened.contains { $0.hasPrefix("/etc/ld.so") })
+        #expect(outcome.summary.hasPrefix("sensord: shown \(kinds.count), lost 0, cpu "), "\(outcome.errors)")
+    }
+
+    @Test(arguments: [("exit 0", 0), ("exit 3", 3), ("kill -TERM $$", 143), ("kill -INT $$", 130)])
+    func `it exits as the command did`(_ script: String, _ status: Int32) throws {
+        #expect(try sensord("--tail", "--", "sh", "-c", script).status == status)
+    }
+
+    @Test(arguments: [("/nonexistent/command", 127), ("/etc/passwd", 126)])
+    func `a command that cannot be executed is told as a shell tells it`(_ path: String, _ status: Int32) throws {
+        let outcome = try sensord("--tail", "--", path)
+        #expect(outcome.status == status)
+        #expect(outcome.errors.contains("sensord: \(path): "))
+    }
+
+    @Test func `it waits for what the command leaves behind`() throws {
+        let outcome = try sensord(
+            "--tail", "--json", "--kind", "process.*", "--", "sh", "-c", "setsid sleep 0.3 & exit 5")
+        #expect(outcome.status == 5)
+        let last = try #require(events(outcome).last)
+        #expect(last.kind == .processExit)
+        #expect(last.process?.executable.text.hasSuffix("/sleep") ?? false)
+    }
+
+    @Test func `a connection shows its port, and its bytes when it is closed`() throws {
+        let listener = try Listener()
+        let script = "exec 3<>/dev/tcp/127.0.0.1/\(listener.port); echo hello >&3"
+        let outcome = try sensord("--tail", "--json", "--peer", "127.0.0.1", "--", "bash", "-c", script)
+        let networks = events(outcome).compactMap { event -> (EventKind, NetworkDetail)? in
+            if case .network(let network) = event.detail { (event.kind, network) } else { nil }
+        }
+        #expect(networks.map(\.0) == [.networkConnect, .networkClose])
+        #expect(networks.allSatisfy { $0.1.peer?.port == listener.port })
+        #expect(networks.last?.1.bytesSent == 6)
+    }
+
+    @Test func `a socket that outlives the command is shown as not final`() throws {
+        let listener = try Listener()
+        let script = "exec 3<>/dev/tcp/127.0.0.1/\(listener.port); timeout 0.3 head -c 8000000 /dev/zero >&3; true"
+        let outcome = try sensord("--tail", "--json", "--kind", "network.close", "--", "bash", "-c", script)
+        #expect(outcome.output.contains("\"final\":false"), "\(outcome.output)")
+    }
+
+    @Test func `a recording shows the same again`() throws {
+        let file = "/tmp/sensord-recording-\(getpid())"
+        defer { unlink(file) }
+        let outcome = try sensord("--tail", "--json", "--record", file, "--", "ls", "/")
+        let names = "bin"
+        #expect(outcome.output.contains(names))
+        let replayed = try sensord("replay", "--json", file)
+        #expect(replayed.status == 0)
+        // The command writes where the tail does.
+        let shown = outcome.lines.filter { $0.hasPrefix("{") }
+        #expect(replayed.lines == shown)
+    }
+
+    @Test func `the terminal's interrupt is the command's, a signal to sensord is passed on`() throws {
+        let tail = try RunningSensord([
+            "--tail", "--kind", "process.exec", "--", "sh", "-c", "trap 'exit 7' TERM; sleep 20 & wait",
+        ])
+        try eventually { tail.outputSoFar.contains("/sleep: sleep 20") }
+        kill(tail.pid, SIGTERM)
+        // The shell has ended; what it left behind is waited for until somebody insists.
+        try eventually { kill(tail.pid, SIGINT) == 0 && tail.errorsSoFar.contains("shown") }
+        #expect(try tail.wait().status == 7)
+    }
+
+    @Test func `without permission it is sensord that failed`() throws {
+        let wrapper = ["setpriv", "--reuid", "65534", "--clear-groups"]
+        let alone = try sensord("--tail", "--duration", "1", wrapper: wrapper)
+        #expect(alone.status == 77)
+        #expect(alone.errors.contains("CAP_"))
+        let command = try sensord("--tail", "--", "true", wrapper: wrapper)
+        #expect(command.status == 125)
+        #expect(command.errors.contains("CAP_"))
+        #expect(try sensord("check", wrapper: wrapper).status == 77)
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+import Testing
+
+@testable import sensord
+
+/// `sensord run`, and tails with and without it, for real.
+@Suite(
+    .serialized, .enabled(if: RunningSensord.canCollect, "eBPF programs cannot be loaded here: see sensord check"))
+final class DaemonTests {
+    private let folder: String
+
+    init() throws {
+        var template = Array("/tmp/sensord-daemon-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
+        folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    deinit {
+        for name in ["/control/tail.sock", "/control/lock", "/records", "/mark"] { unlink(folder + name) }
+        rmdir(folder + "/control")
+        rmdir(folder)
+    }
+
+    private func daemon(_ more: String...) throws -> RunningSensord {
+        let daemon = try RunningSensord(["run", "--run-dir", folder] + more)
+        try eventually { daemon.errorsSoFar.contains("collecting") }
+        return daemon
+    }
+
+    private func touch(_ path: String) {
+        let descriptor = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    @Test func `first sights come at once, counts at the end, and it stops when it is told to`() throws {
+        let mark = folder + "/mark"
+        let daemon = try daemon("--records", "-", "--tick", "3600")
+        touch(mark)
+        try eventually { daemon.outputSoFar.contains(mark) }
+        for _ in 0..<10 { touch(mark) }
+        kill(daemon.pid, SIGTERM)
+        let outcome = try daemon.wait()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let seen = outcome.lines.filter { $0.contains(mark) }.compactMap { Event(json: Array($0.utf8)[...]) }
+        #expect(seen.filter { $0.isFirstSeen }.count >= 1)
+        #expect(seen.filter { $0.kind == .fileOpen && !$0.isFirstSeen }.map(\.count).reduce(0, +) >= 9)
+        #expect(outcome.summary.contains("stopped"))
+    }
+
+    @Test func `a tail attaches to the daemon, and a streamed event is in no record twice`() throws {
+        let mark = folder + "/mark"
+        let daemon = try daemon("--records", folder + "/records", "--tick", "3600")
+        let outcome = try sensord(
+            "--tail", "--run-dir", folder, "--json", "--path", mark, "--", "sh", "-c",
+            "for i in 1 2 3 4 5; do : > \(mark); done")
+        let shown = outcome.lines.compactMap { Event(json: Array($0.utf8)[...]) }
+        #expect(shown.filter { $0.kind == .fileOpen || $0.kind == .fileCreate }.count == 5, "\(outcome.output)")
+        #expect(outcome.summary.hasPrefix("sensord: shown \(shown.count), lost 0"))
+
+        kill(daemon.pid, SIGTERM)
+        #expect(try daemon.wait().status == 0)
+        let records = try #require(try? lines(of: folder + "/records"))
+        let counted = records.compactMap { Event(json: Array($0.utf8)[...]) }.filter { event in
+            if case .file(let file) = event.detail {
+                file.path.text == mark && event.kind != .fileAttribute
+            } else {
+                false
+            }
+        }
+        #expect(counted.map(\.count).reduce(0, +) == 5)
+    }
+
+    private func lines(of path: String) throws -> [String] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw SystemError("open") }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while case let count = read(descriptor, &buffer, buffer.count), count > 0 { bytes += buffer.prefix(count) }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    @Test func `an attached tail draws the same lines as one of its own`() throws {
+        let daemon = try daemon()
+        let command = ["--kind", "process.*", "--", "sh", "-c", "exit 3"]
+        let attached = try RunningSensord(["--tail", "--run-dir", folder] + command).wait()
+        let alone = try RunningSensord(["--tail", "--run-dir", folder + "/none"] + command).wait()
+        #expect(attached.status == 3 && alone.status == 3)
+        /// Without time and pid.
+        func shape(_ outcome: RunningSensord.Outcome) -> [String] {
+            outcome.lines.map { String($0.dropFirst(14).filter { !$0.isNumber && $0 != " " }) }
+        }
+        #expect(shape(attached) == shape(alone))
+        kill(daemon.pid, SIGTERM)
+        #expect(try daemon.wait().status == 0)
+    }
+
+    @Test func `a tail says so when its daemon dies, and the next one works alone`() throws {
+        let daemon = try daemon()
+        let tail = try RunningSensord(["--tail", "--run-dir", folder, "--path", folder + "/*"])
+        try eventually {
+            touch(folder + "/mark")
+            return !tail.outputSoFar.isEmpty
+        }
+        kill(daemon.pid, SIGKILL)
+        let outcome = try tail.wait()
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("the daemon has gone"))
+        let alone = try sensord("--tail", "--run-dir", folder, "--", "true")
+        #expect(alone.status == 0)
+    }
+
+    @Test func `a second daemon is refused`() throws {
+        let first = try daemon()
+        let second = try sensord("run", "--run-dir", folder)
+        #expect(second.status == 1)
+        #expect(second.errors.contains("another daemon runs"))
+        kill(first.pid, SIGTERM)
+        _ = try first.wait()
+    }
+
+    @Test func `a full disk is told, counted, and does not stop it`() throws {
+        let daemon = try daemon("--records", "/dev/full")
+        try eventually { daemon.errorsSoFar.contains("no space left on device") }
+        kill(daemon.pid, SIGTERM)
+        let outcome = try daemon.wait()
+        #expect(outcome.status == 1)
+        #expect(outcome.summary.contains("written=0"))
+    }
+
+    @Test func `an interrupt ends a tail with its summary`() throws {
+        let tail = try RunningSensord(["--tail", "--run-dir", folder, "--path", folder + "/*"])
+        try eventually {
+            touch(folder + "/mark")
+            return !tail.outputSoFar.isEmpty
+        }
+        kill(tail.pid, SIGINT)
+        let outcome = try tail.wait()
+        #expect(outcome.status == 130)
+        #expect(outcome.summary.hasPrefix("sensord: shown "))
+    }
+
+    @Test func `a reader that goes away ends a tail quietly`() throws {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw SystemError("pipe") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let tail = try RunningSensord(["--tail", "--json", "--run-dir", folder], output: ends[1])
+        close(ends[1])
+        var byte: UInt8 = 0
+        var entry = pollfd(fd: ends[0], events: Int16(POLLIN), revents: 0)
+        try eventually {
+            touch(folder + "/mark")
+            return poll(&entry, 1, 0) > 0
+        }
+        #expect(read(ends[0], &byte, 1) == 1)
+        close(ends[0])
+        try eventually {
+            touch(folder + "/mark")
+            return !tail.errorsSoFar.isEmpty
+        }
+        let outcome = try tail.wait()
+        #expect(outcome.status == 0)
+        #expect(outcome.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test func `count and duration end a tail`() throws {
+        let timed = try sensord("--tail", "--run-dir", folder, "--duration", "0.2", "--path", "/nonexistent")
+        #expect(timed.status == 0)
+        #expect(timed.output.isEmpty)
+        let tail = try RunningSensord(["--tail", "--run-dir", folder, "--count", "2", "--path", folder + "/*"])
+        try eventually {
+            touch(folder + "/mark")
+            return tail.errorsSoFar.contains("shown")
+        }
+        let outcome = try tail.wait()
+        #expect(outcome.status == 0)
+        #expect(outcome.lines.count == 2)
+    }
+
+    @Test func `a bad file or variable is told with its place`() throws {
+        let variable = try sensord("run", environment: ["SENSORD_TICK=never"])
+        #expect(variable.status == 78)
+        #expect(variable.errors.contains("SENSORD_TICK"))
+        #expect(try sensord("run", "--config", "/nonexistent").status == 78)
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+import Testing
+
+/// The built program, run as a user runs it, with its output in files.
+final class RunningSensord {
+    /// What it left when it ended.
+    struct Outcome {
+        /// As a shell counts.
+        var status: Int32
+        var output: String
+        var errors: String
+
+        var lines: [Substring] { output.split(separator: "\n") }
+        /// The last line on standard error.
+        var summary: Substring { errors.split(separator: "\n").last ?? "" }
+    }
+
+    /// Beside the tests, in the same build folder.
+    static let path: String = {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        let own = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
+        let folder = own.split(separator: "/").dropLast().joined(separator: "/")
+        return "/\(folder)/sensord"
+    }()
+
+    /// Whether eBPF programs can be loaded here.
+    static let canCollect: Bool = {
+        guard let check = try? RunningSensord(["check"]), let outcome = try? check.wait() else { return false }
+        return outcome.status == 0
+    }()
+
+    let pid: pid_t
+    private let folder: String
+    private var hasEnded = false
+
+    /// Starts it.
+    ///
+    /// - Parameters:
+    ///   - wrapper: another program and its arguments, which runs it.
+    ///   - output: a descriptor for its standard output; `nil`: a file.
+    init(_ arguments: [String], wrapper: [String] = [], environment: [String] = [], output: Int32? = nil) throws {
+        var template = Array("/tmp/sensord-run-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
+        folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+
+        let words = wrapper + [Self.path] + arguments
+        var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        let inherited = ["PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8"]
+        var envp: [UnsafeMutablePointer<CChar>?] = (inherited + environment).map { strdup($0) } + [nil]
+        defer { for string in argv + envp { free(string) } }
+
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        let flags = O_WRONLY | O_CREAT | O_TRUNC
+        if let output {
+            posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, folder + "/out", flags, 0o600)
+        }
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, folder + "/err", flags, 0o600)
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+
+        // The threads that tests run on block signals.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+
+        var pid: pid_t = 0
+        let error = posix_spawnp(&pid, words[0], &actions, &attributes, &argv, &envp)
+        guard error == 0 else { throw SystemError("spawn \(words[0])", number: error) }
+        self.pid = pid
+    }
+
+    deinit {
+        if !hasEnded {
+            kill(pid, SIGKILL)
+            waitpid(pid, nil, 0)
+        }
+        for name in ["/out", "/err"] { unlink(folder + name) }
+        rmdir(folder)
+    }
+
+    /// Waits until it has ended, at most a minute.
+    func wait() throws -> Outcome {
+        var status: Int32 = 0
+        var ended: pid_t = 0
+        for _ in 0..<60_000 {
+            ended = waitpid(pid, &status, WNOHANG)
+            if ended != 0 { break }
+            usleep(1000)
+        }
+        guard ended == pid else { throw SystemError("wait for sensord", number: ETIMEDOUT) }
+        hasEnded = true
+        let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+        return Outcome(status: code, output: text("/out"), errors: text("/err"))
+    }
+
+    /// What it has written so far.
+    var outputSoFar: String { text("/out") }
+    var errorsSoFar: String { text("/err") }
+
+    private func text(_ name: String) -> String {
+        let descriptor = open(folder + name, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count <= 0 { return String(decoding: bytes, as: UTF8.self) }
+            bytes += buffer.prefix(count)
+        }
+    }
+}
+
+/// Runs sensord to its end.
+func sensord(
+    _ arguments: String..., wrapper: [String] = [], environment: [String] = []
+) throws -> RunningSensord.Outcome {
+    try RunningSensord(arguments, wrapper: wrapper, environment: environment).wait()
+}
+
+/// The condition did not come true in time.
+struct Timeout: Error {}
+
+/// Waits for a condition, at most twenty seconds.
+func eventually(_ condition: () -> Bool) throws {
+    for _ in 0..<20_000 {
+        if condition() { return }
+        usleep(1000)
+    }
+    throw Timeout()
+}
