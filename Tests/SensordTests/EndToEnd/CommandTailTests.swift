@@ -87,11 +87,12 @@ struct CommandTailTests {
 
     @Test func `the terminal's interrupt is the command's, a signal to sensord is passed on`() throws {
         let tail = try RunningSensord([
-            "--tail", "--kind", "process.exec", "--", "sh", "-c", "trap 'exit 7' TERM; sleep 20 & wait",
+            "--tail", "--kind", "process.*", "--", "sh", "-c", "trap 'exit 7' TERM; sleep 20 & wait",
         ])
         try eventually { tail.outputSoFar.contains("/sleep: sleep 20") }
         kill(tail.pid, SIGTERM)
         // The shell has ended; what it left behind is waited for until somebody insists.
+        try eventually { tail.outputSoFar.contains(" status 7") }
         try eventually { kill(tail.pid, SIGINT) == 0 && tail.errorsSoFar.contains("shown") }
         #expect(try tail.wait().status == 7)
     }
