@@ -45,7 +45,7 @@ extension CapabilityReport {
             case .bpf, .perfmon:
                 Capability(capability.name, .missing, "run as root or grant it: needed for \(capability.purpose)")
             default:
-                Capability(capability.name, .degraded, "without it: no \(capability.purpose)")
+                Capability(capability.name, .degraded, "not granted; without it: \(capability.lossWithout)")
             }
         }
     }
@@ -155,16 +155,13 @@ extension CapabilityReport {
         let isEssential = status.name == "sys_exit" || status.name == "sched_process_exec"
         let loss = status.lossWithout
         let state: Capability.State = isEssential ? .missing : .degraded
-        let reason = status.log.map { ": \($0.split(separator: "\n").last ?? "")" } ?? ""
         switch status.state {
         case .absent:
             return Capability(name, state, "this kernel does not have it; without it: \(loss)")
         case .refused(let error):
-            return Capability(
-                name, state, "refused, \(KernelError.text(ofErrno: error))\(reason); without it: \(loss)")
+            return Capability(name, state, "refused, \(reason(error, status)); without it: \(loss)")
         case .detached(let error):
-            return Capability(
-                name, state, "cannot be attached, \(KernelError.text(ofErrno: error))\(reason); without it: \(loss)")
+            return Capability(name, state, "cannot be attached, \(reason(error, status)); without it: \(loss)")
         case .loaded, .attached:
             switch firing.result(of: status) {
             case .fired: return Capability(name, .ok, "fires")
@@ -173,6 +170,17 @@ extension CapabilityReport {
             case .untried(let why): return Capability(name, .ok, "attached; not seen to fire (\(why))")
             }
         }
+    }
+
+    private static func reason(_ error: Int32, _ status: ProgramStatus) -> String {
+        let text = KernelError.text(ofErrno: error)
+        // What libbpf guesses about permissions leads astray.
+        if error == EPERM {
+            let needsNetAdmin = status.section.hasPrefix("cgroup") && !Privileges.current().has(.netAdmin)
+            return needsNetAdmin ? "\(text), for lack of CAP_NET_ADMIN" : text
+        }
+        guard let line = status.log?.split(separator: "\n").last else { return text }
+        return "\(text): \(line)"
     }
 
     private static func iterator(_ session: KernelSession) -> Capability {

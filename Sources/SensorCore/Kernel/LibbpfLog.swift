@@ -38,7 +38,11 @@ final class LibbpfLog {
     func lastLines(_ count: Int = 12) -> String {
         let verifier = warnings.last { $0.contains("BEGIN PROG LOAD LOG") }
         let lines = (verifier ?? warnings.joined(separator: "\n")).split(separator: "\n")
-            .filter { !$0.contains("PROG LOAD LOG --") && !$0.hasPrefix("processed ") }
+            .filter { line in
+                !line.contains("PROG LOAD LOG --") && !line.hasPrefix("processed ")
+                    && !line.contains("failed to load object") && !line.contains(": failed to load: ")
+            }
+            .map { $0.hasPrefix("libbpf: ") ? $0.dropFirst("libbpf: ".count) : $0 }
         return lines.suffix(count).joined(separator: "\n")
     }
 }

@@ -39,6 +39,17 @@ package struct Privileges: Sendable, Equatable {
             case .bpf: "loading eBPF programs and maps"
             }
         }
+
+        /// What is lost without it, where the sensor can do without.
+        package var lossWithout: String {
+            switch self {
+            case .dacReadSearch: "programs that already run as other users have no command line"
+            case .netAdmin: "no DNS answers, no connects and datagrams by io_uring"
+            case .sysPtrace: "no paths as other processes' roots show them where the kernel has no name to give"
+            case .sysAdmin, .sysResource: "nothing works on kernels that ask for it"
+            case .perfmon, .bpf: "nothing works"
+            }
+        }
     }
 
     private let effective: UInt64
