@@ -220,24 +220,29 @@ package struct ProcessTable: ~Copyable {
 
     private func id(_ key: ProcessKey) -> String { "\(bootID)-\(key.tgid)-\(key.start)" }
 
-    /// The ancestor itself, with what is too far above it let go.
+    /// The ancestor itself, with what is too far above it let go: ended ones beyond the depth, or any if there are too
+    /// many in all.
     private mutating func bounded(_ ancestor: TrackedProcess?) -> TrackedProcess? {
-        let isFull = population.count - byKey.count >= limits.ancestors
+        let depth = population.count - byKey.count >= limits.ancestors ? 1 : limits.ancestorDepth
+        var ended = 0
         var step = ancestor
-        var depth = 0
-        while let process = step {
-            depth += process.hasEnded ? 1 : 0
-            if process.parent != nil, isFull ? process.hasEnded : depth >= limits.ancestorDepth {
-                process.parent = nil
-                shortened += 1
+        for _ in 0..<Self.chainLimit {
+            guard let process = step else { break }
+            ended += process.hasEnded ? 1 : 0
+            if ended >= depth {
+                if process.parent != nil {
+                    process.parent = nil
+                    shortened += 1
+                }
                 break
             }
-            // Below a living ancestor nothing has to be let go: the chain above is its own.
-            if !process.hasEnded { break }
             step = process.parent
         }
         return ancestor
     }
+
+    /// Steps that are taken up a lineage at a fork.
+    private static let chainLimit = 256
 
     private mutating func end(_ process: TrackedProcess, at time: UInt64) {
         guard !process.hasEnded else { return }

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+import Synchronization
+import Testing
+
+/// Keeps what it is given.
+final class KeepingSink: EventSink, Sendable {
+    private let state = Mutex<(events: [Event], isFinished: Bool)>(([], false))
+
+    var events: [Event] { state.withLock { $0.events } }
+    var isFinished: Bool { state.withLock { $0.isFinished } }
+
+    func receive(_ events: [Event]) { state.withLock { $0.events += events } }
+    func finish() { state.withLock { $0.isFinished = true } }
+
+    /// Waits until an event is there for which `condition` holds; nil after ten seconds.
+    func first(_ condition: (Event) -> Bool) -> Event? {
+        for _ in 0..<1000 {
+            if let event = events.first(where: condition) { return event }
+            usleep(10_000)
+        }
+        return nil
+    }
+}
+
+@Suite(.tags(.kernel), .needsKernel, .serialized) struct CollectorTests {
+    private func configuration() -> CollectorConfiguration {
+        var configuration = CollectorConfiguration()
+        configuration.stream = .all
+        configuration.tick = 200_000_000
+        return configuration
+    }
+
+    @Test func `a command's life arrives with its process, path and workload`() throws {
+        let sink = KeepingSink()
+        let collector = try Collector(configuration(), sinks: [sink])
+        let child = try Child(["/bin/sh", "-c", "/bin/cat /etc/hostname; exit 7"])
+        child.wait()
+        let pid = UInt32(child.pid)
+        let exit = sink.first { $0.kind == .processExit && $0.process?.pid == pid }
+        let summary = collector.stop()
+        #expect(sink.isFinished)
+        #expect(summary.trouble == nil)
+
+        let events = sink.events
+        let shell = try #require(exit?.process)
+        guard case .exit(let detail) = exit?.detail else { return #expect(Bool(false)) }
+        #expect(detail.code == 7)
+        let exec = try #require(
+            events.first { $0.kind == .processExec && $0.process?.parentID == shell.id })
+        #expect(exec.process?.arguments == ["/bin/cat", "/etc/hostname"])
+        #expect(exec.process?.executable.text.hasSuffix("/cat") == true)
+        let open = try #require(
+            events.first {
+                $0.kind == .fileOpen && $0.process?.id == exec.process?.id && $0.fileDetail?.path == "/etc/hostname"
+            })
+        #expect(open.fileDetail?.pathSource == .dentry)
+        #expect(open.workload.kind != "Unknown")
+        #expect(events.map(\.sequence) == Array(1...UInt64(events.count)))
+    }
+
+    @Test func `a process that ran before is known by its executable and arguments`() throws {
+        let child = try Child(["/bin/sleep", "1000"])
+        defer { child.wait() }
+        let pid = UInt32(child.pid)
+        while HostText.read("/proc/\(pid)/comm") != "sleep\n" { usleep(1000) }
+        let sink = KeepingSink()
+        let collector: Collector
+        do {
+            defer { kill(child.pid, SIGKILL) }
+            collector = try Collector(configuration(), sinks: [sink])
+        }
+        let exit = sink.first { $0.kind == .processExit && $0.process?.pid == pid }
+        collector.stop()
+        #expect(exit?.process?.arguments == ["/bin/sleep", "1000"])
+        #expect(exit?.process?.executable.text.hasSuffix("/sleep") == true)
+        #expect(exit?.process?.parentID.isEmpty == false)
+        #expect(exit?.process?.uid == getuid())
+    }
+
+    @Test func `repeats come as counts, and all that was done adds up`() throws {
+        var configuration = configuration()
+        configuration.stream = .none
+        let sink = KeepingSink()
+        let collector = try Collector(configuration, sinks: [sink])
+        let pid = try Child.shell("i=0; while [ $i -lt 300 ]; do read x < /etc/hostname; i=$((i+1)); done")
+        _ = sink.first { $0.kind == .processExit && $0.process?.pid == pid }
+        let summary = collector.stop()
+        let opens = sink.events.filter {
+            $0.kind == .fileOpen && $0.process?.pid == pid && $0.fileDetail?.path == "/etc/hostname"
+        }
+        #expect(opens.reduce(0) { $0 + $1.count } == 300)
+        #expect(opens.filter(\.isFirstSeen).count == 1)
+        #expect(summary.losses.lost == 0)
+    }
+
+    @Test func `a recording of what happened replays to the same bytes`() throws {
+        var template = Array("/tmp/sensord-recording-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        defer { unlink(template) }
+        try #require(descriptor >= 0)
+        var configuration = configuration()
+        configuration.recording = template.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let sink = KeepingSink()
+        let collector = try Collector(configuration, sinks: [sink])
+        let pid = try Child.shell("cd /tmp; ln -s nowhere $$.l; rm $$.l; /bin/true")
+        _ = sink.first { $0.kind == .processExit && $0.process?.pid == pid }
+        let summary = collector.stop()
+        #expect(summary.trouble == nil)
+
+        let replayed = KeepingSink()
+        let (replaySummary, error) = Replay.run(descriptor: descriptor) { _ in [replayed] }
+        #expect(error == nil)
+        #expect(replaySummary.statistics == summary.statistics)
+        let encoder = EventEncoder(stream: configuration.streamID)
+        var (live, again): ([UInt8], [UInt8]) = ([], [])
+        for event in sink.events { encoder.encode(event, into: &live) }
+        for event in replayed.events { encoder.encode(event, into: &again) }
+        let isSame = live == again
+        #expect(isSame)
+        #expect(live.count > 1000)
+    }
+}
+
+enum HostText {
+    static func read(_ path: String) -> String {
+        guard let file = fopen(path, "r") else { return "" }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = fread(&bytes, 1, bytes.count, file)
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Testing
+
+@testable import SensorCore
+
+@Suite struct LiveHostViewTests {
+    private let pid = UInt32(getpid())
+
+    /// A directory with a file, links to it and links that lead out; removed when the test ends.
+    private final class Tree {
+        let path: String
+
+        init() throws {
+            var template = Array("/tmp/sensord-host-XXXXXX".utf8CString)
+            let made = mkdtemp(&template) != nil
+            try #require(made)
+            path = template.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            mkdir("\(path)/real", 0o755)
+            close(open("\(path)/real/file", O_CREAT | O_WRONLY, 0o644))
+            symlink("real", "\(path)/link")
+            symlink("/etc", "\(path)/absolute")
+            symlink("../../../../../..", "\(path)/up")
+        }
+
+        deinit {
+            for name in ["real/file", "real", "link", "absolute", "up"] { remove("\(path)/\(name)") }
+            rmdir(path)
+        }
+    }
+
+    private func resolve(_ host: LiveHostView, _ path: String, pid: UInt32, followLast: Bool = true) -> String? {
+        host.answer(.resolve(pid: pid, path: ByteString(path), followLast: followLast)).bytes
+            .map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    @Test func `links are followed to where they lead`() throws {
+        let tree = try Tree()
+        let host = LiveHostView(cgroupRoot: nil)
+        #expect(resolve(host, "\(tree.path)/link/file", pid: pid) == "\(tree.path)/real/file")
+        #expect(resolve(host, "\(tree.path)/link", pid: pid, followLast: false) == "\(tree.path)/link")
+        #expect(resolve(host, "\(tree.path)/link/../real/./file", pid: pid) == "\(tree.path)/real/file")
+        #expect(resolve(host, "\(tree.path)/nothing", pid: pid) == nil)
+        #expect(resolve(host, "/", pid: pid) == "/")
+        #expect(host.answer(.resolve(pid: pid, path: "/a\0b", followLast: true)) == .failure(EINVAL))
+    }
+
+    @Test(.enabled(if: getuid() == 0, "only root may change a root"))
+    func `nothing leads out of a process's own root`() throws {
+        let tree = try Tree()
+        mkdir("\(tree.path)/etc", 0o755)
+        defer { rmdir("\(tree.path)/etc") }
+        var ends: [Int32] = [-1, -1]
+        try #require(pipe(&ends) == 0)
+        let child = try Child([
+            "/usr/bin/env", "python3", "-c",
+            "import os,sys,time\nos.chroot(sys.argv[1]); os.chdir('/'); os.write(int(sys.argv[2]), b'x'); time.sleep(60)",
+            tree.path, "\(ends[1])",
+        ])
+        defer {
+            kill(child.pid, SIGKILL)
+            child.wait()
+        }
+        close(ends[1])
+        var byte: UInt8 = 0
+        let count = read(ends[0], &byte, 1)
+        close(ends[0])
+        try #require(count == 1)
+        let host = LiveHostView(cgroupRoot: nil)
+        let inside = UInt32(child.pid)
+        #expect(resolve(host, "/link/file", pid: inside) == "/real/file")
+        #expect(resolve(host, "/up/real/file", pid: inside) == "/real/file")
+        #expect(resolve(host, "/up", pid: inside) == "/")
+        #expect(resolve(host, "/absolute", pid: inside) == "/etc")
+        #expect(resolve(host, "/absolute/passwd", pid: inside) == nil)
+        withExtendedLifetime(tree) {}
+    }
+
+    @Test func `proc tells of this process`() throws {
+        let host = LiveHostView(cgroupRoot: nil)
+        let stat = try #require(ProcessStat(host.answer(.file(pid: pid, .stat)).bytes ?? []))
+        #expect(stat.parent == UInt32(getppid()))
+        #expect(ProcessStatus(host.answer(.file(pid: pid, .status)).bytes ?? [])?.identity.user.real == getuid())
+        let pids = try #require(host.answer(.processes).bytes)
+        #expect(pids.count % 4 == 0)
+        #expect(pids.count >= 8)
+        #expect(host.answer(.file(pid: 0, .stat)) == .failure(ENOENT))
+    }
+
+    @Test(.enabled(if: CgroupHierarchy.current().tracked != nil, "no cgroups here"))
+    func `the id of a cgroup is found by its path, and its path by its id`() throws {
+        let host = LiveHostView(cgroupRoot: CgroupHierarchy.current().tracked)
+        let id = try #require(host.answer(.cgroupID(path: "/")).bytes)
+        let number = id.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        var table = CgroupTable(host: host)
+        table.scan()
+        #expect(table.path(of: number) == "/")
+        #expect(table.workload(of: number, pid: 0).description.kind == "Host")
+    }
+}
