@@ -93,13 +93,15 @@ if Context.environment["SENSORD_FUZZ"] != nil {
     }
 }
 
-// Run by hand: see Benchmarks/EncoderBenchmark.
+// Run by hand: see Benchmarks/EncoderBenchmark and Benchmarks/PipelineBenchmark.
 if Context.environment["SENSORD_BENCHMARKS"] != nil {
-    package.targets.append(
-        .executableTarget(
-            name: "EncoderBenchmark",
-            dependencies: ["SensorCore"],
-            path: "Benchmarks/EncoderBenchmark",
-            swiftSettings: swiftSettings
-        ))
+    for name in ["EncoderBenchmark", "PipelineBenchmark"] {
+        package.targets.append(
+            .executableTarget(
+                name: name,
+                dependencies: ["SensorCore", "CSensorBPF"],
+                path: "Benchmarks/\(name)",
+                swiftSettings: swiftSettings
+            ))
+    }
 }
