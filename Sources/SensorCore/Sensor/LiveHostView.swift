@@ -7,7 +7,8 @@ internal import Glibc
 package final class LiveHostView: HostView {
     /// Mount point of the tracked cgroup hierarchy; nil if there is none.
     private let cgroupRoot: String?
-    /// RESOLVE_CACHED is there (5.12). Without it a look may wait for a disk.
+    /// RESOLVE_CACHED is there (5.12): what the process has just walked is in the caches, and a look can neither wait
+    /// for a disk nor for a server that is gone. Without it it may.
     private var hasCachedLookups = true
 
     /// Files of /proc are read up to here; arguments as far as records hold them.
