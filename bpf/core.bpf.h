@@ -160,7 +160,7 @@ struct scratch {
 	struct sensor_header header; /* the record starts here */
 	__u8 bytes[RECORD_LIMIT + SENSOR_PATH_MAX + 512];
 	__u32 length; /* of body and sections so far, in bytes[] */
-	__u32 reserved;
+	__u32 slot;   /* which entry of the map this is, for append_path(); softirq walks no paths */
 	struct {
 		__u64 file; /* struct file */
 		__s64 result;
@@ -180,15 +180,17 @@ struct scratch {
 	struct owner owner;    /* of a socket that is accepted */
 };
 
+#define SCRATCH_PROCESS 0
+#define SCRATCH_SOFTIRQ 1
+#define SCRATCH_ITERATOR 2 /* iterators can be preempted by programs that use the others */
+#define SCRATCH_COUNT 3
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, SCRATCH_COUNT);
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
-
-#define SCRATCH_PROCESS 0
-#define SCRATCH_SOFTIRQ 1
 
 static __always_inline struct scratch *scratch_at(__u32 index)
 {

@@ -65,12 +65,12 @@ static long path_step_callback(__u32 index, struct scratch **scratch)
 #endif
 
 /*
- * Appends the path of scratch->walk as a section of the process-context record: names leaf first, a '/' after each.
+ * Appends the path of scratch->walk as a section of the record in that slot: names leaf first, a '/' after each.
  * Returns the section's flags, or -1 if there was no room.
  */
-__noinline int append_path(__u32 tag)
+__noinline int append_path(__u32 tag, __u32 slot)
 {
-	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct scratch *scratch = scratch_at(slot);
 	struct dentry *dentry;
 	struct vfsmount *mount;
 	__u32 begin_at;
@@ -122,7 +122,7 @@ static __always_inline void append_path_of(struct task_struct *task, struct scra
 	scratch->walk.mount = (__u64)get(path, mnt);
 	scratch->walk.root_dentry = (__u64)get(fs, root.dentry);
 	scratch->walk.root_mount = (__u64)get(fs, root.mnt);
-	flags = append_path(tag);
+	flags = append_path(tag, scratch->slot);
 	if (flags < 0)
 		lose_of(scratch, SENSOR_LOSS_READ_FAULT);
 	else if (flags & SENSOR_PATH_TRUNCATED)

@@ -191,7 +191,7 @@ static __always_inline void on_exit(struct task_struct *task)
 /* One record for each process that runs already, written to the iterator's file in the ring's layout. */
 static __always_inline int on_seen(struct bpf_iter__task *context)
 {
-	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct scratch *scratch = scratch_at(SCRATCH_ITERATOR);
 	struct task_struct *task = context->task;
 	struct seq_file *file = context->meta->seq;
 	struct sensor_exec *exec;
@@ -204,6 +204,7 @@ static __always_inline int on_seen(struct bpf_iter__task *context)
 	task = cast(task_struct, task);
 	if (get(task, pid) != get(task, tgid) || (__u32)get(task, tgid) == config.self_tgid)
 		return 0;
+	scratch->slot = SCRATCH_ITERATOR;
 	lifecycle_key(scratch, task, SENSOR_PROCESS_SEEN, SENSOR_HOOK_ITER_TASK);
 	begin(scratch, task, SENSOR_FIRST_SEEN, 0);
 	exec = fill_process(scratch, task);
