@@ -124,7 +124,7 @@ package struct DNSMessage: Equatable, Sendable {
     }
 
     private struct Record {
-        enum Data {
+        enum RecordData {
             case address(IPAddress)
             case alias([UInt8])
             case other
@@ -132,7 +132,7 @@ package struct DNSMessage: Equatable, Sendable {
 
         var owner: [UInt8]
         var ttl: UInt32
-        var data: Data
+        var data: RecordData
 
         var alias: [UInt8]? {
             if case .alias(let name) = data { name } else { nil }
@@ -206,7 +206,7 @@ package struct DNSMessage: Equatable, Sendable {
             let start = offset
             defer { offset = start + Int(length) }
             guard recordClass == 1 else { return Record(owner: owner, ttl: ttl, data: .other) }
-            let data: Record.Data
+            let data: Record.RecordData
             switch (type, length) {
             case (1, 4):
                 guard let address = integer32() else { return nil }

@@ -58,7 +58,7 @@ final class AttachedWatch: TailWatch {
         return result
     }
 
-    private func receive(milliseconds: Int32) throws(CommandFailure) -> ControlClient.Message? {
+    private func receive(milliseconds: Int32) throws(CommandFailure) -> ControlClient.Answer? {
         do throws(ControlClient.Failure) { return try client.receive(milliseconds: milliseconds) } catch {
             throw Self.failure(error)
         }
@@ -68,7 +68,7 @@ final class AttachedWatch: TailWatch {
         CommandFailure(status: ExitStatus.failure, message: "\(error)")
     }
 
-    private func take(_ message: ControlClient.Message) {
+    private func take(_ message: ControlClient.Answer) {
         switch message {
         case .accepted: break
         case .summary(let summary): self.summary = summary

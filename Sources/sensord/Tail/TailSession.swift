@@ -54,8 +54,9 @@ struct TailSession {
         if command.isEmpty {
             watch = try begin(root: nil, writer, attention)
         } else {
+            let hasOthers = Descendants.hasChildren
             let gated = try GatedCommand(arguments: command, signalMask: signals.previousMask)
-            child = Descendants(root: gated.pid)
+            child = Descendants(root: gated.pid, hasOthers: hasOthers)
             watch = try begin(root: UInt32(gated.pid), writer, attention)
             let error = gated.open()
             if error != 0 { StandardStream.complain("\(command[0]): \(SystemError.text(of: error))") }

@@ -27,6 +27,7 @@ private final class InstantController: StreamController {
     private struct State {
         var plans: [StreamPlan] = []
         var ledger = LossLedger()
+        var isFull = false
     }
 
     private let state = Mutex(State())
@@ -41,17 +42,18 @@ private final class InstantController: StreamController {
         }
     }
 
-    func setStream(_ plan: StreamPlan, then body: @escaping @Sendable (LossLedger) -> Void) {
-        body(
-            state.withLock {
-                $0.plans.append(plan)
-                return $0.ledger
-            })
+    /// From now on the kernel has no room.
+    func refuse() { state.withLock { $0.isFull = true } }
+
+    func setStream(_ plan: StreamPlan, leaving: Set<UInt32>) throws(KernelError) {
+        let isFull = state.withLock { state in
+            state.plans.append(plan)
+            return state.isFull && plan.stream != .none
+        }
+        if isFull { throw KernelError(.systemCall, "cannot add to the scope", errorNumber: E2BIG) }
     }
 
-    func afterDrain(_ body: @escaping @Sendable (LossLedger) -> Void) {
-        body(state.withLock { $0.ledger })
-    }
+    func drained() -> LossLedger { state.withLock { $0.ledger } }
 }
 
 @Suite struct ControlServerTests {
@@ -228,6 +230,15 @@ private final class InstantController: StreamController {
         #expect { try client.receive(milliseconds: 5000) } throws: { "\($0)".contains("--peer 10.0.0.0/99") }
     }
 
+    @Test func `a tail that the kernel has no room for is told so`() throws {
+        defer { server.stop() }
+        controller.refuse()
+        let client = ControlClient(descriptor: try connect())
+        try client.request(TailRequest(filter: EventFilter()))
+        #expect { try client.receive(milliseconds: 5000) } throws: { "\($0)".contains("cannot add to the scope") }
+        #expect(controller.plan?.stream == KernelSession.Stream.none)
+    }
+
     @Test func `a daemon that stops gives its tails their summary`() throws {
         let client = try attach()
         hub.receive([event(1)])
@@ -280,5 +291,18 @@ private final class InstantController: StreamController {
     @Test func `no daemon is no error`() throws {
         #expect(try ControlSocket.connect(in: "/nonexistent") == nil)
         #expect(try ControlSocket.connect(in: "/" + String(repeating: "x", count: 200)) == nil)
+    }
+}
+
+@Suite struct OperatorTests {
+    private static let container = "0::/system.slice/docker-\(String(repeating: "ab", count: 32)).scope\n"
+
+    @Test(arguments: [
+        ("0::/user.slice/user-0.slice/session-1.scope\n", "0::/system.slice/sensord.service\n", true),
+        ("12:memory:/\n0::/\n", "0::/\n", true), (container, container, true), (container, "0::/\n", false),
+        ("0::/\n", container, true),
+    ])
+    func `who is in another container gives no orders`(_ peer: String, _ own: String, _ expected: Bool) {
+        #expect(ControlSocket.isOperator(cgroups: peer, own: own) == expected)
     }
 }

@@ -7,10 +7,23 @@ package struct Descendants {
     private let root: Int32
     /// How the command itself ended, as `waitpid` tells it; `nil` while it runs.
     package private(set) var rootStatus: Int32?
-    /// No descendant is left either.
+    /// No descendant is left either, as far as can be told.
     package private(set) var haveAllEnded = false
 
-    package init(root: Int32) { self.root = root }
+    /// This process had children before: they are not waited for, and so orphans cannot be.
+    private let hasOthers: Bool
+
+    /// - Parameter hasOthers: see `hasChildren`, asked before the command was forked.
+    package init(root: Int32, hasOthers: Bool) {
+        self.root = root
+        self.hasOthers = hasOthers
+    }
+
+    /// Whether this process has children, as one that a shell has replaced by `exec` may.
+    package static var hasChildren: Bool {
+        var information = siginfo_t()
+        return waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) == 0
+    }
 
     /// Sends the command a signal; it must not have been reaped.
     package func signal(_ number: Int32) {
@@ -24,7 +37,7 @@ package struct Descendants {
             let pid = waitpid(-1, &status, WNOHANG)
             if pid == root { rootStatus = status }
             if pid > 0 || pid < 0 && errno == EINTR { continue }
-            haveAllEnded = pid < 0 && errno == ECHILD
+            haveAllEnded = pid < 0 && errno == ECHILD || hasOthers && rootStatus != nil
             return
         }
     }

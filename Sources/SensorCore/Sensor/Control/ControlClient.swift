@@ -5,7 +5,7 @@ import Glibc
 /// The tail's end of the control socket. For one thread; waits only where it says so.
 package final class ControlClient {
     /// What the daemon said.
-    package enum Message: Equatable {
+    package enum Answer: Equatable {
         /// From now on every event that was asked for is seen.
         case accepted
         /// Events as JSON lines.
@@ -56,7 +56,7 @@ package final class ControlClient {
     /// The next message; waits until there is one, or for so many milliseconds (below 0: for ever).
     ///
     /// - Returns: `nil` if the time was up.
-    package func receive(milliseconds: Int32) throws(Failure) -> Message? {
+    package func receive(milliseconds: Int32) throws(Failure) -> Answer? {
         while true {
             if let message = try next() { return message }
             var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -80,7 +80,7 @@ package final class ControlClient {
         }
     }
 
-    private func next() throws(Failure) -> Message? {
+    private func next() throws(Failure) -> Answer? {
         let frame: ControlFrame?
         do throws(ControlFrameReader.Fault) { frame = try reader.next() } catch {
             throw Failure(description: "the daemon does not speak this protocol: \(error)")

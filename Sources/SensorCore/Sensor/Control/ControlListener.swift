@@ -77,7 +77,7 @@ package final class ControlListener: Sendable {
             }
             _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
             _ = fcntl(connection, F_SETFL, O_NONBLOCK)
-            if ControlSocket.isPeerTrusted(connection) { return connection }
+            if ControlSocket.isOperator(connection) { return connection }
             close(connection)
         }
     }

@@ -141,8 +141,8 @@ private struct ControlLoop {
         case (.request, .silent): begin(frame.payload, number, connection)
         case (.finish, .watching(let subscription)): finish(subscription, connection, waiting: 1_000_000_000, now: now)
         case (_, .leaving), (.finish, .ending): break
-        case (_, .watching):
-            forget(number)
+        case (_, .watching(let subscription)):
+            forget(number, subscription.sink)
             refuse(connection, "unexpected message")
         default: refuse(connection, "unexpected message")
         }
@@ -172,12 +172,17 @@ private struct ControlLoop {
         let sink = TailSink(
             filter: filter, root: request.root, isStreaming: !request.filter.firstSeenOnly, limit: request.limit,
             formatter: EventEncoder(stream: server.stream), output: connection.queue, completion: server.wakeUp)
-        let subscription = TailSubscription(sink: sink, queue: connection.queue)
         let demand = StreamDemand(filter: request.filter, kinds: filter.kinds.withPrerequisites, root: request.root)
         server.hub.add(sink, demand: demand, as: number)
+        do throws(KernelError) { try server.controller.setStream(server.hub.plan, leaving: []) } catch {
+            forget(number, sink)
+            return refuse(connection, "\(error)")
+        }
+        let subscription = TailSubscription(
+            sink: sink, queue: connection.queue, ledgerAtStart: server.controller.drained())
+        connection.queue.append(ControlFrame(.accepted, ControlJSON.encode(TailAcceptance())))
         connection.phase = .watching(subscription)
         connection.deadline = nil
-        server.controller.setStream(server.hub.plan) { subscription.begin($0) }
     }
 
     // MARK: The end of a tail
@@ -185,13 +190,10 @@ private struct ControlLoop {
     private func finish(
         _ subscription: TailSubscription, _ connection: ControlConnection, waiting: UInt64, now: UInt64
     ) {
+        // What has happened until now is on its way; what is still open then is waited for.
+        _ = server.controller.drained()
         connection.phase = .ending(subscription)
         connection.deadline = now + waiting
-        let wakeUp = server.wakeUp
-        server.controller.afterDrain { _ in
-            subscription.markDrained()
-            wakeUp.signal()
-        }
     }
 
     private mutating func endAll() {
@@ -216,16 +218,10 @@ private struct ControlLoop {
         case .watching(let subscription) where subscription.sink.progress.isComplete:
             finish(subscription, connection, waiting: 0, now: now)
         case .ending(let subscription):
-            if subscription.isSummarised {
-                leave(connection)
-                forget(number)
-            } else if subscription.isDrained, isLate || !subscription.sink.progress.hasOpenSockets {
-                let wakeUp = server.wakeUp
-                server.controller.afterDrain { ledger in
-                    subscription.summarise(ledger)
-                    wakeUp.signal()
-                }
-            }
+            guard isLate || !subscription.sink.progress.hasOpenSockets else { break }
+            subscription.summarise(server.controller.drained())
+            forget(number, subscription.sink)
+            leave(connection)
         case .leaving where isLate: return drop(number)
         default: break
         }
@@ -233,16 +229,18 @@ private struct ControlLoop {
         if case .leaving = connection.phase, connection.queue.isEmpty { drop(number) }
     }
 
-    /// Takes the tail out of the stream.
-    private func forget(_ number: Int) {
+    /// Takes the tail out of the stream, and what only it wanted out of the kernel.
+    private func forget(_ number: Int, _ sink: TailSink) {
         server.hub.remove(number)
-        server.controller.setStream(server.hub.plan) { _ in }
+        let leaving = sink.livingProcesses.subtracting(server.hub.livingProcesses)
+        // What cannot be taken out costs some events that nobody looks at, until its process ends.
+        try? server.controller.setStream(server.hub.plan, leaving: leaving)
     }
 
     private mutating func drop(_ number: Int) {
         guard let connection = connections.removeValue(forKey: number) else { return }
         switch connection.phase {
-        case .watching, .ending: forget(number)
+        case .watching(let subscription), .ending(let subscription): forget(number, subscription.sink)
         case .silent, .leaving: break
         }
     }

@@ -31,6 +31,35 @@ package enum ControlSocket {
         return user == 0 || user == geteuid()
     }
 
+    /// Whether the peer may give orders: a trusted user's process, of this host or of the container that the daemon
+    /// itself runs in. Root within another container is not the operator.
+    static func isOperator(_ descriptor: Int32) -> Bool {
+        var process: pid_t = 0
+        var user: uid_t = 0
+        var group: gid_t = 0
+        guard isPeerTrusted(descriptor), sensor_peer_credentials(descriptor, &process, &user, &group) == 0,
+            let peer = ProcFile.text("/proc/\(process)/cgroup"), let own = ProcFile.text("/proc/self/cgroup")
+        else { return false }
+        return isOperator(cgroups: peer, own: own)
+    }
+
+    /// - Parameters:
+    ///   - cgroups: the text of the peer's `/proc/PID/cgroup`.
+    ///   - own: the daemon's.
+    package static func isOperator(cgroups: String, own: String) -> Bool {
+        containers(in: cgroups).isSubset(of: containers(in: own))
+    }
+
+    private static func containers(in cgroups: String) -> Set<String> {
+        var found: Set<String> = []
+        for line in cgroups.split(separator: "\n") {
+            let path =
+                line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).dropFirst(2).first ?? ""
+            if case .container(let container) = CgroupPath(String(path)).owner { found.insert(container.id) }
+        }
+        return found
+    }
+
     /// Calls with a Unix address; -1 with ENAMETOOLONG where the path does not fit one.
     static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
         var address = sockaddr_un()

@@ -3,33 +3,26 @@
 import Synchronization
 
 /// Lets the tails that are attached say what the daemon's collector streams.
-///
-/// Its calls wait for the collecting thread, so they are not for that thread.
 package final class CollectorStreams: StreamController {
     private let collector: Collector
     private let plan = Mutex(StreamPlan([]))
 
     package init(_ collector: Collector) { self.collector = collector }
 
-    package func setStream(_ next: StreamPlan, then body: @escaping @Sendable (LossLedger) -> Void) {
+    package func setStream(_ next: StreamPlan, leaving: Set<UInt32>) throws(KernelError) {
         let before = plan.withLock { plan in
             defer { plan = next }
             return plan
         }
-        // What does not fit into the kernel's map costs this tail its events, not the daemon its work; those that
-        // were in the scope and have ended are out of the map already.
         let (old, new) = (before.pids.union(before.roots), next.pids.union(next.roots))
-        for pid in old.subtracting(new) { try? collector.removeScope(process: pid) }
+        for pid in old.union(leaving).subtracting(new) { try collector.removeScope(process: pid) }
         for pid in new where !old.contains(pid) || before.roots.contains(pid) != next.roots.contains(pid) {
-            try? collector.addScope(process: pid, descendants: next.roots.contains(pid))
+            try collector.addScope(process: pid, descendants: next.roots.contains(pid))
         }
         collector.setStream(next.stream, kinds: next.kinds.rawValue)
-        body(collector.summary().losses)
     }
 
-    package func afterDrain(_ body: @escaping @Sendable (LossLedger) -> Void) {
-        body(collector.drained().losses)
-    }
+    package func drained() -> LossLedger { collector.drained().losses }
 }
 
 extension Collector {

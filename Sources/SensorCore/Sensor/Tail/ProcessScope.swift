@@ -7,7 +7,8 @@ package struct ProcessScope: Sendable {
     private let root: UInt32
     /// The root has become what it was started for; before that it is the sensor's own doing.
     private var hasBegun = false
-    private var living: Set<UInt32>
+    /// Processes that have not ended.
+    package private(set) var living: Set<UInt32>
     /// What has ended since: its exit and its sockets' close still belong to the scope.
     private var ended: RecentSet
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What tails ask of whoever collects. All closures run on the collecting thread, soon.
+/// What tails ask of whoever collects. The calls wait for the collecting thread, so they are not for that thread.
 package protocol StreamController: AnyObject, Sendable {
-    /// Makes the kernel stream what the plan says, then calls with the losses up to now.
-    func setStream(_ plan: StreamPlan, then body: @escaping @Sendable (LossLedger) -> Void)
+    /// Makes the kernel stream what the plan says, from when it returns.
+    ///
+    /// - Parameter leaving: processes that nobody needs any more, though the plan before did not name them: what a
+    ///   command has forked.
+    /// - Throws: if the kernel has no room for it; then a part of it may be streamed.
+    func setStream(_ plan: StreamPlan, leaving: Set<UInt32>) throws(KernelError)
 
-    /// Calls with the losses up to now, once all that the kernel had written before this call was handed to the sinks.
-    func afterDrain(_ body: @escaping @Sendable (LossLedger) -> Void)
+    /// What is lost up to now, once all that the kernel had written before this call was handed to the sinks.
+    func drained() -> LossLedger
 }
 
 extension TailSummary {

@@ -29,6 +29,12 @@ package final class TailHub: EventSink {
         entries.withLock { $0[number] = nil }
     }
 
+    /// Processes of the commands that tails watch.
+    var livingProcesses: Set<UInt32> {
+        let sinks = entries.withLock { $0.values.map(\.sink) }
+        return sinks.reduce(into: []) { $0.formUnion($1.livingProcesses) }
+    }
+
     /// What all of them together need of the kernel.
     var plan: StreamPlan { entries.withLock { StreamPlan($0.values.map(\.demand)) } }
 }

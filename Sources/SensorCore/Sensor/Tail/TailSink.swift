@@ -56,6 +56,9 @@ package final class TailSink: EventSink, Sendable {
 
     package var progress: Progress { state.withLock { $0.progress } }
 
+    /// The scope's processes that have not ended, as far as the events tell. Empty without a scope.
+    package var livingProcesses: Set<UInt32> { state.withLock { $0.scope?.living ?? [] } }
+
     /// Shows nothing more, whatever comes.
     package func mute() { state.withLock { $0.isMuted = true } }
 
