@@ -48,7 +48,8 @@ struct PipelineBenchmark {
             }
             if round % 2 == 0 { bestEncoded = min(bestEncoded, time) } else { best = min(best, time) }
         }
-        print("\(name): \(nanoseconds(best, records.count)) ns, with JSON \(nanoseconds(bestEncoded, records.count)) ns")
+        print(
+            "\(name): \(nanoseconds(best, records.count)) ns, with JSON \(nanoseconds(bestEncoded, records.count)) ns")
     }
 
     private static func counts(_ records: [[UInt8]]) {

@@ -234,7 +234,8 @@ struct BPFObject: ~Copyable {
         }
         let log = LibbpfLog()
         guard let link = log.collect({ bpf_program__attach_iter(program, nil) }) else {
-            throw KernelError(.unsupported, "cannot attach the iterator \(name)", errorNumber: errno, log: log.lastLines())
+            throw KernelError(
+                .unsupported, "cannot attach the iterator \(name)", errorNumber: errno, log: log.lastLines())
         }
         defer { bpf_link__destroy(link) }
         let descriptor = bpf_iter_create(bpf_link__fd(link))

@@ -72,7 +72,8 @@ extension CapabilityReport {
         if ProcFile.number("/proc/sys/net/core/bpf_jit_enable") == 0 {
             found.append(
                 Capability(
-                    "eBPF JIT", .degraded, "off: each event costs several times more; sysctl net.core.bpf_jit_enable=1"))
+                    "eBPF JIT", .degraded, "off: each event costs several times more; sysctl net.core.bpf_jit_enable=1")
+            )
         } else {
             found.append(Capability("eBPF JIT", .ok, "programs run as machine code"))
         }
@@ -80,7 +81,9 @@ extension CapabilityReport {
         found.append(
             access("/proc/1/stat", R_OK) == 0
                 ? Capability("/proc", .ok, "processes that already run, and names of files")
-                : Capability("/proc", .degraded, "process 1 is not to be seen: what already runs has no lineage; mount without hidepid"))
+                : Capability(
+                    "/proc", .degraded,
+                    "process 1 is not to be seen: what already runs has no lineage; mount without hidepid"))
         return found
     }
 
@@ -105,7 +108,8 @@ extension CapabilityReport {
         if descriptor == -EPERM {
             return Capability("ring buffer", .missing, "not permitted to make a map: grant CAP_BPF")
         }
-        return Capability("ring buffer", .missing, "\(KernelError.text(ofErrno: -descriptor)): use a kernel 5.10 or later")
+        return Capability(
+            "ring buffer", .missing, "\(KernelError.text(ofErrno: -descriptor)): use a kernel 5.10 or later")
     }
 
     private static func hasMemoryLimit() -> Bool {
@@ -120,14 +124,18 @@ extension CapabilityReport {
         } else {
             found.append(
                 Capability(
-                    "cgroup2", .degraded, "not mounted: no DNS answers, no connects by io_uring; mount -t cgroup2 none /sys/fs/cgroup/unified"))
+                    "cgroup2", .degraded,
+                    "not mounted: no DNS answers, no connects by io_uring; mount -t cgroup2 none /sys/fs/cgroup/unified"
+                ))
         }
         if let tracked = hierarchy.tracked {
             let kind = hierarchy.controller.map { "the v1 controller \($0)" } ?? "the unified tree"
             found.append(Capability("workloads", .ok, "by \(kind), \(tracked)"))
         } else {
             found.append(
-                Capability("workloads", .degraded, "no cgroup tree is mounted: every workload is the host's; mount /sys/fs/cgroup"))
+                Capability(
+                    "workloads", .degraded,
+                    "no cgroup tree is mounted: every workload is the host's; mount /sys/fs/cgroup"))
         }
         return found
     }
@@ -197,6 +205,10 @@ extension CapabilityReport {
 
     private static func uring(_ firing: FiringProbe) -> [Capability] {
         guard let error = firing.uringError else { return [] }
-        return [Capability("io_uring", .ok, "not to be had here (\(KernelError.text(ofErrno: error))), so nothing goes through it unseen")]
+        return [
+            Capability(
+                "io_uring", .ok,
+                "not to be had here (\(KernelError.text(ofErrno: error))), so nothing goes through it unseen")
+        ]
     }
 }

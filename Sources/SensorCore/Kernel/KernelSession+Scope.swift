@@ -33,7 +33,9 @@ extension KernelSession {
     ///   - process: as the initial pid namespace numbers it.
     ///   - descendants: whether what it forks from now on comes into the scope too.
     package func addScope(process: UInt32, descendants: Bool) throws(KernelError) {
-        try add(UInt32(SENSOR_SCOPE_SELF | (descendants ? SENSOR_SCOPE_DESCENDANTS : 0)), at: process, to: "scope_processes")
+        try add(
+            UInt32(SENSOR_SCOPE_SELF | (descendants ? SENSOR_SCOPE_DESCENDANTS : 0)), at: process, to: "scope_processes"
+        )
     }
 
     package func removeScope(process: UInt32) throws(KernelError) {

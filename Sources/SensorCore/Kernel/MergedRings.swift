@@ -89,7 +89,8 @@ struct MergedRings: ~Copyable {
                 }
                 Self.hand(on: &activity, offset, length, releaseAfter, handle)
             case (.record(let ours, let ourLength), .record(let other, let otherLength)):
-                if lifecycle.time(offset: ours, length: ourLength) <= activity.time(offset: other, length: otherLength) {
+                if lifecycle.time(offset: ours, length: ourLength) <= activity.time(offset: other, length: otherLength)
+                {
                     Self.hand(on: &lifecycle, ours, ourLength, releaseAfter, handle)
                 } else {
                     Self.hand(on: &activity, other, otherLength, releaseAfter, handle)

@@ -79,7 +79,8 @@ package struct Privileges: Sendable, Equatable {
     package func requireLoading() throws(KernelError) {
         for capability in [Capability.bpf, .perfmon] where !has(capability) {
             throw KernelError(
-                .notPermitted, "\(capability.name) is missing, needed for \(capability.purpose): run as root, or grant it",
+                .notPermitted,
+                "\(capability.name) is missing, needed for \(capability.purpose): run as root, or grant it",
                 missingCapability: capability.name)
         }
     }

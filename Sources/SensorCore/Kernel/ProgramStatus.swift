@@ -59,9 +59,11 @@ extension ProgramStatus {
         case SENSOR_HOOK_PROCESS_EXIT: "no ends of processes, and more memory used"
         case SENSOR_HOOK_SOCKET_STATE: "no TCP connections with their outcome, bytes and ends"
         case SENSOR_HOOK_SKB_INGRESS: "no DNS answers: peers are addresses without names"
-        case SENSOR_HOOK_CONNECT4, SENSOR_HOOK_CONNECT6: "no connects by io_uring, and no address as it was before translation"
+        case SENSOR_HOOK_CONNECT4, SENSOR_HOOK_CONNECT6:
+            "no connects by io_uring, and no address as it was before translation"
         case SENSOR_HOOK_SENDMSG4, SENSOR_HOOK_SENDMSG6: "no datagrams sent by io_uring"
-        case SENSOR_HOOK_URING_COMPLETE, SENSOR_HOOK_URING_SUBMIT: "no files opened by io_uring, and its operations uncounted"
+        case SENSOR_HOOK_URING_COMPLETE, SENSOR_HOOK_URING_SUBMIT:
+            "no files opened by io_uring, and its operations uncounted"
         case SENSOR_HOOK_CGROUP_MKDIR: "containers known only from their first process on"
         case SENSOR_HOOK_CGROUP_RMDIR: "what is known of a removed container is kept too long"
         case SENSOR_HOOK_ITER_TASK: "what already runs is read from /proc"

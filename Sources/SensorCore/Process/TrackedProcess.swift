@@ -62,7 +62,10 @@ package final class TrackedProcess {
         var count = 0
     }
 
-    init(key: ProcessKey, description: ProcessDescription, parent: TrackedProcess?, at time: UInt64, in population: Population) {
+    init(
+        key: ProcessKey, description: ProcessDescription, parent: TrackedProcess?, at time: UInt64,
+        in population: Population
+    ) {
         self.key = key
         self.description = description
         self.parent = parent

@@ -61,7 +61,9 @@ package final class Collector: Sendable {
     }
 
     package func addScope(process: UInt32, descendants: Bool) throws(KernelError) {
-        try tryPerform { loop throws(KernelError) in try loop.kernel.addScope(process: process, descendants: descendants) }
+        try tryPerform { loop throws(KernelError) in
+            try loop.kernel.addScope(process: process, descendants: descendants)
+        }
     }
 
     package func removeScope(process: UInt32) throws(KernelError) {

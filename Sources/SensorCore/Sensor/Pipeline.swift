@@ -188,7 +188,8 @@ package struct Pipeline: ~Copyable {
             templates.insert(
                 MemoryKey(header.key),
                 Template(
-                    kind: kind, via: via, errorNumber: errorNumber, process: process, workload: workload, detail: detail))
+                    kind: kind, via: via, errorNumber: errorNumber, process: process, workload: workload, detail: detail
+                ))
         }
         append(
             kind: kind, via: via, time: header.time, count: 1, flags: header.flags, process: process,

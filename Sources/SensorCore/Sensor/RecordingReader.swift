@@ -94,7 +94,9 @@ package final class RecordingReader {
         case .record:
             return .input(.record(content))
         case .answer:
-            guard let question = HostQuestion(&frame), let answer = HostAnswer(&frame), frame.isAtEnd else { return nil }
+            guard let question = HostQuestion(&frame), let answer = HostAnswer(&frame), frame.isAtEnd else {
+                return nil
+            }
             return .answer(question, answer)
         case .end:
             return frame.isAtEnd ? .end : nil

@@ -88,7 +88,8 @@ import Testing
         for _ in 0..<20_000 {
             var damaged = whole
             for _ in 0..<(1 + random.next() % 4) {
-                damaged.bytes[Int(random.next() % UInt64(damaged.bytes.count))] = UInt8(truncatingIfNeeded: random.next())
+                damaged.bytes[Int(random.next() % UInt64(damaged.bytes.count))] = UInt8(
+                    truncatingIfNeeded: random.next())
             }
             _ = parse(damaged)
         }

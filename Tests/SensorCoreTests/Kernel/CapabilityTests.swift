@@ -5,9 +5,10 @@ import Testing
 @testable import SensorCore
 
 @Suite struct CapabilityTests {
-    @Test(arguments: [
-        (0x0, "CAP_BPF"), (1 << 39, "CAP_PERFMON"), (1 << 38, "CAP_BPF"), (1 << 39 | 1 << 38, nil), (1 << 21, nil),
-    ] as [(UInt64, String?)])
+    @Test(
+        arguments: [
+            (0x0, "CAP_BPF"), (1 << 39, "CAP_PERFMON"), (1 << 38, "CAP_BPF"), (1 << 39 | 1 << 38, nil), (1 << 21, nil),
+        ] as [(UInt64, String?)])
     func `the capability that is missing is named`(_ effective: UInt64, _ missing: String?) {
         let privileges = Privileges(effective: effective)
         do {

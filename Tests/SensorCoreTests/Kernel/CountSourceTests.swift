@@ -42,7 +42,8 @@ import Testing
         return (changes, entries)
     }
 
-    @Test(arguments: [true, false]) func `each reading tells what was added since the last one`(_ batches: Bool) throws {
+    @Test(arguments: [true, false]) func `each reading tells what was added since the last one`(_ batches: Bool) throws
+    {
         let map = try Map()
         var source = CountSource(map: map.descriptor, idleTicks: 0, hasBatches: batches)
         map.set(1, 5)
@@ -54,7 +55,9 @@ import Testing
         #expect(try read(&source) == ([:], 2))
     }
 
-    @Test(arguments: [true, false]) func `an entry that was deleted and made again starts from nothing`(_ batches: Bool) throws {
+    @Test(arguments: [true, false]) func `an entry that was deleted and made again starts from nothing`(_ batches: Bool)
+        throws
+    {
         let map = try Map()
         var source = CountSource(map: map.descriptor, idleTicks: 0, hasBatches: batches)
         map.set(1, 5)

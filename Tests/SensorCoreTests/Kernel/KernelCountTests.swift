@@ -23,13 +23,17 @@ import Testing
     /// Everything that is told of opens of the file with `inode` until now.
     private func collect(_ session: KernelSession, _ inode: UInt64, into tally: inout Tally) throws {
         let note = { (record: RecordView) in
-            guard record.kind == UInt8(SENSOR_FILE_OPEN.rawValue), let file = record.file, file.inode == inode else { return }
+            guard record.kind == UInt8(SENSOR_FILE_OPEN.rawValue), let file = record.file, file.inode == inode else {
+                return
+            }
             tally.firstSights += record.header.flags & UInt16(SENSOR_FIRST_SEEN) != 0 ? 1 : 0
             tally.keys.insert(record.header.key.object)
         }
         // Nothing is drained before: the counts themselves see to it that the record comes first.
         try session.readCounts(records: note) { change in
-            guard change.key.kind == UInt8(SENSOR_FILE_OPEN.rawValue), tally.keys.contains(change.key.object) else { return }
+            guard change.key.kind == UInt8(SENSOR_FILE_OPEN.rawValue), tally.keys.contains(change.key.object) else {
+                return
+            }
             tally.counted += change.difference.count
             tally.evicted += change.isEvicted ? 1 : 0
         }
@@ -42,7 +46,9 @@ import Testing
         defer { close(descriptor) }
         var status = stat()
         try #require(fstat(descriptor, &status) == 0)
-        return (String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self), UInt64(status.st_ino))
+        return (
+            String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self), UInt64(status.st_ino)
+        )
     }
 
     @Test func `repeated opens of a file are one first sight, and the rest is counted`() throws {

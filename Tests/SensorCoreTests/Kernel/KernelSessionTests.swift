@@ -39,7 +39,9 @@ import Testing
         try session.attach()
         for program in session.programs where !program.section.hasPrefix("iter") {
             // A tracepoint that this kernel calls otherwise, or hands other arguments.
-            if program.state == .absent, session.programs.contains(where: { $0.hook == program.hook && $0.state == .attached }) {
+            if program.state == .absent,
+                session.programs.contains(where: { $0.hook == program.hook && $0.state == .attached })
+            {
                 continue
             }
             #expect(program.state == .attached, "\(program.name): \(program.log ?? "")")

@@ -24,9 +24,11 @@ import Testing
     }
 
     private var open: RecordBytes {
-        RecordBytes(SENSOR_FILE_OPEN, sensor_file(
-            inode: 77, device: 8, generation: 3, access: SENSOR_ACCESS_READ.rawValue, mode: 0o100644,
-            descriptor: 5, flags: 0))
+        RecordBytes(
+            SENSOR_FILE_OPEN,
+            sensor_file(
+                inode: 77, device: 8, generation: 3, access: SENSOR_ACCESS_READ.rawValue, mode: 0o100644,
+                descriptor: 5, flags: 0))
     }
 
     @Test func `a record gives back its header, its body and its sections in order`() throws {

@@ -82,7 +82,10 @@ private struct CollidingKey: TableKey {
         #expect(table.remove(3) == "three")
         #expect(table.insert(5, "five") == nil)
         #expect(table.removeOldest()?.key == 1)
-        #expect(table.modify(4) { $0 += "!"; return $0 } == "four!")
+        #expect(
+            table.modify(4) {
+                $0 += "!"; return $0
+            } == "four!")
         #expect(table.removeOldest()?.key == 5)
         #expect(table.removeOldest()?.value == "four!")
         #expect(table.removeOldest() == nil)

@@ -65,7 +65,11 @@ import Testing
     }
 
     @Test func `a chain of processes that each fork and end does not grow without end`() throws {
-        var table = ProcessTable(bootID: "b", limits: limits { $0.endedLife = 1; $0.ancestorDepth = 8 })
+        var table = ProcessTable(
+            bootID: "b",
+            limits: limits {
+                $0.endedLife = 1; $0.ancestorDepth = 8
+            })
         _ = table.exec(key(1, 1), parent: key(0, 0), facts: facts("/bin/a"), at: 1)
         for number in UInt32(2)..<500 {
             _ = table.fork(
@@ -98,7 +102,11 @@ import Testing
 
     @Test func `many more processes than fit, and the table stays within its bounds`() {
         var random = SplitMix(seed: 9)
-        var table = ProcessTable(bootID: "b", limits: limits { $0.live = 200; $0.ended = 50; $0.ancestors = 100 })
+        var table = ProcessTable(
+            bootID: "b",
+            limits: limits {
+                $0.live = 200; $0.ended = 50; $0.ancestors = 100
+            })
         var living: [ProcessKey] = [key(1, 1)]
         _ = table.exec(key(1, 1), parent: key(0, 0), facts: facts("/bin/init"), at: 1)
         for step in UInt64(2)..<20_000 {

@@ -24,7 +24,9 @@ import Testing
             symlink("../../../../../..", "\(path)/up")
             // A link that nobody has followed has to note the first access on disk, which cached lookups refuse.
             let times = [timespec(tv_sec: time(nil) + 3600, tv_nsec: 0), timespec(tv_sec: 0, tv_nsec: 0)]
-            for name in ["link", "absolute", "up"] { utimensat(AT_FDCWD, "\(path)/\(name)", times, AT_SYMLINK_NOFOLLOW) }
+            for name in ["link", "absolute", "up"] {
+                utimensat(AT_FDCWD, "\(path)/\(name)", times, AT_SYMLINK_NOFOLLOW)
+            }
         }
 
         deinit {

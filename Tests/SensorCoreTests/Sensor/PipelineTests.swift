@@ -112,7 +112,8 @@ import Testing
         #expect(try #require(events.last?.process).executable == "/usr/bin/cat")
     }
 
-    @Test func `a process that turns out to run another program had its exec lost, and gets a new description`() throws {
+    @Test func `a process that turns out to run another program had its exec lost, and gets a new description`() throws
+    {
         host.set(.file(pid: 100, .cmdline), "nginx\0-t\0")
         let events = events([
             Records.exec(time: 10), Records.seen(pid: 100, start: 7, executable: "/usr/sbin/nginx", time: 30),

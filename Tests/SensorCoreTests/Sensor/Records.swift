@@ -17,7 +17,9 @@ enum Records {
     static func credentials(uid: UInt32 = 0, effective: UInt32? = nil, capabilities: UInt64 = 0) -> sensor_credentials {
         var credentials = sensor_credentials()
         let effective = effective ?? uid
-        (credentials.uid, credentials.euid, credentials.suid, credentials.fsuid) = (uid, effective, effective, effective)
+        (credentials.uid, credentials.euid, credentials.suid, credentials.fsuid) = (
+            uid, effective, effective, effective
+        )
         (credentials.permitted, credentials.effective) = (capabilities, capabilities)
         return credentials
     }
@@ -47,7 +49,8 @@ enum Records {
         var body = sensor_exec()
         (body.parent_tgid, body.parent_start) = parent
         body.credentials = credentials
-        return RecordBytes(SENSOR_PROCESS_FORK, body, hook: SENSOR_HOOK_PROCESS_FORK, time: time).changing(by: pid, start)
+        return RecordBytes(SENSOR_PROCESS_FORK, body, hook: SENSOR_HOOK_PROCESS_FORK, time: time).changing(
+            by: pid, start)
     }
 
     static func seen(
@@ -63,10 +66,13 @@ enum Records {
             .adding(SENSOR_SECTION_DIRECTORY, leafFirst(directory)).changing(by: pid, start)
     }
 
-    static func exit(pid: UInt32 = 100, start: UInt64 = 7, code: Int32 = 0, signal: Int32 = 0, time: UInt64 = 20) -> [UInt8] {
+    static func exit(pid: UInt32 = 100, start: UInt64 = 7, code: Int32 = 0, signal: Int32 = 0, time: UInt64 = 20)
+        -> [UInt8]
+    {
         var body = sensor_exit()
         (body.code, body.signal) = (code, signal)
-        return RecordBytes(SENSOR_PROCESS_EXIT, body, hook: SENSOR_HOOK_PROCESS_EXIT, time: time).changing(by: pid, start)
+        return RecordBytes(SENSOR_PROCESS_EXIT, body, hook: SENSOR_HOOK_PROCESS_EXIT, time: time).changing(
+            by: pid, start)
     }
 
     static func open(

@@ -71,7 +71,10 @@ import Testing
 
     @Test func `a command's tail shows its descendants only`() throws {
         let sink = try sink(root: 7)
-        sink.receive([event(1, .processExec, pid: 7), event(2, .processFork, pid: 8, parent: 7), event(3, pid: 8), event(4, pid: 9)])
+        sink.receive([
+            event(1, .processExec, pid: 7), event(2, .processFork, pid: 8, parent: 7), event(3, pid: 8),
+            event(4, pid: 9),
+        ])
         #expect(sink.progress.hasLivingProcesses)
         sink.receive([event(5, .processExit, pid: 8), event(6, .processExit, pid: 7)])
         #expect(!sink.progress.hasLivingProcesses)
@@ -80,7 +83,9 @@ import Testing
 
     @Test func `sockets that are not closed at the end are shown as open`() throws {
         let sink = try sink(root: 7)
-        sink.receive([event(0, .processExec), event(1, .networkConnect, port: 1000), event(2, .networkConnect, port: 1001)])
+        sink.receive([
+            event(0, .processExec), event(1, .networkConnect, port: 1000), event(2, .networkConnect, port: 1001),
+        ])
         #expect(sink.progress.hasOpenSockets)
         sink.receive([event(3, .networkClose, port: 1000)])
         #expect(sink.progress.hasOpenSockets)
@@ -90,7 +95,9 @@ import Testing
 
     @Test func `a socket that is closed is waited for no longer`() throws {
         let sink = try sink(root: 7)
-        sink.receive([event(0, .processExec), event(1, .networkConnect, port: 1000), event(2, .networkClose, port: 1000)])
+        sink.receive([
+            event(0, .processExec), event(1, .networkConnect, port: 1000), event(2, .networkClose, port: 1000),
+        ])
         #expect(!sink.progress.hasOpenSockets)
         sink.finish()
         #expect(lines() == "0\n1\n2\n")
