@@ -29,13 +29,16 @@ package enum HostQuestion: Hashable, Sendable {
     /// Where a link below /proc/PID leads.
     case link(pid: UInt32, ProcessLink)
     /// `path`, taken from the root of the process, with all links followed but a last one: as the process's root shows
-    /// it. Never leaves that root.
+    /// it. Never leaves that root. Fails with `noProcess` if the process is gone.
     case resolve(pid: UInt32, path: ByteString, followLast: Bool)
     /// All cgroups of the tracked hierarchy. Answer: for each its id (64 bits) and the length of its path below the
     /// hierarchy's root (32 bits), little-endian, and the path.
     case cgroups
     /// The id of the cgroup with this path below the tracked hierarchy's root. Answer: 64 bits, little-endian.
     case cgroupID(path: ByteString)
+
+    /// ESRCH.
+    package static let noProcess: Int32 = 3
 }
 
 package enum HostAnswer: Hashable, Sendable {

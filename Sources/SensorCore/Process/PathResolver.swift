@@ -22,7 +22,7 @@ package struct PathResolver: ~Copyable {
 
     /// The name that was made or taken away: links are followed but for the last one.
     package mutating func entry(
-        _ argument: [UInt8], base: AssembledPath?, pid: UInt32
+        _ argument: [UInt8], base: AssembledPath?, of process: TrackedProcess?
     ) -> (path: ByteString, source: PathSource) {
         let whole = base.map(\.isWhole) ?? false
         let text = PathAssembler.joined(base?.path, argument)
@@ -32,31 +32,64 @@ package struct PathResolver: ~Copyable {
         }
         let isAnchored = argument.first == UInt8(ascii: "/") || whole
         if isAnchored, let (directory, name) = PathAssembler.split(text),
-            let real = resolve(directory, pid: pid, followLast: true)
+            let real = resolve(directory, of: process)
         {
             return (ByteString(PathAssembler.joined(ByteString(real), name)), .resolved)
         }
-        if isAnchored, PathAssembler.split(text) == nil, let real = resolve(text, pid: pid, followLast: true) {
+        if isAnchored, PathAssembler.split(text) == nil, let real = resolve(text, of: process) {
             return (ByteString(real), .resolved)
         }
         return (PathAssembler.normalized(text), .argument)
     }
 
     /// Whether the caller's string leads to `path` when all links are followed.
-    package mutating func leads(_ argument: [UInt8], base: AssembledPath?, to path: ByteString, pid: UInt32) -> Bool {
+    package mutating func leads(
+        _ argument: [UInt8], base: AssembledPath?, to path: ByteString, of process: TrackedProcess?
+    ) -> Bool {
         let text = PathAssembler.joined(base?.path, argument)
         guard text.first == UInt8(ascii: "/") else { return false }
         if PathAssembler.normalized(text) == path { return true }
-        return resolve(text, pid: pid, followLast: true) == path.bytes
+        return resolve(text, of: process) == path.bytes
     }
 
-    private mutating func resolve(_ path: [UInt8], pid: UInt32, followLast: Bool) -> [UInt8]? {
-        guard pid != 0 else { return nil }
-        guard left > 0 else {
-            refused += 1
+    /// Through the root of the process. If it is gone, through that of the closest ancestor that has the same.
+    private mutating func resolve(_ path: [UInt8], of process: TrackedProcess?) -> [UInt8]? {
+        guard let process else { return nil }
+        var roots = process.sameRoots.makeIterator()
+        while let pid = roots.next() {
+            guard left > 0 else {
+                refused += 1
+                return nil
+            }
+            left -= 1
+            switch host.answer(.resolve(pid: pid, path: ByteString(path), followLast: true)) {
+            case .bytes(let real): return real
+            case .failure(HostQuestion.noProcess): continue
+            case .failure: return nil
+            }
+        }
+        return nil
+    }
+}
+
+extension TrackedProcess {
+    /// The process, then ancestors that may still live and whose root is the one it had: a root is inherited, and who
+    /// changes his has been seen to.
+    fileprivate var sameRoots: some Sequence<UInt32> {
+        sequence(state: (process: self as TrackedProcess?, steps: 0)) { state in
+            while let process = state.process, state.steps < 16 {
+                state.steps += 1
+                state.process = process.parentWithSameRoot
+                if state.steps == 1 || !process.hasEnded { return process.key.tgid }
+            }
             return nil
         }
-        left -= 1
-        return host.answer(.resolve(pid: pid, path: ByteString(path), followLast: followLast)).bytes
+    }
+
+    private var parentWithSameRoot: TrackedProcess? {
+        guard rootChangedAt == 0, let parent, parent.rootChangedAt < key.start,
+            let ours = identity?.namespaces.mount, ours != 0, parent.identity?.namespaces.mount == ours
+        else { return nil }
+        return parent
     }
 }

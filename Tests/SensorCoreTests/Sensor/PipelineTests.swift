@@ -189,6 +189,31 @@ import Testing
         #expect(events[2].fileDetail?.newPath == "/srv/b.txt")
     }
 
+    @Test func `for a process that is gone, the closest ancestor with the same root stands in`() throws {
+        let gone = HostAnswer.failure(HostQuestion.noProcess)
+        host.answers[.resolve(pid: 100, path: "/link/", followLast: true)] = gone
+        host.set(.resolve(pid: 50, path: "/link/", followLast: true), "/data")
+        let delete = Records.named(SENSOR_FILE_DELETE, base: nil, argument: "/link/a.txt")
+        let family = [
+            Records.exec(pid: 50, start: 1, credentials: Records.credentials()),
+            Records.fork(pid: 60, start: 2, parent: (50, 1)), Records.fork(pid: 100, start: 7, parent: (60, 2)),
+            Records.exit(pid: 60, start: 2),
+        ]
+        let same = try #require(events(family + [delete]).last?.fileDetail)
+        #expect(same.path == "/data/a.txt")
+        #expect(same.pathSource == .resolved)
+
+        let chroot: UInt32
+        #if arch(x86_64)
+            chroot = 161
+        #else
+            chroot = 51
+        #endif
+        let changed = try #require(events(family + [Records.syscall(chroot), delete]).last?.fileDetail)
+        #expect(changed.path == "/link/a.txt")
+        #expect(changed.pathSource == .argument)
+    }
+
     @Test func `a failed open is told by its string, without a look`() throws {
         let event = try #require(
             events([Records.named(SENSOR_FILE_OPEN, base: "/app", argument: "lib/../x.py", error: 2)]).last)

@@ -35,6 +35,7 @@ enum Records {
         body.inode = 77
         body.device = 8 << 20 | 1
         body.credentials = credentials
+        body.namespaces.mount = 4_026_531_841
         var record = RecordBytes(SENSOR_PROCESS_EXEC, body, hook: SENSOR_HOOK_PROCESS_EXEC, time: time)
             .adding(SENSOR_SECTION_ARGUMENTS, arguments.flatMap { Array($0.utf8) + [0] })
             .adding(SENSOR_SECTION_EXECUTABLE, leafFirst(executable))
@@ -49,6 +50,7 @@ enum Records {
         var body = sensor_exec()
         (body.parent_tgid, body.parent_start) = parent
         body.credentials = credentials
+        body.namespaces.mount = 4_026_531_841
         return RecordBytes(SENSOR_PROCESS_FORK, body, hook: SENSOR_HOOK_PROCESS_FORK, time: time).changing(
             by: pid, start)
     }
@@ -132,6 +134,12 @@ enum Records {
     static func dns(_ message: [UInt8], cgroup: UInt64 = 42, time: UInt64 = 16) -> [UInt8] {
         RecordBytes(SENSOR_DNS_ANSWER, sensor_network(), hook: SENSOR_HOOK_SKB_INGRESS, time: time)
             .adding(SENSOR_SECTION_PAYLOAD, message).changing { $0.key.cgroup = cgroup }
+    }
+
+    static func syscall(_ number: UInt32, time: UInt64 = 14) -> [UInt8] {
+        var body = sensor_syscall()
+        body.number = number
+        return RecordBytes(SENSOR_SYSCALL_NOTABLE, body, time: time).bytes
     }
 
     static func identity(number: UInt32, credentials: sensor_credentials, time: UInt64 = 17) -> [UInt8] {

@@ -83,7 +83,7 @@ package final class LiveHostView: HostView {
 
     private func resolve(_ pid: UInt32, _ path: ByteString, followLast: Bool) -> HostAnswer {
         let root = sensor_open_directory("/proc/\(pid)/root")
-        guard root >= 0 else { return .failure(-root) }
+        guard root >= 0 else { return .failure(root == -ENOENT ? HostQuestion.noProcess : -root) }
         defer { close(root) }
         var terminated = path.bytes.map { CChar(bitPattern: $0) }
         guard !terminated.contains(0) else { return .failure(EINVAL) }

@@ -30,7 +30,7 @@ extension Pipeline {
     mutating func file(_ view: borrowing RecordView, _ header: sensor_header, _ kind: EventKind) {
         guard let file = view.file else { return }
         let names = Names(view)
-        let process = process(header)?.description
+        let process = process(header)
         var detail = FileDetail(
             path: "", access: FileAccess(rawValue: file.access),
             device: file.inode == 0 ? nil : DeviceNumber(kernelValue: file.device), inode: file.inode, mode: file.mode)
@@ -40,7 +40,7 @@ extension Pipeline {
             detail.isDeleted = path.isDeleted
             if path.isPseudo, path.path.isEmpty { detail.path = Self.pseudoName(file) }
             if file.flags & UInt32(SENSOR_FILE_COMPARE) != 0, let argument = names.argument,
-                !resolver.leads(argument, base: names.base, to: path.path, pid: header.tgid)
+                !resolver.leads(argument, base: names.base, to: path.path, of: process)
             {
                 detail.pathSource = .contested
                 detail.argumentPath = PathAssembler.normalized(PathAssembler.joined(names.base?.path, argument))
@@ -51,25 +51,25 @@ extension Pipeline {
                 detail.path = ByteString(argument)
                 detail.pathSource = .argument
             } else {
-                (detail.path, detail.pathSource) = entry(argument, base: names.base, header)
+                (detail.path, detail.pathSource) = entry(argument, base: names.base, of: process, header)
             }
         }
         if let argument = names.newArgument {
-            let (path, source) = entry(argument, base: names.newBase, header)
+            let (path, source) = entry(argument, base: names.newBase, of: process, header)
             detail.newPath = path
             if source == .argument || detail.pathSource == .dentry { detail.pathSource = source }
         }
         detail.path = configuration.redactor.path(detail.path)
         detail.newPath = detail.newPath.map(configuration.redactor.path)
         detail.argumentPath = detail.argumentPath.map(configuration.redactor.path)
-        emit(kind, header, process: process, detail: .file(detail))
+        emit(kind, header, process: process?.description, detail: .file(detail))
     }
 
     /// A name as the caller gave it. Failed attempts are many, and what they name need not be there: no looks for them.
     private mutating func entry(
-        _ argument: [UInt8], base: AssembledPath?, _ header: sensor_header
+        _ argument: [UInt8], base: AssembledPath?, of process: TrackedProcess?, _ header: sensor_header
     ) -> (ByteString, PathSource) {
-        if header.key.error == 0 { return resolver.entry(argument, base: base, pid: header.tgid) }
+        if header.key.error == 0 { return resolver.entry(argument, base: base, of: process) }
         return (PathAssembler.normalized(PathAssembler.joined(base?.path, argument)), .argument)
     }
 

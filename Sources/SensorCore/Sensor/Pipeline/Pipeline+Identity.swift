@@ -19,11 +19,16 @@ extension Pipeline {
     mutating func syscall(_ view: borrowing RecordView, _ header: sensor_header, _ kind: EventKind) {
         guard let syscall = view.syscall else { return }
         let a = syscall.arguments
+        let name = SyscallNames.name(of: syscall.number)
+        let process = process(header)
+        if kind == .syscallNotable, header.result == 0, name == "chroot" || name == "pivot_root" {
+            process?.rootChangedAt = max(header.time, 1)
+        }
         emit(
-            kind, header, process: process(header)?.description,
+            kind, header, process: process?.description,
             detail: .syscall(
                 SyscallDetail(
-                    name: SyscallNames.name(of: syscall.number), number: syscall.number, result: header.result,
+                    name: name, number: syscall.number, result: header.result,
                     arguments: kind == .syscallNotable ? [a.0, a.1, a.2, a.3, a.4, a.5] : [])))
     }
 
