@@ -224,7 +224,6 @@ enum sensor_access {
 
 #define SENSOR_FILE_SHARED_TABLE 0x1 /* another thread could have swapped the descriptor */
 #define SENSOR_FILE_COMPARE 0x2 /* it could: ARGUMENT (and BASE) say what the caller asked for; compare with PATH */
-#define SENSOR_FILE_ARGUMENT_DIFFERS SENSOR_FILE_COMPARE
 
 struct sensor_file {
 	__u64 inode;

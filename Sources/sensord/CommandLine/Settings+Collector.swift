@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
 import SensorCore
 
 extension CollectorConfiguration {
@@ -10,6 +11,8 @@ extension CollectorConfiguration {
         kernel.activityRingBytes = limits.activityRingBytes
         kernel.lifecycleRingBytes = limits.lifecycleRingBytes
         kernel.memoryEntries = UInt32(limits.memoryEntries)
+        kernel.failureEntries = UInt32(limits.failureEntries)
+        kernel.idleTicks = UInt16(limits.idleTicks)
         kernel.entryBudget = UInt32(limits.entryBudget)
         kernel.failedEntryBudget = UInt32(limits.failedEntryBudget)
         kernel.ringBudget = UInt32(limits.ringBudget)
@@ -17,7 +20,17 @@ extension CollectorConfiguration {
         pipeline.processes.live = limits.maximumProcesses
         pipeline.redactor = Redactor(patterns: settings.redactionPatterns)
         pipeline.cgroups.live = max(pipeline.cgroups.live, limits.maximumWorkloads)
+        node = settings.node ?? Self.hostName()
         let (seconds, attoseconds) = settings.tick.components
         tick = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+    }
+
+    /// What uname(2) calls the node.
+    private static func hostName() -> String {
+        var name = utsname()
+        guard uname(&name) == 0 else { return "" }
+        return withUnsafeBytes(of: &name.nodename) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
     }
 }

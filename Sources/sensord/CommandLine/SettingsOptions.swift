@@ -17,6 +17,9 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where sockets live (default: /run/sensord).", valueName: "directory"))
     var runDir: String?
 
+    @Option(help: ArgumentHelp("Name of this node in events (default: the host's).", valueName: "name"))
+    var node: String?
+
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     var logLevel: String?
 
@@ -35,7 +38,10 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Objects that the kernel remembers.", valueName: "n"))
     var memoryEntries: String?
 
-    @Option(help: ArgumentHelp("Of these, for one workload.", valueName: "n"))
+    @Option(help: ArgumentHelp("Failed opens that the kernel remembers.", valueName: "n"))
+    var failureEntries: String?
+
+    @Option(help: ArgumentHelp("Of the remembered objects, for one workload.", valueName: "n"))
     var entryBudget: String?
 
     @Option(help: ArgumentHelp("Failed opens that it remembers, for one workload.", valueName: "n"))
@@ -43,6 +49,10 @@ struct SettingsOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("What one workload may put into a filling ring.", valueName: "bytes"))
     var ringBudget: String?
+
+    @Option(
+        help: ArgumentHelp("Ticks without a repeat after which an object is forgotten; 0: never.", valueName: "n"))
+    var idleTicks: String?
 
     @Option(help: ArgumentHelp("Processes that are known at a time.", valueName: "n"))
     var maxProcesses: String?
@@ -58,7 +68,8 @@ struct SettingsOptions: ParsableArguments {
         let given: [SettingKey: String?] = [
             .record: record, .runDirectory: runDir, .logLevel: logLevel, .logFormat: logFormat,
             .redactFile: redactFile, .activityRingBytes: activityRingBytes, .lifecycleRingBytes: lifecycleRingBytes,
-            .memoryEntries: memoryEntries, .entryBudget: entryBudget, .failedEntryBudget: failedEntryBudget,
+            .memoryEntries: memoryEntries, .failureEntries: failureEntries, .idleTicks: idleTicks, .node: node,
+            .entryBudget: entryBudget, .failedEntryBudget: failedEntryBudget,
             .ringBudget: ringBudget, .maximumProcesses: maxProcesses, .maximumWorkloads: maxWorkloads,
             .outputQueueBytes: outputQueueBytes,
         ]

@@ -5,6 +5,7 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case records
     case record
     case tick
+    case node
     case runDirectory = "run-dir"
     case logLevel = "log-level"
     case logFormat = "log-format"
@@ -12,9 +13,11 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case activityRingBytes = "activity-ring-bytes"
     case lifecycleRingBytes = "lifecycle-ring-bytes"
     case memoryEntries = "memory-entries"
+    case failureEntries = "failure-entries"
     case entryBudget = "entry-budget"
     case failedEntryBudget = "failed-entry-budget"
     case ringBudget = "ring-budget"
+    case idleTicks = "idle-ticks"
     case maximumProcesses = "max-processes"
     case maximumWorkloads = "max-workloads"
     case outputQueueBytes = "output-queue-bytes"

@@ -20,12 +20,16 @@ package struct Settings: Sendable, Equatable {
         package var lifecycleRingBytes = kernel.lifecycleRingBytes
         /// Objects that the kernel remembers, over all workloads.
         package var memoryEntries = Int(kernel.memoryEntries)
+        /// Failed opens that the kernel remembers, over all workloads.
+        package var failureEntries = Int(kernel.failureEntries)
         /// Objects that it remembers of one workload.
         package var entryBudget = Int(kernel.entryBudget)
         /// Failed opens that it remembers of one workload.
         package var failedEntryBudget = Int(kernel.failedEntryBudget)
         /// Bytes that one workload may put into a ring more than half full, between two looks.
         package var ringBudget = Int(kernel.ringBudget)
+        /// Ticks without a repeat after which the kernel forgets an object; 0: never.
+        package var idleTicks = Int(kernel.idleTicks)
         package var maximumProcesses = ProcessTable.Limits().live
         package var maximumWorkloads = Int(kernel.workloadEntries)
         /// Lines that wait for a slow disk or reader.
@@ -42,6 +46,8 @@ package struct Settings: Sendable, Equatable {
     /// File for the decoded stream, to be replayed.
     package var record: String?
     package var tick: Duration = .seconds(10)
+    /// Name of the node in events; nil: the machine's own.
+    package var node: String?
     package var runDirectory = "/run/sensord"
     package var logLevel: LogLevel = .info
     package var logFormat: LogFormat = .text
@@ -59,6 +65,7 @@ package struct Settings: Sendable, Equatable {
         switch key {
         case .records: records = try Self.nonEmpty(value)
         case .record: record = try Self.nonEmpty(value)
+        case .node: node = try Self.nonEmpty(value)
         case .redactFile: redactFile = try Self.nonEmpty(value)
         case .runDirectory:
             guard value.hasPrefix("/") else { throw SettingFault("an absolute path is expected, not \"\(value)\"") }
@@ -73,9 +80,11 @@ package struct Settings: Sendable, Equatable {
         case .activityRingBytes: limits.activityRingBytes = try Self.ringSize(value)
         case .lifecycleRingBytes: limits.lifecycleRingBytes = try Self.ringSize(value)
         case .memoryEntries: limits.memoryEntries = try Self.number(value, 1024...16_777_216)
+        case .failureEntries: limits.failureEntries = try Self.number(value, 1024...16_777_216)
         case .entryBudget: limits.entryBudget = try Self.number(value, 16...16_777_216)
         case .failedEntryBudget: limits.failedEntryBudget = try Self.number(value, 16...16_777_216)
         case .ringBudget: limits.ringBudget = try Self.number(value, 65_536...(1 << 30))
+        case .idleTicks: limits.idleTicks = try Self.number(value, 0...65_535)
         case .maximumProcesses: limits.maximumProcesses = try Self.number(value, 256...4_194_304)
         case .maximumWorkloads: limits.maximumWorkloads = try Self.number(value, 64...1_048_576)
         case .outputQueueBytes: limits.outputQueueBytes = try Self.number(value, 65_536...(1 << 30))
