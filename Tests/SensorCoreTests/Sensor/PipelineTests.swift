@@ -398,4 +398,55 @@ import Testing
         pipeline.consume(.loss(key, count: 4))
         #expect(pipeline.ledger.lostByHook == [1: 7])
     }
+
+    @Test func `a process that had to go stands in the ledger`() {
+        var configuration = PipelineConfiguration()
+        configuration.processes.live = 8
+        var pipeline = Pipeline(session: Records.session, host: host, configuration: configuration)
+        for pid in UInt32(1)...9 { pipeline.record(Records.exec(pid: pid, start: UInt64(pid))) }
+        pipeline.tick(ClockReading(boot: 100, wallOffset: 0))
+        #expect(pipeline.ledger.counts.values.reduce(0, +) == 1)
+        #expect(pipeline.ledger.counts.first?.key.reason == LossReason.daemonLimit.rawValue)
+        #expect(pipeline.statistics.evictedProcesses == 1)
+    }
+
+    // MARK: Foreign bytes
+
+    /// One record of each shape.
+    private static let shapes: [[UInt8]] = [
+        Records.exec(script: "./a.sh"), Records.fork(pid: 101, start: 8, parent: (100, 7)), Records.exit(),
+        Records.seen(pid: 102, start: 9, executable: "/bin/x"), Records.open("/a/b/c", argument: "c"),
+        Records.named(SENSOR_FILE_RENAME, base: "/a", argument: "../b", newBase: "/c", newArgument: "d/./e"),
+        Records.network(SENSOR_NETWORK_CLOSE, peer: (10, 0, 0, 7), port: 443),
+        Records.dns(DNSMessages("a.test").alias(nil, to: "b.test").address("b.test", [10, 0, 0, 7]).bytes),
+        Records.identity(number: 105, credentials: Records.credentials(uid: 5)), Records.syscall(101),
+        Records.cgroup(SENSOR_CGROUP_CREATED, id: 9, path: "/docker/x"),
+        Records.cgroup(SENSOR_CGROUP_REMOVED, id: 9, path: "/docker/x"),
+    ]
+
+    @Test func `whatever a record holds, nothing breaks`() {
+        var random = SplitMix(seed: 11)
+        var pipeline = Pipeline(session: Records.session, host: host)
+        let encoder = EventEncoder(stream: Records.session.streamID)
+        var lines: [UInt8] = []
+        for round in UInt64(0)..<20_000 {
+            var record = Self.shapes[Int(random.next() % UInt64(Self.shapes.count))]
+            // The size stays true now and then, so that damage gets past the first check.
+            let first = random.next() % 4 == 0 ? 0 : 6
+            for _ in 0..<(1 + random.next() % 6) {
+                let place = first + Int(random.next() % UInt64(record.count - first))
+                record[place] = UInt8(truncatingIfNeeded: random.next())
+            }
+            pipeline.record(record)
+            if random.next() % 8 == 0 {
+                let keys = key(of: record)
+                pipeline.count(
+                    CountDelta(key: keys, count: random.next(), sent: random.next(), received: random.next()))
+            }
+            if round % 100 == 0 { pipeline.tick(ClockReading(boot: random.next(), wallOffset: Int64.min)) }
+            for event in pipeline.takeEvents() { encoder.encode(event, into: &lines) }
+            lines.removeAll(keepingCapacity: true)
+        }
+        #expect(pipeline.statistics.records > 10_000)
+    }
 }

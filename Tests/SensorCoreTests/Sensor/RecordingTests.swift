@@ -2,8 +2,9 @@
 
 import CSensorBPF
 import Glibc
-import SensorCore
 import Testing
+
+@testable import SensorCore
 
 @Suite struct RecordingTests {
     /// A file without a name, with these bytes.
@@ -173,5 +174,30 @@ import Testing
         #expect(try replay(newer).1?.reason == .unsupportedVersion(9))
         #expect(try replay(recording + [0]).1 == RecordingError(.trailingBytes, at: UInt64(recording.count)))
         #expect(try replay(recording).1 == nil)
+    }
+
+    @Test func `frames that are whole but hold nonsense end in an error, not in a crash`() throws {
+        var random = SplitMix(seed: 12)
+        let (_, recording) = try record(inputs())
+        // Frame by frame: change the content, make the checksum right again.
+        var starts: [Int] = []
+        var offset = 12
+        while offset < recording.count {
+            starts.append(offset)
+            offset += 12 + Int(recording[offset + 4]) + Int(recording[offset + 5]) << 8
+        }
+        for _ in 0..<400 {
+            var changed = recording
+            let start = starts[Int(random.next() % UInt64(starts.count))]
+            let length = Int(changed[start + 4]) + Int(changed[start + 5]) << 8
+            for _ in 0..<(1 + random.next() % 4) where length > 0 {
+                changed[start + 12 + Int(random.next() % UInt64(length))] = UInt8(truncatingIfNeeded: random.next())
+            }
+            if random.next() % 8 == 0 { changed[start] = UInt8(random.next() % 16) }
+            let content = changed[(start + 12)..<(start + 12 + length)]
+            let sum = RecordingFrame.checksum(header: changed[start..<start + 8], content: content)
+            withUnsafeBytes(of: sum.littleEndian) { changed.replaceSubrange(start + 8..<start + 12, with: $0) }
+            _ = try replay(changed)
+        }
     }
 }

@@ -22,6 +22,7 @@ package struct Pipeline: ~Copyable {
     private var clock: ClockReading
     private var events: [Event] = []
     private var sequence: UInt64 = 0
+    private var notedEvictions: (processes: UInt64, cgroups: UInt64) = (0, 0)
     var counters = PipelineStatistics()
     var removedCgroups: [UInt64] = []
 
@@ -48,8 +49,9 @@ package struct Pipeline: ~Copyable {
     /// The events since the last call, in the order of the stream.
     package mutating func takeEvents() -> [Event] {
         defer {
+            let expected = min(max(events.count, 16), 1024)
             events = []
-            events.reserveCapacity(64)
+            events.reserveCapacity(expected)
         }
         return events
     }
@@ -132,9 +134,9 @@ package struct Pipeline: ~Copyable {
     package mutating func uring(_ key: sensor_uring_key, count: UInt64) {
         let operation = UringOperation(cgroup: key.cgroup, opcode: key.opcode)
         if uringOperations[operation] == nil, uringOperations.count >= configuration.lossRows {
-            uringOperations[UringOperation(cgroup: 0, opcode: key.opcode), default: 0] += count
+            uringOperations[UringOperation(cgroup: 0, opcode: key.opcode), default: 0] &+= count
         } else {
-            uringOperations[operation, default: 0] += count
+            uringOperations[operation, default: 0] &+= count
         }
     }
 
@@ -148,6 +150,22 @@ package struct Pipeline: ~Copyable {
         processes.tick(at: clock.boot)
         resolver.tick()
         sketchesLeft = configuration.sketches
+        noteEvictions()
+    }
+
+    /// What had to go while it may have been in use makes later events poorer: that belongs in the ledger, too.
+    private mutating func noteEvictions() {
+        let evictions = (processes: processes.evicted, cgroups: cgroups.evicted)
+        for (count, kind) in [
+            (evictions.processes - notedEvictions.processes, EventKind.processSeen),
+            (evictions.cgroups - notedEvictions.cgroups, EventKind.cgroupCreated),
+        ] {
+            ledger.add(
+                LossLedger.Key(
+                    cgroup: 0, hook: Via.daemon.rawValue, reason: LossReason.daemonLimit.rawValue, kind: kind.rawValue),
+                count: count)
+        }
+        notedEvictions = evictions
     }
 
     // MARK: Records
