@@ -17,6 +17,14 @@ package struct CgroupTable: ~Copyable {
     /// Cgroups that had to go though they may be in use.
     package private(set) var evicted: UInt64 = 0
 
+    struct Unknown {
+        var workload: Workload
+        /// How often it was looked for: the process that was asked about may just have gone.
+        var looks = 1
+    }
+
+    private static let lookLimit = 4
+
     struct Entry {
         var path: String
         var ownerPath: String
@@ -28,7 +36,7 @@ package struct CgroupTable: ~Copyable {
     private let node: String
     private var live: RecencyTable<UInt64, Entry>
     private var removed: RecencyTable<UInt64, Entry>
-    private var unknown: RecencyTable<UInt64, Workload>
+    private var unknown: RecencyTable<UInt64, Unknown>
     /// By the cgroup that the owner begins at; how many cgroups of the table name it.
     private var owners: [String: (workload: Workload, references: Int)] = [:]
     private var nextNumber: UInt64 = 1
@@ -47,7 +55,7 @@ package struct CgroupTable: ~Copyable {
     package mutating func workload(of id: UInt64, pid: UInt32) -> Workload {
         if let latest, latest.id == id { return latest.workload }
         let workload = find(id, pid: pid)
-        latest = (id, workload)
+        latest = unknown.peek(id) == nil ? (id, workload) : nil
         return workload
     }
 
@@ -94,13 +102,19 @@ package struct CgroupTable: ~Copyable {
     private mutating func find(_ id: UInt64, pid: UInt32) -> Workload {
         if let entry = live.use(id) { return entry.workload }
         if let entry = removed.use(id) { return entry.workload }
-        if let workload = unknown.use(id) { return workload }
+        let known = unknown.use(id)
+        if let known, known.looks >= Self.lookLimit { return known.workload }
         if let path = look(for: id, pid: pid) {
             insert(id, path: path)
             if let entry = live.peek(id) { return entry.workload }
         }
+        if var known {
+            known.looks += 1
+            unknown.insert(id, known)
+            return known.workload
+        }
         let workload = Workload(number: takeNumber(), description: .unknown(cgroup: ByteString(String(id))))
-        unknown.insert(id, workload)
+        unknown.insert(id, Unknown(workload: workload))
         return workload
     }
 

@@ -93,6 +93,19 @@ import Testing
         #expect(process.executable == "")
     }
 
+    @Test func `an unknown process that has ended is let go of again`() {
+        var configuration = PipelineConfiguration()
+        configuration.processes.live = 100
+        configuration.processes.endedLife = 1
+        var pipeline = Pipeline(session: Records.session, host: host, configuration: configuration)
+        for pid in UInt32(100)..<1000 {
+            pipeline.record(Records.open("/a", time: UInt64(pid), pid: pid))
+            pipeline.tick(ClockReading(boot: UInt64(pid), wallOffset: 0))
+        }
+        #expect(pipeline.statistics.evictedProcesses == 0)
+        #expect(pipeline.takeEvents().count == 900)
+    }
+
     @Test func `a process that ran before the sensor gets its arguments from proc, and causes no event`() throws {
         host.set(.file(pid: 100, .cmdline), "nginx: worker\0")
         let events = events([
@@ -378,6 +391,18 @@ import Testing
         let events = events([Records.open("/a", cgroup: 60), Records.open("/b", cgroup: 60)])
         #expect(events.map(\.workload.name) == ["a.service", "a.service"])
         #expect(host.asked.filter { $0 == .file(pid: 100, .cgroup) }.count == 1)
+    }
+
+    @Test func `a cgroup that could not be found is looked for again, but not for ever`() {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        pipeline.record(Records.open("/a", cgroup: 60))
+        host.set(.file(pid: 100, .cgroup), "4:memory:/system.slice/a.service\n")
+        host.answers[.cgroupID(path: "/system.slice/a.service")] = .bytes([60, 0, 0, 0, 0, 0, 0, 0])
+        pipeline.record(Records.open("/a", cgroup: 60))
+        for _ in 0..<100 { pipeline.record(Records.open("/a", cgroup: 61)) }
+        let kinds = pipeline.takeEvents().map(\.workload.kind)
+        #expect(kinds.prefix(2) == ["Unknown", "SystemdUnit"])
+        #expect(host.asked.filter { $0 == .file(pid: 100, .cgroup) }.count == 6)
     }
 
     // MARK: Losses

@@ -80,19 +80,23 @@ extension Pipeline {
     /// Learns a process after the fact: its fork and exec went by unseen. /proc tells of it if it still lives.
     private mutating func sketch(_ key: ProcessKey, _ header: sensor_header) -> TrackedProcess {
         counters.unknownProcesses += 1
-        var facts = ProcessFacts()
-        var parent = ProcessKey(tgid: 0, start: 0)
-        if sketchesLeft > 0 {
-            sketchesLeft -= 1
-            if let stat = ProcessStat(host.answer(.file(pid: key.tgid, .stat)).bytes ?? []),
-                key.start == 0 || stat.startTicks == ProcessTable.ticks(key.start)
-            {
-                counters.sketchedProcesses += 1
-                facts = procFacts(key.tgid)
-                parent = parentKey(stat)
-            }
+        guard sketchesLeft > 0 else {
+            return processes.seen(
+                key, parent: ProcessKey(tgid: 0, start: 0), facts: ProcessFacts(), at: header.time, isSketch: true)
         }
-        return processes.seen(key, parent: parent, facts: facts, at: header.time, isSketch: true)
+        sketchesLeft -= 1
+        guard let stat = ProcessStat(host.answer(.file(pid: key.tgid, .stat)).bytes ?? []),
+            key.start == 0 || stat.startTicks == ProcessTable.ticks(key.start)
+        else {
+            // It has ended: a socket of it that closes late, say.
+            let process = processes.seen(
+                key, parent: ProcessKey(tgid: 0, start: 0), facts: ProcessFacts(), at: header.time, isSketch: true)
+            _ = processes.exit(process.key, at: header.time)
+            return process
+        }
+        counters.sketchedProcesses += 1
+        return processes.seen(
+            key, parent: parentKey(stat), facts: procFacts(key.tgid), at: header.time, isSketch: true)
     }
 
     /// Where the kernel cannot list its processes, /proc does, with coarser start times.
