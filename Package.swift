@@ -71,6 +71,12 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        // What the kernel tests watch.
+        .executableTarget(
+            name: "sensor-workload",
+            path: "Tests/Workload",
+            cSettings: cSettings
+        ),
         .testTarget(
             name: "SensordTests",
             dependencies: ["sensord", "SensorCore"],

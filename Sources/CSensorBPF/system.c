@@ -2,6 +2,7 @@
 #include "sensor_system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -12,6 +13,11 @@
 int sensor_eventfd(void)
 {
 	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+int sensor_pipe(int ends[2])
+{
+	return pipe2(ends, O_CLOEXEC);
 }
 
 int sensor_signalfd(const sigset_t *signals)

@@ -9,6 +9,9 @@
 /* eventfd(2), close-on-exec and non-blocking. */
 int sensor_eventfd(void);
 
+/* pipe2(2), close-on-exec: no child of another thread can hold an end open. 0 or -1 with errno set. */
+int sensor_pipe(int ends[2]);
+
 /* signalfd(2), close-on-exec and non-blocking. */
 int sensor_signalfd(const sigset_t *signals);
 

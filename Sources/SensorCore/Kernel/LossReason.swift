@@ -19,6 +19,8 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
     case subscriber = 15
     case argumentsTooLong = 16
     case receivedTooMany = 17
+    /// Of a 32-bit call nothing is decoded: a blind spot with a number, rather than events that got lost.
+    case compat = 18
 
     /// The word for it in records, metrics and the tail's summary.
     package var name: String {
@@ -40,6 +42,7 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
         case .subscriber: "subscriber"
         case .argumentsTooLong: "arguments_too_long"
         case .receivedTooMany: "received_too_many"
+        case .compat: "compat"
         }
     }
 
@@ -50,7 +53,7 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
             .subscriber, .receivedTooMany:
             true
         case .memoryFull, .memoryBudget, .memoryBusy, .memoryError, .readFault, .pathTooLong, .taskStorage,
-            .argumentsTooLong:
+            .argumentsTooLong, .compat:
             false
         }
     }

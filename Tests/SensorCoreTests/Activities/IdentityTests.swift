@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SensorCore
+import Testing
+
+/// Becoming somebody else: who it was before, and who it is now.
+@Suite(.tags(.kernel), .needsKernel) struct IdentityTests {
+    @Test func `each change of users and groups is told with both sides`() throws {
+        let changes = try Observation.of("identity-users").events(.identityChange)
+        #expect(changes.compactMap { $0.identity?.change } == ["setresgid", "setresuid", "setuid", "setreuid"])
+        guard changes.count == 4 else { return }
+
+        let groups = try #require(changes[0].identity)
+        #expect(groups.from?.group == IdentityState.Identifiers(real: 0, effective: 0, saved: 0, fileSystem: 0))
+        #expect(
+            groups.to.group == IdentityState.Identifiers(real: 1001, effective: 1002, saved: 1003, fileSystem: 1002))
+        #expect(groups.to.user.effective == 0)
+
+        let users = try #require(changes[1].identity)
+        #expect(users.from?.user == IdentityState.Identifiers(real: 0, effective: 0, saved: 0, fileSystem: 0))
+        #expect(users.from?.group.effective == 1002)
+        #expect(users.to.user == IdentityState.Identifiers(real: 1001, effective: 1002, saved: 1003, fileSystem: 1002))
+        #expect(users.from?.capabilities.effective != 0)
+        #expect(users.to.capabilities.effective == 0)
+
+        #expect(changes[2].errorNumber == 1)
+        #expect(changes[2].identity?.to == users.to)
+
+        #expect(changes[3].identity?.to.user.effective == 1003)
+        #expect(changes[3].identity?.from == users.to)
+        #expect(changes[3].errorNumber == 0)
+    }
+
+    @Test func `what happens after a change is told of the new user`() throws {
+        let seen = try Observation.of("identity-users")
+        #expect(seen.events(.identityChange).map { $0.process?.uid } == [0, 1002, 1002, 1003])
+        #expect(seen.events(.processExit).last?.process?.uid == 1003)
+    }
+
+    @Test func `a capability given up is told`() throws {
+        let seen = try Observation.of("identity-capabilities")
+        let change = try #require(try seen.only(seen.events(.identityChange)).identity)
+        #expect(change.change == "capset")
+        let before = try #require(change.from?.capabilities.effective)
+        #expect(before & ~change.to.capabilities.effective == 1 << 13)  // CAP_NET_RAW
+        #expect(change.to.capabilities.permitted == change.from?.capabilities.permitted)
+    }
+
+    @Test func `a move to other namespaces is told with their numbers`() throws {
+        let seen = try Observation.of("identity-namespaces")
+        let changes = seen.events(.identityChange).compactMap(\.identity)
+        #expect(changes.map(\.change) == ["unshare", "setns"])
+        guard changes.count == 2 else { return }
+        func namespaces(_ when: String) throws -> IdentityState.Namespaces {
+            func number(_ name: String) throws -> UInt32 { try UInt32(seen.said("\(when)-\(name)", as: UInt64.self)) }
+            return try IdentityState.Namespaces(
+                pid: number("pid"), mount: number("mnt"), network: number("net"), user: number("user"),
+                uts: number("uts"), ipc: number("ipc"), cgroup: number("cgroup"))
+        }
+        let (before, after) = (try namespaces("before"), try namespaces("after"))
+        #expect(changes[0].from?.namespaces == before)
+        #expect(changes[0].to.namespaces == after)
+        var home = after
+        home.uts = before.uts
+        #expect(changes[1].from?.namespaces == after)
+        #expect(changes[1].to.namespaces == home)
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+import Testing
+
+/// Names made, changed and taken away: what the kernel leaves no object of.
+@Suite(.tags(.kernel), .needsKernel) struct NameTests {
+    private let directory: TestDirectory
+
+    init() throws { directory = try TestDirectory() }
+
+    /// Kind, names below the test's directory, and access: one line for each event there.
+    private func transcript(_ seen: Observation) -> [String] {
+        seen.files(under: directory.path, .fileCreate, .fileDelete, .fileRename, .fileLink, .fileAttribute).map {
+            event in
+            guard let file = event.file else { return "" }
+            let names = [file.path, file.newPath].compactMap { $0?.text.replacing(directory.path + "/", with: "") }
+            let error = event.errorNumber == 0 ? [] : ["error \(event.errorNumber)"]
+            return ([event.kind.name] + names + file.access.names + error).joined(separator: " ")
+        }
+    }
+
+    @Test func `names are told as they come, change and go, with links on the way followed`() throws {
+        let seen = try Observation.of("names-changed", directory.path)
+        #expect(
+            transcript(seen) == [
+                "file.create made CREATE DIRECTORY",
+                "file.create fifo CREATE NODE",
+                "file.create one WRITE CREATE",
+                "file.link one made/two",
+                "file.link made alias SYMBOLIC",
+                "file.attribute alias TIMES",
+                "file.rename made/two three",
+                "file.rename three made/four",
+                "file.delete made/four",
+                "file.delete fifo",
+            ])
+    }
+
+    @Test func `a way that has gone by the time it is looked up is told as the caller's string`() throws {
+        let seen = try Observation.of("names-gone", directory.path)
+        #expect(
+            transcript(seen).suffix(3) == [
+                "file.delete alias/file", "file.delete alias", "file.delete made DIRECTORY",
+            ])
+        let sources = seen.files(under: directory.path, .fileDelete).map { $0.file?.pathSource }
+        // A name in a directory that the kernel itself names needs no look.
+        #expect(sources == [.argument, .resolved, .resolved])
+    }
+
+    @Test func `changes of attributes are told, by name or by descriptor`() throws {
+        let seen = try Observation.of("names-attributes", directory.path)
+        #expect(
+            transcript(seen).filter { !$0.hasPrefix("file.create") } == [
+                "file.attribute file MODE", "file.attribute file OWNER", "file.attribute file TIMES",
+                "file.attribute file SIZE", "file.attribute file XATTR",
+                "file.attribute file MODE", "file.attribute file OWNER", "file.attribute file TIMES",
+                "file.attribute file SIZE", "file.attribute file XATTR",
+            ])
+        // By descriptor the kernel has the object.
+        let inode = try seen.said("inode", as: UInt64.self)
+        let changes = seen.files(under: directory.path, .fileAttribute)
+        #expect(changes.suffix(5).allSatisfy { $0.file?.inode == inode && $0.file?.pathSource == .dentry })
+    }
+
+    @Test func `the older calls are told like the newer ones`() throws {
+        let seen = try Observation.of("names-old", directory.path)
+        guard seen.lines.contains("supported") else { return }
+        #expect(
+            transcript(seen) == [
+                "file.create made CREATE DIRECTORY",
+                "file.create node CREATE NODE",
+                "file.link node made/hard",
+                "file.link node soft SYMBOLIC",
+                "file.rename made/hard moved",
+                "file.attribute moved MODE",
+                "file.delete moved",
+                "file.delete soft",
+                "file.delete made DIRECTORY",
+            ])
+    }
+
+    @Test func `attempts that fail are told with their error`() throws {
+        let seen = try Observation.of("names-failing", directory.path)
+        #expect(
+            transcript(seen) == [
+                "file.delete none error \(ENOENT)",
+                "file.rename none other error \(ENOENT)",
+                "file.create none/below CREATE DIRECTORY error \(ENOENT)",
+                "file.link none other error \(ENOENT)",
+                "file.attribute none MODE error \(ENOENT)",
+            ])
+    }
+
+    @Test func `a name that is made and taken away again and again is told each time`() throws {
+        let seen = try Observation.of("names-recycled", directory.path, "50")
+        #expect(seen.files(under: directory.path, .fileCreate).count == 50)
+        #expect(seen.files(under: directory.path, .fileDelete).count == 50)
+    }
+}

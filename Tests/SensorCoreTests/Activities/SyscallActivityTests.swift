@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+import Testing
+
+/// System calls as such.
+@Suite(.tags(.kernel), .needsKernel) struct SyscallActivityTests {
+    private let directory: TestDirectory
+
+    init() throws { directory = try TestDirectory() }
+
+    @Test func `notable calls are told with their result, also those that fail`() throws {
+        let seen = try Observation.of("syscall-notable", directory.path)
+        let notable = seen.events(.syscallNotable).compactMap(\.syscall)
+        for line in seen.all("call") {
+            let isTold = notable.contains { "\($0.name) \($0.result ?? 0)" == line }
+            #expect(isTold, "\(line) is not among \(notable.map { "\($0.name) \($0.result ?? 0)" })")
+        }
+    }
+
+    @Test func `a call that is new to a workload is told once, however often it is made`() throws {
+        let cgroup = try TestCgroup()
+        let first = try Observation.of("syscall-rare", "100", cgroup: cgroup)
+        let rare: Set = ["sched_get_priority_max", "getitimer", "timer_getoverrun"]
+        let names = first.events(.syscallFirst).compactMap { $0.syscall?.name }
+        #expect(names.count == Set(names).count)
+        #expect(rare.isSubset(of: names))
+        let second = try Observation.of("syscall-rare", "100", cgroup: cgroup)
+        #expect(rare.isDisjoint(with: second.events(.syscallFirst).compactMap { $0.syscall?.name }))
+        let other = try TestCgroup()
+        let elsewhere = try Observation.of("syscall-rare", "1", cgroup: other)
+        #expect(rare.isSubset(of: elsewhere.events(.syscallFirst).compactMap { $0.syscall?.name }))
+    }
+
+    @Test func `a call that seccomp refuses is told as failed with its error`() throws {
+        let seen = try Observation.of("seccomp-openat", directory.path, "errno")
+        let path = ByteString(try seen.said("path"))
+        let event = try seen.only(seen.events(.fileOpen).filter { $0.errorNumber != 0 && $0.file?.path == path })
+        #expect(event.errorNumber == EPERM)
+        #expect(try seen.said("result") == "-\(EPERM)")
+    }
+
+    @Test(arguments: ["kill", "kill-thread", "trap"])
+    func `a call that seccomp kills never happened, and its number passes for no descriptor`(_ way: String) throws {
+        let seen = try Observation.of("seccomp-openat", directory.path, way)
+        let path = ByteString(try seen.said("path"))
+        let other = ByteString(try seen.said("other"))
+        // Each was made once; nothing was opened after that.
+        #expect(seen.events(.fileOpen).allSatisfy { $0.file?.path != path && $0.file?.path != other })
+        #expect(seen.events(.fileCreate).filter { $0.file?.path == path }.count == 1)
+        #expect(seen.events(.fileCreate).filter { $0.file?.path == other }.count == 1)
+        if way != "trap" {
+            let child = try UInt32(seen.said("child", as: UInt64.self))
+            let exit = try seen.only(seen.events(.processExit).filter { $0.process?.pid == child }).exit
+            #expect(exit?.signal == SIGSYS)
+        }
+    }
+
+    @Test func `a 32-bit call is not taken for what its number means to others`() throws {
+        let cgroup = try TestCgroup()
+        let sensor = try TestSensor.shared.get()
+        let seen = try Observation.of("compat-calls", directory.path, cgroup: cgroup)
+        // A kernel without 32-bit calls has nothing to mistake.
+        guard try Int(seen.said("opened")) ?? -1 >= 0 else { return }
+        let path = directory.path + "/compat"
+        #expect(seen.files(under: path, .fileOpen, .fileDelete, .fileExecmap).isEmpty)
+        #expect(seen.events(.fileExecmap).allSatisfy { !($0.file?.access.contains(.protect) ?? false) })
+        #expect(sensor.losses(.compat, cgroup: cgroup.identifier) == 2)
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Becoming somebody else, and going to other namespaces.
+#include "workload.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void say_namespaces(const char *when)
+{
+	static const char *const names[] = { "pid", "mnt", "net", "user", "uts", "ipc", "cgroup" };
+	struct stat status;
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(path, sizeof(path), "/proc/thread-self/ns/%s", names[i]);
+		must(stat(path, &status));
+		say("%s-%s %llu", when, names[i], (unsigned long long)status.st_ino);
+	}
+}
+
+/* Without what the C library does for all threads: one call each. */
+static int identity_users(char **arguments)
+{
+	(void)arguments;
+	must(syscall(SYS_setresgid, 1001, 1002, 1003));
+	must(syscall(SYS_setresuid, 1001, 1002, 1003));
+	if (!syscall(SYS_setuid, 0))
+		give_up("a setuid that had to fail");
+	must(syscall(SYS_setreuid, -1, 1003));
+	settle();
+	return 0;
+}
+
+static int identity_capabilities(char **arguments)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	(void)arguments;
+	must(syscall(SYS_capget, &header, data));
+	data[0].effective &= ~(1U << CAP_NET_RAW);
+	must(syscall(SYS_capset, &header, data));
+	settle();
+	return 0;
+}
+
+static int identity_namespaces(char **arguments)
+{
+	int home = must(open("/proc/self/ns/uts", O_RDONLY));
+
+	(void)arguments;
+	say_namespaces("before");
+	must(syscall(SYS_unshare, CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWNS));
+	say_namespaces("after");
+	must(syscall(SYS_setns, home, CLONE_NEWUTS));
+	settle();
+	return 0;
+}
+
+const struct activity identity_activities[] = {
+	{ "identity-users", 0, identity_users },
+	{ "identity-capabilities", 0, identity_capabilities },
+	{ "identity-namespaces", 0, identity_namespaces },
+	{ 0 },
+};

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections, with both ends in this process; nothing leaves the loopback interface.
+#include "workload.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in four;
+	struct sockaddr_in6 six;
+	struct sockaddr_un path;
+	struct sockaddr_storage room;
+};
+
+static socklen_t loopback(union address *address, int family, int port)
+{
+	memset(address, 0, sizeof(*address));
+	address->any.sa_family = family;
+	if (family == AF_INET) {
+		address->four.sin_port = htons(port);
+		address->four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		return sizeof(address->four);
+	}
+	address->six.sin6_port = htons(port);
+	address->six.sin6_addr = in6addr_loopback;
+	return sizeof(address->six);
+}
+
+static int port_of(int descriptor)
+{
+	union address address;
+	socklen_t length = sizeof(address);
+
+	must(getsockname(descriptor, &address.any, &length));
+	return ntohs(address.any.sa_family == AF_INET ? address.four.sin_port : address.six.sin6_port);
+}
+
+/* A socket bound to a port that nobody else has. */
+static int bound(int family, int type, union address *address, socklen_t *length)
+{
+	int descriptor = must(socket(family, type | SOCK_CLOEXEC, 0));
+
+	*length = loopback(address, family, 0);
+	must(bind(descriptor, &address->any, *length));
+	*length = loopback(address, family, port_of(descriptor));
+	return descriptor;
+}
+
+static int family_of(const char *name)
+{
+	return name[0] == '6' ? AF_INET6 : AF_INET;
+}
+
+struct transfer {
+	int descriptor;
+	long bytes;
+};
+
+static void *receive(void *argument)
+{
+	struct transfer *transfer = argument;
+	char buffer[65536];
+	ssize_t count;
+
+	for (transfer->bytes = 0; (count = read(transfer->descriptor, buffer, sizeof(buffer))) > 0;)
+		transfer->bytes += count;
+	return NULL;
+}
+
+/* tcp-transfer 4|6 BYTES: client and server, BYTES one way and half of it the other. */
+static int tcp_transfer(char **arguments)
+{
+	int family = family_of(arguments[0]), listener, client, server;
+	long bytes = atol(arguments[1]);
+	struct transfer at_server, at_client;
+	char *content = calloc(1, bytes);
+	pthread_t server_thread, client_thread;
+	union address address;
+	socklen_t length;
+
+	listener = bound(family, SOCK_STREAM, &address, &length);
+	must(listen(listener, 1));
+	say("server-port %d", port_of(listener));
+	client = must(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	must(connect(client, &address.any, length));
+	say("client-port %d", port_of(client));
+	server = must(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+	at_server.descriptor = server;
+	at_client.descriptor = client;
+	pthread_create(&server_thread, NULL, receive, &at_server);
+	for (long sent = 0; sent < bytes;)
+		sent += must(write(client, content + sent, bytes - sent));
+	must(shutdown(client, SHUT_WR));
+	pthread_join(server_thread, NULL);
+	pthread_create(&client_thread, NULL, receive, &at_client);
+	for (long sent = 0; sent < bytes / 2;)
+		sent += must(write(server, content + sent, bytes / 2 - sent));
+	close(server);
+	pthread_join(client_thread, NULL);
+	close(client);
+	close(listener);
+	say("forth %ld", at_server.bytes);
+	say("back %ld", at_client.bytes);
+	settle();
+	return 0;
+}
+
+/* tcp-refused 4|6 blocking|waiting: nobody listens there. */
+static int tcp_refused(char **arguments)
+{
+	int family = family_of(arguments[0]), waiting = arguments[1][0] == 'w', client, error = 0;
+	union address address;
+	socklen_t length, size = sizeof(error);
+
+	bound(family, SOCK_STREAM, &address, &length);
+	client = must(socket(family, SOCK_STREAM | (waiting ? SOCK_NONBLOCK : 0), 0));
+	say("server-port %d", ntohs(address.four.sin_port));
+	if (!connect(client, &address.any, length))
+		give_up("a connect that had to fail");
+	if (errno == EINPROGRESS) {
+		struct pollfd poll_for = { .fd = client, .events = POLLOUT };
+
+		must(poll(&poll_for, 1, 10000));
+		must(getsockopt(client, SOL_SOCKET, SO_ERROR, &error, &size));
+		say("error %d", error);
+	} else {
+		say("error %d", errno);
+	}
+	close(client);
+	settle();
+	return 0;
+}
+
+/* tcp-waiting 4|6: a connect that does not wait for its end. */
+static int tcp_waiting(char **arguments)
+{
+	int family = family_of(arguments[0]), listener, client;
+	union address address;
+	struct pollfd poll_for = { .events = POLLOUT };
+	socklen_t length;
+
+	listener = bound(family, SOCK_STREAM, &address, &length);
+	must(listen(listener, 1));
+	say("server-port %d", port_of(listener));
+	client = must(socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0));
+	if (connect(client, &address.any, length) && errno != EINPROGRESS)
+		give_up("connect");
+	poll_for.fd = client;
+	must(poll(&poll_for, 1, 10000));
+	must(connect(client, &address.any, length)); /* how some programs ask for the outcome */
+	say("client-port %d", port_of(client));
+	close(client);
+	settle();
+	return 0;
+}
+
+/* In a network without any interface that is up. */
+static int tcp_unreachable(char **arguments)
+{
+	union address address = { .four = { .sin_family = AF_INET, .sin_port = htons(4444) } };
+
+	(void)arguments;
+	enter_own_network();
+	address.four.sin_addr.s_addr = inet_addr("192.0.2.7");
+	if (!connect(must(socket(AF_INET, SOCK_STREAM, 0)), &address.any, sizeof(address.four)))
+		give_up("a connect that had to fail");
+	say("error %d", errno);
+	settle();
+	return 0;
+}
+
+/* tcp-open: a connection that is still there when the workload ends. */
+static int tcp_open(char **arguments)
+{
+	union address address;
+	socklen_t length;
+	int listener = bound(AF_INET, SOCK_STREAM, &address, &length), client;
+
+	(void)arguments;
+	must(listen(listener, 1));
+	say("server-port %d", port_of(listener));
+	client = must(socket(AF_INET, SOCK_STREAM, 0));
+	must(connect(client, &address.any, length));
+	must(write(client, "0123456789", 10));
+	settle();
+	return 0;
+}
+
+/* tcp-handed-on: the socket's owner is who connected, not who closes last. */
+static int tcp_handed_on(char **arguments)
+{
+	union address address;
+	socklen_t length;
+	int listener = bound(AF_INET, SOCK_STREAM, &address, &length), client, server;
+	char bytes[16];
+	pid_t child;
+
+	(void)arguments;
+	must(listen(listener, 1));
+	say("server-port %d", port_of(listener));
+	client = must(socket(AF_INET, SOCK_STREAM, 0));
+	must(connect(client, &address.any, length));
+	server = must(accept4(listener, NULL, NULL, 0));
+	child = must(fork());
+	if (!child) {
+		close(server);
+		close(listener);
+		must(write(client, "0123456789", 10));
+		_exit(0);
+	}
+	close(client);
+	reap(child);
+	while (must(read(server, bytes, sizeof(bytes))))
+		;
+	close(server);
+	settle();
+	return 0;
+}
+
+static socklen_t unix_address(union address *address, const char *path)
+{
+	memset(address, 0, sizeof(*address));
+	address->any.sa_family = AF_UNIX;
+	if (path[0] != '@') {
+		strncpy(address->path.sun_path, path, sizeof(address->path.sun_path) - 1);
+		return sizeof(address->path);
+	}
+	/* Abstract: a NUL first, and as long as the length says. */
+	memcpy(address->path.sun_path + 1, path + 1, strlen(path) - 1);
+	return offsetof(struct sockaddr_un, sun_path) + strlen(path);
+}
+
+/* unix-stream PATH [NAME]: @… is abstract. NAME is another way to the same path. */
+static int unix_stream(char **arguments)
+{
+	int listener = must(socket(AF_UNIX, SOCK_STREAM, 0)), client = must(socket(AF_UNIX, SOCK_STREAM, 0));
+	union address address;
+	socklen_t length = unix_address(&address, arguments[0]);
+
+	must(bind(listener, &address.any, length));
+	must(listen(listener, 1));
+	if (arguments[1])
+		length = unix_address(&address, arguments[1]);
+	must(connect(client, &address.any, length));
+	must(accept4(listener, NULL, NULL, 0));
+	must(write(client, "x", 1));
+	settle();
+	return 0;
+}
+
+/* unix-failing PATH: nobody is there. */
+static int unix_failing(char **arguments)
+{
+	union address address;
+	socklen_t length = unix_address(&address, arguments[0]);
+
+	if (!connect(must(socket(AF_UNIX, SOCK_STREAM, 0)), &address.any, length))
+		give_up("a connect that had to fail");
+	say("error %d", errno);
+	settle();
+	return 0;
+}
+
+const struct activity network_activities[] = {
+	{ "tcp-transfer", 2, tcp_transfer },
+	{ "tcp-refused", 2, tcp_refused },
+	{ "tcp-waiting", 1, tcp_waiting },
+	{ "tcp-unreachable", 0, tcp_unreachable },
+	{ "tcp-open", 0, tcp_open },
+	{ "tcp-handed-on", 0, tcp_handed_on },
+	{ "unix-stream", 1, unix_stream },
+	{ "unix-failing", 1, unix_failing },
+	{ 0 },
+};

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// System calls as such: notable ones, denied and killed ones, and those of another machine's table.
+#include "workload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static void tried(const char *name, long result)
+{
+	say("call %s %ld", name, result < 0 ? (long)-errno : result);
+}
+
+static int syscall_notable(char **arguments)
+{
+	char word[8] = "before", other[8] = "after";
+	struct iovec from = { other, 8 }, to = { word, 8 };
+
+	enter_own_mounts();
+	must(chdir(arguments[0]));
+	must(mkdir("point", 0755));
+	tried("ptrace", syscall(SYS_ptrace, PTRACE_ATTACH, 0, 0, 0));
+	tried("memfd_create", syscall(SYS_memfd_create, "notable", 0));
+	tried("mount", syscall(SYS_mount, "none", "point", "tmpfs", 0, NULL));
+	tried("umount2", syscall(SYS_umount2, "point", 0));
+	tried("unshare", syscall(SYS_unshare, CLONE_NEWUTS));
+	tried("setns", syscall(SYS_setns, -1, 0));
+	tried("bpf", syscall(SYS_bpf, 9999, NULL, 0));
+	tried("process_vm_writev", syscall(SYS_process_vm_writev, getpid(), &from, 1, &to, 1, 0));
+	tried("init_module", syscall(SYS_init_module, NULL, 0, NULL));
+	tried("finit_module", syscall(SYS_finit_module, -1, "", 0));
+	tried("delete_module", syscall(SYS_delete_module, "none-such", 0));
+	tried("kexec_load", syscall(SYS_kexec_load, 0, 99999, NULL, 0));
+	tried("perf_event_open", syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
+	tried("io_uring_setup", syscall(SYS_io_uring_setup, 0, NULL));
+	tried("chroot", syscall(SYS_chroot, "none-such"));
+	tried("pivot_root", syscall(SYS_pivot_root, "none-such", "none-such"));
+	tried("open_tree", syscall(SYS_open_tree, AT_FDCWD, ".", 0));
+	tried("move_mount", syscall(SYS_move_mount, AT_FDCWD, ".", AT_FDCWD, ".", 0));
+	tried("fsopen", syscall(SYS_fsopen, "none-such", 0));
+	settle();
+	return 0;
+}
+
+/* syscall-rare COUNT: calls that nothing else here makes, COUNT times each. */
+static int syscall_rare(char **arguments)
+{
+	for (int i = 0; i < atoi(arguments[0]); i++) {
+		syscall(SYS_sched_get_priority_max, 0);
+		syscall(SYS_getitimer, 9, NULL);
+		syscall(SYS_timer_getoverrun, 9999);
+	}
+	settle();
+	return 0;
+}
+
+/* From here on every openat ends like this. */
+static void filter_openat(unsigned int action)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, action),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(*code), .filter = code };
+
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+}
+
+static void ignore_signal(int number)
+{
+	(void)number;
+}
+
+/* seccomp-openat DIRECTORY errno|kill|kill-thread|trap: where the call kills, in a child. A file lies under its number. */
+static int seccomp_openat(char **arguments)
+{
+	char *path = join(arguments[0], "file"), *other = join(arguments[0], "other");
+	struct sigaction action = { .sa_handler = ignore_signal };
+	pid_t child;
+
+	make_file(path);
+	must(dup2(must(open(other, O_RDWR | O_CREAT, 0600)), SYS_openat));
+	say("path %s", path);
+	say("other %s", other);
+	if (!strcmp(arguments[1], "errno")) {
+		filter_openat(SECCOMP_RET_ERRNO | EPERM);
+		say("result %ld", syscall(SYS_openat, AT_FDCWD, path, O_RDONLY) < 0 ? (long)-errno : 0L);
+	} else if (!strcmp(arguments[1], "trap")) {
+		must(sigaction(SIGSYS, &action, NULL));
+		filter_openat(SECCOMP_RET_TRAP);
+		syscall(SYS_openat, AT_FDCWD, path, O_RDONLY);
+	} else {
+		child = must(fork());
+		if (!child) {
+			filter_openat(!strcmp(arguments[1], "kill") ? SECCOMP_RET_KILL_PROCESS
+								    : SECCOMP_RET_KILL_THREAD);
+			syscall(SYS_openat, AT_FDCWD, path, O_RDONLY);
+			_exit(1);
+		}
+		say("child %d", child);
+		reap(child);
+	}
+	settle();
+	return 0;
+}
+
+/* 32-bit calls of a 64-bit program. Their numbers mean other calls in the 64-bit table. */
+static int compat_calls(char **arguments)
+{
+#ifdef __x86_64__
+	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	struct stat status;
+	int result;
+
+	if (low == MAP_FAILED)
+		give_up("mmap");
+	strcpy(low, arguments[0]);
+	strcat(low, "/compat");
+	make_file(low);
+	/* open: number 5, fstat's; getpid: 20, writev's; unlink: 10, mprotect's */
+	asm volatile("int $0x80"
+		     : "=a"(result)
+		     : "a"(5), "b"(low), "c"(0), "d"(0)
+		     : "r8", "r9", "r10", "r11", "memory");
+	say("opened %d", result);
+	asm volatile("int $0x80"
+		     : "=a"(result)
+		     : "a"(10), "b"(low), "c"(0), "d"(4)
+		     : "r8", "r9", "r10", "r11", "memory");
+	say("unlinked %d", result);
+	say("there %d", stat(low, &status) == 0);
+#else
+	(void)arguments;
+	say("opened -38");
+#endif
+	settle();
+	return 0;
+}
+
+const struct activity syscall_activities[] = {
+	{ "syscall-notable", 1, syscall_notable },
+	{ "syscall-rare", 1, syscall_rare },
+	{ "seccomp-openat", 2, seccomp_openat },
+	{ "compat-calls", 1, compat_calls },
+	{ 0 },
+};

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// The same deeds through io_uring, where no system call of their own happens.
+#include "workload.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct ring {
+	int descriptor;
+	_Atomic unsigned int *tail, *head, *done;
+	unsigned int mask, done_mask, *array;
+	struct io_uring_sqe *entries;
+	struct io_uring_cqe *results;
+};
+
+static void *map(int descriptor, size_t length, off_t offset)
+{
+	void *at = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, descriptor, offset);
+
+	if (at == MAP_FAILED)
+		give_up("mmap");
+	return at;
+}
+
+static struct ring open_ring(unsigned int flags)
+{
+	struct io_uring_params parameters = { .flags = flags };
+	struct ring ring = { .descriptor = must((int)syscall(SYS_io_uring_setup, 8, &parameters)) };
+	char *submissions =
+		map(ring.descriptor, parameters.sq_off.array + parameters.sq_entries * 4, IORING_OFF_SQ_RING);
+	char *completions =
+		map(ring.descriptor, parameters.cq_off.cqes + parameters.cq_entries * sizeof(struct io_uring_cqe),
+		    IORING_OFF_CQ_RING);
+
+	ring.tail = (void *)(submissions + parameters.sq_off.tail);
+	ring.mask = *(unsigned int *)(submissions + parameters.sq_off.ring_mask);
+	ring.array = (void *)(submissions + parameters.sq_off.array);
+	ring.head = (void *)(completions + parameters.cq_off.head);
+	ring.done = (void *)(completions + parameters.cq_off.tail);
+	ring.done_mask = *(unsigned int *)(completions + parameters.cq_off.ring_mask);
+	ring.results = (void *)(completions + parameters.cq_off.cqes);
+	ring.entries = map(ring.descriptor, parameters.sq_entries * sizeof(struct io_uring_sqe), IORING_OFF_SQES);
+	return ring;
+}
+
+/* Submits one and waits for its result. */
+static int perform(struct ring *ring, const struct io_uring_sqe *entry)
+{
+	unsigned int tail = *ring->tail, head = *ring->head;
+	int result;
+
+	ring->entries[tail & ring->mask] = *entry;
+	ring->array[tail & ring->mask] = tail & ring->mask;
+	*ring->tail = tail + 1;
+	must(syscall(SYS_io_uring_enter, ring->descriptor, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0));
+	while (*ring->done == head)
+		must(syscall(SYS_io_uring_enter, ring->descriptor, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0));
+	result = ring->results[head & ring->done_mask].res;
+	*ring->head = head + 1;
+	return result;
+}
+
+/* uring-open DIRECTORY FLAGS: FLAGS of the entry (16: from a worker thread). */
+static int uring_open(char **arguments)
+{
+	struct ring ring = open_ring(0);
+	char *path = join(arguments[0], "file"), *missing = join(arguments[0], "missing");
+	struct io_uring_sqe entry = { .opcode = IORING_OP_OPENAT,
+				      .flags = atoi(arguments[1]),
+				      .fd = AT_FDCWD,
+				      .addr = (uint64_t)path,
+				      .open_flags = O_RDONLY };
+
+	make_file(path);
+	say_stat(path);
+	must(perform(&ring, &entry));
+	entry.addr = (uint64_t)missing;
+	say("missing %s", missing);
+	say("error %d", -perform(&ring, &entry));
+	settle();
+	return 0;
+}
+
+static int uring_connect(char **arguments)
+{
+	struct ring ring = open_ring(0);
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(address);
+	int listener = must(socket(AF_INET, SOCK_STREAM, 0)), client = must(socket(AF_INET, SOCK_STREAM, 0)), result;
+	struct io_uring_sqe entry = {
+		.opcode = IORING_OP_CONNECT, .fd = client, .addr = (uint64_t)&address, .off = sizeof(address)
+	};
+
+	(void)arguments;
+	must(bind(listener, (struct sockaddr *)&address, sizeof(address)));
+	must(listen(listener, 1));
+	must(getsockname(listener, (struct sockaddr *)&address, &length));
+	say("server-port %d", ntohs(address.sin_port));
+	result = perform(&ring, &entry);
+	if (result) {
+		errno = -result;
+		give_up("connect");
+	}
+	settle();
+	return 0;
+}
+
+/* uring-blind DIRECTORY COUNT: what no event tells of. */
+static int uring_blind(char **arguments)
+{
+	struct ring ring = open_ring(0);
+	struct io_uring_sqe entry = { .opcode = IORING_OP_UNLINKAT, .fd = AT_FDCWD };
+
+	say("opcode %d", entry.opcode);
+	for (int i = 0; i < atoi(arguments[1]); i++) {
+		char *path = join(arguments[0], "blind");
+
+		make_file(path);
+		entry.addr = (uint64_t)path;
+		must(perform(&ring, &entry));
+	}
+	settle();
+	return 0;
+}
+
+const struct activity uring_activities[] = {
+	{ "uring-open", 2, uring_open },
+	{ "uring-connect", 0, uring_connect },
+	{ "uring-blind", 2, uring_blind },
+	{ 0 },
+};
