@@ -33,18 +33,30 @@ def _watched(sensor, records, work, window=0.0):
 def events(plan, sensor, generators, cgroups, distinct):
     """Processor time for a new and for a repeated event.
 
-    New: a round over files that this run of the sensor has not seen; the sensor's time over the records written meanwhile,
-    whoever caused them (the rest of the machine causes some, and they cost too). Repeated: a round over LIVE_ENTRIES of the
-    same files, that lasts a tick of the daemon at least, so that reading the counts and telling them is in it; what others'
-    new records in that time must have cost is taken off."""
+    New: rounds over files in cgroups of their own, for which all of them are new; the sensor's time over the records written
+    meanwhile, whoever caused them (the rest of the machine causes some, and they cost too); the median of the rounds.
+    Repeated: a round over LIVE_ENTRIES of the same files, that lasts a tick of the daemon at least, so that reading the counts
+    and telling them is in it; what others' new records in that time must have cost is taken off."""
     records = Records(sensor.records, own=distinct)
-    groups = cgroups.group("events")
     files, count = plan.new_events, plan.repeated_events
-    used, own, others, load = _watched(
-        sensor, records, lambda: generators.run("opens", distinct, files, files, groups=groups)
-    )
-    each = used / max(own + others, files) * 1e6
-    result = {"new": {"events": files, "own": own, "others": others, "cpu_s": used, "us": each, "load": load.others}}
+    rounds = []
+    for index in range(plan.new_rounds):
+        groups = cgroups.group(f"events-{index}")
+        used, own, others, load = _watched(
+            sensor, records, lambda: generators.run("opens", distinct, files, files, groups=groups)
+        )
+        rounds.append({"us": used / max(own + others, files) * 1e6, "own": own, "others": others, "load": load.others})
+    each = statistics.median(round_["us"] for round_ in rounds)
+    result = {
+        "new": {
+            "events": files * len(rounds),
+            "own": sum(round_["own"] for round_ in rounds),
+            "others": sum(round_["others"] for round_ in rounds),
+            "us": each,
+            "load": statistics.median(round_["load"] for round_ in rounds),
+            "rounds": rounds,
+        }
+    }
     used, own, others, load = _watched(
         sensor, records, lambda: generators.run("opens", distinct, LIVE_ENTRIES, count, groups=groups), window=TICK
     )

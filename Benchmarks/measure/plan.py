@@ -13,6 +13,7 @@ class Plan:
     kind_operations: int
     kind_windows: int
     new_events: int  # in one window of the daemon's processor time for new events
+    new_rounds: int
     repeated_events: int
     idle_seconds: int
     starts: int
@@ -26,6 +27,7 @@ FULL = Plan(
     kind_operations=5_000,
     kind_windows=7,
     new_events=15_000,
+    new_rounds=5,
     repeated_events=2_000_000,
     idle_seconds=30,
     starts=9,
@@ -38,6 +40,7 @@ QUICK = Plan(
     kind_operations=2_000,
     kind_windows=3,
     new_events=15_000,
+    new_rounds=3,
     repeated_events=1_000_000,
     idle_seconds=20,
     starts=3,
