@@ -2,7 +2,7 @@
 
 /// Writes events as JSON lines: what `posture.proto` makes of them, without the detour through its messages.
 ///
-/// Made for the thread that drains the ring: no allocation once the buffer has grown, and what many events share
+/// Made for the thread that drains the ring: no allocation unless a line is long, and what many events share
 /// (process, workload) is copied as it was rendered once. Fields are written in the order of the schema.
 package struct EventEncoder: Sendable {
     /// `","id":"<stream>-`: what stands between the time and the sequence.
@@ -12,50 +12,55 @@ package struct EventEncoder: Sendable {
     package init(stream: String) {
         var json = JSONText()
         json.append(string: stream)
-        identifier = Array("\",\"id\":".utf8) + json.bytes.dropLast() + Array("-".utf8)
+        identifier = Array("\",\"id\":".utf8) + json.bytes.array.dropLast() + Array("-".utf8)
     }
 
     /// Appends one line, newline included. Clear and reuse the buffer: it keeps its memory.
     package func encode(_ event: borrowing Event, into buffer: inout [UInt8]) {
-        var json = JSONText()
-        swap(&json.bytes, &buffer)
-        json.append("{\"time\":\"")
-        json.append(time: event.time)
-        json.append(fragment: identifier)
-        json.append(decimal: event.sequence)
-        json.append("\",\"kind\":\"")
-        json.append(event.kind.nameText)
-        json.append("\"")
-        if event.count != 0 {
-            json.append(",\"count\":")
-            json.append(quoted: event.count)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4096) { space in
+            var json = JSONText(bytes: TextBuffer(borrowing: space))
+            json.append(event, identifier: identifier)
+            buffer.append(contentsOf: json.bytes.contents)
         }
-        if event.isFirstSeen { json.append(",\"firstSeen\":true") }
-        if let process = event.process {
-            json.append(",")
-            json.append(process, threadID: event.threadID)
-        }
-        json.append(",")
-        json.append(fragment: event.workload.fragment)
-        json.append(event.detail)
-        json.append(",\"via\":\"")
-        json.append(event.via.nameText)
-        json.append("\"")
-        if event.errorNumber != 0 {
-            json.append(",\"error\":\"")
-            json.append(errorName: event.errorNumber)
-            json.append("\"")
-        }
-        if event.bootTime != 0 {
-            json.append(",\"bootTime\":")
-            json.append(quoted: event.bootTime)
-        }
-        json.append("}\n")
-        swap(&json.bytes, &buffer)
     }
 }
 
 extension JSONText {
+    fileprivate mutating func append(_ event: borrowing Event, identifier: [UInt8]) {
+        append("{\"time\":\"")
+        append(time: event.time)
+        append(fragment: identifier)
+        append(decimal: event.sequence)
+        append("\",\"kind\":\"")
+        append(event.kind.nameText)
+        append("\"")
+        if event.count != 0 {
+            append(",\"count\":")
+            append(quoted: event.count)
+        }
+        if event.isFirstSeen { append(",\"firstSeen\":true") }
+        if let process = event.process {
+            append(",")
+            append(process, threadID: event.threadID)
+        }
+        append(",")
+        append(fragment: event.workload.fragment)
+        append(event.detail)
+        append(",\"via\":\"")
+        append(event.via.nameText)
+        append("\"")
+        if event.errorNumber != 0 {
+            append(",\"error\":\"")
+            append(errorName: event.errorNumber)
+            append("\"")
+        }
+        if event.bootTime != 0 {
+            append(",\"bootTime\":")
+            append(quoted: event.bootTime)
+        }
+        append("}\n")
+    }
+
     @inline(__always)
     fileprivate mutating func append(_ process: ProcessDescription, threadID: UInt32) {
         if threadID == 0 {

@@ -100,6 +100,6 @@ extension IPAddress: CustomStringConvertible {
     package var description: String {
         var json = JSONText()
         json.append(self)
-        return String(decoding: json.bytes, as: UTF8.self)
+        return String(decoding: json.bytes.contents, as: UTF8.self)
     }
 }

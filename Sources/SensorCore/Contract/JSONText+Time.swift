@@ -30,17 +30,6 @@ extension JSONText {
         bytes.append(UInt8(ascii: "s"))
     }
 
-    private mutating func append(padded value: UInt64, places: Int) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: places) { digits in
-            var rest = value
-            for place in stride(from: places - 1, through: 0, by: -1) {
-                digits[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            }
-            bytes.append(contentsOf: digits)
-        }
-    }
-
     /// Gregorian date. Counts years from March, so that the leap day comes last, in cycles of 400 years.
     static func civilDate(daysSince1970 days: UInt64) -> (year: UInt64, month: UInt64, day: UInt64) {
         let shifted = days + 719_468  // days since 0000-03-01

@@ -4,8 +4,8 @@
 ///
 /// Knows how values are spelled, not how objects are put together: the caller writes names, commas and brackets.
 /// Nothing here makes a `String` unless the input is not UTF-8.
-struct JSONText {
-    var bytes: [UInt8] = []
+struct JSONText: ~Copyable {
+    var bytes = TextBuffer()
 
     /// Text that needs no escaping.
     @inline(__always)
@@ -33,15 +33,25 @@ struct JSONText {
             bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value))
             return
         }
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var rest = value
-            var start = 20
-            while rest != 0 {
-                start -= 1
-                digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            }
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[start...]))
+        var places = 1
+        var bound: UInt64 = 10
+        while value >= bound {
+            places += 1
+            let (next, isBeyond) = bound.multipliedReportingOverflow(by: 10)
+            if isBeyond { break }
+            bound = next
+        }
+        append(padded: value, places: places)
+    }
+
+    /// The last `places` digits, zeros before them where they are fewer.
+    mutating func append(padded value: UInt64, places: Int) {
+        let digits = bytes.extend(by: places)
+        var rest = value
+        for place in stride(from: places - 1, through: 0, by: -1) {
+            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+            digits[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+            rest = quotient
         }
     }
 

@@ -92,6 +92,6 @@ package final class ProcessDescription: Sendable {
             json.append("\"")
         }
         json.append("}")
-        fragment = json.bytes
+        fragment = json.bytes.array
     }
 }

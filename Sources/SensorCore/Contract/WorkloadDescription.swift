@@ -54,7 +54,7 @@ package final class WorkloadDescription: Sendable {
         json.append(text: ",\"node\":", node)
         json.append(field: ",\"cgroup\":", orBytes: ",\"cgroupBytes\":", cgroup)
         json.append("}")
-        fragment = json.bytes
+        fragment = json.bytes.array
     }
 
     /// For what cannot be told (yet) whose it is.
