@@ -72,11 +72,12 @@ int reap(pid_t child)
 	return status;
 }
 
-/* gate PROGRAM …: waits for a byte on stdin, then becomes the program. */
+/* gate PROGRAM …: says that it is there, waits for a byte on stdin, then becomes the program. */
 static _Noreturn void wait_at_gate(char **command)
 {
 	char byte;
 
+	say("done");
 	if (read(STDIN_FILENO, &byte, 1) != 1)
 		_exit(STATUS_GAVE_UP);
 	execvp(command[0], command);

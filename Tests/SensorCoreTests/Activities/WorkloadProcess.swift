@@ -73,11 +73,13 @@ final class WorkloadProcess {
             status = 0
             throw SystemError("spawn \(Self.program)", number: error)
         }
+        // Spawning returns before the gate's own exec is over.
+        guard try readLines() else { throw TestFailure("the gate of \(command) is not there") }
     }
 
     deinit {
-        // What it forked, too.
-        kill(-pid_t(pid), SIGKILL)
+        // What it forked, too; a group of number 0 would be the test's own.
+        if pid > 1 { kill(-pid_t(pid), SIGKILL) }
         if status == nil {
             var status: Int32 = 0
             while waitpid(pid_t(pid), &status, 0) < 0, errno == EINTR {}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+import Testing
+
+/// A real container, made by runc from a directory with nothing but busybox.
+@Suite(.tags(.kernel), .needsKernel, .needsPrograms("/usr/sbin/runc", "/bin/busybox")) struct ContainerTests {
+    private let directory: TestDirectory
+    /// As a runtime's: 64 hexadecimal digits.
+    private let identifier: String
+    /// Below the root of the cgroup trees, in the shape that docker's has.
+    private let cgroup: String
+
+    init() throws {
+        directory = try TestDirectory()
+        let digits = Array("0123456789abcdef")
+        identifier = String((0..<64).map { _ in digits.randomElement() ?? "0" })
+        cgroup = "/sensord-test-\(identifier.prefix(12))/docker/\(identifier)"
+    }
+
+    private func write(_ text: String, to path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        defer { close(descriptor) }
+        guard descriptor >= 0, Glibc.write(descriptor, text, text.utf8.count) == text.utf8.count else {
+            throw SystemError("write \(path)")
+        }
+    }
+
+    /// Makes the bundle and returns what runs it.
+    private func bundle(_ script: String) throws -> [String] {
+        let root = directory.path + "/rootfs"
+        let copy = try Child([
+            "/bin/sh", "-c", "mkdir -p \(root)/bin \(root)/proc \(root)/tmp; cp /bin/busybox \(root)/bin/busybox",
+        ])
+        copy.wait()
+        let namespaces = ["pid", "mount", "ipc", "uts", "network"].map { "{\"type\":\"\($0)\"}" }.joined(separator: ",")
+        try write(
+            """
+            {"ociVersion":"1.0.2","root":{"path":"rootfs"},"hostname":"test",
+             "process":{"user":{"uid":0,"gid":0},"args":["/bin/busybox","sh","-c","\(script)"],"env":["PATH=/bin"],"cwd":"/tmp"},
+             "mounts":[{"destination":"/proc","type":"proc","source":"proc"}],
+             "linux":{"cgroupsPath":"\(cgroup)","namespaces":[\(namespaces)]}}
+            """, to: directory.path + "/config.json")
+        return [
+            "/usr/sbin/runc", "--root", directory.path + "/state", "run", "--bundle", directory.path,
+            "sensord-test-\(identifier.prefix(12))",
+        ]
+    }
+
+    /// runc removes the container's own cgroups, not what is above them.
+    private func cleanUp() {
+        let above = "/sensord-test-\(identifier.prefix(12))"
+        let find = try? Child([
+            "/bin/sh", "-c",
+            "for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do rmdir $tree\(above)/docker $tree\(above); done 2>/dev/null",
+        ])
+        find?.wait()
+    }
+
+    @Test func `a container is the workload of all that runs in it, from its first program on`() throws {
+        let command = try bundle("echo made > file; /bin/busybox true; exit 3")
+        defer { cleanUp() }
+        let seen = try Observation.of(command: command)
+        let execs = seen.events(.processExec)
+        let shell = try #require(execs.first { $0.process?.arguments.prefix(2) == ["/bin/busybox", "sh"] })
+        let last = try #require(execs.first { $0.process?.arguments == ["/bin/busybox", "true"] })
+        for event in [shell, last] {
+            #expect(event.workload.kind == "Container")
+            #expect(event.workload.container?.id == identifier)
+            #expect(event.workload.container?.runtime == "docker")
+            #expect(event.workload.cgroup.text == cgroup)
+            // As the container's own root shows it.
+            #expect(event.process?.executable == "/bin/busybox")
+            #expect(event.process?.workingDirectory == "/tmp")
+        }
+        #expect(last.process?.parentID == shell.process?.id)
+        let file = try seen.only(seen.events(.fileCreate).filter { $0.file?.path == "/tmp/file" })
+        #expect(file.process?.id == shell.process?.id)
+        #expect(file.workload.container?.id == identifier)
+        let exit = try #require(seen.events(.processExit).first { $0.process?.id == shell.process?.id })
+        #expect(exit.exit?.code == 3)
+        #expect(exit.workload.container?.id == identifier)
+    }
+
+    @Test func `the runtime's own stages in a container's cgroup are told apart by their program`() throws {
+        let command = try bundle("exit 0")
+        defer { cleanUp() }
+        let seen = try Observation.of(command: command)
+        let inside = seen.events.filter { $0.workload.container?.id == identifier }
+        let first = try #require(
+            inside.firstIndex { $0.kind == .processExec && $0.process?.arguments.first == "/bin/busybox" })
+        // It may run as a copy of itself that has no path; what it was called with is its own all the same.
+        #expect(
+            inside[..<first].allSatisfy { event in
+                event.process?.executable != "/bin/busybox" && event.process?.arguments.first?.hasSuffix("runc") == true
+            }, "\(inside[..<first].map { "\($0.summary) by \($0.process?.arguments ?? [])" })")
+        // The runtime itself is not in the container.
+        let runtime = try #require(seen.events(.processExec).first { $0.process?.arguments.first == "/usr/sbin/runc" })
+        #expect(runtime.workload.container == nil)
+        let shell = inside[first].process
+        #expect(
+            inside[first...].filter { $0.process?.pid == shell?.pid && $0.kind != .processExec }.allSatisfy {
+                $0.process?.executable == "/bin/busybox"
+            })
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Skips, with the reason, where one of these programs is not installed.
+    static func needsPrograms(_ paths: String...) -> Self {
+        let missing = paths.filter { access($0, X_OK) != 0 }
+        return .disabled(if: !missing.isEmpty, "not installed: \(missing.joined(separator: ", "))")
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSensorBPF
+import Testing
+
+@testable import SensorCore
+
+/// One workload's flood is that workload's own trouble.
+@Suite(.tags(.kernel), .needsKernel, .serialized) struct NeighbourTests {
+    /// What came of the opens of two cgroups, with nobody reading the ring while they happened.
+    private struct Outcome {
+        var delivered = 0
+        var lost: UInt64 = 0
+        var needless: UInt64 = 0
+    }
+
+    private func run(_ settings: KernelSettings, flood: Int, few: Int) throws -> (flood: Outcome, few: Outcome) {
+        let (loud, quiet) = (try TestCgroup(), try TestCgroup())
+        let (first, second) = (try TestDirectory(), try TestDirectory())
+        let session = try KernelSession(settings: settings)
+        session.setStream(.scoped)
+        session.setScopeOnly(true)
+        for cgroup in [loud, quiet] { try session.addScope(cgroup: cgroup.identifier) }
+        try session.attach()
+        for (cgroup, directory, count) in [(loud, first, flood), (quiet, second, few)] {
+            let process = try WorkloadProcess([WorkloadProcess.program, "open-many", directory.path, "\(count)"])
+            try cgroup.take(process.pid)
+            try process.openGate()
+            #expect(try process.readLines())
+            try process.finish()
+        }
+        session.detach()
+
+        var (flooding, being) = (Outcome(), Outcome())
+        while session.drain({ record in
+            // What was opened by a name that the workload made up; its program's own opens are others.
+            guard record.kind == UInt8(SENSOR_FILE_OPEN.rawValue), let name = record.section(SENSOR_SECTION_ARGUMENT)
+            else { return }
+            let isMany = name.bytes.withUnsafeBytes { $0.starts(with: Array("many-".utf8)) }
+            if isMany, record.header.key.cgroup == loud.identifier { flooding.delivered += 1 }
+            if isMany, record.header.key.cgroup == quiet.identifier { being.delivered += 1 }
+        }) > 0 {}
+        for (key, count) in try session.readLosses().counts {
+            if key.cgroup == loud.identifier { key.isLost ? (flooding.lost += count) : (flooding.needless += count) }
+            if key.cgroup == quiet.identifier { key.isLost ? (being.lost += count) : (being.needless += count) }
+        }
+        return (flooding, being)
+    }
+
+    @Test func `a flood in one cgroup costs another cgroup no event, though nobody reads`() throws {
+        var settings = KernelSettings()
+        settings.activityRingBytes = 1 << 20
+        settings.ringBudget = 128 << 10
+        let (flood, few) = try run(settings, flood: 20_000, few: 200)
+        #expect(flood.lost > 0)
+        #expect(few.delivered == 200)
+        #expect(few.lost == 0)
+    }
+
+    @Test func `a cgroup that has used up its share of the memory leaves the others theirs`() throws {
+        var settings = KernelSettings()
+        settings.activityRingBytes = 16 << 20
+        settings.ringBudget = .max
+        settings.failureEntries = 1024
+        settings.failedEntryBudget = 256
+        let (flood, few) = try run(settings, flood: 3000, few: 100)
+        #expect(flood.delivered == 3000)
+        #expect(flood.lost == 0)
+        #expect(flood.needless > 0)
+        #expect(few.delivered == 100)
+        #expect(few.needless == 0)
+    }
+}
