@@ -80,6 +80,55 @@ final class KeepingSink: EventSink, Sendable {
         #expect(exit?.process?.uid == getuid())
     }
 
+    @Test func `a process is the same one to a sensor that found it and to one that saw it begin`() throws {
+        let witness = KeepingSink()
+        let first = try Collector(configuration(), sinks: [witness])
+        defer { first.stop() }
+        let child = try Child(["/bin/sh", "-c", "/bin/sleep 60; /bin/true; :", "a name) R 1", "", "two\nlines"])
+        defer { child.wait() }
+        let pid = UInt32(child.pid)
+        let asleep = witness.first { $0.kind == .processExec && $0.process?.arguments == ["/bin/sleep", "60"] }
+        let sleeper = try #require(asleep?.process)
+        let exec = try #require(witness.first { $0.kind == .processExec && $0.process?.pid == pid }?.process)
+        #expect(sleeper.parentID == exec.id)
+
+        let sink = KeepingSink()
+        let second: Collector
+        do {
+            // Then the shell goes on.
+            defer { kill(pid_t(sleeper.pid), SIGKILL) }
+            second = try Collector(configuration(), sinks: [sink])
+        }
+        defer { second.stop() }
+        let end = try #require(sink.first { $0.kind == .processExit && $0.process?.pid == sleeper.pid }?.process)
+        #expect(end.id == sleeper.id)
+        #expect(end.parentID == exec.id)
+        #expect(end.arguments == sleeper.arguments)
+        #expect(end.executable == sleeper.executable)
+        let next = try #require(sink.first { $0.kind == .processFork && $0.process?.parentID == exec.id }?.process)
+        #expect(next.executable == exec.executable)
+        #expect(next.arguments == exec.arguments)
+        #expect(next.arguments.suffix(3) == ["a name) R 1", "", "two\nlines"])
+    }
+
+    @Test func `what the sensor itself does is not reported, what its children do is`() throws {
+        let sink = KeepingSink()
+        let collector = try Collector(configuration(), sinks: [sink])
+        let path = "/tmp/sensord-own-\(getpid())"
+        defer { unlink(path) }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        try #require(descriptor >= 0)
+        close(descriptor)
+        let pid = try Child.shell("mv '\(path)' '\(path).moved'; mv '\(path).moved' '\(path)'")
+        _ = sink.first { $0.kind == .processExit && $0.process?.pid == pid }
+        collector.stop()
+        let own = sink.events.filter { $0.process?.pid == UInt32(getpid()) }
+        #expect(own.map(\.kind) == [])
+        let touched = sink.events.filter { $0.fileDetail?.path.text.hasPrefix(path) == true }
+        #expect(touched.map(\.kind) == [.fileRename, .fileRename])
+        #expect(sink.events.contains { $0.kind == .processExec && $0.process?.pid == pid })
+    }
+
     @Test func `repeats come as counts, and all that was done adds up`() throws {
         var configuration = configuration()
         configuration.stream = .none
