@@ -48,9 +48,14 @@ import Testing
         ]
     }
 
-    /// runc removes the container's own cgroups, not what is above them.
+    /// runc removes the container's own cgroups, not what is above them; and nothing if the test gave up on it.
     private func cleanUp() {
         let above = "/sensord-test-\(identifier.prefix(12))"
+        let delete = try? Child([
+            "/bin/sh", "-c",
+            "/usr/sbin/runc --root \(directory.path)/state delete --force \(above.dropFirst()) 2>/dev/null || :",
+        ])
+        delete?.wait()
         let find = try? Child([
             "/bin/sh", "-c",
             "for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do rmdir $tree\(above)/docker $tree\(above); done 2>/dev/null",
