@@ -11,6 +11,8 @@ final class CollectorLoop {
     private var pipeline: Pipeline
     private let recording: RecordingWriter?
     private var nextTick: UInt64
+    /// When the recording was last known to be on disk up to its end, boot clock.
+    private var lastFlush: UInt64 = 0
     private var lastLosses = LossLedger()
     /// Lifecycle events that had been lost when processes were last seeded.
     private var lostLifecycle: UInt64 = 0
@@ -62,14 +64,17 @@ final class CollectorLoop {
             consume(.scanProcesses)
         }
         deliver()
+        recording?.flush()
     }
 
     /// Collects until `isStopping`, which is asked after each interruption.
     func run(_ isStopping: (CollectorLoop) -> Bool) {
         while true {
             let wakeup = kernel.wait(until: nextTick)
-            pass()
-            if KernelSession.bootTime() >= nextTick { tick() }
+            let count = pass()
+            let now = KernelSession.bootTime()
+            if now >= nextTick { tick() }
+            flushRecording(isQuiet: count == 0, now: now)
             if wakeup == .interrupted, isStopping(self) { return }
         }
     }
@@ -103,6 +108,13 @@ final class CollectorLoop {
         return count
     }
 
+    /// As soon as nothing more comes, and at least each second: a kill -9 takes no more than that from a recording.
+    private func flushRecording(isQuiet: Bool, now: UInt64) {
+        guard let recording, isQuiet || now &- lastFlush >= 1_000_000_000 else { return }
+        lastFlush = now
+        recording.flush()
+    }
+
     private func record(_ view: borrowing RecordView) {
         pipeline.record(view)
         recording?.record(view.bytes)
@@ -132,6 +144,7 @@ final class CollectorLoop {
         seedAgainIfNeeded()
         for id in goneCgroups { kernel.forget(cgroup: id) }
         goneCgroups = pipeline.takeRemovedCgroups()
+        recording?.flush()
         if let number = recording?.failure { note("the recording ended with errno \(number)") }
         deliver()
     }

@@ -126,6 +126,23 @@ import Testing
         #expect(String(decoding: replayed.lines, as: UTF8.self).contains("/data/x"))
     }
 
+    @Test func `what was flushed is in the file before the recording ends`() throws {
+        let descriptor = try file()
+        let copy = dup(descriptor)
+        defer { close(copy) }
+        let writer = RecordingWriter(descriptor: descriptor, session: Records.session)
+        let (empty, atOnce) = try replay(content(copy))
+        #expect(atOnce?.reason == .cut)
+        #expect(empty.statistics.records == 0)
+        lseek(copy, 0, SEEK_END)
+        writer.write(.record(Records.open("/etc/passwd")))
+        writer.flush()
+        let (replayed, error) = try replay(content(copy))
+        #expect(error?.reason == .cut)
+        #expect(replayed.statistics.records == 1)
+        #expect(writer.finish() == nil)
+    }
+
     @Test func `a long recording gives the same bytes`() throws {
         let opens = (0..<5000).map {
             Input.record(Records.open("/files/\($0)", object: UInt64($0), time: 100 + UInt64($0)))

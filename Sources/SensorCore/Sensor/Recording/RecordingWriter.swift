@@ -8,8 +8,9 @@ internal import Glibc
 /// Secrets in command lines are overwritten, so that a replay shows what was shown live and a recording can be handed on.
 ///
 /// Each input is to be written after the pipeline has worked on it, since the answers it asked for go before it.
-/// For one thread. Writes to the file by the buffer: a disk that stalls makes the caller wait. An error ends the
-/// recording, not the sensor: it is kept, and what comes after it is not written.
+/// For one thread. Writes to the file by the buffer, and whenever it is told to: what was flushed outlives a kill -9.
+/// A disk that stalls makes the caller wait. An error ends the recording, not the sensor: it is kept, and what comes
+/// after it is not written.
 package final class RecordingWriter {
     /// The errno of the write that failed; nil while all is well.
     package private(set) var failure: Int32?
@@ -29,6 +30,7 @@ package final class RecordingWriter {
         version.append(RecordingFrame.version)
         buffer += version.bytes
         frame(.session) { session.write(to: &$0) }
+        flush()
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
@@ -119,7 +121,9 @@ package final class RecordingWriter {
         if buffer.count >= Self.bufferLimit { flush() }
     }
 
-    private func flush() {
+    /// Writes to the file what still waits in the buffer.
+    package func flush() {
+        if buffer.isEmpty { return }
         var start = 0
         while start < buffer.count, failure == nil {
             let count = buffer.withUnsafeBytes { write($0, from: start) }
