@@ -5,6 +5,7 @@ import Glibc
 @main
 enum Main {
     static func main() {
+        StandardStream.openMissing()
         exit(CommandLineInterface.run(Array(CommandLine.arguments.dropFirst())))
     }
 }

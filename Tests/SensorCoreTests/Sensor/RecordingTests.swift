@@ -134,7 +134,6 @@ import Testing
         let (empty, atOnce) = try replay(content(copy))
         #expect(atOnce?.reason == .cut)
         #expect(empty.statistics.records == 0)
-        lseek(copy, 0, SEEK_END)
         writer.write(.record(Records.open("/etc/passwd")))
         writer.flush()
         let (replayed, error) = try replay(content(copy))

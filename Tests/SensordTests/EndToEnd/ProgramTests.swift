@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+import Testing
+
+@testable import sensord
+
+/// The built program where it needs no permission.
+@Suite(.serialized) struct ProgramTests {
+    @Test(arguments: ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+    func `with closed standard descriptors no file gets what is meant for them`(_ closed: String) throws {
+        let file = "/tmp/sensord-closed-\(getpid())"
+        defer { unlink(file) }
+        let wrapper = ["sh", "-c", "exec \"$@\" \(closed)", "sh"]
+        // No recording, so the only words are those for standard error.
+        let outcome = try sensord("replay", "--output", file, "/dev/null", wrapper: wrapper)
+        #expect(outcome.status == 1)
+        var status = stat()
+        #expect(stat(file, &status) == 0)
+        #expect(status.st_size == 0)
+    }
+}
