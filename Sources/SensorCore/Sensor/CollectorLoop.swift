@@ -84,7 +84,7 @@ final class CollectorLoop {
         kernel.detach()
         while pass() > 0 {}
         tick()
-        if let number = recording?.finish() { note("the recording ended with errno \(number)") }
+        noteRecording(recording?.finish())
         for sink in sinks { sink.finish() }
         return summary()
     }
@@ -145,7 +145,7 @@ final class CollectorLoop {
         for id in goneCgroups { kernel.forget(cgroup: id) }
         goneCgroups = pipeline.takeRemovedCgroups()
         recording?.flush()
-        if let number = recording?.failure { note("the recording ended with errno \(number)") }
+        noteRecording(recording?.failure)
         deliver()
     }
 
@@ -207,6 +207,12 @@ final class CollectorLoop {
 
     private func note(_ trouble: String) {
         if self.trouble == nil { self.trouble = trouble }
+    }
+
+    /// - Parameter number: errno of what went wrong with it, if anything did.
+    private func noteRecording(_ number: Int32?) {
+        guard let number, let path = configuration.recording else { return }
+        note("the recording is not whole: \(SystemError("write \(path)", number: number))")
     }
 
     // MARK: What is fixed

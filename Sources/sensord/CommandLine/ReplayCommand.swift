@@ -43,8 +43,10 @@ struct ReplayCommand: ParsableCommand {
         var summary = TailSummary()
         summary.shown = written.written
         summary.add(replayed.losses, since: LossLedger())
+        let unwritten = writer.isBroken ? 0 : written.dropped
+        if unwritten > 0 { summary.lost["output"] = unwritten }
         if let error { StandardStream.complain("\(file): \(error)") }
         StandardStream.complain("\(summary.text), cpu \(ProcessorTime.milliseconds) ms")
-        if error != nil { throw ExitCode(ExitStatus.failure) }
+        if error != nil || unwritten > 0 { throw ExitCode(ExitStatus.failure) }
     }
 }

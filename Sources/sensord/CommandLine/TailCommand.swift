@@ -31,7 +31,13 @@ struct TailCommand: ParsableCommand {
     }
 
     func run() throws {
-        let tail = try TailConfiguration(settings: options.settings(), filters: filters, output: output)
+        let tail: TailConfiguration
+        do {
+            tail = try TailConfiguration(settings: options.settings(), filters: filters, output: output)
+        } catch let error as SystemError where !command.isEmpty {
+            // A wrong flag or file of settings is told as such; with a command, all else is sensord's own failure.
+            throw CommandFailure(status: ExitStatus.ownFailure, message: "\(error)")
+        }
         throw ExitCode(try TailSession(tail, duration: duration, command: command).run())
     }
 }

@@ -39,6 +39,9 @@ final class AttachedWatch: TailWatch {
 
     var isComplete: Bool { summary != nil }
 
+    /// The daemon's recording is the daemon's.
+    var isWhole: Bool { true }
+
     func mute() { isMuted = true }
 
     func finish(waitsForSockets: Bool) throws(CommandFailure) -> TailSummary {

@@ -9,6 +9,7 @@ final class LocalWatch: TailWatch {
     private let collector: Collector
     private let sink: TailSink
     private let pause: WakeUp
+    private(set) var isWhole = true
 
     /// Returns once every event is seen.
     ///
@@ -51,7 +52,10 @@ final class LocalWatch: TailWatch {
         var summary = TailSummary()
         summary.shown = sink.progress.shown
         summary.add(collected.losses, since: LossLedger())
-        if let trouble = collected.trouble { StandardStream.complain(trouble) }
+        if let trouble = collected.trouble {
+            StandardStream.complain(trouble)
+            isWhole = false
+        }
         return summary
     }
 }

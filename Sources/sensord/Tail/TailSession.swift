@@ -73,10 +73,14 @@ struct TailSession {
         }
         let written = writer.finish(milliseconds: end == .readerGone ? 0 : 5000)
         summary.shown = written.written
-        if !writer.isBroken, written.dropped > 0 { summary.lost["output"] = written.dropped }
+        let unwritten = writer.isBroken ? 0 : written.dropped
+        if unwritten > 0 {
+            summary.lost["output"] = unwritten
+            StandardStream.complain("\(unwritten) lines could not be written to \(tail.destination.name)")
+        }
         if let failure { StandardStream.complain(failure.message) }
         StandardStream.complain("\(summary.text), cpu \(ProcessorTime.milliseconds) ms")
-        return status(end, failure, child)
+        return status(end, failure, child, isWhole: watch.isWhole && unwritten == 0)
     }
 
     /// The daemon's events if one runs, else our own.
@@ -151,14 +155,15 @@ struct TailSession {
 
     // MARK: The end
 
-    private func status(_ end: End, _ failure: CommandFailure?, _ child: Descendants?) -> Int32 {
+    /// The command's status wins, then what ended the watching; what is missing from the output was told before.
+    private func status(_ end: End, _ failure: CommandFailure?, _ child: Descendants?, isWhole: Bool) -> Int32 {
         if let child {
             if let status = child.rootStatus { return ExitStatus.of(waitStatus: status) }
             return ExitStatus.ownFailure
         }
         if let failure { return failure.status }
         if case .signal(let number) = end { return 128 + number }
-        return ExitStatus.success
+        return isWhole ? ExitStatus.success : ExitStatus.failure
     }
 }
 

@@ -18,6 +18,9 @@ protocol TailWatch: AnyObject {
     /// Shows nothing more, whatever comes.
     func mute()
 
+    /// Whether all went well with what is written beside the events: after `finish`, the recording is whole.
+    var isWhole: Bool { get }
+
     /// Shows what is left, and ends.
     ///
     /// - Parameter waitsForSockets: up to a second, for those that are still open.

@@ -85,6 +85,21 @@ struct CommandTailTests {
         #expect(replayed.lines == shown)
     }
 
+    @Test func `what cannot be written is told, and fails unless a command has its own status`() throws {
+        let recorded = try sensord("--tail", "--record", "/dev/full", "--duration", "0.2")
+        #expect(recorded.status == 1)
+        #expect(recorded.errors.contains("the recording is not whole: write /dev/full: no space left on device"))
+        let command = try sensord("--tail", "--output", "/dev/full", "--", "sh", "-c", "exit 3")
+        #expect(command.status == 3)
+        #expect(command.errors.contains("lines could not be written to /dev/full"))
+        let alone = try RunningSensord(["--tail", "--output", "/dev/full", "--duration", "3"])
+        try eventually {
+            close(open("/etc/hostname", O_RDONLY | O_CLOEXEC))
+            return alone.errorsSoFar.contains("write /dev/full")
+        }
+        #expect(try alone.wait().status == 1)
+    }
+
     @Test func `the terminal's interrupt is the command's, a signal to sensord is passed on`() throws {
         let tail = try RunningSensord([
             "--tail", "--kind", "process.*", "--", "sh", "-c", "trap 'exit 7' TERM; sleep 20 & wait",

@@ -20,4 +20,12 @@ import Testing
         #expect(stat(file, &status) == 0)
         #expect(status.st_size == 0)
     }
+
+    @Test func `an output that cannot be opened is sensord's own failure where there is a command`() throws {
+        let path = "/nonexistent/events"
+        let command = try sensord("--tail", "--output", path, "--", "true")
+        #expect(command.status == 125)
+        #expect(command.errors == "sensord: open \(path): no such file or directory\n")
+        #expect(try sensord("--tail", "--output", path).status == 1)
+    }
 }
