@@ -12,8 +12,9 @@ struct CheckCommand: ParsableCommand {
         let report = CapabilityReport.probe()
         StandardStream.write(Self.text(of: report), to: STDOUT_FILENO)
         if report.isAble { return }
+        // The answer to what was asked, not a failure of asking: 1, whatever it is that is missing.
         if let permission = report.missingPermission {
-            throw CommandFailure(status: ExitStatus.notPermitted, message: "not permitted: \(permission) is missing")
+            throw CommandFailure(status: ExitStatus.failure, message: "not permitted: \(permission) is missing")
         }
         throw CommandFailure(status: ExitStatus.failure, message: "sensord cannot work here")
     }
