@@ -3,7 +3,8 @@
 /// Text that a terminal shows as it stands: one line, no control bytes, and a known number of columns.
 ///
 /// Names come from whoever is watched. What could move the cursor, change colours, turn the reading direction or send
-/// the terminal a command is written out as an escape, and what is not UTF-8 as its bytes.
+/// the terminal a command is written out as an escape, and what is not UTF-8 as its bytes. A backslash is doubled, so that
+/// no name can look like the escape of another.
 struct TerminalText: Equatable {
     /// One thing that takes columns: a character with all that combines with it, or an escape.
     private struct Cell: Equatable {
@@ -25,7 +26,7 @@ struct TerminalText: Equatable {
 
     /// Takes foreign bytes.
     init(_ raw: [UInt8]) {
-        if raw.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) {
+        if raw.allSatisfy({ $0 >= 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\\") }) {
             self.init(bytes: raw, columns: raw.count, cells: nil)
         } else {
             self.init(escaping: raw)
@@ -135,6 +136,7 @@ extension TerminalText {
         case 0x09: return "\\t"
         case 0x0a: return "\\n"
         case 0x0d: return "\\r"
+        case 0x5c: return "\\\\"
         case 0..<0x20, 0x7f: return "\\x" + hexadecimal(scalar.value, 2)
         case 0..<0x7f: return nil
         default: break
