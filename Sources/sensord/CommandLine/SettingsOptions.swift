@@ -92,7 +92,7 @@ struct SettingsOptions: ParsableArguments {
 
     private func read(_ path: String) throws(SettingsError) -> [UInt8] {
         func fault() -> SettingsError {
-            SettingsError(origin: .file(path: path, line: 1), name: nil, reason: SystemError.text(of: errno))
+            SettingsError(origin: .file(path: path, line: nil), name: nil, reason: SystemError.text(of: errno))
         }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
         guard descriptor >= 0 else { throw fault() }

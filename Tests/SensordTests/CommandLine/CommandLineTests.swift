@@ -80,13 +80,13 @@ import Testing
     @Test func `a configuration file that is not there ends with 78`() throws {
         let (status, message, _) = try outcome("--config /nonexistent/sensord.json")
         #expect(status == 78)
-        #expect(message == "sensord: /nonexistent/sensord.json:1: no such file or directory")
+        #expect(message == "sensord: /nonexistent/sensord.json: no such file or directory")
     }
 
     @Test func `a file of patterns that is not there ends with 78`() throws {
         let (status, message, _) = try outcome("--redact-file /nonexistent/patterns")
         #expect(status == 78)
-        #expect(message == "sensord: /nonexistent/patterns:1: no such file or directory")
+        #expect(message == "sensord: /nonexistent/patterns: no such file or directory")
     }
 
     @Test func `the file of patterns reaches the redactor`() throws {

@@ -6,7 +6,8 @@ package struct SettingsError: Error, Sendable, Equatable, CustomStringConvertibl
     package enum Origin: Sendable, Equatable {
         case flag
         case environment
-        case file(path: String, line: Int)
+        /// - Parameter line: `nil` where the file could not be read.
+        case file(path: String, line: Int?)
     }
 
     package var origin: Origin
@@ -23,7 +24,8 @@ package struct SettingsError: Error, Sendable, Equatable, CustomStringConvertibl
     package var description: String {
         switch origin {
         case .flag, .environment: [name, reason].compactMap { $0 }.joined(separator: ": ")
-        case .file(let path, let line): ["\(path):\(line)", name, reason].compactMap { $0 }.joined(separator: ": ")
+        case .file(let path, let line):
+            [path + (line.map { ":\($0)" } ?? ""), name, reason].compactMap { $0 }.joined(separator: ": ")
         }
     }
 }
