@@ -82,6 +82,10 @@ struct SettingsOptions: ParsableArguments {
     func settings(with more: [SettingKey: String] = [:]) throws -> Settings {
         var file: (path: String, text: [UInt8])?
         if let config { file = (config, try read(config)) }
+        for name in SettingKey.unknownVariables(in: Environment.names) {
+            let shown = String(decoding: TerminalText(name).bytes, as: UTF8.self)
+            StandardStream.complain("\(shown): unknown setting, not used")
+        }
         let flags = flags.merging(more) { first, _ in first }
         var settings = try Settings(flags: flags, environment: Environment.settings, file: file)
         if let path = settings.redactFile {

@@ -25,6 +25,14 @@ import Testing
         #expect(try settings(environment: ["SENSORD_SERVICE_HOST": "10.0.0.1"]) == Settings())
     }
 
+    @Test func `a variable that is no setting is found, unless Kubernetes sets it for a service`() {
+        let names = [
+            "SENSORD_TICKS", "SENSORD_TICK", "PATH", "SENSORD_SERVICE_HOST", "SENSORD_SERVICE_PORT_HTTP",
+            "SENSORD_PORT", "SENSORD_PORT_9464_TCP_ADDR", "SENSORD_METRICS_PORT", "SENSORD_", "XSENSORD_TICKS",
+        ]
+        #expect(SettingKey.unknownVariables(in: names) == ["SENSORD_", "SENSORD_TICKS"])
+    }
+
     @Test func `every setting has a name in every layer, and no two share one`() {
         #expect(SettingKey.runDirectory.flag == "--run-dir")
         #expect(SettingKey.runDirectory.variable == "SENSORD_RUN_DIR")

@@ -21,6 +21,11 @@ import Testing
         #expect(status.st_size == 0)
     }
 
+    @Test func `a variable that is no setting is warned of by name`() throws {
+        let outcome = try sensord("replay", "/dev/null", environment: ["SENSORD_TICKS=1"])
+        #expect(outcome.errors.hasPrefix("sensord: SENSORD_TICKS: unknown setting, not used\n"), "\(outcome.errors)")
+    }
+
     @Test func `an output that cannot be opened is sensord's own failure where there is a command`() throws {
         let path = "/nonexistent/events"
         let command = try sensord("--tail", "--output", path, "--", "true")

@@ -32,6 +32,17 @@ package enum SettingKey: String, Sendable, CaseIterable {
         "SENSORD_" + rawValue.uppercased().replacing("-", with: "_")
     }
 
+    /// Variables that look like settings of this program and are none, in order: misspelt, most likely.
+    ///
+    /// What Kubernetes sets for services whose names begin alike (`SENSORD_SERVICE_HOST`) is left out.
+    package static func unknownVariables(in names: [String]) -> [String] {
+        let known = Set(allCases.map(\.variable))
+        return names.filter { name in
+            name.hasPrefix("SENSORD_") && !known.contains(name) && !name.hasSuffix("_PORT")
+                && !["_SERVICE_HOST", "_SERVICE_PORT", "_PORT_"].contains { name.contains($0) }
+        }.sorted()
+    }
+
     /// In the configuration file: lowerCamelCase, as in all JSON here. The flag's own spelling is taken too.
     package var fileKey: String {
         let words = rawValue.split(separator: "-")
