@@ -155,7 +155,7 @@ extension CapabilityReport {
         if status.section.hasPrefix("iter") { return false }
         guard status.state == .absent else { return true }
         if status.name.hasPrefix("io_uring"), firing.uringError != nil { return false }
-        return !session.programs.contains { $0.hook == status.hook && $0.state == .attached }
+        return !status.isReplaced(in: session.programs)
     }
 
     private static func program(in status: ProgramStatus, firing: FiringProbe) -> Capability {

@@ -50,6 +50,12 @@ package struct ProgramStatus: Sendable {
 }
 
 extension ProgramStatus {
+    /// Whether this kernel lacks what it attaches to and another program sees the same: each kernel has one of several
+    /// names for some tracepoints.
+    package func isReplaced(in programs: [ProgramStatus]) -> Bool {
+        state == .absent && programs.contains { $0.hook == hook && $0.state == .attached }
+    }
+
     /// What is not seen without this program, for a person.
     var lossWithout: String {
         switch sensor_hook(UInt32(hook)) {

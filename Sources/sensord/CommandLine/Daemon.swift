@@ -90,7 +90,7 @@ struct Daemon {
                 "stream": "\(stream)", "programs": "\(attached.count)", "records": "\(settings.records ?? "none")",
                 "runDir": "\(settings.runDirectory)",
             ])
-        for program in programs {
+        for program in programs where !program.isReplaced(in: programs) {
             switch program.state {
             case .attached, .loaded: break
             case .absent:
