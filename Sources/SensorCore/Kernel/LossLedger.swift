@@ -62,6 +62,14 @@ package struct LossLedger: Sendable {
         counts.reduce(0) { $1.key.isLost && kinds.contains($1.key.kind) ? $0 &+ $1.value : $0 }
     }
 
+    /// Events that came with something missing, by the reason.
+    package var incompleteByReason: [LossReason: UInt64] {
+        counts.reduce(into: [:]) { found, entry in
+            guard let reason = LossReason(rawValue: entry.key.reason), reason.isIncomplete else { return }
+            found[reason, default: 0] &+= entry.value
+        }
+    }
+
     /// Events that are gone, by hook.
     package var lostByHook: [UInt8: UInt64] {
         counts.reduce(into: [:]) { if $1.key.isLost { $0[$1.key.hook, default: 0] &+= $1.value } }

@@ -46,6 +46,14 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
         }
     }
 
+    /// Whether something is missing from what came: a field, the beginning of a path, the content of a 32-bit call.
+    package var isIncomplete: Bool {
+        switch self {
+        case .readFault, .pathTooLong, .taskStorage, .argumentsTooLong, .compat: true
+        default: false
+        }
+    }
+
     /// Whether the event itself is gone. Otherwise it came, with a field missing or oftener than needed.
     package var isLost: Bool {
         switch self {

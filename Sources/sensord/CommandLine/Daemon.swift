@@ -112,6 +112,7 @@ struct Daemon {
             "cpuMilliseconds": "\(ProcessorTime.milliseconds)",
         ]
         for (hook, count) in lost.lost { metadata["lost.\(hook)"] = "\(count)" }
+        for (reason, count) in lost.incomplete { metadata["incomplete.\(reason)"] = "\(count)" }
         if let counters = writer?.counters {
             metadata["written"] = "\(counters.written)"
             metadata["dropped"] = "\(counters.dropped)"

@@ -14,12 +14,17 @@ package protocol StreamController: AnyObject, Sendable {
 }
 
 extension TailSummary {
-    /// Adds what was lost between two looks at the ledger, by hook.
+    /// Adds what was lost between two looks at the ledger, by hook, and what was incomplete, by reason.
     package mutating func add(_ now: LossLedger, since start: LossLedger) {
         let before = start.lostByHook
         for (hook, count) in now.lostByHook {
             let new = count - min(count, before[hook] ?? 0)
             if new > 0 { lost[Via(rawValue: hook)?.name ?? "hook \(hook)", default: 0] += new }
+        }
+        let incompleteBefore = start.incompleteByReason
+        for (reason, count) in now.incompleteByReason {
+            let new = count - min(count, incompleteBefore[reason] ?? 0)
+            if new > 0 { incomplete[reason.name, default: 0] += new }
         }
         let overflow = now.overflow - min(now.overflow, start.overflow)
         if overflow > 0 { lost["untold", default: 0] += overflow }
