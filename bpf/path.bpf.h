@@ -39,11 +39,14 @@ static __always_inline int path_step(struct scratch *scratch)
 			scratch->walk.flags &= ~SENSOR_PATH_TRUNCATED;
 			if (!(scratch->walk.flags & SENSOR_PATH_PSEUDO))
 				scratch->walk.flags |= SENSOR_PATH_UNREACHABLE;
-			return 1;
+			if (dentry == parent)
+				return 1;
+			/* A part of a filesystem, mounted nowhere (runc runs itself so): its place in there is what can be told. */
+		} else {
+			scratch->walk.dentry = (__u64)get(inner, mnt_mountpoint);
+			scratch->walk.mount = (__u64)outer + bpf_core_field_offset(struct mount, mnt);
+			return 0;
 		}
-		scratch->walk.dentry = (__u64)get(inner, mnt_mountpoint);
-		scratch->walk.mount = (__u64)outer + bpf_core_field_offset(struct mount, mnt);
-		return 0;
 	}
 	length = get(dentry, d_name.len);
 	if (length > NAME_MAX || scratch->walk.at + length + 1 > SENSOR_PATH_MAX)
