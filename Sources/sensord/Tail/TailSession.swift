@@ -109,11 +109,7 @@ struct TailSession {
     ) -> End {
         var deadline = duration.map { KernelSession.bootTime() + UInt64($0 * 1e9) }
         while true {
-            var entries = [signals.descriptor, attention.descriptor, watch.descriptor].map {
-                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
-            }
-            _ = poll(&entries, nfds_t(entries.count), Self.milliseconds(until: deadline))
-            attention.take()
+            // Before the first wait too: what came in one read with the daemon's word makes nothing readable again.
             do throws(CommandFailure) { try watch.service() } catch { return .failed(error) }
             while let signal = signals.take() {
                 if let end = handle(signal, &child) { return end }
@@ -131,6 +127,11 @@ struct TailSession {
                 watch.mute()
                 deadline = nil
             }
+            var entries = [signals.descriptor, attention.descriptor, watch.descriptor].map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
+            _ = poll(&entries, nfds_t(entries.count), Self.milliseconds(until: deadline))
+            attention.take()
         }
     }
 

@@ -68,7 +68,7 @@ package final class ControlListener: Sendable {
     func withdraw() { unlink(path) }
 
     /// The next connection, non-blocking; `nil` if none waits. A peer that is not trusted is turned away.
-    func accept() -> Int32? {
+    package func accept() -> Int32? {
         while true {
             let connection = Glibc.accept(descriptor, nil, nil)
             if connection < 0 {
