@@ -91,6 +91,12 @@ package final class LineWriter: Sendable {
         return accepted
     }
 
+    package var hasRoom: Bool {
+        state.withLock { !$0.isBroken && !$0.isEnding && $0.queue.count + $0.inFlight < capacity }
+    }
+
+    package func drop(lines: Int) { state.withLock { $0.counters.dropped += UInt64(lines) } }
+
     /// Waits until half of the queue is free, for callers that have the time.
     package func waitForRoom() {
         while state.withLock({ ($0.queue.count + $0.inFlight) > capacity / 2 && !$0.isBroken }) { usleep(1000) }

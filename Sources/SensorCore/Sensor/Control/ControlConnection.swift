@@ -18,6 +18,8 @@ final class ControlConnection {
     let queue: SubscriberQueue
     var reader = ControlFrameReader(limit: TailRequest.maximumBytes)
     var phase = Phase.silent
+    /// The peer takes nothing until its socket is writable again.
+    var isBlocked = false
     /// Boot clock, ns: when patience ends. `nil`: never.
     var deadline: UInt64?
 
@@ -28,6 +30,16 @@ final class ControlConnection {
     }
 
     deinit { close(descriptor) }
+
+    /// Sends what waits, as far as the peer takes it.
+    ///
+    /// - Returns: false if it has gone.
+    func send() -> Bool {
+        if isBlocked { return true }
+        let outcome = queue.send(to: descriptor)
+        isBlocked = outcome == .blocked
+        return outcome != .gone
+    }
 
     /// Takes what the peer has sent.
     ///

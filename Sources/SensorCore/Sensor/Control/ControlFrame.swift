@@ -27,15 +27,23 @@ package struct ControlFrame: Equatable, Sendable {
         self.payload = payload
     }
 
+    /// What a frame is longer than its payload.
+    package static let headerBytes = 5
+
     /// The frame as it travels.
     package var bytes: [UInt8] {
-        let length = UInt32(payload.count + 1)
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(payload.count + 5)
+        bytes.reserveCapacity(payload.count + Self.headerBytes)
+        Self.append(kind, payload, to: &bytes)
+        return bytes
+    }
+
+    /// Writes a frame behind others.
+    static func append(_ kind: Kind, _ payload: [UInt8], to bytes: inout [UInt8]) {
+        let length = UInt32(payload.count + 1)
         for shift in stride(from: UInt32(0), to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: length >> shift)) }
         bytes.append(kind.rawValue)
         bytes += payload
-        return bytes
     }
 }
 

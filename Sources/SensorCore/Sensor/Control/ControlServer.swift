@@ -8,13 +8,13 @@ import Synchronization
 /// A peer may send anything, stop reading, or vanish: it costs others nothing, and itself at most its connection.
 package final class ControlServer: Sendable {
     package struct Limits: Sendable {
-        /// Events that wait for one tail.
+        /// Bytes of events that wait for one tail; all together are bounded by `SubscriberBudget`.
         package var queueBytes: Int
         package var tails: Int
         /// Nanoseconds that a peer may take to say what it wants, and to take what is left for it.
         package var patience: UInt64 = 5_000_000_000
 
-        package init(queueBytes: Int = 4 << 20, tails: Int = 16) {
+        package init(queueBytes: Int = 1 << 20, tails: Int = 16) {
             self.queueBytes = queueBytes
             self.tails = tails
         }
@@ -62,6 +62,7 @@ package final class ControlServer: Sendable {
 private struct ControlLoop {
     private let server: ControlServer
     private let listener: ControlListener
+    private let budget: SubscriberBudget
     private var connections: [Int: ControlConnection] = [:]
     private var nextNumber = 0
     /// Boot clock, ns: when it ends whatever is left.
@@ -70,6 +71,7 @@ private struct ControlLoop {
     init(server: ControlServer, listener: ControlListener) {
         self.server = server
         self.listener = listener
+        budget = SubscriberBudget(tails: server.limits.tails)
     }
 
     mutating func run() {
@@ -95,7 +97,8 @@ private struct ControlLoop {
         var patience: Int32 = 10_000
         for number in numbers {
             guard let connection = connections[number] else { continue }
-            let events = Int16(POLLIN) | (connection.queue.isEmpty ? 0 : Int16(POLLOUT))
+            // What the collecting thread adds to a queue that is not blocked comes with a wake-up.
+            let events = Int16(POLLIN) | (connection.isBlocked ? Int16(POLLOUT) : 0)
             entries.append(pollfd(fd: connection.descriptor, events: events, revents: 0))
             switch connection.phase {
             // The last sockets are looked for rather than waited for.
@@ -107,6 +110,9 @@ private struct ControlLoop {
         if end != nil { patience = min(patience, 20) }
         guard poll(&entries, nfds_t(entries.count), patience) > 0 else { return [] }
         server.wakeUp.take()
+        for (number, entry) in zip(numbers, entries.dropFirst(2)) where entry.revents & ~Int16(POLLIN) != 0 {
+            connections[number]?.isBlocked = false
+        }
         return zip(numbers, entries.dropFirst(2)).filter { $0.1.revents & ~Int16(POLLOUT) != 0 }.map(\.0)
     }
 
@@ -114,7 +120,8 @@ private struct ControlLoop {
         // A descriptor more than there may be tails, so that the one too many is told.
         while connections.count <= server.limits.tails, let descriptor = listener.accept() {
             nextNumber += 1
-            let queue = SubscriberQueue(capacity: server.limits.queueBytes, wakeUp: server.wakeUp)
+            let queue = SubscriberQueue(
+                capacity: server.limits.queueBytes, budget: budget, wakeUp: server.wakeUp)
             let connection = ControlConnection(
                 descriptor: descriptor, queue: queue, deadline: now + server.limits.patience)
             connections[nextNumber] = connection
@@ -225,7 +232,7 @@ private struct ControlLoop {
         case .leaving where isLate: return drop(number)
         default: break
         }
-        guard connection.queue.send(to: connection.descriptor) else { return drop(number) }
+        guard connection.send() else { return drop(number) }
         if case .leaving = connection.phase, connection.queue.isEmpty { drop(number) }
     }
 

@@ -34,8 +34,8 @@ package struct Settings: Sendable, Equatable {
         package var maximumWorkloads = Int(kernel.workloadEntries)
         /// Lines that wait for a slow disk or reader.
         package var outputQueueBytes = 16 << 20
-        /// Events that wait for one slow `--tail` that is attached.
-        package var tailQueueBytes = 4 << 20
+        /// Bytes of events that wait for one slow `--tail` that is attached; all together 8 MiB.
+        package var tailQueueBytes = 1 << 20
         package var maximumTails = 16
 
         package init() {}
@@ -88,7 +88,7 @@ package struct Settings: Sendable, Equatable {
         case .maximumProcesses: limits.maximumProcesses = try Self.number(value, 256...4_194_304)
         case .maximumWorkloads: limits.maximumWorkloads = try Self.number(value, 64...1_048_576)
         case .outputQueueBytes: limits.outputQueueBytes = try Self.number(value, 65_536...(1 << 30))
-        case .tailQueueBytes: limits.tailQueueBytes = try Self.number(value, 65_536...(1 << 30))
+        case .tailQueueBytes: limits.tailQueueBytes = try Self.number(value, 65_536...(4 << 20))
         case .maximumTails: limits.maximumTails = try Self.number(value, 0...1024)
         }
     }

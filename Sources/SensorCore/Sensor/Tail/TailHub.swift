@@ -3,6 +3,9 @@
 import Synchronization
 
 /// Hands the stream to the tails that are attached, however many there are.
+///
+/// On the collecting thread, so that what a tail costs is bounded: one that does not read costs its filter, and no
+/// more (see `SubscriberQueue`).
 package final class TailHub: EventSink {
     private struct Entry {
         var sink: TailSink
@@ -21,7 +24,7 @@ package final class TailHub: EventSink {
     /// The tails themselves are ended by whoever serves them.
     package func finish() {}
 
-    func add(_ sink: TailSink, demand: StreamDemand, as number: Int) {
+    package func add(_ sink: TailSink, demand: StreamDemand, as number: Int) {
         entries.withLock { $0[number] = Entry(sink: sink, demand: demand) }
     }
 

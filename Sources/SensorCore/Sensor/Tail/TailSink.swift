@@ -3,10 +3,12 @@
 import Synchronization
 
 /// Shows a tail its events: picks them out of the stream, writes them as lines, and knows when there were enough.
+///
+/// While the output has no room, events are picked and counted as dropped, but not written.
 package final class TailSink: EventSink, Sendable {
     /// What there is to know of it from another thread.
     package struct Progress: Sendable, Equatable {
-        /// Events that were handed to the output.
+        /// Events that were handed to the output, those that it dropped among them.
         package var shown: UInt64 = 0
         /// As many as were asked for.
         package var isComplete = false
@@ -25,9 +27,17 @@ package final class TailSink: EventSink, Sendable {
         var progress = Progress()
         var isMuted = false
         var buffer: [UInt8] = []
+        /// Lines in the buffer.
+        var lines = 0
+        /// Events that were not written for want of room, and are not counted by the output yet.
+        var skipped = 0
+        var hasRoom = true
         var lastSequence: UInt64 = 0
         var lastTime: (boot: UInt64, wall: UInt64) = (0, 0)
     }
+
+    /// So much is handed over at a time, give or take an event.
+    private static let batchBytes = 32 << 10
 
     private let filter: CompiledFilter
     private let isStreaming: Bool
@@ -65,9 +75,9 @@ package final class TailSink: EventSink, Sendable {
     package func receive(_ events: [Event]) {
         let completed = state.withLock { state in
             let before = state.progress.isComplete
-            var lines = 0
-            for event in events { take(event, &state, &lines) }
-            flush(&state, &lines)
+            state.hasRoom = output.hasRoom
+            for event in events { take(event, &state) }
+            flush(&state)
             state.progress.hasLivingProcesses = state.scope?.hasLiving ?? false
             state.progress.hasOpenSockets = !state.sockets.isEmpty
             return state.progress.isComplete && !before
@@ -75,7 +85,7 @@ package final class TailSink: EventSink, Sendable {
         if completed { completion.signal() }
     }
 
-    private func take(_ event: Event, _ state: inout State, _ lines: inout Int) {
+    private func take(_ event: Event, _ state: inout State) {
         state.lastSequence = event.sequence
         state.lastTime = (event.bootTime, event.time)
         // The scope follows every event, shown or not.
@@ -83,36 +93,44 @@ package final class TailSink: EventSink, Sendable {
         guard isInScope, isStreaming ? event.isStreamed : true else { return }
         if state.scope != nil, filter.kinds.contains(.networkClose) { state.sockets.take(event) }
         guard filter.matches(event) else { return }
-        show(event, &state, &lines)
+        show(event, &state)
     }
 
-    private func show(_ event: Event, _ state: inout State, _ lines: inout Int) {
+    private func show(_ event: Event, _ state: inout State) {
         if state.isMuted { return }
         if let limit, state.progress.shown >= limit { return }
-        state.formatter.append(event, to: &state.buffer)
-        lines += 1
         state.progress.shown += 1
         if state.progress.shown == limit { state.progress.isComplete = true }
-        if state.buffer.count >= 64 << 10 { flush(&state, &lines) }
+        guard state.hasRoom else {
+            state.skipped += 1
+            return
+        }
+        state.formatter.append(event, to: &state.buffer)
+        state.lines += 1
+        if state.buffer.count >= Self.batchBytes { flush(&state) }
     }
 
-    private func flush(_ state: inout State, _ lines: inout Int) {
-        output.append(state.buffer, lines: lines)
-        state.buffer.removeAll(keepingCapacity: true)
-        lines = 0
+    private func flush(_ state: inout State) {
+        if state.skipped > 0 { output.drop(lines: state.skipped) }
+        state.skipped = 0
+        guard state.lines > 0 else { return }
+        state.hasRoom = output.append(state.buffer, lines: state.lines)
+        state.lines = 0
+        // A tail that is stuck needs no buffer either.
+        if state.hasRoom { state.buffer.removeAll(keepingCapacity: true) } else { state.buffer = [] }
     }
 
     /// Shows the sockets that are still open, as a close that is not final.
     package func finish() {
         state.withLock { state in
-            var lines = 0
+            state.hasRoom = output.hasRoom
             let (boot, wall) = state.lastTime
             for event in state.sockets.unfinished(after: state.lastSequence, bootTime: boot, time: wall)
             where filter.matches(event) {
-                show(event, &state, &lines)
+                show(event, &state)
             }
             state.sockets = OpenSockets()
-            flush(&state, &lines)
+            flush(&state)
         }
     }
 }
