@@ -46,8 +46,9 @@ static __always_inline __u32 wanted_access(__u64 flags)
 	return access;
 }
 
-static __noinline void on_failed_open(struct sensor_control *block, const struct opened *opened, __u64 how,
-				      __s64 result)
+/* An open that failed, or whose descriptor is gone again: the caller's string is all there is to tell. */
+static __noinline void on_open_by_name(struct sensor_control *block, const struct opened *opened, __u64 how,
+				       __s64 result)
 {
 	struct naming naming = {
 		.name = opened->argument,
@@ -58,6 +59,13 @@ static __noinline void on_failed_open(struct sensor_control *block, const struct
 	};
 
 	on_name(block, &naming, result);
+}
+
+/* A function of its own: what it keeps over its calls would not fit beside sys_exit's on 5.10's 512 bytes of stack. */
+static __noinline void on_opened(struct sensor_control *block, const struct opened *opened, __u64 how, __s64 result)
+{
+	if (!on_descriptor(block, opened) && opened->argument)
+		on_open_by_name(block, opened, how, result);
 }
 
 /* A descriptor that came in a message: access without open. Global, so that it is verified once and not for each in a loop. */
@@ -508,14 +516,13 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 
 open:
 	if (result < 0)
-		return on_failed_open(block, &opened, how, result);
+		return on_open_by_name(block, &opened, how, result);
 	opened.access = open_access(how);
 descriptor:
 	if (result < 0)
 		return;
 	opened.descriptor = result;
-	on_descriptor(block, &opened);
-	return;
+	return on_opened(block, &opened, how, result);
 
 attribute:
 	deed.file = (__u64)file_at(task, argument0(regs));

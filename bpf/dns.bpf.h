@@ -168,7 +168,7 @@ static __noinline void on_answer(struct __sk_buff *packet, const struct answer *
 	if (length > SENSOR_PAYLOAD_MAX)
 		length = SENSOR_PAYLOAD_MAX;
 	if (bpf_skb_load_bytes(packet, answer->offset, &scratch->bytes[PAYLOAD_AT], length)) {
-		lose(key.cgroup, key.hook, SENSOR_LOSS_READ_FAULT, key.kind);
+		lose(key.cgroup, key.hook, SENSOR_LOSS_UNREADABLE, key.kind);
 		return;
 	}
 	if (!(byte_at(scratch, 2) & DNS_RESPONSE))

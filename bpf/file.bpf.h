@@ -114,8 +114,11 @@ struct opened {
 	__u8 hook;
 };
 
-/* By open, by io_uring, by a handle, out of a message. One look-up and one addition if the file is known. */
-static __noinline void on_descriptor(struct sensor_control *block, const struct opened *opened)
+/*
+ * By open, by io_uring, by a handle, out of a message. One look-up and one addition if the file is known. Returns false if
+ * there is no file: another thread has closed the descriptor already.
+ */
+static __noinline bool on_descriptor(struct sensor_control *block, const struct opened *opened)
 {
 	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
 	struct task_struct *task = current_task();
@@ -127,16 +130,17 @@ static __noinline void on_descriptor(struct sensor_control *block, const struct 
 	int staged;
 
 	if (!scratch)
-		return;
+		return true;
 	if (!file) {
-		/* Closed already by another thread, or not readable: what was opened is not known, and that is said. */
-		lose(cgroup_of(task), opened->hook, SENSOR_LOSS_READ_FAULT, SENSOR_FILE_OPEN);
-		return;
+		/* What came without a name is gone without one. */
+		if (!opened->argument)
+			lose(cgroup_of(task), opened->hook, SENSOR_LOSS_UNREADABLE, SENSOR_FILE_OPEN);
+		return false;
 	}
 	inode = get(file, f_inode);
 	type = get(inode, i_mode) & S_IFMT;
 	if (type == S_IFSOCK)
-		return;
+		return true;
 	mode = get(file, f_mode);
 	access |= mode & (FMODE_READ | FMODE_WRITE);
 	if (type == S_IFDIR)
@@ -152,7 +156,7 @@ static __noinline void on_descriptor(struct sensor_control *block, const struct 
 	if (get(file, f_flags) & O_APPEND)
 		access |= SENSOR_ACCESS_APPEND;
 	if (!enabled(block, kind))
-		return;
+		return true;
 	key = &scratch->header.key;
 	file_key(key, task, kind, opened->hook, 0);
 	key->object = file_object(file, inode, access);
@@ -178,12 +182,13 @@ static __noinline void on_descriptor(struct sensor_control *block, const struct 
 	}
 	scratch->sight.record = recall(&memory, key, block, get(task, tgid), 0, 0);
 	if (!scratch->sight.record)
-		return;
+		return true;
 	scratch->sight.file = (__u64)file;
 	scratch->sight.result = opened->descriptor;
 	scratch->sight.descriptor = opened->descriptor;
 	scratch->sight.access = access;
 	send_file(scratch, block);
+	return true;
 }
 
 /* A call that names a file: what the kernel has no object for (any more) afterwards. */

@@ -430,7 +430,7 @@ static __noinline void on_messages(struct sock *sk, __u64 messages, __s64 count)
 			return;
 		if (bpf_probe_read_user(&name, sizeof(name), (void *)message) ||
 		    bpf_probe_read_user(&sent, sizeof(sent), (void *)(message + 56))) {
-			lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_READ_FAULT,
+			lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_UNREADABLE,
 			     SENSOR_NETWORK_SEND);
 			return;
 		}

@@ -146,7 +146,7 @@ static __always_inline void on_fork(struct task_struct *parent, struct task_stru
 	if (scope && *scope & SENSOR_SCOPE_DESCENDANTS) {
 		inherited = *scope;
 		if (bpf_map_update_elem(&scope_processes, &tgid, &inherited, BPF_ANY))
-			lose(cgroup_of(child), SENSOR_HOOK_PROCESS_FORK, SENSOR_LOSS_TASK_STORAGE, SENSOR_PROCESS_FORK);
+			lose(cgroup_of(child), SENSOR_HOOK_PROCESS_FORK, SENSOR_LOSS_SCOPE_FULL, SENSOR_PROCESS_FORK);
 	}
 	if (parent_tgid == config.self_tgid && !scope)
 		return;
@@ -219,8 +219,10 @@ static __always_inline int on_seen(struct bpf_iter__task *context)
 		append_path_of(task, scratch, &fs->pwd, SENSOR_SECTION_DIRECTORY);
 	}
 	size = sizeof(scratch->header) + scratch->length;
-	if (size > SENSOR_RECORD_MAX)
+	if (size > SENSOR_RECORD_MAX) {
+		lose_of(scratch, SENSOR_LOSS_BAD_RECORD);
 		return 0;
+	}
 	scratch->header.size = size;
 	bpf_seq_write(file, &scratch->header, size);
 	return 0;

@@ -36,24 +36,32 @@ static __noinline struct sensor_workload *workload_of(__u64 cgroup)
  * Up to half of the ring is free for all. Above that each cgroup has a budget for one pass of the consumer, which gets smaller
  * as the ring fills: a flood is throttled while there is still room for everybody else's events.
  */
-__noinline int within_ring_budget(__u64 cgroup, __u64 drain, __u64 fill, __u32 size)
+__noinline int within_ring_budget(__u64 cgroup, __u64 drain, __u64 fill, __u32 size, __u32 of_lifecycle)
 {
-	struct sensor_workload *workload = workload_of(cgroup);
-	__u64 budget = config.ring_budget;
+	/* Not workload_of(): one call less on 5.10's 512 bytes of stack. Who floods has an entry already. */
+	struct sensor_workload *workload = bpf_map_lookup_elem(&workloads, &cgroup);
+	__u64 ring = of_lifecycle ? config.lifecycle_ring_size : config.ring_size, budget = config.ring_budget;
+	__u64 *used;
 
+	if (fill <= ring / 2)
+		return true;
 	if (!workload)
-		return fill < config.ring_size - config.ring_size / 4;
-	if (fill > config.ring_size - config.ring_size / 8)
+		return fill < ring - ring / 4;
+	if (of_lifecycle && budget > ring / 8)
+		budget = ring / 8;
+	if (fill > ring - ring / 8)
 		budget /= 16;
-	else if (fill > config.ring_size - config.ring_size / 4)
+	else if (fill > ring - ring / 4)
 		budget /= 4;
 	if (workload->drain != drain) {
 		workload->drain = drain;
 		workload->ring_bytes = 0;
+		workload->lifecycle_bytes = 0;
 	}
-	if (workload->ring_bytes + size > budget)
+	used = of_lifecycle ? &workload->lifecycle_bytes : &workload->ring_bytes;
+	if (*used + size > budget)
 		return false;
-	add(&workload->ring_bytes, size);
+	add(used, size);
 	return true;
 }
 
@@ -69,19 +77,27 @@ static __always_inline __u64 wakeup(struct sensor_control *block, __u64 fill, __
 	return (fill & mask) != ((fill + size) & mask) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-#define submit(ring, record, size_, block, head)                                                   \
-	({                                                                                         \
-		__u64 __fill = bpf_ringbuf_query(&(ring), BPF_RB_AVAIL_DATA);                      \
-		__u8 __reason = 0;                                                                 \
-		if (__fill > config.ring_size / 2 &&                                               \
-		    !within_ring_budget((head)->key.cgroup, (block)->drain, __fill, size_))        \
-			__reason = SENSOR_LOSS_RING_BUDGET;                                        \
-		else if (bpf_ringbuf_output(&(ring), record, size_, wakeup(block, __fill, size_))) \
-			__reason = SENSOR_LOSS_RING_FULL;                                          \
-		if (__reason)                                                                      \
-			lose((head)->key.cgroup, (head)->key.hook, __reason, (head)->key.kind);    \
-		!__reason;                                                                         \
+/* A record that is only a tail's copy costs the workload nothing when it is lost: the event itself is counted. */
+static __always_inline __u8 loss_of(const struct sensor_header *head, __u8 reason)
+{
+	return head->flags & SENSOR_FIRST_SEEN ? reason : SENSOR_LOSS_STREAM;
+}
+
+#define submit_to(ring, half, of_lifecycle, record, size_, block, head)                                   \
+	({                                                                                                \
+		__u64 __fill = bpf_ringbuf_query(&(ring), BPF_RB_AVAIL_DATA);                             \
+		__u8 __reason = 0;                                                                        \
+		if (__fill > (half) &&                                                                    \
+		    !within_ring_budget((head)->key.cgroup, (block)->drain, __fill, size_, of_lifecycle)) \
+			__reason = loss_of(head, SENSOR_LOSS_RING_BUDGET);                                \
+		else if (bpf_ringbuf_output(&(ring), record, size_, wakeup(block, __fill, size_)))        \
+			__reason = loss_of(head, SENSOR_LOSS_RING_FULL);                                  \
+		if (__reason)                                                                             \
+			lose((head)->key.cgroup, (head)->key.hook, __reason, (head)->key.kind);           \
+		!__reason;                                                                                \
 	})
+
+#define submit(record, size, block, head) submit_to(activity, config.ring_size / 2, 0, record, size, block, head)
 
 /*
  * The memory's answer to an observation: 0, nothing to send (it is counted); else the flags of the record to send.
@@ -276,7 +292,7 @@ static __always_inline void dispatch_record(struct sensor_header *header, __u32 
 		else if (has_entry_budget(workload, &header->key, failed))
 			header->flags |= SENSOR_REMEMBERED;
 	}
-	if (!submit(activity, header, size, block, header) || !workload || !(header->flags & SENSOR_REMEMBERED))
+	if (!submit(header, size, block, header) || !workload || !(header->flags & SENSOR_REMEMBERED))
 		return;
 	if (failed)
 		remember(&failures, workload, &header->key, true);
@@ -304,7 +320,7 @@ static __noinline void dispatch_lifecycle(struct scratch *scratch, struct sensor
 	if (size > SENSOR_RECORD_MAX)
 		return lose_of(scratch, SENSOR_LOSS_BAD_RECORD);
 	header->size = size;
-	(void)submit(lifecycle, header, size, block, header);
+	(void)submit_to(lifecycle, config.lifecycle_ring_size / 2, 1, header, size, block, header);
 }
 
 #endif

@@ -95,7 +95,7 @@ static __noinline void on_unseen_syscall(struct sensor_control *block, struct pt
 	begin(scratch, task, scoped ? SENSOR_FIRST_SEEN | SENSOR_STREAMED : SENSOR_FIRST_SEEN, result);
 	fill_syscall(scratch, regs, number, 0);
 	scratch->header.size = sizeof(scratch->header) + sizeof(struct sensor_syscall);
-	if (submit(activity, &scratch->header, sizeof(scratch->header) + sizeof(struct sensor_syscall), block,
+	if (submit(&scratch->header, sizeof(scratch->header) + sizeof(struct sensor_syscall), block,
 		   &scratch->header)) {
 		/* Two processors may set bits of one word at once; what gets lost is told again. */
 		if (workload)

@@ -142,12 +142,12 @@ static __always_inline void on_uring_open(struct sensor_control *block, struct t
 	if (result == -ECANCELED)
 		return;
 	if (result < 0) {
-		on_failed_open(block, &opened, how, result);
+		on_open_by_name(block, &opened, how, result);
 	} else if (bpf_core_field_exists(struct io_open, file_slot) && get(open, file_slot)) {
 		/* Into the ring's own table: the result is no descriptor. */
 		count_blind(cgroup_of(task), opcode);
 	} else {
-		on_descriptor(block, &opened);
+		on_opened(block, &opened, how, result);
 	}
 }
 

@@ -100,6 +100,9 @@ enum sensor_loss_reason {
 	SENSOR_LOSS_RECEIVED_TOO_MANY = 17,  /* lost: descriptors received beyond the number looked at */
 	SENSOR_LOSS_COMPAT = 18,             /* blind: a 32-bit call, whose number is not decoded */
 	SENSOR_LOSS_SENT_TOO_MANY = 19,      /* lost: messages of one sendmmsg beyond those looked at */
+	SENSOR_LOSS_UNREADABLE = 20,         /* lost: what it was about could not be read at all */
+	SENSOR_LOSS_SCOPE_FULL = 21,         /* lost for tails: no room for another process of the scope */
+	SENSOR_LOSS_STREAM = 22,             /* lost for tails: a streamed copy; the event itself is counted */
 	SENSOR_LOSS_LIMIT = 32,
 };
 
@@ -301,9 +304,10 @@ struct sensor_uring_key {
 
 /* What the kernel keeps for a cgroup. */
 struct sensor_workload {
-	__u64 drain; /* value of sensor_control.drain that ring_bytes belongs to */
-	__u64 ring_bytes;
-	__u64 entries; /* made in the memory, ever */
+	__u64 drain;           /* value of sensor_control.drain that ring_bytes belongs to */
+	__u64 ring_bytes;      /* put into the activity ring in that pass */
+	__u64 lifecycle_bytes; /* and into the lifecycle ring */
+	__u64 entries;         /* made in the memory, ever */
 	__u64 failed_entries;
 	__u64 sockets;     /* entries in the table of TCP sockets, now */
 	__u64 syscalls[8]; /* the set, one bit a number */
@@ -323,7 +327,7 @@ struct sensor_released {
 struct sensor_control {
 	__u32 idle;          /* consumer sleeps: the next record must wake it */
 	__u32 stream;        /* SENSOR_STREAM_* */
-	__u64 drain;         /* goes up with every pass of the consumer that found the rings empty */
+	__u64 drain;         /* goes up with every pass of the consumer */
 	__u64 stream_kinds;  /* bit per kind: what is streamed */
 	__u64 enabled_kinds; /* bit per kind: what is reported at all */
 	__u32 scope_only;    /* 1: what is outside the scope is not reported at all (a --tail of its own) */
@@ -340,7 +344,7 @@ struct sensor_config {
 	__u32 wake_bytes;   /* fill at which the consumer is woken whatever the idle flag says */
 	__u32 entry_budget; /* entries of the memory for one cgroup */
 	__u32 failed_entry_budget;
-	__u32 reserved;
+	__u32 lifecycle_ring_size; /* bytes */
 };
 
 /* Scope of streaming: value of the process map. */
@@ -366,7 +370,7 @@ _Static_assert(sizeof(struct sensor_identity) == 112, "");
 _Static_assert(sizeof(struct sensor_cgroup) == 24, "");
 _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");
-_Static_assert(sizeof(struct sensor_workload) == 104, "");
+_Static_assert(sizeof(struct sensor_workload) == 112, "");
 _Static_assert(sizeof(struct sensor_control) == 40, "");
 _Static_assert(sizeof(struct sensor_config) == 40, "");
 

@@ -24,7 +24,7 @@ struct ControlBlock: ~Copyable {
         if idle { sensor_full_fence() }
     }
 
-    /// One more pass has found the rings empty.
+    /// One more pass has made room in the rings.
     func countDrain() {
         sensor_store_release_u64(block.pointer(to: \.drain), block.pointee.drain &+ 1)
     }

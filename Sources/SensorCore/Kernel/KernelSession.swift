@@ -55,6 +55,7 @@ package final class KernelSession {
         config.cgroup_subsystem = -1
         config.ring_budget = settings.ringBudget
         config.ring_size = UInt32(settings.activityRingBytes)
+        config.lifecycle_ring_size = UInt32(settings.lifecycleRingBytes)
         config.wake_bytes = settings.wakeBytes
         config.entry_budget = settings.entryBudget
         config.failed_entry_budget = settings.failedEntryBudget
@@ -196,7 +197,8 @@ package final class KernelSession {
     @discardableResult
     package func drain(_ handle: (RecordView) -> Void) -> Int {
         let pass = rings.drain(limit: settings.batchLimit) { handOn($0, handle) }
-        if pass.outcome == .emptied { control.countDrain() }
+        // Each pass has made room: the budgets of all cgroups begin again, emptied or not.
+        control.countDrain()
         // A record that was still being written is looked for in the next batch, not in a loop without a pause.
         pace =
             switch pass.outcome {

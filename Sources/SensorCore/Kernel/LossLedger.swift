@@ -74,4 +74,11 @@ package struct LossLedger: Sendable {
     package var lostByHook: [UInt8: UInt64] {
         counts.reduce(into: [:]) { if $1.key.isLost { $0[$1.key.hook, default: 0] &+= $1.value } }
     }
+
+    /// The same for a tail, whose copy of an event can be lost alone.
+    package var lostForTailsByHook: [UInt8: UInt64] {
+        counts.reduce(into: [:]) {
+            if LossReason(rawValue: $1.key.reason)?.isLostForTails ?? true { $0[$1.key.hook, default: 0] &+= $1.value }
+        }
+    }
 }

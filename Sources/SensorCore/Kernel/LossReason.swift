@@ -21,6 +21,11 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
     case receivedTooMany = 17
     /// Of a 32-bit call nothing is decoded: a blind spot with a number, rather than events that got lost.
     case compat = 18
+    case sentTooMany = 19
+    case unreadable = 20
+    case scopeFull = 21
+    /// A tail's copy of an event that the records count: lost for that tail only.
+    case stream = 22
 
     /// The word for it in records, metrics and the tail's summary.
     package var name: String {
@@ -43,6 +48,10 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
         case .argumentsTooLong: "arguments_too_long"
         case .receivedTooMany: "received_too_many"
         case .compat: "compat"
+        case .sentTooMany: "sent_too_many"
+        case .unreadable: "unreadable"
+        case .scopeFull: "scope_full"
+        case .stream: "stream"
         }
     }
 
@@ -58,11 +67,14 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
     package var isLost: Bool {
         switch self {
         case .ringFull, .ringBudget, .socketTable, .recursion, .unknownRecord, .badRecord, .daemonLimit,
-            .subscriber, .receivedTooMany:
+            .subscriber, .receivedTooMany, .sentTooMany, .unreadable:
             true
         case .memoryFull, .memoryBudget, .memoryBusy, .memoryError, .readFault, .pathTooLong, .taskStorage,
-            .argumentsTooLong, .compat:
+            .argumentsTooLong, .compat, .scopeFull, .stream:
             false
         }
     }
+
+    /// Whether a tail, which wants every single event, did not get it.
+    package var isLostForTails: Bool { isLost || self == .scopeFull || self == .stream }
 }

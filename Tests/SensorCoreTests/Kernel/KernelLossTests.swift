@@ -13,12 +13,17 @@ import Testing
     private struct Balance {
         var delivered: UInt64 = 0
         var counted: UInt64 = 0
+        /// Delivered for a tail only, and counted beside it.
+        var copies: UInt64 = 0
+        var lostCopies: UInt64 = 0
         var lost: UInt64 = 0
         var reasons: Set<UInt8> = []
     }
 
     /// Opens `opens` different files in a cgroup of its own, with nobody reading the rings meanwhile.
-    private func overflow(_ settings: KernelSettings, _ name: String, streaming: Bool = false) throws -> Balance {
+    private func overflow(
+        _ settings: KernelSettings, _ name: String, streaming: Bool = false, rounds: Int = 1
+    ) throws -> Balance {
         let cgroup = try TestCgroup(name)
         let directory = "/tmp/sensord-loss-\(name)-\(getpid())"
         try Child.shell("mkdir '\(directory)'; cd '\(directory)'; seq \(Self.opens) | xargs touch")
@@ -29,7 +34,11 @@ import Testing
         try session.attach()
         // Only what the shell does by itself, once it is in the cgroup: no program, no pattern.
         try Child.shell(
-            "cd '\(directory)'; \(cgroup.enter); i=0; while [ $i -lt \(Self.opens) ]; do i=$((i+1)); : <$i; done")
+            """
+            cd '\(directory)'; \(cgroup.enter)
+            r=0; while [ $r -lt \(rounds) ]; do r=$((r+1))
+            i=0; while [ $i -lt \(Self.opens) ]; do i=$((i+1)); : <$i; done; done
+            """)
         session.detach()
 
         var balance = Balance()
@@ -37,13 +46,16 @@ import Testing
         while session.drain({ record in
             guard record.kind == kind, record.header.key.cgroup == cgroup.identifier else { return }
             balance.delivered += 1
+            if record.header.flags & UInt16(SENSOR_FIRST_SEEN) == 0 { balance.copies += 1 }
         }) > 0 {}
         try session.readCounts(records: { _ in }) { change in
             guard change.key.kind == kind, change.key.cgroup == cgroup.identifier else { return }
             balance.counted += change.difference.count
         }
         for (key, count) in try session.readLosses().counts
-        where key.kind == kind && key.cgroup == cgroup.identifier && key.isLost {
+        where key.kind == kind && key.cgroup == cgroup.identifier {
+            if key.reason == LossReason.stream.rawValue { balance.lostCopies += count }
+            guard key.isLost else { continue }
             balance.lost += count
             balance.reasons.insert(key.reason)
         }
@@ -85,5 +97,14 @@ import Testing
         let balance = try overflow(settings, "stream", streaming: true)
         #expect(balance.delivered + balance.lost == UInt64(Self.opens))
         #expect(balance.lost > 0)
+    }
+
+    @Test func `what a tail loses of repeats is the tail's loss, not the workload's`() throws {
+        var settings = KernelSettings()
+        settings.activityRingBytes = 256 << 10
+        let balance = try overflow(settings, "copies", streaming: true, rounds: 3)
+        #expect(balance.delivered - balance.copies + balance.counted + balance.lost == UInt64(3 * Self.opens))
+        #expect(balance.copies + balance.lostCopies == balance.counted)
+        #expect(balance.lostCopies > 0)
     }
 }

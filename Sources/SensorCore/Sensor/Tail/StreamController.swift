@@ -16,8 +16,8 @@ package protocol StreamController: AnyObject, Sendable {
 extension TailSummary {
     /// Adds what was lost between two looks at the ledger, by hook, and what was incomplete, by reason.
     package mutating func add(_ now: LossLedger, since start: LossLedger) {
-        let before = start.lostByHook
-        for (hook, count) in now.lostByHook {
+        let before = start.lostForTailsByHook
+        for (hook, count) in now.lostForTailsByHook {
             let new = count - min(count, before[hook] ?? 0)
             if new > 0 { lost[Via(rawValue: hook)?.name ?? "hook \(hook)", default: 0] += new }
         }
