@@ -43,7 +43,8 @@ import Testing
         #expect(request?.kind == .request)
 
         let answer = [
-            ControlFrame(.events, Array("{\"early\":1}\n".utf8)), ControlFrame(.accepted, Array("{\"version\":1}".utf8)),
+            ControlFrame(.events, Array("{\"early\":1}\n".utf8)),
+            ControlFrame(.accepted, Array("{\"version\":1}".utf8)),
             ControlFrame(.events, Array("{\"late\":2}\n".utf8)),
             ControlFrame(.summary, Array("{\"shown\":2,\"lost\":{\"subscriber\":3}}".utf8)),
         ].flatMap(\.bytes)
