@@ -41,7 +41,7 @@ QUICK = Plan(
     kind_windows=3,
     new_events=15_000,
     new_rounds=3,
-    repeated_events=1_000_000,
+    repeated_events=2_000_000,
     idle_seconds=20,
     starts=3,
 )

@@ -97,6 +97,9 @@ def _figures(results):
         figures = results["idle"]
         add("idle, 10 000 live entries", figures["percent"], "%", "idle_percent", 3)
         tell("  records of others meanwhile", f"{figures['records']} in {figures['seconds']:.0f} s")
+        if "events" in results:
+            share = figures["records"] * results["events"]["new"]["us"] / 1e4 / figures["seconds"]
+            tell("  without them, about", f"{max(0.0, figures['percent'] - share):.3f} %")
     if "memory" in results:
         figures = results["memory"]["mib"]
         add("RSS, 1 000 000 events, 10 000 files", figures["VmRSS"], "MiB", "resident_mib", 1)
