@@ -16,12 +16,13 @@ def _window(programs, work):
     return seconds, result, {name: after[name].since(before[name]) for name in after}
 
 
-def _for_one(programs, work):
+def _for_one(programs, work, generators):
     """ns by program for one operation of one run of the generator, the rest of the machine taken off: the programs run for
-    every process, so what they ran in a window of equal length right before and after is subtracted."""
+    every process, so what they ran in a window of equal length right after is subtracted. In that window a generator that
+    makes no system call keeps the same processor busy, so that the others get as much of the machine as before."""
     seconds, result, times = _window(programs, work)
-    _, _, rest = _window(programs, lambda: time.sleep(max(seconds, 0.05)))
-    scale = seconds / max(seconds, 0.05)
+    spinning, _, rest = _window(programs, lambda: generators.run("spin", max(int(seconds * 1e6) - 1000, 1)))
+    scale = seconds / spinning
     return {
         name: {
             "ns": (spent.time - rest[name].time * scale) / result.operations,
@@ -63,10 +64,10 @@ def measure(plan, sensor, generators, cgroups, directory, distinct, progress):
             )
             for name, work in works.items():
                 work()  # first sights
-                result[name] = _settled(programs, [_for_one(programs, work) for _ in range(plan.kind_windows)])
+                result[name] = _settled(programs, [_for_one(programs, work, generators) for _ in range(plan.kind_windows)])
                 progress(name)
             work = lambda: generators.run("opens", distinct, plan.new_events, plan.new_events, groups=groups)
-            result["open+close, first sight"] = _settled(programs, [_for_one(programs, work)])
+            result["open+close, first sight"] = _settled(programs, [_for_one(programs, work, generators)])
     finally:
         programs.close()
     return result
