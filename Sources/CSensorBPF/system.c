@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -70,4 +71,11 @@ int sensor_peer_credentials(int descriptor, pid_t *process, uid_t *user, gid_t *
 	*user = credentials.uid;
 	*group = credentials.gid;
 	return 0;
+}
+
+void sensor_bound_heap(void)
+{
+	mallopt(M_ARENA_MAX, 2);
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }

@@ -36,4 +36,10 @@ int sensor_terminal_columns(int descriptor);
 /* The peer of a connected Unix socket, as it was at connect(2). 0 or -1 with errno set. */
 int sensor_peer_credentials(int descriptor, pid_t *process, uid_t *user, gid_t *group);
 
+/*
+ * Keeps malloc from holding on to what a burst needed. Left alone it raises its threshold for mappings of their own to the
+ * largest that was freed (a queue of lines, 16 MiB), keeps twice that at the top of each heap, and makes a heap for each thread.
+ */
+void sensor_bound_heap(void);
+
 #endif

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+
+/// The process's heap.
+package enum Heap {
+    /// Gives memory back after a burst. To be called before there are threads.
+    package static func keepSmall() {
+        sensor_bound_heap()
+    }
+}
