@@ -27,7 +27,7 @@ def _watched(sensor, records, work, window=0.0):
     time.sleep(max(0.0, window - (time.monotonic() - load.wall)))
     records.settle()
     used, own = sensor.cpu() - cpu, records.own_lines - own
-    return used, own, records.lines - lines - own, machine.share(load, machine.usage(), used + spent.cpu / 1e9)
+    return used, own, records.lines - lines - own, machine.share(load, machine.usage(), used + spent.used)
 
 
 def events(plan, sensor, generators, cgroups, distinct):

@@ -15,7 +15,7 @@ class Share:
     """Of the machine's processor time in one window, between 0 and 1."""
 
     stolen: float  # by the hypervisor
-    others: float  # by processes that do not belong to the measurement
+    others: float  # by processes that do not belong to the measurement; a little below 0 for short windows
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def share(before, after, ours):
     capacity = max((after.wall - before.wall) * os.cpu_count(), 1e-9)
     return Share(
         stolen=(after.stolen - before.stolen) / capacity,
-        others=max(0.0, after.busy - before.busy - ours) / capacity,
+        others=(after.busy - before.busy - ours) / capacity,
     )
 
 

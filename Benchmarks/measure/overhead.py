@@ -49,7 +49,7 @@ def block(selected, order, generators, cgroups, sensor):
         before, sensor_before = machine.usage(), sensor.cpu() if sensor else 0.0
         started = time.process_time()
         result = generators.run(workload.generator, *workload.arguments, groups=groups)
-        ours = result.cpu / 1e9 + time.process_time() - started + (sensor.cpu() - sensor_before if sensor else 0.0)
+        ours = result.used + time.process_time() - started + (sensor.cpu() - sensor_before if sensor else 0.0)
         rounds[name] = result, machine.share(before, machine.usage(), ours)
     return rounds
 
@@ -89,14 +89,15 @@ def summary(samples):
     result = {}
     for name, list_of in samples.items():
         wall, cpu = (median_interval([getattr(sample, what) for sample in list_of]) for what in ("wall", "cpu"))
+        # Over all rounds together: the machine counts in hundredths of a second, which is long for one round.
         loads = [load for sample in list_of for load in sample.loads]
         result[name] = {
             "pairs": len(list_of),
             "wall": vars(wall),
             "cpu": vars(cpu),
             "base_ns": statistics.median(sample.base for sample in list_of),
-            "others": statistics.median(load.others for load in loads),
-            "stolen": statistics.median(load.stolen for load in loads),
+            "others": max(0.0, statistics.mean(load.others for load in loads)),
+            "stolen": statistics.mean(load.stolen for load in loads),
             "wall_ratios": [sample.wall for sample in list_of],
             "cpu_ratios": [sample.cpu for sample in list_of],
         }

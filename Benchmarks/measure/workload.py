@@ -3,6 +3,7 @@
 
 import json
 import os
+import resource
 import subprocess
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ class Round:
     operations: int
     wall: int  # ns
     cpu: int  # ns, user and system
+    used: float = 0.0  # seconds of processor time, of the generator's preparations too
 
 
 class Generators:
@@ -33,9 +35,17 @@ class Generators:
 
     def run(self, name, *arguments, groups=()):
         """One round. Raises when it failed: a round with failed operations measures something else."""
+        before = _children()
         process = self.start(name, *arguments, groups=groups)
         output = process.communicate()[0]
         if process.returncode:
             raise RuntimeError(f"workload {name} ended with {process.returncode}: {output.strip()}")
         result = json.loads(output)
-        return Round(operations=result["operations"], wall=result["wall_ns"], cpu=result["cpu_ns"])
+        return Round(
+            operations=result["operations"], wall=result["wall_ns"], cpu=result["cpu_ns"], used=_children() - before
+        )
+
+
+def _children():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
