@@ -70,6 +70,7 @@ def idle(plan, sensor, generators, cgroups, files):
     not nothing: the records it caused are told, too."""
     records = Records(sensor.records)
     generators.run("opens", files, LIVE_ENTRIES, LIVE_ENTRIES, groups=cgroups.group("idle"))
+    time.sleep(TICK)  # the first reading of new counts is work, not idling
     before, cpu, load, started = records.settle(), sensor.cpu(), machine.usage(), time.monotonic()
     time.sleep(plan.idle_seconds)
     used, seconds = sensor.cpu() - cpu, time.monotonic() - started

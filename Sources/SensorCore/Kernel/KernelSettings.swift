@@ -31,7 +31,7 @@ package struct KernelSettings: Sendable {
     /// Milliseconds between two passes while records keep coming.
     package var batchMilliseconds: Int32 = 50
     /// Milliseconds after which a sleeping consumer looks at the rings without having been woken.
-    package var idleMilliseconds: Int32 = 100
+    package var idleMilliseconds: Int32 = 500
     /// Records handed on in one pass.
     package var batchLimit = 65_536
     /// Ticks without a count after which an entry of the memory is deleted; 0: never. See `KernelSession.readCounts`.
