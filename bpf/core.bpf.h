@@ -9,10 +9,8 @@
 #include <bpf/bpf_tracing.h>
 #include "sensor_event.h"
 
-#define EPERM 1
 #define ENOENT 2
 #define E2BIG 7
-#define EACCES 13
 #define EBUSY 16
 #define EEXIST 17
 #define EDEADLK 35

@@ -225,25 +225,6 @@ __noinline int stage_user_string(__u64 address, __u32 index)
 	return length <= 0 ? -1 : length - 1;
 }
 
-/* Appends `length` bytes of kernel memory as a section. Returns 0, or -1. */
-__noinline int append_kernel_bytes(__u64 address, __u32 length, __u32 tag, __u32 index)
-{
-	struct scratch *scratch = scratch_at(index & 1);
-	__u32 at;
-
-	if (!scratch)
-		return -1;
-	at = scratch->length;
-	if (at > SECTION_START_MAX || length >= SENSOR_PATH_MAX)
-		return -1;
-	length &= SENSOR_PATH_MAX - 1;
-	if (bpf_probe_read_kernel(&scratch->bytes[(at + sizeof(struct sensor_section)) & RECORD_MASK], length,
-				  (void *)address))
-		return -1;
-	close_section(scratch, at, length, tag, 0);
-	return 0;
-}
-
 /* The compiler drops masks that it can prove useless; the verifier, which cannot prove that, needs them. */
 static __always_inline __u32 masked(__u32 offset)
 {
