@@ -30,6 +30,9 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // For its lock alone. Linux's Synchronization.Mutex takes a contended lock within the standard library, which is not
+        // instrumented: ThreadSanitizer then calls everything under such a lock a race. It does know pthread's.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
@@ -47,6 +50,7 @@ let package = Package(
             dependencies: [
                 "CSensorBPF",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             exclude: ["Contract/posture.proto"],
@@ -67,6 +71,7 @@ let package = Package(
             dependencies: [
                 "SensorCore",
                 "CSensorBPF",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: swiftSettings

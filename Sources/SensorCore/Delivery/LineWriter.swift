@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Writes whole lines to a file or a pipe on a thread of its own, so that whoever makes the lines never waits.
 ///
@@ -50,9 +50,9 @@ package final class LineWriter: Sendable {
     /// Where it writes.
     package let destination: LineDestination
     private let capacity: Int
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
     private let wakeUp: WakeUp
-    private let worker = Mutex<Worker?>(nil)
+    private let worker = NIOLockedValueBox<Worker?>(nil)
     private let trouble: @Sendable (Trouble) -> Void
 
     /// - Parameters:
@@ -66,7 +66,7 @@ package final class LineWriter: Sendable {
         self.trouble = trouble
         wakeUp = try WakeUp()
         let thread = try Worker(name: "sensord-writer") { [self] in run() }
-        worker.withLock { $0 = thread }
+        worker.withLockedValue { $0 = thread }
     }
 
     /// Queues lines, each ended by a newline. Never waits for the destination.
@@ -75,7 +75,7 @@ package final class LineWriter: Sendable {
     @discardableResult
     package func append(_ bytes: [UInt8], lines: Int) -> Bool {
         if lines == 0 { return true }
-        let (accepted, wake) = state.withLock { state in
+        let (accepted, wake) = state.withLockedValue { state in
             // A batch longer than the whole queue still goes when nothing else waits.
             let waiting = state.queue.count + state.inFlight
             guard !state.isBroken, !state.isEnding, waiting == 0 || waiting + bytes.count <= capacity else {
@@ -92,33 +92,33 @@ package final class LineWriter: Sendable {
     }
 
     package var hasRoom: Bool {
-        state.withLock { !$0.isBroken && !$0.isEnding && $0.queue.count + $0.inFlight < capacity }
+        state.withLockedValue { !$0.isBroken && !$0.isEnding && $0.queue.count + $0.inFlight < capacity }
     }
 
-    package func drop(lines: Int) { state.withLock { $0.counters.dropped += UInt64(lines) } }
+    package func drop(lines: Int) { state.withLockedValue { $0.counters.dropped += UInt64(lines) } }
 
     /// Waits until half of the queue is free, for callers that have the time.
     package func waitForRoom() {
-        while state.withLock({ ($0.queue.count + $0.inFlight) > capacity / 2 && !$0.isBroken }) { usleep(1000) }
+        while state.withLockedValue({ ($0.queue.count + $0.inFlight) > capacity / 2 && !$0.isBroken }) { usleep(1000) }
     }
 
     /// The counters as they stand.
-    package var counters: Counters { state.withLock { $0.counters } }
+    package var counters: Counters { state.withLockedValue { $0.counters } }
 
     /// True once the reader has gone away.
-    package var isBroken: Bool { state.withLock { $0.isBroken } }
+    package var isBroken: Bool { state.withLockedValue { $0.isBroken } }
 
     /// Writes what waits, for at most `milliseconds`, and ends. What could not be written counts as dropped.
     package func finish(milliseconds: Int32 = 5000) -> Counters {
-        state.withLock { $0.isEnding = true }
+        state.withLockedValue { $0.isEnding = true }
         wakeUp.signal()
-        guard let worker = worker.withLock({ $0.take() }) else { return counters }
+        guard let worker = worker.withLockedValue({ $0.take() }) else { return counters }
         if !worker.join(milliseconds: milliseconds) {
-            state.withLock { $0.isGivingUp = true }
+            state.withLockedValue { $0.isGivingUp = true }
             wakeUp.signal()
             // A thread that sits in a blocking write cannot be called back; the process ends with it.
             if !worker.join(milliseconds: 100) {
-                return state.withLock { state in
+                return state.withLockedValue { state in
                     state.counters.dropped += state.queuedLines
                     state.queuedLines = 0
                     return state.counters
@@ -140,7 +140,7 @@ extension LineWriter {
     private func run() {
         if destination.startsWithinLine { _ = write([UInt8(ascii: "\n")], countingLines: false) }
         while true {
-            let step: Step = state.withLock { state in
+            let step: Step = state.withLockedValue { state in
                 if state.isBroken || state.isGivingUp { return .end }
                 if state.queue.isEmpty {
                     state.isWaiting = !state.isEnding
@@ -156,13 +156,13 @@ extension LineWriter {
             case .end: return endQueue()
             case .write(let bytes):
                 _ = write(bytes, countingLines: true)
-                state.withLock { $0.inFlight = 0 }
+                state.withLockedValue { $0.inFlight = 0 }
             }
         }
     }
 
     private func endQueue() {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.counters.dropped += state.queuedLines
             state.queuedLines = 0
             state.queue = []
@@ -184,7 +184,7 @@ extension LineWriter {
                 }
                 let lines = countingLines ? newlines(in: bytes, from: offset, to: offset + count) : 0
                 offset += count
-                state.withLock { state in
+                state.withLockedValue { state in
                     state.counters.written += lines
                     state.queuedLines -= min(lines, state.queuedLines)
                     state.inFlight = bytes.count - offset
@@ -196,23 +196,23 @@ extension LineWriter {
             case EINTR: continue
             case EAGAIN: waitUntilWritable()
             case EPIPE:
-                state.withLock { $0.isBroken = true }
+                state.withLockedValue { $0.isBroken = true }
                 trouble(.readerGone)
                 return false
             default:
-                state.withLock { $0.counters.errors += 1 }
+                state.withLockedValue { $0.counters.errors += 1 }
                 if !isFailing {
                     isFailing = true
                     trouble(.failing(SystemError("write \(destination.name)", number: number)))
                 }
                 // At the end of the process one more try is all there is time for.
-                if state.withLock({ $0.isEnding }) {
-                    state.withLock { $0.isGivingUp = true }
+                if state.withLockedValue({ $0.isEnding }) {
+                    state.withLockedValue { $0.isGivingUp = true }
                     return false
                 }
                 wakeUp.wait(milliseconds: 1000)
             }
-            if state.withLock({ $0.isGivingUp }) { return false }
+            if state.withLockedValue({ $0.isGivingUp }) { return false }
         }
         return true
     }

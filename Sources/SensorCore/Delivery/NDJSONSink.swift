@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Writes events as JSON, one a line: first sights at once, and what was counted since at the tick.
 ///
@@ -8,7 +8,7 @@ import Synchronization
 package final class NDJSONSink: EventSink, Sendable {
     private let encoder: EventEncoder
     private let writer: LineWriter
-    private let buffer = Mutex<[UInt8]>([])
+    private let buffer = NIOLockedValueBox<[UInt8]>([])
 
     /// - Parameters:
     ///   - stream: the first half of every event's id.
@@ -19,7 +19,7 @@ package final class NDJSONSink: EventSink, Sendable {
     }
 
     package func receive(_ events: [Event]) {
-        buffer.withLock { buffer in
+        buffer.withLockedValue { buffer in
             buffer.removeAll(keepingCapacity: true)
             var lines = 0
             for event in events where event.isFirstSeen || !event.isStreamed {

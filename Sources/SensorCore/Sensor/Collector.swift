@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Collects on a thread of its own: kernel, pipeline, sinks.
 ///
@@ -18,7 +18,7 @@ package final class Collector: Sendable {
         var summary: CollectorSummary?
     }
 
-    private let mailbox = Mutex(Mailbox())
+    private let mailbox = NIOLockedValueBox(Mailbox())
     private let ready: WakeUp
 
     /// Loads, attaches, seeds, and returns when every event from now on is seen.
@@ -32,7 +32,7 @@ package final class Collector: Sendable {
             _ = try Worker(name: "collector") { [self] in run(configuration, sinks) }
         } catch { throw .system(error) }
         while true {
-            if let started = mailbox.withLock({ $0.started }) {
+            if let started = mailbox.withLockedValue({ $0.started }) {
                 if case .failure(let error) = started { throw error }
                 return
             }
@@ -94,18 +94,18 @@ package final class Collector: Sendable {
     /// Takes the programs off, hands on what is left with the last counts, and finishes the sinks. May be called again.
     @discardableResult
     package func stop() -> CollectorSummary {
-        let waker = mailbox.withLock { mailbox in
+        let waker = mailbox.withLockedValue { mailbox in
             mailbox.isStopping = true
             return mailbox.started.flatMap { try? $0.get() }
         }
         waker?.wake()
         while true {
-            if let summary = mailbox.withLock({ $0.summary }) { return summary }
+            if let summary = mailbox.withLockedValue({ $0.summary }) { return summary }
             ready.wait(milliseconds: 50)
         }
     }
 
-    private var lastSummary: CollectorSummary { mailbox.withLock { $0.summary } ?? CollectorSummary() }
+    private var lastSummary: CollectorSummary { mailbox.withLockedValue { $0.summary } ?? CollectorSummary() }
 
     // MARK: The thread
 
@@ -114,17 +114,17 @@ package final class Collector: Sendable {
         do throws(CollectorError) {
             loop = try CollectorLoop(configuration, sinks: sinks)
         } catch {
-            mailbox.withLock {
+            mailbox.withLockedValue {
                 $0.started = .failure(error)
                 $0.summary = CollectorSummary()
             }
             ready.signal()
             return
         }
-        mailbox.withLock { $0.started = .success(loop.kernel.waker) }
+        mailbox.withLockedValue { $0.started = .success(loop.kernel.waker) }
         ready.signal()
         loop.run { loop in
-            let (commands, isStopping) = mailbox.withLock { mailbox in
+            let (commands, isStopping) = mailbox.withLockedValue { mailbox in
                 defer { mailbox.commands = [] }
                 return (mailbox.commands, mailbox.isStopping)
             }
@@ -132,7 +132,7 @@ package final class Collector: Sendable {
             return isStopping
         }
         let summary = loop.finish()
-        let left = mailbox.withLock { mailbox in
+        let left = mailbox.withLockedValue { mailbox in
             mailbox.summary = summary
             defer { mailbox.commands = [] }
             return mailbox.commands
@@ -146,11 +146,11 @@ package final class Collector: Sendable {
     private func perform<Result: Sendable>(_ body: @escaping @Sendable (CollectorLoop) -> Result) -> Result? {
         let answer = Answer<Result>()
         guard let done = try? WakeUp() else { return nil }
-        let waker: Waker? = mailbox.withLock { mailbox in
+        let waker: Waker? = mailbox.withLockedValue { mailbox in
             guard mailbox.summary == nil, case .success(let waker) = mailbox.started else { return nil }
             mailbox.commands.append { loop in
                 let result = body(loop)
-                answer.value.withLock { $0 = result }
+                answer.value.withLockedValue { $0 = result }
                 done.signal()
             }
             return waker
@@ -158,7 +158,7 @@ package final class Collector: Sendable {
         guard let waker else { return nil }
         waker.wake()
         while !done.wait(milliseconds: -1) {}
-        return answer.value.withLock { $0 }
+        return answer.value.withLockedValue { $0 }
     }
 
     private func tryPerform(
@@ -176,6 +176,6 @@ package final class Collector: Sendable {
     }
 
     private final class Answer<Value: Sendable>: Sendable {
-        let value = Mutex<Value?>(nil)
+        let value = NIOLockedValueBox<Value?>(nil)
     }
 }

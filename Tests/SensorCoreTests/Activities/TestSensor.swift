@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import NIOConcurrencyHelpers
 import SensorCore
-import Synchronization
 
 /// The whole way from the kernel to events, for all kernel tests of this process: it reports nothing but what is in
 /// their scopes, and streams all of that.
 final class TestSensor: EventSink, Sendable {
     /// What the events of one process tree are collected in.
     final class Subscription: Sendable {
-        fileprivate let events = Mutex<[Event]>([])
+        fileprivate let events = NIOLockedValueBox<[Event]>([])
 
-        var collected: [Event] { events.withLock { $0 } }
+        var collected: [Event] { events.withLockedValue { $0 } }
     }
 
     /// Made by the first test that asks, or the reason why there is none.
@@ -36,30 +36,30 @@ final class TestSensor: EventSink, Sendable {
 
     let collector: Collector
     /// Whose events go where; children of a process are added as they come.
-    private let owners = Mutex<[UInt32: Subscription]>([:])
+    private let owners = NIOLockedValueBox<[UInt32: Subscription]>([:])
 
     init(_ collector: Collector) { self.collector = collector }
 
     /// Watches a process and what it forks from now on.
     func subscribe(to pid: UInt32) throws -> Subscription {
         let subscription = Subscription()
-        owners.withLock { $0[pid] = subscription }
+        owners.withLockedValue { $0[pid] = subscription }
         try collector.addScope(process: pid, descendants: true)
         return subscription
     }
 
     func unsubscribe(_ subscription: Subscription) {
-        owners.withLock { owners in owners = owners.filter { $0.value !== subscription } }
+        owners.withLockedValue { owners in owners = owners.filter { $0.value !== subscription } }
     }
 
     func receive(_ events: [Event]) {
-        owners.withLock { owners in
+        owners.withLockedValue { owners in
             for event in events {
                 guard let process = event.process else { continue }
                 if event.kind == .processFork, let owner = owners[Self.pid(of: process.parentID)] {
                     owners[process.pid] = owner
                 }
-                owners[process.pid]?.events.withLock { $0.append(event) }
+                owners[process.pid]?.events.withLockedValue { $0.append(event) }
             }
         }
     }

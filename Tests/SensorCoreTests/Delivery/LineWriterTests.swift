@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import NIOConcurrencyHelpers
 import SensorCore
-import Synchronization
 import Testing
 
 @Suite struct LineWriterTests {
@@ -16,9 +16,9 @@ import Testing
     }
 
     @Test func `a full disk is told once, counted, and never blocks who appends`() throws {
-        let troubles = Mutex<[LineWriter.Trouble]>([])
+        let troubles = NIOLockedValueBox<[LineWriter.Trouble]>([])
         let writer = try LineWriter(LineDestination(path: "/dev/full", appending: true), capacity: 64) { trouble in
-            troubles.withLock { $0.append(trouble) }
+            troubles.withLockedValue { $0.append(trouble) }
         }
         writer.append(Array("one\n".utf8), lines: 1)
         try eventually { writer.counters.errors >= 1 }
@@ -30,7 +30,7 @@ import Testing
         #expect(counters.written == 0)
         #expect(counters.dropped == 3)
         #expect(counters.errors >= 2)
-        #expect(troubles.withLock { $0.first } == .failing(SystemError("write /dev/full", number: ENOSPC)))
+        #expect(troubles.withLockedValue { $0.first } == .failing(SystemError("write /dev/full", number: ENOSPC)))
     }
 
     @Test func `a reader that goes away ends the writing`() throws {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import NIOConcurrencyHelpers
 import SensorCore
-import Synchronization
 import Testing
 
 /// Keeps what it is given.
 final class KeepingSink: EventSink, Sendable {
-    private let state = Mutex<(events: [Event], isFinished: Bool)>(([], false))
+    private let state = NIOLockedValueBox<(events: [Event], isFinished: Bool)>(([], false))
 
-    var events: [Event] { state.withLock { $0.events } }
-    var isFinished: Bool { state.withLock { $0.isFinished } }
+    var events: [Event] { state.withLockedValue { $0.events } }
+    var isFinished: Bool { state.withLockedValue { $0.isFinished } }
 
-    func receive(_ events: [Event]) { state.withLock { $0.events += events } }
-    func finish() { state.withLock { $0.isFinished = true } }
+    func receive(_ events: [Event]) { state.withLockedValue { $0.events += events } }
+    func finish() { state.withLockedValue { $0.isFinished = true } }
 
     /// Waits until an event is there for which `condition` holds; nil after ten seconds.
     func first(_ condition: (Event) -> Bool) -> Event? {

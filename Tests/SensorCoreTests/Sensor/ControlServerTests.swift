@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import NIOConcurrencyHelpers
 import SensorCore
-import Synchronization
 import Testing
 
 /// A directory that goes away with the test.
@@ -30,12 +30,12 @@ private final class InstantController: StreamController {
         var isFull = false
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
-    var plan: StreamPlan? { state.withLock { $0.plans.last } }
+    var plan: StreamPlan? { state.withLockedValue { $0.plans.last } }
 
     func lose(_ count: UInt64) {
-        state.withLock {
+        state.withLockedValue {
             $0.ledger.add(
                 LossLedger.Key(cgroup: 1, hook: Via.sysExit.rawValue, reason: LossReason.ringFull.rawValue, kind: 10),
                 count: count)
@@ -43,17 +43,17 @@ private final class InstantController: StreamController {
     }
 
     /// From now on the kernel has no room.
-    func refuse() { state.withLock { $0.isFull = true } }
+    func refuse() { state.withLockedValue { $0.isFull = true } }
 
     func setStream(_ plan: StreamPlan, leaving: Set<UInt32>) throws(KernelError) {
-        let isFull = state.withLock { state in
+        let isFull = state.withLockedValue { state in
             state.plans.append(plan)
             return state.isFull && plan.stream != .none
         }
         if isFull { throw KernelError(.systemCall, "cannot add to the scope", errorNumber: E2BIG) }
     }
 
-    func drained() -> LossLedger { state.withLock { $0.ledger } }
+    func drained() -> LossLedger { state.withLockedValue { $0.ledger } }
 }
 
 @Suite struct ControlServerTests {

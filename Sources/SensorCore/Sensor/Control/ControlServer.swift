@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import NIOConcurrencyHelpers
 import Synchronization
 
 /// Serves the tails that attach to the daemon, on a thread of its own.
@@ -26,7 +27,7 @@ package final class ControlServer: Sendable {
     fileprivate let limits: Limits
     fileprivate let wakeUp: WakeUp
     fileprivate let isStopping = Atomic(false)
-    private let worker = Mutex<Worker?>(nil)
+    private let worker = NIOLockedValueBox<Worker?>(nil)
 
     /// Begins to serve.
     ///
@@ -46,7 +47,7 @@ package final class ControlServer: Sendable {
             var loop = ControlLoop(server: self, listener: listener)
             loop.run()
         }
-        worker.withLock { $0 = thread }
+        worker.withLockedValue { $0 = thread }
     }
 
     /// Ends all tails with their summary and returns; no later than two seconds from now. The collecting thread still
@@ -54,7 +55,7 @@ package final class ControlServer: Sendable {
     package func stop() {
         isStopping.store(true, ordering: .relaxed)
         wakeUp.signal()
-        _ = worker.withLock { $0.take() }?.join(milliseconds: 2500)
+        _ = worker.withLockedValue { $0.take() }?.join(milliseconds: 2500)
     }
 }
 

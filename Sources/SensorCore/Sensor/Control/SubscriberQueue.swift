@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// What waits for one attached tail: frames, up to a bound of its own and one for all tails together.
 ///
@@ -42,7 +42,7 @@ package final class SubscriberQueue: LineOutput {
     private let capacity: Int
     private let budget: SubscriberBudget
     private let wakeUp: WakeUp
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// - Parameters:
     ///   - capacity: bytes of events that may wait; one frame may be longer than that.
@@ -53,23 +53,23 @@ package final class SubscriberQueue: LineOutput {
         self.wakeUp = wakeUp
     }
 
-    deinit { _ = budget.change(from: common(state.withLock { $0.waiting }), to: 0) }
+    deinit { _ = budget.change(from: common(state.withLockedValue { $0.waiting }), to: 0) }
 
     /// Events that had no room.
-    package var dropped: UInt64 { state.withLock { $0.dropped } }
+    package var dropped: UInt64 { state.withLockedValue { $0.dropped } }
 
     /// Bytes that have not been sent.
-    package var waiting: Int { state.withLock { $0.waiting } }
+    package var waiting: Int { state.withLockedValue { $0.waiting } }
 
     package var isEmpty: Bool { waiting == 0 }
 
-    package var hasRoom: Bool { state.withLock { $0.reopening == nil } }
+    package var hasRoom: Bool { state.withLockedValue { $0.reopening == nil } }
 
-    package func drop(lines: Int) { state.withLock { $0.dropped += UInt64(lines) } }
+    package func drop(lines: Int) { state.withLockedValue { $0.dropped += UInt64(lines) } }
 
     package func append(_ bytes: [UInt8], lines: Int) -> Bool {
         if lines == 0 { return true }
-        let accepted = state.withLock { state in
+        let accepted = state.withLockedValue { state in
             guard takeRoom(ControlFrame.headerBytes + bytes.count, &state) else {
                 state.dropped += UInt64(lines)
                 return false
@@ -82,7 +82,7 @@ package final class SubscriberQueue: LineOutput {
     }
 
     package func append(_ frame: ControlFrame) {
-        state.withLock { state in
+        state.withLockedValue { state in
             force(ControlFrame.headerBytes + frame.payload.count, &state)
             Self.append(frame.kind, frame.payload, &state)
         }
@@ -140,7 +140,7 @@ package final class SubscriberQueue: LineOutput {
     /// Sends what the peer takes now. For one thread.
     package func send(to descriptor: Int32) -> Sending {
         while true {
-            let (chunk, start) = state.withLock { state in
+            let (chunk, start) = state.withLockedValue { state in
                 state.isSending = !state.chunks.isEmpty
                 return (state.chunks.first, state.sent)
             }
@@ -150,7 +150,7 @@ package final class SubscriberQueue: LineOutput {
                     descriptor, bytes.baseAddress?.advanced(by: start), bytes.count - start, Int32(MSG_NOSIGNAL))
             }
             let error = count > 0 ? 0 : errno
-            state.withLock { state in
+            state.withLockedValue { state in
                 state.isSending = false
                 if count > 0 { sent(count, &state) }
             }

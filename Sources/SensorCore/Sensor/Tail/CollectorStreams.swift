@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Lets the tails that are attached say what the daemon's collector streams.
 package final class CollectorStreams: StreamController {
     private let collector: Collector
-    private let plan = Mutex(StreamPlan([]))
+    private let plan = NIOLockedValueBox(StreamPlan([]))
 
     package init(_ collector: Collector) { self.collector = collector }
 
     package func setStream(_ next: StreamPlan, leaving: Set<UInt32>) throws(KernelError) {
-        let before = plan.withLock { plan in
+        let before = plan.withLockedValue { plan in
             defer { plan = next }
             return plan
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Shows a tail its events: picks them out of the stream, writes them as lines, and knows when there were enough.
 ///
@@ -44,7 +44,7 @@ package final class TailSink: EventSink, Sendable {
     private let limit: UInt64?
     private let output: any LineOutput
     private let completion: WakeUp
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     /// - Parameters:
     ///   - root: only this process and its descendants.
@@ -61,19 +61,19 @@ package final class TailSink: EventSink, Sendable {
         self.limit = limit
         self.output = output
         self.completion = completion
-        state = Mutex(State(formatter: formatter, scope: root.map(ProcessScope.init)))
+        state = NIOLockedValueBox(State(formatter: formatter, scope: root.map(ProcessScope.init)))
     }
 
-    package var progress: Progress { state.withLock { $0.progress } }
+    package var progress: Progress { state.withLockedValue { $0.progress } }
 
     /// The scope's processes that have not ended, as far as the events tell. Empty without a scope.
-    package var livingProcesses: Set<UInt32> { state.withLock { $0.scope?.living ?? [] } }
+    package var livingProcesses: Set<UInt32> { state.withLockedValue { $0.scope?.living ?? [] } }
 
     /// Shows nothing more, whatever comes.
-    package func mute() { state.withLock { $0.isMuted = true } }
+    package func mute() { state.withLockedValue { $0.isMuted = true } }
 
     package func receive(_ events: [Event]) {
-        let completed = state.withLock { state in
+        let completed = state.withLockedValue { state in
             let before = state.progress.isComplete
             state.hasRoom = output.hasRoom
             for event in events { take(event, &state) }
@@ -122,7 +122,7 @@ package final class TailSink: EventSink, Sendable {
 
     /// Shows the sockets that are still open, as a close that is not final.
     package func finish() {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.hasRoom = output.hasRoom
             let (boot, wall) = state.lastTime
             for event in state.sockets.unfinished(after: state.lastSequence, bootTime: boot, time: wall)
