@@ -58,10 +58,14 @@ proto:
 		--swift_opt=Visibility=Package --swift_opt=UseAccessLevelOnImports=true \
 		--swift_out=Sources/SensorCore/Contract posture.proto
 
+# The workload is built without: a sanitizer has threads, signal handlers and system calls of its own, and the kernel tests
+# would see them.
+sanitize: export SENSOR_WORKLOAD = $(CURDIR)/.build/debug/sensor-workload
 sanitize:
 	@.ci/setup build test
-	SWIFT=$(SWIFT) .ci/test --scratch-path .build-asan --sanitize=address
-	SWIFT=$(SWIFT) .ci/test --scratch-path .build-tsan --sanitize=thread
+	$(SWIFT) build --product sensor-workload
+	SWIFT=$(SWIFT) .ci/test --scratch-path .build-asan --sanitize=address $(TESTS)
+	SWIFT=$(SWIFT) .ci/test --scratch-path .build-tsan --sanitize=thread $(TESTS)
 
 SECONDS ?= 60
 fuzz:

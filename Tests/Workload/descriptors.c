@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -79,7 +80,7 @@ static int descriptor_taken(char **arguments)
 	return 0;
 }
 
-static volatile int stop;
+static atomic_int stop;
 static int decoy;
 
 static void *swap(void *nothing)
