@@ -209,6 +209,13 @@ package final class KernelSession {
         return pass.count
     }
 
+    /// Hands on all that was in the rings when this was called, and what comes with it in the order of time; else as
+    /// `drain`.
+    package func drainPresent(_ handle: (RecordView) -> Void) {
+        rings.drainPresent { handOn($0, handle) }
+        control.countDrain()
+    }
+
     private func handOn(_ bytes: RawSpan, _ handle: (RecordView) -> Void) {
         do {
             handle(try RecordView(bytes))

@@ -50,6 +50,15 @@ package final class Collector: Sendable {
         } ?? lastSummary
     }
 
+    /// How it went, once all that the kernel had written before this call was handed to the sinks.
+    package func drained() -> CollectorSummary {
+        perform { loop in
+            loop.catchUp()
+            loop.readLosses()
+            return loop.summary()
+        } ?? lastSummary
+    }
+
     /// What is streamed besides first sights. Does not change the scope.
     package func setStream(_ stream: KernelSession.Stream, kinds: UInt64 = .max) {
         _ = perform { $0.kernel.setStream(stream, kinds: kinds) }

@@ -108,6 +108,12 @@ final class CollectorLoop {
         return count
     }
 
+    /// Hands on all that the kernel had written when this was called, however much more comes meanwhile.
+    func catchUp() {
+        kernel.drainPresent { record($0) }
+        deliver()
+    }
+
     /// As soon as nothing more comes, and at least each second: a kill -9 takes no more than that from a recording.
     private func flushRecording(isQuiet: Bool, now: UInt64) {
         guard let recording, isQuiet || now &- lastFlush >= 1_000_000_000 else { return }

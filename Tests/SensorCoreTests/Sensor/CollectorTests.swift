@@ -129,6 +129,24 @@ final class KeepingSink: EventSink, Sendable {
         #expect(sink.events.contains { $0.kind == .processExec && $0.process?.pid == pid })
     }
 
+    @Test func `what was done before draining has come after it, whatever else goes on`() throws {
+        var configuration = configuration()
+        configuration.stream = .none
+        let sink = KeepingSink()
+        let collector = try Collector(configuration, sinks: [sink])
+        let busy = try Child(["/bin/sh", "-c", "while :; do /bin/sleep 0.001; done"])
+        defer {
+            kill(busy.pid, SIGKILL)
+            busy.wait()
+            collector.stop()
+        }
+        for _ in 0..<5 {
+            let pid = try Child.shell(":")
+            _ = collector.drained()
+            #expect(sink.events.contains { $0.kind == .processExit && $0.process?.pid == pid })
+        }
+    }
+
     @Test func `repeats come as counts, and all that was done adds up`() throws {
         var configuration = configuration()
         configuration.stream = .none

@@ -24,17 +24,3 @@ package final class CollectorStreams: StreamController {
 
     package func drained() -> LossLedger { collector.drained().losses }
 }
-
-extension Collector {
-    /// How it went, once all that the kernel had written before this call was handed to the sinks.
-    package func drained() -> CollectorSummary {
-        // The look that is under way may have begun too early; the one after it has not. A flood ends the waiting.
-        var summary = summary()
-        for _ in 0..<64 {
-            let next = self.summary()
-            if next.statistics.records == summary.statistics.records { return next }
-            summary = next
-        }
-        return summary
-    }
-}
