@@ -50,11 +50,11 @@ final class Pipe {
 /// The condition did not come true in time.
 struct Timeout: Error {}
 
-/// Waits for a condition, at most ten seconds.
-func eventually(_ condition: () -> Bool) throws {
-    for _ in 0..<10_000 {
-        if condition() { return }
+/// Waits for a condition, at most a minute: that is for what hangs, not for what a loaded machine delays.
+func eventually(_ condition: () throws -> Bool) throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while try !condition() {
+        if ContinuousClock.now >= deadline { throw Timeout() }
         usleep(1000)
     }
-    throw Timeout()
 }

@@ -26,7 +26,7 @@ final class DaemonTests {
 
     private func daemon(_ more: String...) throws -> RunningSensord {
         let daemon = try RunningSensord(["run", "--run-dir", folder] + more)
-        try eventually { daemon.errorsSoFar.contains("collecting") }
+        try daemon.eventually { daemon.errorsSoFar.contains("collecting") }
         return daemon
     }
 
@@ -39,7 +39,7 @@ final class DaemonTests {
         let mark = folder + "/mark"
         let daemon = try daemon("--records", "-", "--tick", "3600")
         touch(mark)
-        try eventually { daemon.outputSoFar.contains(mark) }
+        try daemon.eventually { daemon.outputSoFar.contains(mark) }
         for _ in 0..<10 { touch(mark) }
         kill(daemon.pid, SIGTERM)
         let outcome = try daemon.wait()
@@ -101,7 +101,7 @@ final class DaemonTests {
     @Test func `a tail says so when its daemon dies, and the next one works alone`() throws {
         let daemon = try daemon()
         let tail = try RunningSensord(["--tail", "--run-dir", folder, "--path", folder + "/*"])
-        try eventually {
+        try tail.eventually {
             touch(folder + "/mark")
             return !tail.outputSoFar.isEmpty
         }
@@ -124,7 +124,7 @@ final class DaemonTests {
 
     @Test func `a full disk is told, counted, and does not stop it`() throws {
         let daemon = try daemon("--records", "/dev/full")
-        try eventually { daemon.errorsSoFar.contains("no space left on device") }
+        try daemon.eventually { daemon.errorsSoFar.contains("no space left on device") }
         kill(daemon.pid, SIGTERM)
         let outcome = try daemon.wait()
         #expect(outcome.status == 1)
@@ -133,7 +133,7 @@ final class DaemonTests {
 
     @Test func `an interrupt ends a tail with its summary`() throws {
         let tail = try RunningSensord(["--tail", "--run-dir", folder, "--path", folder + "/*"])
-        try eventually {
+        try tail.eventually {
             touch(folder + "/mark")
             return !tail.outputSoFar.isEmpty
         }
@@ -151,13 +151,13 @@ final class DaemonTests {
         close(ends[1])
         var byte: UInt8 = 0
         var entry = pollfd(fd: ends[0], events: Int16(POLLIN), revents: 0)
-        try eventually {
+        try tail.eventually {
             touch(folder + "/mark")
             return poll(&entry, 1, 0) > 0
         }
         #expect(read(ends[0], &byte, 1) == 1)
         close(ends[0])
-        try eventually {
+        try tail.eventually {
             touch(folder + "/mark")
             return !tail.errorsSoFar.isEmpty
         }
@@ -171,7 +171,7 @@ final class DaemonTests {
         #expect(timed.status == 0)
         #expect(timed.output.isEmpty)
         let tail = try RunningSensord(["--tail", "--run-dir", folder, "--count", "2", "--path", folder + "/*"])
-        try eventually {
+        try tail.eventually {
             touch(folder + "/mark")
             return tail.errorsSoFar.contains("shown")
         }

@@ -89,19 +89,39 @@ final class RunningSensord {
         rmdir(folder)
     }
 
-    /// Waits until it has ended, at most a minute.
+    /// Waits until it has ended.
     func wait() throws -> Outcome {
         var status: Int32 = 0
         var ended: pid_t = 0
-        for _ in 0..<60_000 {
+        try SensordTests.eventually {
             ended = waitpid(pid, &status, WNOHANG)
-            if ended != 0 { break }
-            usleep(1000)
+            return ended != 0
         }
-        guard ended == pid else { throw SystemError("wait for sensord", number: ETIMEDOUT) }
+        guard ended == pid else { throw SystemError("wait for sensord") }
         hasEnded = true
         let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
         return Outcome(status: code, output: text("/out"), errors: text("/err"))
+    }
+
+    /// Waits for a condition that it brings about; tells what it said if it ends, or time does, without.
+    func eventually(_ condition: () -> Bool) throws {
+        do {
+            try SensordTests.eventually {
+                // In this order: it may bring it about and then end.
+                let hasEnded = hasEnded || isZombie
+                if condition() { return true }
+                if hasEnded { throw Timeout(what: "sensord ended: \(errorsSoFar)") }
+                return false
+            }
+        } catch let timeout as Timeout {
+            throw Timeout(what: timeout.what ?? "sensord said: \(errorsSoFar)")
+        }
+    }
+
+    private var isZombie: Bool {
+        var information = siginfo_t()
+        waitid(P_PID, id_t(pid), &information, WEXITED | WNOHANG | WNOWAIT)
+        return information.si_signo != 0
     }
 
     /// What it has written so far.
@@ -130,13 +150,15 @@ func sensord(
 }
 
 /// The condition did not come true in time.
-struct Timeout: Error {}
+struct Timeout: Error {
+    var what: String?
+}
 
-/// Waits for a condition, at most twenty seconds.
-func eventually(_ condition: () -> Bool) throws {
-    for _ in 0..<20_000 {
-        if condition() { return }
+/// Waits for a condition, at most two minutes: that is for what hangs, not for what a loaded machine delays.
+func eventually(_ condition: () throws -> Bool) throws {
+    let deadline = ContinuousClock.now + .seconds(120)
+    while try !condition() {
+        if ContinuousClock.now >= deadline { throw Timeout() }
         usleep(1000)
     }
-    throw Timeout()
 }
