@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What every syscall has in common: its number and arguments, the set of syscalls of a workload, the notable ones. */
+/* What every syscall has in common: its number and arguments, the set of syscalls of a workload, changes of identity. */
 #ifndef SENSOR_SYSCALL_BPF_H
 #define SENSOR_SYSCALL_BPF_H
 
@@ -119,54 +119,6 @@ static __always_inline void note_syscall(struct sensor_control *block, struct pt
 	if (recent->cgroup == cgroup && (recent->syscalls[word] >> (number & 63)) & 1)
 		return;
 	on_unseen_syscall(block, regs, recent, number, result);
-}
-
-/*
- * Calls that matter by themselves. `name` and `new_name` are user addresses of strings that say what they were about (a path, a type), and
- * `detail` is the argument that makes one call differ from another.
- */
-static __noinline void on_notable(struct sensor_control *block, struct pt_regs *regs, const struct naming *names,
-				  __u64 detail, __s64 result)
-{
-	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
-	struct task_struct *task = current_task();
-	struct sensor_key key = {};
-	__u32 number = syscall_number(regs), at;
-	int length;
-	__u16 flags;
-
-	if (!scratch || !enabled(block, SENSOR_SYSCALL_NOTABLE))
-		return;
-	file_key(&key, task, SENSOR_SYSCALL_NOTABLE, SENSOR_HOOK_SYS_EXIT, result < 0 ? -result : 0);
-	scratch->header.key = key;
-	begin(scratch, task, 0, result);
-	fill_syscall(scratch, regs, number, 0);
-	key.object = mix(config.seed ^ number, detail);
-	if (names->name) {
-		at = scratch->length + sizeof(struct sensor_section);
-		length = stage_user_string(names->name, SCRATCH_PROCESS);
-		if (length >= 0) {
-			key.object = mix(key.object, hash_bytes(at, length, SCRATCH_PROCESS));
-			close_section(scratch, scratch->length, length & (SENSOR_PATH_MAX - 1), SENSOR_SECTION_ARGUMENT,
-				      0);
-		}
-	}
-	if (names->new_name) {
-		at = scratch->length + sizeof(struct sensor_section);
-		length = stage_user_string(names->new_name, SCRATCH_PROCESS);
-		if (length >= 0) {
-			key.object = mix(key.object, hash_bytes(at, length, SCRATCH_PROCESS));
-			close_section(scratch, scratch->length, length & (SENSOR_PATH_MAX - 1),
-				      SENSOR_SECTION_NEW_ARGUMENT, 0);
-		}
-	}
-	key.object = finish(key.object);
-	flags = recall(&memory, &key, block, get(task, tgid), 0, 0);
-	if (!flags)
-		return;
-	scratch->header.key = key;
-	scratch->header.flags = flags;
-	dispatch(scratch, block, false);
 }
 
 /* Credentials or namespaces after the call; what they were before, the daemon knows. */

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The calls that name a file: which of their arguments are names, and what is done to it. */
+#ifndef SENSOR_NAMING_BPF_H
+#define SENSOR_NAMING_BPF_H
+
+#include "syscall.bpf.h"
+
+#define AT_REMOVEDIR 0x200
+
+#define naming_of(kind_, directory_, name_, access_) \
+	((struct naming){ .kind = kind_, .directory = (int)(directory_), .name = name_, .access = access_ })
+#define pair_of(kind_, directory_, name_, new_directory_, new_name_, access_) \
+	((struct naming){ .kind = kind_,                                      \
+			  .directory = (int)(directory_),                     \
+			  .name = name_,                                      \
+			  .new_directory = (int)(new_directory_),             \
+			  .new_name = new_name_,                              \
+			  .access = access_ })
+
+/* Calls that name a file and leave no object behind. Returns false if the call is none of them. */
+static __noinline bool on_naming_call(struct sensor_control *block, struct pt_regs *regs, __u32 number, __s64 result)
+{
+	__u64 a0 = argument0(regs), a1 = argument1(regs), a2 = argument2(regs), a3 = argument3(regs);
+	struct naming naming;
+
+	switch (number) {
+#if defined(__TARGET_ARCH_x86)
+	case SYS_unlink:
+		naming = naming_of(SENSOR_FILE_DELETE, AT_FDCWD, a0, 0);
+		break;
+	case SYS_rmdir:
+		naming = naming_of(SENSOR_FILE_DELETE, AT_FDCWD, a0, SENSOR_ACCESS_DIRECTORY);
+		break;
+	case SYS_rename:
+		naming = pair_of(SENSOR_FILE_RENAME, AT_FDCWD, a0, AT_FDCWD, a1, 0);
+		break;
+	case SYS_link:
+		naming = pair_of(SENSOR_FILE_LINK, AT_FDCWD, a0, AT_FDCWD, a1, 0);
+		break;
+	case SYS_symlink:
+		naming = pair_of(SENSOR_FILE_LINK, AT_FDCWD, a0, AT_FDCWD, a1, SENSOR_ACCESS_SYMBOLIC);
+		break;
+	case SYS_mkdir:
+		naming = naming_of(SENSOR_FILE_CREATE, AT_FDCWD, a0, SENSOR_ACCESS_DIRECTORY | SENSOR_ACCESS_CREATE);
+		break;
+	case SYS_mknod:
+		naming = naming_of(SENSOR_FILE_CREATE, AT_FDCWD, a0, SENSOR_ACCESS_NODE | SENSOR_ACCESS_CREATE);
+		break;
+	case SYS_chmod:
+		naming = naming_of(SENSOR_FILE_ATTRIBUTE, AT_FDCWD, a0, SENSOR_ACCESS_MODE);
+		break;
+	case SYS_chown:
+	case SYS_lchown:
+		naming = naming_of(SENSOR_FILE_ATTRIBUTE, AT_FDCWD, a0, SENSOR_ACCESS_OWNER);
+		break;
+	case SYS_utime:
+	case SYS_utimes:
+		naming = naming_of(SENSOR_FILE_ATTRIBUTE, AT_FDCWD, a0, SENSOR_ACCESS_TIMES);
+		break;
+	case SYS_futimesat:
+		naming = naming_of(SENSOR_FILE_ATTRIBUTE, a0, a1, SENSOR_ACCESS_TIMES);
+		break;
+#endif
+	case SYS_renameat:
+	case SYS_renameat2:
+		naming = pair_of(SENSOR_FILE_RENAME, a0, a1, a2, a3, 0);
+		break;
+	case SYS_unlinkat:
+		naming = naming_of(SENSOR_FILE_DELETE, a0, a1, a2 & AT_REMOVEDIR ? SENSOR_ACCESS_DIRECTORY : 0);
+		break;
+	case SYS_linkat:
+		naming = pair_of(SENSOR_FILE_LINK, a0, a1, a2, a3, 0);
+		break;
+	case SYS_symlinkat:
+		naming = pair_of(SENSOR_FILE_LINK, AT_FDCWD, a0, a1, a2, SENSOR_ACCESS_SYMBOLIC);
+		break;
+	case SYS_mkdirat:
+		naming = naming_of(SENSOR_FILE_CREATE, a0, a1, SENSOR_ACCESS_DIRECTORY | SENSOR_ACCESS_CREATE);
+		break;
+	case SYS_mknodat:
+		naming = naming_of(SENSOR_FILE_CREATE, a0, a1, SENSOR_ACCESS_NODE | SENSOR_ACCESS_CREATE);
+		break;
+	case SYS_fchmodat:
+	case SYS_fchmodat2:
+		naming = naming_of(SENSOR_FILE_ATTRIBUTE, a0, a1, SENSOR_ACCESS_MODE);
+		break;
+	case SYS_fchownat:
+		naming = naming_of(SENSOR_FILE_ATTRIBUTE, a0, a1, SENSOR_ACCESS_OWNER);
+		break;
+	case SYS_utimensat:
+		naming = naming_of(SENSOR_FILE_ATTRIBUTE, a0, a1, SENSOR_ACCESS_TIMES);
+		break;
+	case SYS_truncate:
+		naming = naming_of(SENSOR_FILE_ATTRIBUTE, AT_FDCWD, a0, SENSOR_ACCESS_SIZE);
+		break;
+	case SYS_setxattr:
+	case SYS_lsetxattr:
+	case SYS_removexattr:
+	case SYS_lremovexattr:
+		naming = naming_of(SENSOR_FILE_ATTRIBUTE, AT_FDCWD, a0, SENSOR_ACCESS_XATTR);
+		break;
+	case SYS_setxattrat:
+	case SYS_removexattrat:
+		naming = naming_of(SENSOR_FILE_ATTRIBUTE, a0, a1, SENSOR_ACCESS_XATTR);
+		break;
+	default:
+		return false;
+	}
+	/* An empty or absent name means the descriptor itself (AT_EMPTY_PATH, futimens). */
+	if (!naming.name && naming.kind == SENSOR_FILE_ATTRIBUTE) {
+		struct deed deed = {
+			.file = (__u64)file_at(current_task(), naming.directory),
+			.result = result,
+			.access = naming.access,
+			.kind = naming.kind,
+			.hook = SENSOR_HOOK_SYS_EXIT,
+		};
+
+		on_file(block, &deed);
+	} else {
+		on_name(block, &naming, result);
+	}
+	return true;
+}
+
+#endif
