@@ -8,8 +8,10 @@
 /* Steps of one walk, names and mount points. PATH_MAX would allow 2047 one-letter names; what is beyond is counted, not guessed. */
 #ifdef SENSOR_DIRECT
 #define PATH_STEPS 4096
+#define PATH_STEPS_INLINE 12 /* without a call for each: enough for most paths */
+#define NAME_WORDS 4         /* read by plain loads */
 #else
-#define PATH_STEPS 256
+#define PATH_STEPS_INLINE 256
 #endif
 #define NAME_MAX 255
 #define MNT_INTERNAL 0x4000
@@ -17,6 +19,26 @@
 static __always_inline struct mount *mount_of(struct vfsmount *mount)
 {
 	return cast(mount, (__u64)mount - bpf_core_field_offset(struct mount, mnt));
+}
+
+/*
+ * Copies a name of a dentry to bytes[at]. False: it could not be read. Most names are a few words, and plain loads cost less than a
+ * helper. What holds a name is allocated in whole words, so that the last load stays in it. bpf_rdonly_cast() wants a type that the
+ * kernel has: one that begins with a 64-bit integer.
+ */
+static __always_inline bool copy_name(struct scratch *scratch, __u32 at, const unsigned char *name, __u32 length)
+{
+#ifdef SENSOR_DIRECT
+	if (length <= NAME_WORDS * 8) {
+		for (__u32 i = 0; i < NAME_WORDS; i++) {
+			if (i * 8 >= length)
+				break;
+			*word_at(scratch, at + i * 8) = cast(timespec64, name + i * 8)->tv_sec;
+		}
+		return true;
+	}
+#endif
+	return !bpf_probe_read_kernel(&scratch->bytes[at & RECORD_MASK], length & NAME_MAX, name);
 }
 
 /* One step towards the root. Returns 1 when the walk is over. */
@@ -51,7 +73,7 @@ static __always_inline int path_step(struct scratch *scratch)
 	length = get(dentry, d_name.len);
 	if (length > NAME_MAX || scratch->walk.at + length + 1 > SENSOR_PATH_MAX)
 		return 1;
-	if (bpf_probe_read_kernel(&scratch->bytes[at & RECORD_MASK], length & NAME_MAX, get(dentry, d_name.name)))
+	if (!copy_name(scratch, at, get(dentry, d_name.name), length))
 		return 1;
 	scratch->bytes[(at + length) & RECORD_MASK] = '/';
 	scratch->walk.at += length + 1;
@@ -76,6 +98,7 @@ __noinline int append_path(__u32 tag, __u32 slot)
 	struct scratch *scratch = scratch_at(slot);
 	struct dentry *dentry;
 	struct vfsmount *mount;
+	bool is_over = false;
 	__u32 begin_at;
 
 	if (!scratch || !scratch->walk.dentry || !scratch->walk.mount)
@@ -103,12 +126,11 @@ __noinline int append_path(__u32 tag, __u32 slot)
 	if (!(scratch->walk.flags & SENSOR_PATH_PSEUDO) && !get(dentry, d_hash.pprev) &&
 	    get(dentry, d_parent) != dentry)
 		scratch->walk.flags |= SENSOR_PATH_DELETED;
+	for (__u32 i = 0; i < PATH_STEPS_INLINE && !is_over; i++)
+		is_over = path_step(scratch);
 #ifdef SENSOR_DIRECT
-	bpf_loop(PATH_STEPS, path_step_callback, &scratch, 0);
-#else
-	for (__u32 i = 0; i < PATH_STEPS; i++)
-		if (path_step(scratch))
-			break;
+	if (!is_over)
+		bpf_loop(PATH_STEPS - PATH_STEPS_INLINE, path_step_callback, &scratch, 0);
 #endif
 	close_section(scratch, begin_at, scratch->walk.at, tag, scratch->walk.flags);
 	return scratch->walk.flags;

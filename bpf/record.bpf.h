@@ -19,17 +19,21 @@ static __always_inline bool in_scope(const struct sensor_control *block, __u32 t
 	return bpf_map_lookup_elem(&scope_processes, &tgid) || bpf_map_lookup_elem(&scope_cgroups, &cgroup);
 }
 
-static const struct sensor_workload
-	no_workload; /* not on the stack, of which 5.10 has 512 bytes for all calls together */
+/* Not on the stack, of which 5.10 has 512 bytes for all calls together. */
+static const struct sensor_workload no_workload;
+static const struct sensor_count no_count;
 
-static __noinline struct sensor_workload *workload_of(__u64 cgroup)
+static __noinline struct sensor_workload *new_workload(__u64 cgroup)
 {
-	struct sensor_workload *workload = bpf_map_lookup_elem(&workloads, &cgroup);
-
-	if (workload)
-		return workload;
 	bpf_map_update_elem(&workloads, &cgroup, &no_workload, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&workloads, &cgroup);
+}
+
+static __always_inline struct sensor_workload *workload_of(const __u64 *cgroup)
+{
+	struct sensor_workload *workload = bpf_map_lookup_elem(&workloads, cgroup);
+
+	return workload ? workload : new_workload(*cgroup);
 }
 
 /*
@@ -133,16 +137,12 @@ static __always_inline __u16 recall(void *map, const struct sensor_key *key, con
 			     received);
 }
 
-/* Is there room in the cgroup's share of the memory? Asked before the record is sent, so that its flags are true. */
-static __noinline bool has_entry_budget(struct sensor_workload *workload, const struct sensor_key *key, bool failed)
+/* The budget is used up but for what the daemon has given back since. */
+static __noinline bool has_released_budget(const struct sensor_key *key, bool failed, __u64 used, __u32 budget)
 {
-	__u64 used = failed ? workload->failed_entries : workload->entries;
-	__u32 budget = failed ? config.failed_entry_budget : config.entry_budget;
 	struct sensor_released *given_back;
 	__u64 cgroup = key->cgroup;
 
-	if (used < budget)
-		return true;
 	given_back = bpf_map_lookup_elem(&released, &cgroup);
 	if (given_back && used - (failed ? given_back->failed_entries : given_back->entries) < budget)
 		return true;
@@ -150,23 +150,39 @@ static __noinline bool has_entry_budget(struct sensor_workload *workload, const 
 	return false;
 }
 
-/*
- * Remembers a key whose first record was delivered. Another processor may have been faster: then both records went out,
- * each one stands for itself, and the sum is right.
- */
-static __noinline void remember(void *map, struct sensor_workload *workload, const struct sensor_key *key, bool failed)
+/* Is there room in the cgroup's share of the memory? Asked before the record is sent, so that its flags are true. */
+static __always_inline bool has_entry_budget(struct sensor_workload *workload, const struct sensor_key *key,
+					     bool failed)
 {
-	struct sensor_count fresh = {};
-	long error = bpf_map_update_elem(map, key, &fresh, BPF_NOEXIST);
+	__u64 used = failed ? workload->failed_entries : workload->entries;
+	__u32 budget = failed ? config.failed_entry_budget : config.entry_budget;
 
-	if (error == 0)
-		add(failed ? &workload->failed_entries : &workload->entries, 1);
-	else if (error == -E2BIG)
+	return used < budget || has_released_budget(key, failed, used, budget);
+}
+
+static __noinline void not_remembered(const struct sensor_key *key, long error)
+{
+	if (error == -E2BIG)
 		lose(key->cgroup, key->hook, SENSOR_LOSS_MEMORY_FULL, key->kind);
 	else if (error == -EBUSY || error == -EDEADLK)
 		lose(key->cgroup, key->hook, SENSOR_LOSS_MEMORY_BUSY, key->kind);
 	else if (error != -EEXIST)
 		lose(key->cgroup, key->hook, SENSOR_LOSS_MEMORY_ERROR, key->kind);
+}
+
+/*
+ * Remembers a key whose first record was delivered. Another processor may have been faster: then both records went out,
+ * each one stands for itself, and the sum is right.
+ */
+static __always_inline void remember(void *map, struct sensor_workload *workload, const struct sensor_key *key,
+				     bool failed)
+{
+	long error = bpf_map_update_elem(map, key, &no_count, BPF_NOEXIST);
+
+	if (error == 0)
+		add(failed ? &workload->failed_entries : &workload->entries, 1);
+	else
+		not_remembered(key, error);
 }
 
 /* Starts a record in the scratch buffer; the key is in place already. */
@@ -267,7 +283,7 @@ static __always_inline void dispatch_record(struct sensor_header *header, __u32 
 
 	header->size = size;
 	if (header->flags & SENSOR_FIRST_SEEN) {
-		workload = workload_of(header->key.cgroup);
+		workload = workload_of(&header->key.cgroup);
 		if (!workload)
 			lose(header->key.cgroup, header->key.hook, SENSOR_LOSS_MEMORY_FULL, header->key.kind);
 		else if (has_entry_budget(workload, &header->key, failed))

@@ -252,7 +252,7 @@ static __always_inline void release_share(__u64 cgroup)
  */
 static __noinline bool own_socket(__u64 sk, const struct owner *owner, __u8 kind)
 {
-	struct sensor_workload *workload = workload_of(owner->cgroup);
+	struct sensor_workload *workload = workload_of(&owner->cgroup);
 	struct owner *stale;
 	__u64 cgroup;
 

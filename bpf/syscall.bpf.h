@@ -65,7 +65,7 @@ static __noinline void on_unseen_syscall(struct sensor_control *block, struct pt
 	struct task_struct *task = current_task();
 	__u64 cgroup = cgroup_of(task), bit = 1ULL << (number & 63);
 	__u32 word = number >> 6, tgid = get(task, tgid);
-	struct sensor_workload *workload = workload_of(cgroup);
+	struct sensor_workload *workload = workload_of(&cgroup);
 	bool scoped;
 
 	/* The compiler knows from the caller that the mask changes nothing; 5.10 does not. */

@@ -263,6 +263,11 @@ typedef struct {
 	__u64 val;
 } kernel_cap_t;
 
+struct timespec64 {
+	long long tv_sec;
+	long tv_nsec;
+};
+
 struct ns_common {
 	unsigned int inum;
 };
