@@ -131,24 +131,25 @@ static __always_inline void on_exec(struct task_struct *task, __u32 old_pid, str
 	on_exec_mappings(task, block);
 }
 
-static __always_inline void on_fork(struct task_struct *parent, struct task_struct *child)
+/* `creator` called clone: the parent too, but for CLONE_PARENT, with which the child has the creator's parent. */
+static __always_inline void on_fork(struct task_struct *creator, struct task_struct *child)
 {
 	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
 	struct sensor_control *block = control_block();
-	__u32 parent_tgid = get(parent, tgid), tgid = get(child, tgid);
+	__u32 creator_tgid = get(creator, tgid), tgid = get(child, tgid);
 	__u32 *scope, inherited;
 	struct sensor_exec *exec;
 	int flags;
 
-	if (!scratch || !block || tgid == parent_tgid) /* a thread */
+	if (!scratch || !block || tgid == creator_tgid) /* a thread */
 		return;
-	scope = bpf_map_lookup_elem(&scope_processes, &parent_tgid);
+	scope = bpf_map_lookup_elem(&scope_processes, &creator_tgid);
 	if (scope && *scope & SENSOR_SCOPE_DESCENDANTS) {
 		inherited = *scope;
 		if (bpf_map_update_elem(&scope_processes, &tgid, &inherited, BPF_ANY))
 			lose(cgroup_of(child), SENSOR_HOOK_PROCESS_FORK, SENSOR_LOSS_SCOPE_FULL, SENSOR_PROCESS_FORK);
 	}
-	if (parent_tgid == config.self_tgid && !scope)
+	if (creator_tgid == config.self_tgid && !scope)
 		return;
 	flags = lifecycle_flags(block, SENSOR_PROCESS_FORK, tgid, cgroup_of(child));
 	if (flags < 0)
@@ -156,8 +157,7 @@ static __always_inline void on_fork(struct task_struct *parent, struct task_stru
 	lifecycle_key(scratch, child, SENSOR_PROCESS_FORK, SENSOR_HOOK_PROCESS_FORK);
 	begin(scratch, child, flags, 0);
 	exec = fill_process(scratch, child);
-	/* real_parent may be another (CLONE_PARENT); it is what getppid() will say. */
-	(void)exec;
+	exec->creator_tgid = creator_tgid;
 	dispatch_lifecycle(scratch, block);
 }
 

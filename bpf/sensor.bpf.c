@@ -39,9 +39,9 @@ int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid, struct l
 }
 
 SEC("tp_btf/sched_process_fork")
-int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
+int BPF_PROG(sched_process_fork, struct task_struct *creator, struct task_struct *child)
 {
-	on_fork(cast(task_struct, parent), cast(task_struct, child));
+	on_fork(cast(task_struct, creator), cast(task_struct, child));
 	return 0;
 }
 

@@ -209,6 +209,33 @@ static int fork_by(char **arguments)
 	return 0;
 }
 
+/* The last stage of a container's runtime: a child that is not the caller's but its parent's. */
+static int clone_sibling(char **arguments)
+{
+	pid_t child = must((int)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0));
+
+	if (!child) {
+		make_file(join(arguments[0], "by-sibling"));
+		_exit(4);
+	}
+	say("sibling %d", child);
+	return 0;
+}
+
+/* fork-sibling DIRECTORY: another program of ours, run in there, clones a child with CLONE_PARENT. */
+static int fork_sibling(char **arguments)
+{
+	char *command[] = { "the creator", "clone-sibling", arguments[0], NULL };
+	char *path = join(arguments[0], "creator");
+
+	close(copy_of_self(must(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755))));
+	must(chdir(arguments[0]));
+	run(path, command);
+	reap(-1);
+	settle();
+	return 0;
+}
+
 /* end-by SIGNAL DIRECTORY: a child is ended by a signal, and may leave a core. */
 static int end_by(char **arguments)
 {
@@ -373,6 +400,8 @@ const struct activity process_activities[] = {
 	{ "exec-thread", 0, exec_thread },
 	{ "exec-set-id", 4, exec_set_id },
 	{ "fork-by", 1, fork_by },
+	{ "clone-sibling", 1, clone_sibling },
+	{ "fork-sibling", 1, fork_sibling },
 	{ "end-by", 2, end_by },
 	{ "end-leader-first", 0, end_leader_first },
 	{ "process-many", 1, process_many },

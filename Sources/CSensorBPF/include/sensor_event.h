@@ -191,7 +191,7 @@ struct sensor_exec {
 	__u32 device; /* kernel's dev_t: 12 bits major, 20 bits minor */
 	__u32 generation;
 	__u32 argument_bytes; /* whole length of argv */
-	__u32 reserved;
+	__u32 creator_tgid;   /* fork: who called clone, whose image the child has; not the parent with CLONE_PARENT */
 	struct sensor_credentials credentials;
 	struct sensor_namespaces namespaces;
 };
@@ -362,6 +362,7 @@ _Static_assert(sizeof(struct sensor_section) == 8, "");
 _Static_assert(sizeof(struct sensor_credentials) == 72, "");
 _Static_assert(sizeof(struct sensor_namespaces) == 32, "");
 _Static_assert(sizeof(struct sensor_exec) == 144, "");
+_Static_assert(offsetof(struct sensor_exec, creator_tgid) == 36, "");
 _Static_assert(sizeof(struct sensor_exit) == 16, "");
 _Static_assert(sizeof(struct sensor_file) == 32, "");
 _Static_assert(sizeof(struct sensor_network) == 88, "");

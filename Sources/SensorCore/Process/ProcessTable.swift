@@ -73,9 +73,10 @@ package struct ProcessTable: ~Copyable {
 
     // MARK: Learning
 
-    /// A process that was forked from `parent` at `time`. What is nil in `facts` is as the parent has it.
+    /// A process that was forked at `time`. What is nil in `facts` is as `creator` has it, the process that called
+    /// clone; nil if that is the parent. With CLONE_PARENT it is not: the child becomes its sibling.
     package mutating func fork(
-        _ key: ProcessKey, parent: ProcessKey, facts: ProcessFacts, at time: UInt64
+        _ key: ProcessKey, parent: ProcessKey, creator: ProcessKey? = nil, facts: ProcessFacts, at time: UInt64
     ) -> TrackedProcess {
         if let known = byKey[key] {
             // Later facts were faster.
@@ -84,7 +85,7 @@ package struct ProcessTable: ~Copyable {
         }
         let ancestor = lookup(parent)
         var inherited = facts
-        if let description = ancestor?.description {
+        if let description = (creator.map { lookup($0) } ?? ancestor)?.description {
             inherited.executable = facts.executable ?? description.executable
             if facts.inode == 0 {
                 inherited.device = description.executableDevice
@@ -95,7 +96,10 @@ package struct ProcessTable: ~Copyable {
             inherited.script = facts.script ?? description.script
             inherited.workingDirectory = facts.workingDirectory ?? description.workingDirectory
         }
-        return insert(key, parent: parent, ancestor: ancestor, facts: inherited, at: time)
+        let process = insert(key, parent: parent, ancestor: ancestor, facts: inherited, at: time)
+        // The root is inherited from the creator as well, and the parent's may be another.
+        if creator != nil { process.rootChangedAt = max(time, 1) }
+        return process
     }
 
     /// A process that exec made another program of.

@@ -39,7 +39,8 @@ package final class TrackedProcess {
     package internal(set) var parent: TrackedProcess?
     /// Who it is to the kernel, as far as the kernel side told; nil if not yet.
     package internal(set) var identity: IdentityState?
-    /// Boot clock of its latest `chroot` or `pivot_root`, 0 if none was seen.
+    /// Boot clock of its latest `chroot` or `pivot_root`, or of its fork if another than its parent called clone. 0: its
+    /// root is its parent's, as far as was seen.
     package var rootChangedAt: UInt64 = 0
     /// Boot clock, ns; 0 while it lives.
     package internal(set) var endedAt: UInt64 = 0

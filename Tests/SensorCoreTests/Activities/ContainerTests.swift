@@ -99,6 +99,10 @@ import Testing
         #expect(
             inside[..<first].allSatisfy { $0.process?.executable.text.hasSuffix("/runc") == true },
             "\(inside[..<first].map { "\($0.summary) by \($0.process?.executable.text ?? "")" })")
+        // The last of them is a child of the runtime on the host, but was cloned by the stage before.
+        #expect(
+            inside[..<first].allSatisfy { $0.process?.arguments.last == "init" },
+            "\(inside[..<first].map { "\($0.summary) by \($0.process?.arguments ?? [])" })")
         // The runtime itself is not in the container.
         let runtime = try #require(seen.events(.processExec).first { $0.process?.arguments.first == "/usr/sbin/runc" })
         #expect(runtime.workload.container == nil)

@@ -116,6 +116,29 @@ import Testing
         #expect(try exit(of: pid, in: seen).signal == 0)
     }
 
+    @Test func `a child cloned for the caller's parent is that one's child, and runs what the caller runs`() throws {
+        let seen = try Observation.of("fork-sibling", directory.path)
+        let creator = try #require(exec(of: child(seen), in: seen).process)
+        #expect(creator.executable.text == directory.path + "/creator")
+        let sibling = try UInt32(seen.said("sibling", as: UInt64.self))
+        let parent = try #require(seen.events(.processExec).first?.process)
+        let fork = try seen.only(seen.events(.processFork).filter { $0.process?.pid == sibling })
+        let file = try seen.only(
+            seen.files(under: directory.path, .fileCreate).filter {
+                $0.file?.path.text.hasSuffix("/by-sibling") == true
+            })
+        for event in [fork, file] {
+            let process = try #require(event.process)
+            #expect(process.pid == sibling)
+            #expect(process.parentID == parent.id)
+            #expect(process.executable == creator.executable)
+            #expect(process.arguments == creator.arguments)
+            #expect(process.arguments.first == "the creator")
+            #expect(process.workingDirectory?.text == directory.path)
+        }
+        #expect(try exit(of: sibling, in: seen).code == 4)
+    }
+
     @Test(arguments: [SIGKILL, SIGTERM, SIGSEGV, SIGABRT])
     func `an end by a signal is told as such`(_ signal: Int32) throws {
         let seen = try Observation.of("end-by", "\(signal)", directory.path)

@@ -72,6 +72,32 @@ import Testing
     }
 
     @Test func `an event that names an unknown process gets what proc tells of it`() throws {
+    @Test func `a fork by another than the parent has what that one has`() throws {
+        let family = [
+            Records.exec(),
+            Records.exec(pid: 50, start: 3, executable: "/bin/sh", arguments: ["sh"], directory: "/srv"),
+            Records.fork(pid: 101, start: 8, parent: (100, 7), creator: 50),
+        ]
+        let fork = try #require(events(family).last?.process)
+        #expect(fork.parentID == "b00t-100-7")
+        #expect(fork.executable == "/bin/sh")
+        #expect(fork.arguments == ["sh"])
+        #expect(fork.workingDirectory == "/srv")
+    }
+
+    @Test func `a creator that is not known is looked up in proc, and has its exact start from its next event`() throws
+    {
+        host.addProcess(50, parent: 1, start: 30_000_000, executable: "/bin/sh", arguments: ["sh"])
+        let told = events([
+            Records.exec(), Records.fork(pid: 101, start: 40_000_000, parent: (100, 7), creator: 50),
+            Records.exit(pid: 50, start: 30_000_007),
+        ])
+        #expect(told[1].process?.arguments == ["sh"])
+        #expect(told[1].process?.parentID == "b00t-100-7")
+        #expect(told[2].process?.id == "b00t-50-30000007")
+        #expect(host.asked.filter { $0 == .file(pid: 50, .stat) }.count == 1)
+    }
+
         host.addProcess(1, parent: 0, start: 10_000_000, executable: "/sbin/init", arguments: ["init"])
         host.addProcess(
             100, parent: 1, start: 7, executable: "/usr/bin/python3", arguments: ["python3", "a.py"], uid: 5)
@@ -241,6 +267,13 @@ import Testing
             Records.open("/deep/x", pathFlags: SENSOR_PATH_TRUNCATED),
             Records.open("/", pathFlags: SENSOR_PATH_PSEUDO, mode: 0o010600), Records.open("/"),
         ])
+        let another = [
+            Records.exec(pid: 50, start: 1), Records.exec(pid: 70, start: 3),
+            Records.fork(pid: 100, start: 7, parent: (50, 1), creator: 70),
+        ]
+        // It has the root of who cloned it, which need not be its parent's.
+        #expect(events(another + [delete]).last?.fileDetail?.pathSource == .argument)
+
         #expect(events[0].fileDetail?.isDeleted == true)
         #expect(events[1].fileDetail?.path == "/…/deep/x")
         #expect(events[2].fileDetail?.path == "pipe:[5]")

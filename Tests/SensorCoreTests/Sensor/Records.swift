@@ -44,11 +44,12 @@ enum Records {
     }
 
     static func fork(
-        pid: UInt32, start: UInt64, parent: (UInt32, UInt64), credentials: sensor_credentials = credentials(),
-        time: UInt64 = 10
+        pid: UInt32, start: UInt64, parent: (UInt32, UInt64), creator: UInt32? = nil,
+        credentials: sensor_credentials = credentials(), time: UInt64 = 10
     ) -> [UInt8] {
         var body = sensor_exec()
         (body.parent_tgid, body.parent_start) = parent
+        body.creator_tgid = creator ?? parent.0
         body.credentials = credentials
         body.namespaces.mount = 4_026_531_841
         return RecordBytes(SENSOR_PROCESS_FORK, body, hook: SENSOR_HOOK_PROCESS_FORK, time: time).changing(

@@ -33,9 +33,15 @@ extension Pipeline {
         if parent.tgid != 0, processes.find(parent, at: header.time) == nil {
             _ = sketch(parent, header)
         }
+        // Whoever it is, it lives: its pid says enough.
+        var creator: ProcessKey?
+        if exec.creator_tgid != 0, exec.creator_tgid != parent.tgid {
+            let key = ProcessKey(tgid: exec.creator_tgid, start: 0)
+            creator = (processes.find(key, at: header.time) ?? sketch(key, header)).key
+        }
         let process = processes.fork(
-            ProcessKey(tgid: header.tgid, start: header.start), parent: parent, facts: facts(view, exec, header),
-            at: header.time)
+            ProcessKey(tgid: header.tgid, start: header.start), parent: parent, creator: creator,
+            facts: facts(view, exec, header), at: header.time)
         emit(.processFork, header, process: process.description, detail: .none)
     }
 
@@ -95,8 +101,10 @@ extension Pipeline {
             return process
         }
         counters.sketchedProcesses += 1
+        let exact = key.start != 0
         return processes.seen(
-            key, parent: parentKey(stat), facts: procFacts(key.tgid), at: header.time, isSketch: true)
+            exact ? key : ProcessKey(tgid: key.tgid, start: stat.startTicks &* ProcessTable.clockTick),
+            parent: parentKey(stat), facts: procFacts(key.tgid), at: header.time, isApproximate: !exact, isSketch: true)
     }
 
     /// Where the kernel cannot list its processes, /proc does, with coarser start times.
