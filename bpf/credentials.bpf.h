@@ -8,6 +8,8 @@
 static __always_inline void fill_credentials(struct sensor_credentials *to, struct task_struct *task)
 {
 	const struct cred *cred = get(task, cred);
+	struct group_info *groups = get(cred, group_info);
+	__u32 length;
 
 	to->uid = get(cred, uid.val);
 	to->gid = get(cred, gid.val);
@@ -17,11 +19,16 @@ static __always_inline void fill_credentials(struct sensor_credentials *to, stru
 	to->sgid = get(cred, sgid.val);
 	to->fsuid = get(cred, fsuid.val);
 	to->fsgid = get(cred, fsgid.val);
+	to->securebits = get(cred, securebits);
+	to->group_count = get(groups, ngroups);
 	read_member(&to->permitted, 8, cred, cap_permitted);
 	read_member(&to->effective, 8, cred, cap_effective);
 	read_member(&to->inheritable, 8, cred, cap_inheritable);
 	read_member(&to->bounding, 8, cred, cap_bset);
 	read_member(&to->ambient, 8, cred, cap_ambient);
+	length = to->group_count < SENSOR_GROUPS_MAX ? to->group_count * sizeof(to->groups[0]) : sizeof(to->groups);
+	if (length)
+		bpf_core_read(to->groups, length, &groups->gid);
 }
 
 static __always_inline void fill_namespaces(struct sensor_namespaces *to, struct task_struct *task)

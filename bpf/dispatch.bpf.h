@@ -15,8 +15,11 @@
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
 #define O_CREAT 0100
+#define PR_SET_KEEPCAPS 8
 #define PR_CAPBSET_DROP 24
+#define PR_SET_SECUREBITS 28
 #define PR_CAP_AMBIENT 47
+#define PR_CAP_AMBIENT_IS_SET 1
 #define MAP_ANONYMOUS 0x20
 
 static __always_inline __u32 open_access(__u64 flags)
@@ -63,6 +66,13 @@ static __noinline void on_opened(struct sensor_control *block, const struct open
 {
 	if (!on_descriptor(block, opened) && opened->argument)
 		on_open_by_name(block, opened, how, result);
+}
+
+/* Is it about who the process is, and more than a question? */
+static __always_inline bool changes_identity(__u32 option, __u64 argument)
+{
+	return option == PR_CAPBSET_DROP || option == PR_SET_SECUREBITS || option == PR_SET_KEEPCAPS ||
+	       (option == PR_CAP_AMBIENT && argument != PR_CAP_AMBIENT_IS_SET);
 }
 
 static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
@@ -202,7 +212,7 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 			on_received_many(argument1(regs), result);
 		return;
 	case SYS_prctl:
-		if (argument0(regs) == PR_CAPBSET_DROP || argument0(regs) == PR_CAP_AMBIENT)
+		if (changes_identity(argument0(regs), argument1(regs)))
 			on_identity(block, number, result);
 		return;
 	case SYS_execve:

@@ -145,6 +145,11 @@ static __noinline void on_identity(struct sensor_control *block, __u32 number, _
 			 to->credentials.effective);
 	key.object = mix(mix(key.object, ((__u64)to->credentials.uid << 32) | to->credentials.gid),
 			 to->credentials.permitted);
+	key.object = mix(mix(key.object, ((__u64)to->credentials.securebits << 32) | to->credentials.group_count),
+			 to->credentials.ambient);
+	for (__u32 i = 0; i < SENSOR_GROUPS_MAX; i += 2)
+		key.object = mix(key.object, ((__u64)to->credentials.groups[i] << 32) | to->credentials.groups[i + 1]);
+	/* Not the bounding set: runtimes drop it one by one, forty times, and what matters is left in the next change. */
 	key.object = finish(mix(key.object, ((__u64)to->namespaces.mount << 32) | to->namespaces.network));
 	flags = recall(&memory, &key, block, get(task, tgid), 0, 0);
 	if (!flags)

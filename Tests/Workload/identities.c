@@ -4,8 +4,10 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -62,9 +64,27 @@ static int identity_namespaces(char **arguments)
 	return 0;
 }
 
+/* Securebits and groups: what no user, group or capability shows. */
+static int identity_bits(char **arguments)
+{
+	static const gid_t groups[] = { 9, 8, 7, 6, 5, 4, 3, 2, 1 };
+
+	(void)arguments;
+	must(syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0));
+	must(syscall(SYS_prctl, PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0));
+	must(syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_NET_RAW, 0, 0));
+	must(syscall(SYS_setgroups, 2, (gid_t[]){ 70000, 5 }));
+	must(syscall(SYS_setgroups, 2, (gid_t[]){ 70000, 6 }));
+	must(syscall(SYS_setgroups, 9, groups));
+	must(syscall(SYS_setgroups, 0, NULL));
+	settle();
+	return 0;
+}
+
 const struct activity identity_activities[] = {
 	{ "identity-users", 0, identity_users },
 	{ "identity-capabilities", 0, identity_capabilities },
+	{ "identity-bits", 0, identity_bits },
 	{ "identity-namespaces", 0, identity_namespaces },
 	{ 0 },
 };

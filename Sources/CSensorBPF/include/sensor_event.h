@@ -166,9 +166,14 @@ struct sensor_section {
 	__u32 length; /* of the bytes that follow, padding not included */
 };
 
+#define SENSOR_GROUPS_MAX 8 /* supplementary groups in a record: more than most processes have */
+
 struct sensor_credentials {
 	__u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
+	__u32 securebits;
+	__u32 group_count; /* supplementary groups in all */
 	__u64 permitted, effective, inheritable, bounding, ambient;
+	__u32 groups[SENSOR_GROUPS_MAX]; /* the first of them */
 };
 
 /* Inode numbers of namespaces; they are recycled, so they are shown and never a key. */
@@ -359,15 +364,17 @@ _Static_assert(offsetof(struct sensor_header, time) == 40, "");
 _Static_assert(offsetof(struct sensor_header, tgid) == 56, "");
 _Static_assert(offsetof(struct sensor_header, result) == 64, "");
 _Static_assert(sizeof(struct sensor_section) == 8, "");
-_Static_assert(sizeof(struct sensor_credentials) == 72, "");
+_Static_assert(sizeof(struct sensor_credentials) == 112, "");
+_Static_assert(offsetof(struct sensor_credentials, permitted) == 40, "");
+_Static_assert(offsetof(struct sensor_credentials, groups) == 80, "");
 _Static_assert(sizeof(struct sensor_namespaces) == 32, "");
-_Static_assert(sizeof(struct sensor_exec) == 144, "");
+_Static_assert(sizeof(struct sensor_exec) == 184, "");
 _Static_assert(offsetof(struct sensor_exec, creator_tgid) == 36, "");
 _Static_assert(sizeof(struct sensor_exit) == 16, "");
 _Static_assert(sizeof(struct sensor_file) == 32, "");
 _Static_assert(sizeof(struct sensor_network) == 88, "");
 _Static_assert(sizeof(struct sensor_syscall) == 56, "");
-_Static_assert(sizeof(struct sensor_identity) == 112, "");
+_Static_assert(sizeof(struct sensor_identity) == 152, "");
 _Static_assert(sizeof(struct sensor_cgroup) == 24, "");
 _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");

@@ -112,7 +112,9 @@ extension IdentityState {
                 bounding: set(sets.bounding), ambient: set(sets.ambient)),
             namespaces: Namespaces(
                 pid: spaces.pid, mount: spaces.mount, network: spaces.network, user: spaces.user, uts: spaces.uts,
-                ipc: spaces.ipc, cgroup: spaces.cgroup))
+                ipc: spaces.ipc, cgroup: spaces.cgroup),
+            securebits: state.hasSecurebits ? state.securebits : nil,
+            groups: state.hasGroupCount ? Groups(count: state.groupCount, first: state.groups) : nil)
     }
 }
 

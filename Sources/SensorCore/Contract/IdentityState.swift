@@ -60,17 +60,36 @@ package struct IdentityState: Sendable, Equatable {
         }
     }
 
+    /// Supplementary groups, as the initial user namespace has them.
+    package struct Groups: Sendable, Equatable {
+        package var count: UInt32
+        /// The first of them: at most `SENSOR_GROUPS_MAX`.
+        package var first: [UInt32]
+
+        package init(count: UInt32, first: [UInt32]) {
+            self.count = count
+            self.first = first
+        }
+    }
+
     package var user: Identifiers
     package var group: Identifiers
     package var capabilities: Capabilities
     package var namespaces: Namespaces
+    /// As in `linux/securebits.h`; nil if not known.
+    package var securebits: UInt32?
+    /// nil if not known.
+    package var groups: Groups?
 
     package init(
-        user: Identifiers, group: Identifiers, capabilities: Capabilities, namespaces: Namespaces = Namespaces()
+        user: Identifiers, group: Identifiers, capabilities: Capabilities, namespaces: Namespaces = Namespaces(),
+        securebits: UInt32? = nil, groups: Groups? = nil
     ) {
         self.user = user
         self.group = group
         self.capabilities = capabilities
         self.namespaces = namespaces
+        self.securebits = securebits
+        self.groups = groups
     }
 }

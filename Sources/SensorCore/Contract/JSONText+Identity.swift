@@ -30,6 +30,14 @@ extension JSONText {
         append(id: ",\"fsgid\":", state.group.fileSystem, other?.group.fileSystem)
         append(state.capabilities, whereTheyDifferFrom: other?.capabilities)
         append(state.namespaces, whereTheyDifferFrom: other?.namespaces)
+        if let securebits = state.securebits {
+            append(id: ",\"securebits\":", securebits, other?.securebits)
+        }
+        if let groups = state.groups, groups != other?.groups {
+            append(",\"groupCount\":")
+            append(decimal: UInt64(groups.count))
+            append(groups: groups.first)
+        }
         closeObject(startedAt: start)
     }
 
@@ -67,6 +75,16 @@ extension JSONText {
         if id == other { return }
         append(name)
         append(decimal: UInt64(id))
+    }
+
+    private mutating func append(groups: [UInt32]) {
+        if groups.isEmpty { return }
+        append(",\"groups\":[")
+        for (index, group) in groups.enumerated() {
+            if index > 0 { append(",") }
+            append(decimal: UInt64(group))
+        }
+        append("]")
     }
 
     private mutating func append(set name: StaticString, _ set: UInt64, _ other: UInt64?) {

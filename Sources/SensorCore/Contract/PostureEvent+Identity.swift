@@ -31,6 +31,11 @@ extension PostureIdentityState {
         if state.namespaces != other?.namespaces {
             namespaces = PostureNamespaces(state.namespaces, whereTheyDifferFrom: other?.namespaces)
         }
+        if let securebits = state.securebits, securebits != other?.securebits { self.securebits = securebits }
+        if let groups = state.groups, groups != other?.groups {
+            groupCount = groups.count
+            self.groups = groups.first
+        }
     }
 }
 

@@ -833,6 +833,32 @@ package nonisolated struct PostureIdentityState: @unchecked Sendable {
   package mutating func clearNamespaces() {_uniqueStorage()._namespaces = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
+  /// The bits of `linux/securebits.h`.
+  package var securebits: UInt32 {
+    get {_storage._securebits ?? 0}
+    set {_uniqueStorage()._securebits = newValue}
+  }
+  /// Returns true if `securebits` has been explicitly set.
+  package var hasSecurebits: Bool {_storage._securebits != nil}
+  /// Clears the value of `securebits`. Subsequent reads from it will return its default value.
+  package mutating func clearSecurebits() {_uniqueStorage()._securebits = nil}
+
+  /// How many supplementary groups there are.
+  package var groupCount: UInt32 {
+    get {_storage._groupCount ?? 0}
+    set {_uniqueStorage()._groupCount = newValue}
+  }
+  /// Returns true if `groupCount` has been explicitly set.
+  package var hasGroupCount: Bool {_storage._groupCount != nil}
+  /// Clears the value of `groupCount`. Subsequent reads from it will return its default value.
+  package mutating func clearGroupCount() {_uniqueStorage()._groupCount = nil}
+
+  /// The first eight of them.
+  package var groups: [UInt32] {
+    get {_storage._groups}
+    set {_uniqueStorage()._groups = newValue}
+  }
+
 
   package init() {}
 
@@ -1988,7 +2014,7 @@ nonisolated extension PostureIdentity: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".IdentityState"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}uid\0\u{1}euid\0\u{1}suid\0\u{1}fsuid\0\u{1}gid\0\u{1}egid\0\u{1}sgid\0\u{1}fsgid\0\u{1}capabilities\0\u{1}namespaces\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}uid\0\u{1}euid\0\u{1}suid\0\u{1}fsuid\0\u{1}gid\0\u{1}egid\0\u{1}sgid\0\u{1}fsgid\0\u{1}capabilities\0\u{1}namespaces\0\u{1}securebits\0\u{3}group_count\0\u{1}groups\0")
 
   fileprivate class _StorageClass {
     var _uid: UInt32? = nil
@@ -2002,6 +2028,9 @@ nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf
     var _capabilities: PostureCapabilities? = nil
     var _namespaces: PostureNamespaces? = nil
 
+    var _securebits: UInt32? = nil
+    var _groupCount: UInt32? = nil
+    var _groups: [UInt32] = []
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
       // This will force a copy to be made of this reference when the first mutation occurs;
@@ -2022,6 +2051,9 @@ nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf
       _capabilities = source._capabilities
       _namespaces = source._namespaces
     }
+      _securebits = source._securebits
+      _groupCount = source._groupCount
+      _groups = source._groups
   }
 
   fileprivate mutating func _uniqueStorage() -> _StorageClass {
@@ -2050,6 +2082,9 @@ nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf
         case 9: try { try decoder.decodeSingularMessageField(value: &_storage._capabilities) }()
         case 10: try { try decoder.decodeSingularMessageField(value: &_storage._namespaces) }()
         default: break
+        case 11: try { try decoder.decodeSingularUInt32Field(value: &_storage._securebits) }()
+        case 12: try { try decoder.decodeSingularUInt32Field(value: &_storage._groupCount) }()
+        case 13: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._groups) }()
         }
       }
     }
@@ -2092,6 +2127,15 @@ nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf
         try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
       } }()
     }
+      try { if let v = _storage._securebits {
+        try visitor.visitSingularUInt32Field(value: v, fieldNumber: 11)
+      } }()
+      try { if let v = _storage._groupCount {
+        try visitor.visitSingularUInt32Field(value: v, fieldNumber: 12)
+      } }()
+      if !_storage._groups.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._groups, fieldNumber: 13)
+      }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2111,6 +2155,9 @@ nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf
         if _storage._capabilities != rhs_storage._capabilities {return false}
         if _storage._namespaces != rhs_storage._namespaces {return false}
         return true
+        if _storage._securebits != rhs_storage._securebits {return false}
+        if _storage._groupCount != rhs_storage._groupCount {return false}
+        if _storage._groups != rhs_storage._groups {return false}
       }
       if !storagesAreEqual {return false}
     }

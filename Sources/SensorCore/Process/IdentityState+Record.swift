@@ -17,7 +17,13 @@ extension IdentityState {
                 inheritable: credentials.inheritable, bounding: credentials.bounding, ambient: credentials.ambient),
             namespaces: Namespaces(
                 pid: namespaces.pid, mount: namespaces.mount, network: namespaces.network, user: namespaces.user,
-                uts: namespaces.uts, ipc: namespaces.ipc, cgroup: namespaces.cgroup))
+                uts: namespaces.uts, ipc: namespaces.ipc, cgroup: namespaces.cgroup),
+            securebits: credentials.securebits,
+            groups: Groups(
+                count: credentials.group_count,
+                first: withUnsafeBytes(of: credentials.groups) {
+                    Array($0.bindMemory(to: UInt32.self).prefix(Int(credentials.group_count)))
+                }))
     }
 
     /// What decides what the process may do.

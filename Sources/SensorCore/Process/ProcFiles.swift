@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CSensorBPF
+
 /// What /proc/PID/stat tells of a process's place.
 package struct ProcessStat: Equatable, Sendable {
     package var parent: UInt32
@@ -19,7 +21,7 @@ package struct ProcessStat: Equatable, Sendable {
     }
 }
 
-/// What /proc/PID/status tells of a process's identity. Namespaces are not in it.
+/// What /proc/PID/status tells of a process's identity. Namespaces and securebits are not in it.
 package struct ProcessStatus: Equatable, Sendable {
     package var identity: IdentityState
 
@@ -41,7 +43,12 @@ package struct ProcessStatus: Equatable, Sendable {
             user: user, group: group,
             capabilities: .init(
                 permitted: set("CapPrm"), effective: set("CapEff"), inheritable: set("CapInh"),
-                bounding: set("CapBnd"), ambient: set("CapAmb")))
+                bounding: set("CapBnd"), ambient: set("CapAmb")),
+            groups: fields["Groups"].map { groups in
+                .init(
+                    count: UInt32(groups.count),
+                    first: groups.prefix(Int(SENSOR_GROUPS_MAX)).compactMap { UInt32($0) })
+            })
     }
 
     private static func identifiers(_ fields: [Substring]?) -> IdentityState.Identifiers? {

@@ -46,6 +46,22 @@ import Testing
         #expect(change.to.capabilities.permitted == change.from?.capabilities.permitted)
     }
 
+    @Test func `securebits and supplementary groups are told before and after`() throws {
+        let seen = try Observation.of("identity-bits").events(.identityChange)
+        let changes = seen.compactMap(\.identity)
+        #expect(changes.map(\.change) == ["prctl", "prctl", "setgroups", "setgroups", "setgroups", "setgroups"])
+        guard changes.count == 6 else { return }
+        #expect(changes.map(\.from?.securebits) == [0, 0x10, 3, 3, 3, 3])
+        #expect(changes.map(\.to.securebits) == [0x10, 3, 3, 3, 3, 3])
+        #expect(changes[..<2].allSatisfy { $0.to.groups == $0.from?.groups })
+        let groups: [IdentityState.Groups] = [
+            .init(count: 2, first: [5, 70000]), .init(count: 2, first: [6, 70000]),
+            .init(count: 9, first: [1, 2, 3, 4, 5, 6, 7, 8]), .init(count: 0, first: []),
+        ]
+        #expect(changes[2...].map(\.to.groups) == groups)
+        #expect(changes[3...].map(\.from?.groups) == Array(groups[..<3]))
+    }
+
     @Test func `a move to other namespaces is told with their numbers`() throws {
         let seen = try Observation.of("identity-namespaces")
         let changes = seen.events(.identityChange).compactMap(\.identity)

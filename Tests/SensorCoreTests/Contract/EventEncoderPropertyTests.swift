@@ -75,7 +75,9 @@ extension SplitMix {
             user: identifiers(), group: identifiers(),
             capabilities: .init(
                 permitted: integer(), effective: integer(), inheritable: 0, bounding: integer(), ambient: 0),
-            namespaces: .init(pid: small(), mount: small(), network: small(), user: integer(), cgroup: integer()))
+            namespaces: .init(pid: small(), mount: small(), network: small(), user: integer(), cgroup: integer()),
+            securebits: maybe { .random(in: 0...1, using: &$0) },
+            groups: maybe { .init(count: .random(in: 0...9, using: &$0), first: [$0.integer(), $0.integer()]) })
     }
 
     fileprivate mutating func detail() -> EventDetail {

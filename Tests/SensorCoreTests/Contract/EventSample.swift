@@ -145,10 +145,12 @@ struct EventSample: Sendable, CustomTestStringConvertible {
         group: .init(real: 0, effective: 0, saved: 0, fileSystem: 0),
         capabilities: .init(
             permitted: 0x1ff_ffff_ffff, effective: .max, inheritable: 0, bounding: 0x1ff_ffff_ffff, ambient: 0),
-        namespaces: .init(pid: 4_026_531_836, mount: 1, network: 2, user: 3, uts: 4, ipc: 5, cgroup: 6))
+        namespaces: .init(pid: 4_026_531_836, mount: 1, network: 2, user: 3, uts: 4, ipc: 5, cgroup: 6),
+        securebits: 0, groups: .init(count: 0, first: []))
     static let user = IdentityState(
         user: .init(real: 1000, effective: 1000, saved: 0, fileSystem: 1000),
         group: .init(real: 1000, effective: 0, saved: 0, fileSystem: 0),
         capabilities: .init(permitted: 0, effective: 0x2000, inheritable: 0, bounding: 0x1ff_ffff_ffff, ambient: 0),
-        namespaces: .init(pid: 4_026_531_836, mount: 7))
+        namespaces: .init(pid: 4_026_531_836, mount: 7), securebits: 0x2f,
+        groups: .init(count: 9, first: [0, 4, 24, 27, 30, 46, 100, 1000]))
 }
