@@ -147,6 +147,7 @@ static int descriptor_thread(char **arguments)
 	make_file("below/file");
 	make_link("file", "link");
 	make_link("below", "alias");
+	must(symlinkat("file", AT_FDCWD, "fresh"));
 	if (pthread_create(&thread, NULL, open_named, arguments[1]))
 		give_up("pthread_create");
 	pthread_join(thread, NULL);

@@ -6,7 +6,7 @@ package struct FileDetail: Sendable, Equatable {
     package var path: ByteString
     /// The new name, for `file.rename` and `file.link`.
     package var newPath: ByteString?
-    /// The string that the process gave, where it disagrees with the object (`pathSource` is then `contested`).
+    /// The string that the process gave, where it disagrees with the object (`pathSource` is then `contested` or `unverified`).
     package var argumentPath: ByteString?
     package var pathSource: PathSource
     package var access: FileAccess

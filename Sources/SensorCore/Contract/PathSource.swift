@@ -10,6 +10,8 @@ package enum PathSource: UInt8, Sendable, CaseIterable {
     case argument
     /// Object and string disagree; both are shown.
     case contested
+    /// Object and string differ, and where the string leads could not be seen; both are shown.
+    case unverified
 
     package var name: String { nameText.description }
 
@@ -19,6 +21,7 @@ package enum PathSource: UInt8, Sendable, CaseIterable {
         case .resolved: "resolved"
         case .argument: "argument"
         case .contested: "contested"
+        case .unverified: "unverified"
         }
     }
 }

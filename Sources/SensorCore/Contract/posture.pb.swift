@@ -498,11 +498,12 @@ package nonisolated struct PostureFile: Sendable {
   package var newPathBytes: Data = Data()
 
   /// Where `path` was taken from: `dentry` (the kernel's object), `resolved` (the base directory is the kernel's, links
-  /// were followed by the daemon: best effort), `argument` (the caller's string, lexically) or `contested` (object and
-  /// string disagree: `path` is the object's, `argument_path` the string).
+  /// were followed by the daemon: best effort), `argument` (the caller's string, lexically), `contested` (object and
+  /// string disagree: `path` is the object's, `argument_path` the string) or `unverified` (they differ, and where the
+  /// string leads could not be seen).
   package var pathSource: String = String()
 
-  /// The string that the caller gave, if it disagrees.
+  /// The string that the caller gave, if it does not lead to `path` as far as could be seen.
   package var argumentPath: String = String()
 
   package var argumentPathBytes: Data = Data()
@@ -832,7 +833,6 @@ package nonisolated struct PostureIdentityState: @unchecked Sendable {
   /// Clears the value of `namespaces`. Subsequent reads from it will return its default value.
   package mutating func clearNamespaces() {_uniqueStorage()._namespaces = nil}
 
-  package var unknownFields = SwiftProtobuf.UnknownStorage()
   /// The bits of `linux/securebits.h`.
   package var securebits: UInt32 {
     get {_storage._securebits ?? 0}
@@ -859,6 +859,7 @@ package nonisolated struct PostureIdentityState: @unchecked Sendable {
     set {_uniqueStorage()._groups = newValue}
   }
 
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
@@ -2027,10 +2028,10 @@ nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf
     var _fsgid: UInt32? = nil
     var _capabilities: PostureCapabilities? = nil
     var _namespaces: PostureNamespaces? = nil
-
     var _securebits: UInt32? = nil
     var _groupCount: UInt32? = nil
     var _groups: [UInt32] = []
+
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
       // This will force a copy to be made of this reference when the first mutation occurs;
@@ -2050,10 +2051,10 @@ nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf
       _fsgid = source._fsgid
       _capabilities = source._capabilities
       _namespaces = source._namespaces
-    }
       _securebits = source._securebits
       _groupCount = source._groupCount
       _groups = source._groups
+    }
   }
 
   fileprivate mutating func _uniqueStorage() -> _StorageClass {
@@ -2081,10 +2082,10 @@ nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf
         case 8: try { try decoder.decodeSingularUInt32Field(value: &_storage._fsgid) }()
         case 9: try { try decoder.decodeSingularMessageField(value: &_storage._capabilities) }()
         case 10: try { try decoder.decodeSingularMessageField(value: &_storage._namespaces) }()
-        default: break
         case 11: try { try decoder.decodeSingularUInt32Field(value: &_storage._securebits) }()
         case 12: try { try decoder.decodeSingularUInt32Field(value: &_storage._groupCount) }()
         case 13: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._groups) }()
+        default: break
         }
       }
     }
@@ -2126,7 +2127,6 @@ nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf
       try { if let v = _storage._namespaces {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
       } }()
-    }
       try { if let v = _storage._securebits {
         try visitor.visitSingularUInt32Field(value: v, fieldNumber: 11)
       } }()
@@ -2136,6 +2136,7 @@ nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf
       if !_storage._groups.isEmpty {
         try visitor.visitPackedUInt32Field(value: _storage._groups, fieldNumber: 13)
       }
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2154,10 +2155,10 @@ nonisolated extension PostureIdentityState: SwiftProtobuf.Message, SwiftProtobuf
         if _storage._fsgid != rhs_storage._fsgid {return false}
         if _storage._capabilities != rhs_storage._capabilities {return false}
         if _storage._namespaces != rhs_storage._namespaces {return false}
-        return true
         if _storage._securebits != rhs_storage._securebits {return false}
         if _storage._groupCount != rhs_storage._groupCount {return false}
         if _storage._groups != rhs_storage._groups {return false}
+        return true
       }
       if !storagesAreEqual {return false}
     }

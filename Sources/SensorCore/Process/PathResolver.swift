@@ -32,43 +32,58 @@ package struct PathResolver: ~Copyable {
         }
         let isAnchored = argument.first == UInt8(ascii: "/") || whole
         if isAnchored, let (directory, name) = PathAssembler.split(text),
-            let real = resolve(directory, of: process)
+            case .found(let real) = resolve(directory, of: process)
         {
             return (ByteString(PathAssembler.joined(ByteString(real), name)), .resolved)
         }
-        if isAnchored, PathAssembler.split(text) == nil, let real = resolve(text, of: process) {
+        if isAnchored, PathAssembler.split(text) == nil, case .found(let real) = resolve(text, of: process) {
             return (ByteString(real), .resolved)
         }
         return (PathAssembler.normalized(text), .argument)
     }
 
-    /// Whether the caller's string leads to `path` when all links are followed.
+    /// Whether the caller's string leads to `path` when all links are followed; nil if that could not be seen.
     package mutating func leads(
         _ argument: [UInt8], base: AssembledPath?, to path: ByteString, of process: TrackedProcess?
-    ) -> Bool {
+    ) -> Bool? {
         let text = PathAssembler.joined(base?.path, argument)
-        guard text.first == UInt8(ascii: "/") else { return false }
+        guard text.first == UInt8(ascii: "/") else { return nil }
         if PathAssembler.normalized(text) == path { return true }
-        return resolve(text, of: process) == path.bytes
+        return switch resolve(text, of: process) {
+        case .found(let real): real == path.bytes
+        case .nothing: false
+        case .unseen: nil
+        }
+    }
+
+    private enum Look {
+        case found([UInt8])
+        /// The path leads nowhere.
+        case nothing
+        /// The look could not be made: nobody left to ask, no looks left, or what is on the way is in no cache.
+        case unseen
+
+        /// What an errno of openat2(2) says of the path: ENOENT, ENOTDIR, ELOOP.
+        init(_ error: Int32) { self = [2, 20, 40].contains(error) ? .nothing : .unseen }
     }
 
     /// Through the root of the process. If it is gone, through that of the closest ancestor that has the same.
-    private mutating func resolve(_ path: [UInt8], of process: TrackedProcess?) -> [UInt8]? {
-        guard let process else { return nil }
+    private mutating func resolve(_ path: [UInt8], of process: TrackedProcess?) -> Look {
+        guard let process else { return .unseen }
         var roots = process.sameRoots.makeIterator()
         while let pid = roots.next() {
             guard left > 0 else {
                 refused += 1
-                return nil
+                return .unseen
             }
             left -= 1
             switch host.answer(.resolve(pid: pid, path: ByteString(path), followLast: true)) {
-            case .bytes(let real): return real
+            case .bytes(let real): return .found(real)
             case .failure(HostQuestion.noProcess): continue
-            case .failure: return nil
+            case .failure(let error): return Look(error)
             }
         }
-        return nil
+        return .unseen
     }
 }
 

@@ -172,7 +172,7 @@ struct TailLine {
         case .fileExecmap where access.contains(.protect): words.append("mprotect")
         default: break
         }
-        if file.pathSource == .contested { words.append("contested") }
+        if [.contested, .unverified].contains(file.pathSource) { words.append(file.pathSource.name) }
         return words
     }
 

@@ -51,6 +51,16 @@ import Testing
         #expect(host.answer(.resolve(pid: pid, path: "/a\0b", followLast: true)) == .failure(EINVAL))
     }
 
+    @Test func `a link that nobody has followed is looked up from the caches or not at all`() throws {
+        let tree = try Tree()
+        symlink("real", "\(tree.path)/fresh")
+        defer { remove("\(tree.path)/fresh") }
+        // Its first access would have to be noted on disk, if the file system notes that at all.
+        let answer = LiveHostView(cgroupRoot: nil).answer(
+            .resolve(pid: pid, path: ByteString("\(tree.path)/fresh/file"), followLast: true))
+        #expect([.failure(EAGAIN), .bytes(Array("\(tree.path)/real/file".utf8))].contains(answer))
+    }
+
     @Test(.enabled(if: getuid() == 0, "only root may change a root"))
     func `nothing leads out of a process's own root`() throws {
         let tree = try Tree()

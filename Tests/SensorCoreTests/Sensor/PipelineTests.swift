@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSensorBPF
+import Glibc
 import SensorCore
 import Testing
 
@@ -71,7 +72,6 @@ import Testing
         #expect(detail.code == 3)
     }
 
-    @Test func `an event that names an unknown process gets what proc tells of it`() throws {
     @Test func `a fork by another than the parent has what that one has`() throws {
         let family = [
             Records.exec(),
@@ -98,6 +98,7 @@ import Testing
         #expect(host.asked.filter { $0 == .file(pid: 50, .stat) }.count == 1)
     }
 
+    @Test func `an event that names an unknown process gets what proc tells of it`() throws {
         host.addProcess(1, parent: 0, start: 10_000_000, executable: "/sbin/init", arguments: ["init"])
         host.addProcess(
             100, parent: 1, start: 7, executable: "/usr/bin/python3", arguments: ["python3", "a.py"], uid: 5)
@@ -204,6 +205,24 @@ import Testing
         #expect(events[1].fileDetail?.argumentPath == "/lib/libz.so")
     }
 
+    @Test(arguments: [EAGAIN, EACCES, HostQuestion.noProcess])
+    func `a name that could not be looked up is told as such, and not as contested`(_ error: Int32) throws {
+        host.answers[.resolve(pid: 100, path: "/lib/libz.so", followLast: true)] = .failure(error)
+        let open = Records.open(
+            "/usr/lib/libz.so.1.2", fileFlags: SENSOR_FILE_SHARED_TABLE | SENSOR_FILE_COMPARE, argument: "/lib/libz.so")
+        let file = try #require(events([Records.exec(), open]).last?.fileDetail)
+        #expect(file.pathSource == .unverified)
+        #expect(file.path == "/usr/lib/libz.so.1.2")
+        #expect(file.argumentPath == "/lib/libz.so")
+    }
+
+    @Test func `without looks left, a name that differs is not verified`() throws {
+        let open = Records.open(
+            "/usr/lib/libz.so.1.2", fileFlags: SENSOR_FILE_SHARED_TABLE | SENSOR_FILE_COMPARE, argument: "/lib/libz.so")
+        let event = events([Records.exec(), open]) { $0.resolutions = 0 }.last
+        #expect(event?.fileDetail?.pathSource == .unverified)
+    }
+
     @Test func `a name in a directory that the kernel named needs no look`() throws {
         let event = try #require(
             events([Records.exec(), Records.named(SENSOR_FILE_DELETE, base: "/tmp/work", argument: "a.txt")]).last)
@@ -248,6 +267,13 @@ import Testing
         #else
             chroot = 51
         #endif
+        let another = [
+            Records.exec(pid: 50, start: 1), Records.exec(pid: 70, start: 3),
+            Records.fork(pid: 100, start: 7, parent: (50, 1), creator: 70),
+        ]
+        // It has the root of who cloned it, which need not be its parent's.
+        #expect(events(another + [delete]).last?.fileDetail?.pathSource == .argument)
+
         let changed = try #require(events(family + [Records.syscall(chroot), delete]).last?.fileDetail)
         #expect(changed.path == "/link/a.txt")
         #expect(changed.pathSource == .argument)
@@ -267,13 +293,6 @@ import Testing
             Records.open("/deep/x", pathFlags: SENSOR_PATH_TRUNCATED),
             Records.open("/", pathFlags: SENSOR_PATH_PSEUDO, mode: 0o010600), Records.open("/"),
         ])
-        let another = [
-            Records.exec(pid: 50, start: 1), Records.exec(pid: 70, start: 3),
-            Records.fork(pid: 100, start: 7, parent: (50, 1), creator: 70),
-        ]
-        // It has the root of who cloned it, which need not be its parent's.
-        #expect(events(another + [delete]).last?.fileDetail?.pathSource == .argument)
-
         #expect(events[0].fileDetail?.isDeleted == true)
         #expect(events[1].fileDetail?.path == "/…/deep/x")
         #expect(events[2].fileDetail?.path == "pipe:[5]")

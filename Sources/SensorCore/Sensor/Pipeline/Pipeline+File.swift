@@ -40,9 +40,9 @@ extension Pipeline {
             detail.isDeleted = path.isDeleted
             if path.isPseudo, path.path.isEmpty { detail.path = Self.pseudoName(file) }
             if file.flags & UInt32(SENSOR_FILE_COMPARE) != 0, let argument = names.argument,
-                !resolver.leads(argument, base: names.base, to: path.path, of: process)
+                case let leads = resolver.leads(argument, base: names.base, to: path.path, of: process), leads != true
             {
-                detail.pathSource = .contested
+                detail.pathSource = leads == nil ? .unverified : .contested
                 detail.argumentPath = PathAssembler.normalized(PathAssembler.joined(names.base?.path, argument))
             }
         } else if let argument = names.argument {
