@@ -37,6 +37,8 @@ package final class LineWriter: Sendable {
 
     private struct State {
         var queue: [UInt8] = []
+        /// Empty memory of lines that were written, for the next ones: new memory costs more than what is put into it.
+        var spare: [UInt8] = []
         var queuedLines: UInt64 = 0
         /// Bytes that the thread has taken out of the queue and not yet written: they count for the bound.
         var inFlight = 0
@@ -147,19 +149,31 @@ extension LineWriter {
                     return state.isEnding ? .end : .wait
                 }
                 var taken: [UInt8] = []
+                swap(&taken, &state.spare)
                 swap(&taken, &state.queue)
                 state.inFlight = taken.count
                 return .write(taken)
             }
-            switch step {
+            switch consume step {
             case .wait: wakeUp.wait(milliseconds: -1)
             case .end: return endQueue()
             case .write(let bytes):
                 _ = write(bytes, countingLines: true)
                 state.withLockedValue { $0.inFlight = 0 }
+                keep(consume bytes)
             }
         }
     }
+
+    /// The queue's memory goes back and forth. What a burst made large is not kept.
+    private func keep(_ written: consuming [UInt8]) {
+        guard written.capacity <= Self.spareBytes else { return }
+        written.removeAll(keepingCapacity: true)
+        let spare = written
+        state.withLockedValue { $0.spare = spare }
+    }
+
+    private static let spareBytes = 1 << 20
 
     private func endQueue() {
         state.withLockedValue { state in

@@ -17,8 +17,13 @@ package struct CountSummary: Sendable, Equatable {
     package var entries = 0
     /// Entries that the memory of failed opens holds.
     package var failedEntries = 0
+    /// Entries of both that had counted something since they were last read.
+    package var changed = 0
     /// Entries deleted because they were idle.
     package var evicted = 0
+
+    /// Fewer than one in a hundred of many entries had changed.
+    package var isQuiet: Bool { entries + failedEntries >= 4096 && changed < (entries + failedEntries) / 100 }
 }
 
 /// Reads the counts of `memory` and `failures`, tells what has changed, and deletes what has long been idle. For one
@@ -39,15 +44,21 @@ struct CountReader: ~Copyable {
     mutating func read(
         beforeNew: () -> Void, _ handle: (CountChange) -> Void
     ) throws(KernelError) -> CountSummary {
-        let entries = try memory.read(beforeNew: beforeNew, handle)
+        var changed = 0
+        let count = { (change: CountChange) in
+            changed += 1
+            handle(change)
+        }
+        let entries = try memory.read(beforeNew: beforeNew, count)
         let evicted = memory.evictIdle(handle)
-        let failedEntries = try failures.read(beforeNew: beforeNew, handle)
+        let failedEntries = try failures.read(beforeNew: beforeNew, count)
         let failedEvicted = failures.evictIdle(handle)
         giveBack(evicted, failed: false)
         giveBack(failedEvicted, failed: true)
-        let (count, failedCount) = (evicted.values.reduce(0, +), failedEvicted.values.reduce(0, +))
+        let (gone, failedGone) = (evicted.values.reduce(0, +), failedEvicted.values.reduce(0, +))
         return CountSummary(
-            entries: entries - count, failedEntries: failedEntries - failedCount, evicted: count + failedCount)
+            entries: entries - gone, failedEntries: failedEntries - failedGone, changed: changed,
+            evicted: gone + failedGone)
     }
 
     private func giveBack(_ entries: [UInt64: Int], failed: Bool) {

@@ -13,6 +13,10 @@ final class CollectorLoop {
     private var nextTick: UInt64
     /// When the recording was last known to be on disk up to its end, boot clock.
     private var lastFlush: UInt64 = 0
+    /// The counts were left alone at the last tick: see `readCounts`.
+    private var hasSkippedCounts = false
+    /// Few of many counts had changed when they were last read.
+    private var areCountsQuiet = false
     private var lastLosses = LossLedger()
     /// Lifecycle events that had been lost when processes were last seeded.
     private var lostLifecycle: UInt64 = 0
@@ -83,6 +87,7 @@ final class CollectorLoop {
     func finish() -> CollectorSummary {
         kernel.detach()
         while pass() > 0 {}
+        areCountsQuiet = false
         tick()
         noteRecording(recording?.finish())
         for sink in sinks { sink.finish() }
@@ -137,6 +142,7 @@ final class CollectorLoop {
         guard pipeline.eventCount > 0 else { return }
         let events = pipeline.takeEvents()
         for sink in sinks { sink.receive(events) }
+        pipeline.reuse(consume events)
     }
 
     /// Reads counts and losses now, whatever time it is.
@@ -155,9 +161,13 @@ final class CollectorLoop {
         deliver()
     }
 
+    /// Reading costs by the entry, changed or not: of a machine where next to nothing happens, which still has many,
+    /// that is most of what the sensor costs. There every second tick has to do.
     private func readCounts() {
+        hasSkippedCounts = areCountsQuiet && !hasSkippedCounts
+        if hasSkippedCounts { return }
         do throws(KernelError) {
-            try kernel.readCounts(records: { record($0) }) { change in
+            let summary = try kernel.readCounts(records: { record($0) }) { change in
                 if change.difference.count > 0 {
                     consume(
                         .count(
@@ -167,6 +177,7 @@ final class CollectorLoop {
                 }
                 if change.isEvicted { consume(.forgotten(change.key)) }
             }
+            areCountsQuiet = summary.isQuiet
         } catch { note("counts: \(error)") }
     }
 

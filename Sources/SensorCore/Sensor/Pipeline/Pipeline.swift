@@ -48,13 +48,20 @@ package struct Pipeline: ~Copyable {
 
     /// The events since the last call, in the order of the stream.
     package mutating func takeEvents() -> [Event] {
-        defer {
-            let expected = min(max(events.count, 16), 1024)
-            events = []
-            events.reserveCapacity(expected)
-        }
-        return events
+        var taken: [Event] = []
+        swap(&taken, &events)
+        return taken
     }
+
+    /// Takes back, for the events to come, the memory of events that were taken. A batch of them is large enough for
+    /// malloc to map it anew each time otherwise, and faulting that in costs more than filling it.
+    package mutating func reuse(_ taken: consuming [Event]) {
+        guard events.isEmpty, taken.capacity <= Self.reusableEvents else { return }
+        taken.removeAll(keepingCapacity: true)
+        events = taken
+    }
+
+    private static let reusableEvents = 4096
 
     /// Events that wait to be taken.
     package var eventCount: Int { events.count }
