@@ -134,12 +134,29 @@ extension ProcessDescription {
 
 extension WorkloadDescription {
     fileprivate convenience init(_ workload: PostureWorkload) {
-        let container = workload.container
-        self.init(
-            kind: workload.kind, name: workload.name, cgroup: ByteString(workload.cgroup, workload.cgroupBytes),
-            container: workload.hasContainer
-                ? Container(id: container.id, runtime: container.runtime, name: container.name) : nil,
-            node: workload.node)
+        var identity = WorkloadIdentity(kind: workload.kind)
+        identity.cluster = workload.cluster
+        identity.namespace = workload.namespace
+        identity.group = workload.group
+        identity.name = workload.name
+        identity.uid = workload.uid
+        identity.revision = workload.revision
+        identity.ownerChain = workload.ownerChain
+        if workload.hasPod { identity.pod = .init(name: workload.pod.name, uid: workload.pod.uid) }
+        if workload.hasContainer {
+            let container = workload.container
+            identity.container = .init(
+                id: container.id, runtime: container.runtime, name: container.name, type: container.type,
+                image: container.image, imageDigest: container.imageDigest)
+        }
+        identity.serviceAccount = workload.serviceAccount
+        identity.spiffeID = workload.spiffeID
+        identity.spiffeIDSource = workload.spiffeIDSource
+        identity.node = workload.node
+        identity.labels = workload.labels
+        identity.cgroup = ByteString(workload.cgroup, workload.cgroupBytes)
+        identity.sources = workload.sources
+        self.init(identity)
     }
 }
 

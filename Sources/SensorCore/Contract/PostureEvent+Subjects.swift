@@ -31,16 +31,35 @@ extension PostureProcess {
 extension PostureWorkload {
     init(_ workload: WorkloadDescription) {
         self.init()
-        kind = workload.kind
-        name = workload.name
-        node = workload.node
-        cgroup = workload.cgroup.text
-        cgroupBytes = workload.cgroup.bytesIfNotText
-        if let container = workload.container {
-            self.container.id = container.id
-            self.container.runtime = container.runtime
-            self.container.name = container.name
+        let identity = workload.identity
+        cluster = identity.cluster
+        namespace = identity.namespace
+        group = identity.group
+        kind = identity.kind
+        name = identity.name
+        uid = identity.uid
+        revision = identity.revision
+        ownerChain = identity.ownerChain
+        if let pod = identity.pod {
+            self.pod.name = pod.name
+            self.pod.uid = pod.uid
         }
+        if let container = identity.container {
+            self.container.name = container.name
+            self.container.type = container.type
+            self.container.id = container.id
+            self.container.image = container.image
+            self.container.imageDigest = container.imageDigest
+            self.container.runtime = container.runtime
+        }
+        serviceAccount = identity.serviceAccount
+        spiffeID = identity.spiffeID
+        spiffeIDSource = identity.spiffeIDSource
+        node = identity.node
+        labels = identity.labels
+        cgroup = identity.cgroup.text
+        cgroupBytes = identity.cgroup.bytesIfNotText
+        sources = identity.sources
     }
 }
 

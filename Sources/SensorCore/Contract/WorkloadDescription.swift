@@ -4,61 +4,97 @@
 ///
 /// Immutable, and its JSON is rendered once, when it is made.
 package final class WorkloadDescription: Sendable {
-    /// The container that the process runs in.
-    package struct Container: Sendable, Equatable {
-        package var id: String
-        /// What runs it, as its cgroup path tells: `docker`, `podman`, `containerd`, `crio`; empty if it does not.
-        package var runtime: String
-        package var name: String
+    package typealias Container = WorkloadIdentity.Container
 
-        package init(id: String, runtime: String = "", name: String = "") {
-            self.id = id
-            self.runtime = runtime
-            self.name = name
-        }
-    }
-
-    /// `SystemdUnit`, `Container`, `Host`, `Unknown`; in a cluster the kind of the owner.
-    package let kind: String
-    /// With `kind`, what `--workload KIND/NAME` matches; empty for the host and the unknown.
-    package let name: String
-    /// Path in the cgroup hierarchy; empty if unknown.
-    package let cgroup: ByteString
-    package let container: Container?
-    package let node: String
+    package let identity: WorkloadIdentity
 
     /// `"workload":{` … `}`
     let fragment: [UInt8]
 
-    package init(
+    package init(_ identity: WorkloadIdentity) {
+        self.identity = identity
+        fragment = Self.render(identity)
+    }
+
+    package convenience init(
         kind: String, name: String = "", cgroup: ByteString = "", container: Container? = nil, node: String = ""
     ) {
-        self.kind = kind
-        self.name = name
-        self.cgroup = cgroup
-        self.container = container
-        self.node = node
-
-        var json = JSONText()
-        json.append("\"workload\":{\"kind\":")
-        json.append(string: kind)
-        json.append(text: ",\"name\":", name)
-        if let container {
-            json.append(",\"container\":")
-            let start = json.bytes.count
-            json.append(text: ",\"name\":", container.name)
-            json.append(text: ",\"id\":", container.id)
-            json.append(text: ",\"runtime\":", container.runtime)
-            json.closeObject(startedAt: start)
-        }
-        json.append(text: ",\"node\":", node)
-        json.append(field: ",\"cgroup\":", orBytes: ",\"cgroupBytes\":", cgroup)
-        json.append("}")
-        fragment = json.bytes.array
+        var identity = WorkloadIdentity(kind: kind)
+        identity.name = name
+        identity.cgroup = cgroup
+        identity.container = container
+        identity.node = node
+        self.init(identity)
     }
+
+    package var kind: String { identity.kind }
+    package var name: String { identity.name }
+    package var cgroup: ByteString { identity.cgroup }
+    package var container: Container? { identity.container }
+    package var node: String { identity.node }
 
     /// For what cannot be told (yet) whose it is.
     package static func unknown(cgroup: ByteString = "") -> WorkloadDescription {
         WorkloadDescription(kind: "Unknown", cgroup: cgroup)
+    }
+
+    private static func render(_ identity: WorkloadIdentity) -> [UInt8] {
+        var json = JSONText()
+        json.append("\"workload\":")
+        let start = json.bytes.count
+        json.append(text: ",\"cluster\":", identity.cluster)
+        json.append(text: ",\"namespace\":", identity.namespace)
+        json.append(text: ",\"group\":", identity.group)
+        json.append(text: ",\"kind\":", identity.kind)
+        json.append(text: ",\"name\":", identity.name)
+        json.append(text: ",\"uid\":", identity.uid)
+        json.append(text: ",\"revision\":", identity.revision)
+        if !identity.ownerChain.isEmpty {
+            json.append(",\"ownerChain\":")
+            json.append(strings: identity.ownerChain)
+        }
+        if let pod = identity.pod {
+            json.append(",\"pod\":")
+            let start = json.bytes.count
+            json.append(text: ",\"name\":", pod.name)
+            json.append(text: ",\"uid\":", pod.uid)
+            json.closeObject(startedAt: start)
+        }
+        if let container = identity.container { append(container, to: &json) }
+        json.append(text: ",\"serviceAccount\":", identity.serviceAccount)
+        json.append(text: ",\"spiffeId\":", identity.spiffeID)
+        json.append(text: ",\"spiffeIdSource\":", identity.spiffeIDSource)
+        json.append(text: ",\"node\":", identity.node)
+        append(map: ",\"labels\":", identity.labels, to: &json)
+        json.append(field: ",\"cgroup\":", orBytes: ",\"cgroupBytes\":", identity.cgroup)
+        append(map: ",\"sources\":", identity.sources, to: &json)
+        json.closeObject(startedAt: start)
+        return json.bytes.array
+    }
+
+    private static func append(_ container: Container, to json: inout JSONText) {
+        json.append(",\"container\":")
+        let start = json.bytes.count
+        json.append(text: ",\"name\":", container.name)
+        json.append(text: ",\"type\":", container.type)
+        json.append(text: ",\"id\":", container.id)
+        json.append(text: ",\"image\":", container.image)
+        json.append(text: ",\"imageDigest\":", container.imageDigest)
+        json.append(text: ",\"runtime\":", container.runtime)
+        json.closeObject(startedAt: start)
+    }
+
+    /// In the order of the keys, so that equal workloads read equal.
+    private static func append(map name: StaticString, _ map: [String: String], to json: inout JSONText) {
+        if map.isEmpty { return }
+        json.append(name)
+        json.append("{")
+        for (index, entry) in map.sorted(by: { $0.key < $1.key }).enumerated() {
+            if index > 0 { json.append(",") }
+            json.append(string: entry.key)
+            json.append(":")
+            json.append(string: entry.value)
+        }
+        json.append("}")
     }
 }

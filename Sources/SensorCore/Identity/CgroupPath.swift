@@ -47,6 +47,11 @@ package struct CgroupPath: Sendable, Equatable {
     }
 
     package var owner: Owner
+    /// The pod that the owner belongs to, as the kubelet calls it in paths.
+    package var podUID: String? {
+        if case .container(let container) = owner { container.podUID } else { nil }
+    }
+
     /// The cgroup that the owner begins at: `path` itself, or an ancestor of it.
     package var ownerPath: String
 

@@ -10,6 +10,8 @@ package struct CgroupTable: ~Copyable {
         package var removed = 2048
         /// Ids that nobody could name, so that they are not looked for again with each event.
         package var unknown = 1024
+        /// Pods that are gone from the API server and stay known for what comes late.
+        package var gonePods = 1024
 
         package init() {}
     }
@@ -33,19 +35,23 @@ package struct CgroupTable: ~Copyable {
 
     private let host: any HostView
     private let limits: Limits
-    private let node: String
+    private var resolver: WorkloadResolver
     private var live: RecencyTable<UInt64, Entry>
     private var removed: RecencyTable<UInt64, Entry>
     private var unknown: RecencyTable<UInt64, Unknown>
     /// By the cgroup that the owner begins at; how many cgroups of the table name it.
     private var owners: [String: (workload: Workload, references: Int)] = [:]
+    /// What a pod owns, by what cgroup paths call the pod.
+    private var ownedByPod: [String: [Workload]] = [:]
     private var nextNumber: UInt64 = 1
     private var latest: (id: UInt64, workload: Workload)?
 
-    package init(host: any HostView, limits: Limits = Limits(), node: String = "") {
+    package init(
+        host: any HostView, limits: Limits = Limits(), node: String = "", trustDomain: String = ""
+    ) {
         self.host = host
         self.limits = limits
-        self.node = node
+        resolver = WorkloadResolver(node: node, trustDomain: trustDomain, gonePods: limits.gonePods)
         live = RecencyTable(capacity: limits.live)
         removed = RecencyTable(capacity: limits.removed)
         unknown = RecencyTable(capacity: limits.unknown)
@@ -74,7 +80,7 @@ package struct CgroupTable: ~Copyable {
             rest = rest.dropFirst(12)
             guard length <= rest.count else { return }
             if live.peek(id) == nil, removed.peek(id) == nil {
-                insert(id, path: String(decoding: rest.prefix(length), as: UTF8.self))
+                insert(id, path: String(decoding: rest.prefix(length), as: UTF8.self), .scan)
             }
             rest = rest.dropFirst(length)
         }
@@ -82,19 +88,39 @@ package struct CgroupTable: ~Copyable {
 
     /// A cgroup was made at `path`.
     package mutating func created(_ id: UInt64, path: String) {
-        insert(id, path: path)
+        insert(id, path: path, .created)
     }
 
     /// A cgroup was made with the name `name` below another.
     package mutating func created(_ id: UInt64, name: String, parent: UInt64) {
         guard let above = path(of: parent) else { return }
-        insert(id, path: above == "/" ? "/" + name : above + "/" + name)
+        insert(id, path: above == "/" ? "/" + name : above + "/" + name, .created)
     }
 
     package mutating func removed(_ id: UInt64) {
         guard let entry = live.remove(id) else { return }
         latest = nil
         if let gone = removed.insert(id, entry) { release(gone.value) }
+    }
+
+    /// Takes what is new of the cluster. Workloads that it tells more of are described anew.
+    ///
+    /// - Returns: those of which nothing more is awaited now.
+    package mutating func apply(_ changes: [ClusterChange]) -> [Workload] {
+        var settled: [Workload] = []
+        for change in changes {
+            guard let pod = resolver.apply(change) else { continue }
+            for workload in ownedByPod[pod] ?? [] {
+                let before = workload.description.identity
+                let source = before.sources["cgroup"].flatMap(CgroupSource.init) ?? .scan
+                let (identity, isComplete) = resolver.resolve(workload.path, source: source)
+                if identity != before { workload.description = WorkloadDescription(identity) }
+                guard isComplete, workload.isAwaited else { continue }
+                workload.isAwaited = false
+                settled.append(workload)
+            }
+        }
+        return settled
     }
 
     // MARK: Inside
@@ -105,7 +131,7 @@ package struct CgroupTable: ~Copyable {
         let known = unknown.use(id)
         if let known, known.looks >= Self.lookLimit { return known.workload }
         if let path = look(for: id, pid: pid) {
-            insert(id, path: path)
+            insert(id, path: path, .process)
             if let entry = live.peek(id) { return entry.workload }
         }
         if var known {
@@ -113,7 +139,8 @@ package struct CgroupTable: ~Copyable {
             unknown.insert(id, known)
             return known.workload
         }
-        let workload = Workload(number: takeNumber(), description: .unknown(cgroup: ByteString(String(id))))
+        let workload = Workload(
+            number: takeNumber(), path: CgroupPath("/"), description: .unknown(cgroup: ByteString(String(id))))
         unknown.insert(id, Unknown(workload: workload))
         return workload
     }
@@ -133,7 +160,7 @@ package struct CgroupTable: ~Copyable {
         return nil
     }
 
-    private mutating func insert(_ id: UInt64, path: String) {
+    private mutating func insert(_ id: UInt64, path: String, _ source: CgroupSource) {
         if let known = live.peek(id) {
             if known.path == path { return }
             if let old = live.remove(id) { release(old) }
@@ -147,7 +174,7 @@ package struct CgroupTable: ~Copyable {
             owners[owner.ownerPath]?.references += 1
             workload = known.workload
         } else {
-            workload = Workload(number: takeNumber(), description: describe(owner))
+            workload = make(owner, source)
             owners[owner.ownerPath] = (workload, 1)
         }
         if let gone = live.insert(id, Entry(path: path, ownerPath: owner.ownerPath, workload: workload)) {
@@ -156,29 +183,30 @@ package struct CgroupTable: ~Copyable {
         }
     }
 
+    private mutating func make(_ path: CgroupPath, _ source: CgroupSource) -> Workload {
+        let (identity, isComplete) = resolver.resolve(path, source: source)
+        let workload = Workload(number: takeNumber(), path: path, description: WorkloadDescription(identity))
+        workload.isAwaited = !isComplete
+        if let pod = path.podUID { ownedByPod[pod, default: []].append(workload) }
+        return workload
+    }
+
     private mutating func release(_ entry: Entry) {
         guard var owner = owners[entry.ownerPath] else { return }
         owner.references -= 1
-        owners[entry.ownerPath] = owner.references == 0 ? nil : owner
+        if owner.references > 0 {
+            owners[entry.ownerPath] = owner
+            return
+        }
+        owners[entry.ownerPath] = nil
+        guard let pod = entry.workload.path.podUID else { return }
+        ownedByPod[pod]?.removeAll { $0 === entry.workload }
+        if ownedByPod[pod]?.isEmpty ?? false { ownedByPod[pod] = nil }
     }
 
     private mutating func takeNumber() -> UInt64 {
         defer { nextNumber += 1 }
         return nextNumber
-    }
-
-    private func describe(_ path: CgroupPath) -> WorkloadDescription {
-        let cgroup = ByteString(path.ownerPath)
-        switch path.owner {
-        case .host:
-            return WorkloadDescription(kind: "Host", cgroup: cgroup, node: node)
-        case .systemdUnit(let unit):
-            return WorkloadDescription(kind: "SystemdUnit", name: unit.name, cgroup: cgroup, node: node)
-        case .container(let container):
-            return WorkloadDescription(
-                kind: "Container", name: container.id, cgroup: cgroup,
-                container: .init(id: container.id, runtime: container.runtime?.rawValue ?? ""), node: node)
-        }
     }
 
     private static func integer(_ bytes: ArraySlice<UInt8>) -> UInt64 {

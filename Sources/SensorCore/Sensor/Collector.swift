@@ -88,6 +88,11 @@ package final class Collector: Sendable {
         try tryPerform { loop throws(KernelError) in try loop.kernel.removeScope(cgroup: cgroup) }
     }
 
+    /// Hands on what the API server's side has told.
+    package func apply(_ changes: [ClusterChange]) {
+        _ = perform { $0.apply(changes) }
+    }
+
     /// From now on the sink takes events, too.
     package func add(_ sink: any EventSink & Sendable) {
         _ = perform { $0.sinks.append(sink) }

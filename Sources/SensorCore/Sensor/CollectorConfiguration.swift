@@ -12,6 +12,8 @@ package struct CollectorConfiguration: Sendable {
     package var streamID = Session.randomStreamID()
     /// Name of the node in events; empty for none.
     package var node = ""
+    /// The API server's side will tell of pods: their containers' events wait for that.
+    package var followsCluster = false
     /// What is streamed from the first moment on.
     package var stream = KernelSession.Stream.none
     /// Which kinds are streamed, one bit for each `enum sensor_kind`.

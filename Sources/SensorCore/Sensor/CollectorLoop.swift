@@ -59,6 +59,8 @@ final class CollectorLoop {
         for pid in configuration.scope.processes { try kernel.addScope(process: pid, descendants: false) }
         for pid in configuration.scope.roots { try kernel.addScope(process: pid, descendants: true) }
         for id in configuration.scope.cgroups { try kernel.addScope(cgroup: id) }
+        // Before any cgroup is known: the pods that own them will be.
+        if configuration.followsCluster { consume(.cluster([.stale])) }
         // First the hooks, then what was there before: nothing falls between.
         try kernel.attach()
         consume(.scanCgroups)
@@ -74,9 +76,10 @@ final class CollectorLoop {
     /// Collects until `isStopping`, which is asked after each interruption.
     func run(_ isStopping: (CollectorLoop) -> Bool) {
         while true {
-            let wakeup = kernel.wait(until: nextTick)
+            let wakeup = kernel.wait(until: min(nextTick, pipeline.nextDeadline))
             let count = pass()
             let now = KernelSession.bootTime()
+            if now >= pipeline.nextDeadline { settle(at: now) }
             if now >= nextTick { tick() }
             flushRecording(isQuiet: count == 0, now: now)
             if wakeup == .interrupted, isStopping(self) { return }
@@ -89,6 +92,7 @@ final class CollectorLoop {
         while pass() > 0 {}
         areCountsQuiet = false
         tick()
+        settle(at: .max)
         noteRecording(recording?.finish())
         for sink in sinks { sink.finish() }
         return summary()
@@ -143,6 +147,17 @@ final class CollectorLoop {
         let events = pipeline.takeEvents()
         for sink in sinks { sink.receive(events) }
         pipeline.reuse(consume events)
+    }
+
+    /// What the API server's side has told.
+    func apply(_ changes: [ClusterChange]) {
+        consume(.cluster(changes))
+        deliver()
+    }
+
+    private func settle(at time: UInt64) {
+        consume(.settle(time))
+        deliver()
     }
 
     /// Reads counts and losses now, whatever time it is.

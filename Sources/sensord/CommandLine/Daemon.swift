@@ -26,12 +26,14 @@ struct Daemon {
         configuration.recording = settings.record
         let hub = TailHub()
         let writer = try self.writer(attention)
-        var sinks: [any EventSink] = [hub]
+        let recent = RecentEvents(stream: configuration.streamID)
+        var sinks: [any EventSink] = [hub, recent]
         if let writer { sinks.append(NDJSONSink(stream: configuration.streamID, writer: writer)) }
 
         let collector = try Collector(configuration, sinks: sinks)
         let server = try ControlServer(
-            listener: listener, stream: configuration.streamID, hub: hub, controller: CollectorStreams(collector),
+            listener: listener, stream: configuration.streamID, hub: hub, recent: recent,
+            controller: CollectorStreams(collector),
             limits: ControlServer.Limits(
                 queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
         tellStart(collector, stream: configuration.streamID)

@@ -11,6 +11,7 @@ struct Sensord: ParsableCommand {
             sensord [run] [settings]
             sensord --tail [filters] [-- CMD ...]
             sensord check
+            sensord explain EVENT-ID
             sensord replay FILE [filters]
             sensord version
             """,
@@ -18,6 +19,9 @@ struct Sensord: ParsableCommand {
             'sensord --tail --help' and 'sensord run --help' tell the filters and the settings.
             """,
         version: Version.text,
-        subcommands: [RunCommand.self, TailCommand.self, CheckCommand.self, ReplayCommand.self, VersionCommand.self],
+        subcommands: [
+            RunCommand.self, TailCommand.self, CheckCommand.self, ExplainCommand.self, ReplayCommand.self,
+            VersionCommand.self,
+        ],
         defaultSubcommand: RunCommand.self)
 }

@@ -94,6 +94,7 @@ struct TailLine {
 
     /// The name alone where it says enough: a unit carries its kind as a suffix.
     private static func name(of workload: WorkloadDescription) -> String {
+        if !workload.identity.namespace.isEmpty { return name(inCluster: workload.identity) }
         if let container = workload.container, workload.kind == "Container" {
             if !container.name.isEmpty { return container.name }
             return container.id.count > 12 ? String(container.id.prefix(12)) : container.id
@@ -102,6 +103,13 @@ struct TailLine {
             return workload.kind == "SystemdUnit" ? workload.name : "\(workload.kind)/\(workload.name)"
         }
         return workload.kind.isEmpty ? "?" : workload.kind.lowercased()
+    }
+
+    /// `NAMESPACE/NAME:CONTAINER`, for what is no Deployment with its kind before the name.
+    private static func name(inCluster identity: WorkloadIdentity) -> String {
+        let kind = identity.kind == "Deployment" ? "" : identity.kind + "/"
+        let container = identity.container.map { $0.name.isEmpty ? String($0.id.prefix(12)) : $0.name }
+        return "\(identity.namespace)/\(kind)\(identity.name)" + (container.map { ":" + $0 } ?? "")
     }
 
     /// The script rather than its interpreter, since that is what people started.

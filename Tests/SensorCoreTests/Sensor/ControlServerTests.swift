@@ -61,14 +61,15 @@ private final class InstantController: StreamController {
     private let controller = InstantController()
     private let hub = TailHub()
     private let server: ControlServer
+    private let recent = RecentEvents(stream: "s", capacity: 2)
 
     init() throws {
         directory = try TemporaryDirectory()
         var limits = ControlServer.Limits(queueBytes: 64 << 10, tails: 3)
         limits.patience = 200_000_000
         server = try ControlServer(
-            listener: ControlListener(runDirectory: directory.path), stream: "s", hub: hub, controller: controller,
-            limits: limits)
+            listener: ControlListener(runDirectory: directory.path), stream: "s", hub: hub, recent: recent,
+            controller: controller, limits: limits)
     }
 
     private func connect() throws -> Int32 {
@@ -304,5 +305,30 @@ private final class InstantController: StreamController {
     ])
     func `who is in another container gives no orders`(_ peer: String, _ own: String, _ expected: Bool) {
         #expect(ControlSocket.isOperator(cgroups: peer, own: own) == expected)
+    }
+
+    // MARK: Explaining
+
+    private func explanation(of identifier: String) throws -> [UInt8] {
+        let client = ControlClient(descriptor: try connect())
+        try client.explain(identifier)
+        guard case .explanation(let line) = try #require(try client.receive(milliseconds: 5000)) else {
+            throw ControlClient.Failure(description: "no explanation")
+        }
+        return line
+    }
+
+    @Test func `whose an event is can be asked for as long as it is kept`() throws {
+        let unit = WorkloadDescription(kind: "SystemdUnit", name: "nginx.service")
+        recent.receive(
+            (1...3).map { sequence in
+                Event(sequence: sequence, time: 1, bootTime: 1, kind: .fileOpen, workload: unit, via: .sysExit)
+            })
+        let event = try #require(Event(json: try explanation(of: "s-3")[...]))
+        #expect(event.sequence == 3)
+        #expect(event.workload.name == "nginx.service")
+        #expect(try explanation(of: "s-1").isEmpty)
+        #expect(try explanation(of: "other-3").isEmpty)
+        #expect(try explanation(of: "nonsense").isEmpty)
     }
 }

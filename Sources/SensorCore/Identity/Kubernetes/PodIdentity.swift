@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FoundationEssentials
+
 /// A pod of this node and the lasting controller that it belongs to: all that attribution wants to know of it.
 ///
 /// Made by the side that talks to the API server, complete with its owner, and handed to the collecting thread, to
@@ -128,4 +130,19 @@ package enum ClusterChange: Sendable, Equatable, Codable {
     case synced
     /// The API server cannot be reached: what is known is used on.
     case stale
+}
+
+extension ClusterChange {
+    /// As the cache on disk and recordings keep them.
+    static func json(_ changes: [ClusterChange]) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        // Strings, numbers and arrays always have JSON.
+        return (try? encoder.encode(changes)).map { Array($0) } ?? Array("[]".utf8)
+    }
+
+    /// nil for content of another shape.
+    static func all(json: [UInt8]) -> [ClusterChange]? {
+        try? JSONDecoder().decode([ClusterChange].self, from: Data(json))
+    }
 }

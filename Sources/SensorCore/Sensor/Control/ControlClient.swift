@@ -11,6 +11,8 @@ package final class ControlClient {
         /// Events as JSON lines.
         case events([UInt8])
         case summary(TailSummary)
+        /// The event as a JSON line; empty if the daemon does not keep it.
+        case explanation([UInt8])
     }
 
     /// Why there will be nothing more.
@@ -38,6 +40,11 @@ package final class ControlClient {
 
     /// Asks for what is left, and the summary.
     package func finish() throws(Failure) { try send(ControlFrame(.finish)) }
+
+    /// Asks who acted in an event.
+    package func explain(_ identifier: String) throws(Failure) {
+        try send(ControlFrame(.explain, Array(identifier.utf8)))
+    }
 
     private func send(_ frame: ControlFrame) throws(Failure) {
         var rest = frame.bytes[...]
@@ -94,9 +101,10 @@ package final class ControlClient {
                 throw Failure(description: "the daemon's summary is malformed")
             }
             return .summary(summary)
+        case .explanation: return .explanation(frame.payload)
         case .refused:
             throw Failure(description: "the daemon refused: \(String(decoding: frame.payload, as: UTF8.self))")
-        case .request, .finish: throw Failure(description: "the daemon does not speak this protocol")
+        case .request, .finish, .explain: throw Failure(description: "the daemon does not speak this protocol")
         }
     }
 }

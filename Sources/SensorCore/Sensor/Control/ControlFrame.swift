@@ -8,6 +8,8 @@ package struct ControlFrame: Equatable, Sendable {
         case request = 1
         /// What was asked for has ended: send what is left, then the summary.
         case finish = 2
+        /// An event's id: who acted there, and how that is known. The first and only one.
+        case explain = 3
         // From the daemon to a tail.
         /// A `TailAcceptance` as JSON: from now on every event that was asked for is seen. Some may have come before.
         case accepted = 16
@@ -17,6 +19,8 @@ package struct ControlFrame: Equatable, Sendable {
         case events = 18
         /// A `TailSummary` as JSON. Nothing follows.
         case summary = 19
+        /// The event as a JSON line, empty if the daemon does not keep it. Nothing follows.
+        case explanation = 20
     }
 
     package var kind: Kind

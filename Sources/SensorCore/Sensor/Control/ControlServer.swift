@@ -23,6 +23,7 @@ package final class ControlServer: Sendable {
 
     fileprivate let stream: String
     fileprivate let hub: TailHub
+    fileprivate let recent: RecentEvents
     fileprivate let controller: any StreamController
     fileprivate let limits: Limits
     fileprivate let wakeUp: WakeUp
@@ -34,12 +35,15 @@ package final class ControlServer: Sendable {
     /// - Parameters:
     ///   - stream: the first half of every event's id.
     ///   - hub: gets the events from the collecting thread.
+    ///   - recent: gets them too, for those who ask about one.
     package init(
-        listener: ControlListener, stream: String, hub: TailHub, controller: any StreamController,
+        listener: ControlListener, stream: String, hub: TailHub, recent: RecentEvents,
+        controller: any StreamController,
         limits: Limits = Limits()
     ) throws(SystemError) {
         self.stream = stream
         self.hub = hub
+        self.recent = recent
         self.controller = controller
         self.limits = limits
         wakeUp = try WakeUp()
@@ -146,6 +150,7 @@ private struct ControlLoop {
 
     private mutating func take(_ frame: ControlFrame, from number: Int, _ connection: ControlConnection, now: UInt64) {
         switch (frame.kind, connection.phase) {
+        case (.explain, .silent): explain(frame.payload, connection)
         case (.request, .silent): begin(frame.payload, number, connection)
         case (.finish, .watching(let subscription)): finish(subscription, connection, waiting: 1_000_000_000, now: now)
         case (_, .leaving), (.finish, .ending): break
@@ -154,6 +159,12 @@ private struct ControlLoop {
             refuse(connection, "unexpected message")
         default: refuse(connection, "unexpected message")
         }
+    }
+
+    private func explain(_ identifier: [UInt8], _ connection: ControlConnection) {
+        let line = server.recent.line(of: String(decoding: identifier, as: UTF8.self)) ?? []
+        connection.queue.append(ControlFrame(.explanation, line))
+        leave(connection)
     }
 
     private func refuse(_ connection: ControlConnection, _ reason: String) {

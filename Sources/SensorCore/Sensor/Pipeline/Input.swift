@@ -22,6 +22,10 @@ package enum Input {
     case scanCgroups
     /// Learn all processes from /proc, where the kernel cannot list them.
     case scanProcesses
+    /// What the API server's side has told.
+    case cluster([ClusterChange])
+    /// Events that have waited long enough for their workload at this time of the boot clock go as they are.
+    case settle(UInt64)
 }
 
 /// What the kernel counted for a key since it was last asked.

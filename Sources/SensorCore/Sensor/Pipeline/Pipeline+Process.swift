@@ -11,7 +11,7 @@ extension Pipeline {
         let facts = facts(view, exec, header)
         let process = processes.exec(
             key, parent: ProcessKey(tgid: exec.parent_tgid, start: exec.parent_start), facts: facts, at: header.time)
-        let workload = workload(header).description
+        let workload = workload(header)
         emit(.processExec, header, process: process.description, workload: workload, detail: .none)
 
         // Only an exec that the kernel itself calls secure makes someone else of a process; what else differs is older

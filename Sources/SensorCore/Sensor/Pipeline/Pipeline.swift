@@ -19,6 +19,7 @@ package struct Pipeline: ~Copyable {
     var sketchesLeft: Int
     let configuration: PipelineConfiguration
     private var templates: TemplateTable
+    private var waiting: WaitingEvents
     private var clock: ClockReading
     private var events: [Event] = []
     private var sequence: UInt64 = 0
@@ -39,14 +40,20 @@ package struct Pipeline: ~Copyable {
         ledger = LossLedger(capacity: configuration.lossRows)
         processes = ProcessTable(bootID: session.bootID, limits: configuration.processes)
         processes.wallOffset = session.clock.wallOffset
-        cgroups = CgroupTable(host: host, limits: configuration.cgroups, node: session.node)
+        cgroups = CgroupTable(
+            host: host, limits: configuration.cgroups, node: session.node, trustDomain: configuration.trustDomain)
+        waiting = WaitingEvents(
+            limits: .init(
+                time: configuration.waitingTime, events: configuration.waitingEvents,
+                eventsOfOne: configuration.waitingEventsOfOne))
         names = PeerNames(capacity: configuration.peerNames)
         resolver = PathResolver(host: host, limit: configuration.resolutions)
         sketchesLeft = configuration.sketches
         templates = TemplateTable(capacity: configuration.templates, byteLimit: configuration.templateBytes)
     }
 
-    /// The events since the last call, in the order of the stream.
+    /// The events since the last call, in the order of the stream, but for those that had to wait for their workload:
+    /// these come when it is known.
     package mutating func takeEvents() -> [Event] {
         var taken: [Event] = []
         swap(&taken, &events)
@@ -66,6 +73,9 @@ package struct Pipeline: ~Copyable {
     /// Events that wait to be taken.
     package var eventCount: Int { events.count }
 
+    /// When events that wait for their workload have waited long enough, boot clock; the end of time if none waits.
+    package var nextDeadline: UInt64 { waiting.nextDeadline }
+
     /// Cgroups that were removed since the last call.
     package mutating func takeRemovedCgroups() -> [UInt64] {
         defer { removedCgroups = [] }
@@ -75,6 +85,7 @@ package struct Pipeline: ~Copyable {
     package var statistics: PipelineStatistics {
         var statistics = counters
         statistics.events = sequence
+        statistics.waitingEvents = UInt64(waiting.count)
         statistics.evictedProcesses = processes.evicted
         statistics.shortenedLineages = processes.shortened
         statistics.evictedCgroups = cgroups.evicted
@@ -96,6 +107,8 @@ package struct Pipeline: ~Copyable {
         case .tick(let clock): tick(clock)
         case .scanCgroups: cgroups.scan()
         case .scanProcesses: scanProcesses()
+        case .cluster(let changes): cluster(changes)
+        case .settle(let time): settle(at: time)
         }
     }
 
@@ -200,11 +213,11 @@ package struct Pipeline: ~Copyable {
     mutating func emit(
         _ kind: EventKind, _ header: sensor_header, process: ProcessDescription?, detail: EventDetail
     ) {
-        emit(kind, header, process: process, workload: workload(header).description, detail: detail)
+        emit(kind, header, process: process, workload: workload(header), detail: detail)
     }
 
     mutating func emit(
-        _ kind: EventKind, _ header: sensor_header, process: ProcessDescription?, workload: WorkloadDescription,
+        _ kind: EventKind, _ header: sensor_header, process: ProcessDescription?, workload: Workload,
         detail: EventDetail
     ) {
         let via = Via(rawValue: header.key.hook) ?? .daemon
@@ -223,15 +236,45 @@ package struct Pipeline: ~Copyable {
 
     private mutating func append(
         kind: EventKind, via: Via, time: UInt64, count: UInt64, flags: UInt16, process: ProcessDescription?,
-        threadID: UInt32, workload: WorkloadDescription, detail: EventDetail, errorNumber: Int32
+        threadID: UInt32, workload: Workload, detail: EventDetail, errorNumber: Int32
     ) {
         sequence += 1
-        events.append(
-            Event(
-                sequence: sequence, time: clock.wall(time), bootTime: time, kind: kind, count: count,
-                isFirstSeen: flags & UInt16(SENSOR_FIRST_SEEN) != 0,
-                isStreamed: flags & UInt16(SENSOR_STREAMED) != 0, process: process, threadID: threadID,
-                workload: workload, detail: detail, errorNumber: errorNumber, via: via))
+        let event = Event(
+            sequence: sequence, time: clock.wall(time), bootTime: time, kind: kind, count: count,
+            isFirstSeen: flags & UInt16(SENSOR_FIRST_SEEN) != 0,
+            isStreamed: flags & UInt16(SENSOR_STREAMED) != 0, process: process, threadID: threadID,
+            workload: workload.description, detail: detail, errorNumber: errorNumber, via: via)
+        if workload.isAwaited {
+            hold(event, workload)
+        } else {
+            events.append(event)
+        }
+    }
+
+    // MARK: Late binding
+
+    private mutating func hold(_ event: Event, _ workload: Workload) {
+        settle(at: event.bootTime)
+        if workload.isAwaited, waiting.add(event, of: workload) { return }
+        if workload.isAwaited { counters.refusedWaits += 1 }
+        deliver([event])
+    }
+
+    private mutating func cluster(_ changes: [ClusterChange]) {
+        for workload in cgroups.apply(changes) { deliver(waiting.release(workload)) }
+    }
+
+    /// Lets go what has waited long enough.
+    private mutating func settle(at time: UInt64) {
+        for (workload, events) in waiting.expire(at: time) {
+            workload.isAwaited = false
+            deliver(events)
+        }
+    }
+
+    private mutating func deliver(_ late: [Event]) {
+        for event in late where event.workload.kind == "Unknown" { counters.unattributedEvents += event.count }
+        events += late
     }
 
     mutating func workload(_ header: sensor_header) -> Workload {

@@ -14,6 +14,13 @@ package struct PipelineConfiguration: Sendable {
     package var resolutions = 20_000
     /// Processes that may be looked up in /proc between two ticks, because an event named one that was not known.
     package var sketches = 2_000
+    /// How long an event may wait for its pod to become known, ns.
+    package var waitingTime: UInt64 = 10_000_000_000
+    /// Events that may wait, of all workloads together and of one.
+    package var waitingEvents = 32_768
+    package var waitingEventsOfOne = 8_192
+    /// Of SPIFFE ids that are derived; empty: none are.
+    package var trustDomain = ""
     /// Rows of the loss ledger.
     package var lossRows = 16_384
     /// What command lines and paths pass before anything else sees them.
@@ -38,6 +45,12 @@ package struct PipelineStatistics: Sendable, Equatable {
     package var shortenedLineages: UInt64 = 0
     /// Paths that were taken from the caller's string because the looks of this tick were used up.
     package var refusedResolutions: UInt64 = 0
+    /// Events that wait for their workload now.
+    package var waitingEvents: UInt64 = 0
+    /// Events that were delivered at once though waiting might have told whose they were: too many waited.
+    package var refusedWaits: UInt64 = 0
+    /// What was delivered as `Unknown` since no pod became known in time.
+    package var unattributedEvents: UInt64 = 0
 
     package init() {}
 }

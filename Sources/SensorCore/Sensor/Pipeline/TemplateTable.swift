@@ -28,7 +28,7 @@ struct Template {
     var via: Via
     var errorNumber: Int32
     var process: ProcessDescription?
-    var workload: WorkloadDescription
+    var workload: Workload
     var detail: EventDetail
 }
 

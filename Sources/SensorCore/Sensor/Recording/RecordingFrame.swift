@@ -28,6 +28,8 @@ enum RecordingFrame {
         /// A question that the pipeline asked while it worked on the input that follows, and its answer: so an input is
         /// only there with all that was asked for it.
         case answer = 10
+        case cluster = 12
+        case settle = 13
         /// Nothing follows; a file without it was cut.
         case end = 11
     }

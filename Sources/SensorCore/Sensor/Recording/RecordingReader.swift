@@ -124,6 +124,12 @@ package final class RecordingReader {
             input = .tick(clock)
         case .scanCgroups: input = .scanCgroups
         case .scanProcesses: input = .scanProcesses
+        case .cluster:
+            guard let changes = ClusterChange.all(json: frame.remaining()) else { return nil }
+            input = .cluster(changes)
+        case .settle:
+            guard let time: UInt64 = frame.integer() else { return nil }
+            input = .settle(time)
         case .session: return nil
         }
         return frame.isAtEnd ? .input(input) : nil

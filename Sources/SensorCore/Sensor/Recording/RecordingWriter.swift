@@ -64,6 +64,8 @@ package final class RecordingWriter {
         case .tick(let clock): frame(.tick) { clock.write(to: &$0) }
         case .scanCgroups: frame(.scanCgroups) { _ in }
         case .scanProcesses: frame(.scanProcesses) { _ in }
+        case .cluster(let changes): frame(.cluster) { $0.bytes += ClusterChange.json(changes) }
+        case .settle(let time): frame(.settle) { $0.append(time) }
         }
     }
 

@@ -28,6 +28,7 @@ package struct CompiledFilter: Sendable {
     package let kinds: KindSet
     private let pids: Set<UInt32>
     private let executables: [PathPattern]
+    private let namespaces: [Glob]
     private let workloads: [WorkloadPattern]
     private let containers: [(name: Glob, id: String)]
     private let paths: [PathPattern]
@@ -66,12 +67,13 @@ package struct CompiledFilter: Sendable {
         self.kinds = kinds
         pids = Set(filter.pids)
         executables = filter.executables.map(PathPattern.init)
+        namespaces = filter.namespaces.map { Glob($0) }
         self.workloads = workloads
         containers = filter.containers.map { (Glob($0), $0) }
         paths = filter.paths.map(PathPattern.init)
         self.peers = peers
         isFirstSeenOnly = filter.firstSeenOnly
-        isEmpty = !filter.namespaces.isEmpty || !filter.toolCalls.isEmpty
+        isEmpty = !filter.toolCalls.isEmpty
     }
 
     /// Whether a tail with this filter shows the event.
@@ -89,6 +91,10 @@ package struct CompiledFilter: Sendable {
     }
 
     private func matchesWorkload(_ workload: WorkloadDescription) -> Bool {
+        if !namespaces.isEmpty {
+            let namespace = workload.identity.namespace
+            if namespace.isEmpty || !namespaces.contains(where: { $0.matches(namespace) }) { return false }
+        }
         if !workloads.isEmpty {
             let matches = workloads.contains { pattern in
                 pattern.kind.matches(workload.kind) && (pattern.name?.matches(workload.name) ?? true)

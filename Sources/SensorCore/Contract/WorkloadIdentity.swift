@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Who an event is credited to, in all the words that are known of it. What is not known is empty.
+package struct WorkloadIdentity: Sendable, Equatable {
+    package struct Pod: Sendable, Equatable {
+        package var name: String
+        package var uid: String
+
+        package init(name: String = "", uid: String) {
+            self.name = name
+            self.uid = uid
+        }
+    }
+
+    /// The container that the process runs in.
+    package struct Container: Sendable, Equatable {
+        package var id: String
+        /// What runs it: `docker`, `podman`, `containerd`, `crio`.
+        package var runtime: String
+        package var name: String
+        /// `main`, `init`, `sidecar`, `ephemeral`, or `pause` for the one that only holds a pod's namespaces.
+        package var type: String
+        package var image: String
+        /// `sha256:…`
+        package var imageDigest: String
+
+        package init(
+            id: String, runtime: String = "", name: String = "", type: String = "", image: String = "",
+            imageDigest: String = ""
+        ) {
+            self.id = id
+            self.runtime = runtime
+            self.name = name
+            self.type = type
+            self.image = image
+            self.imageDigest = imageDigest
+        }
+    }
+
+    /// Display name of the cluster.
+    package var cluster = ""
+    package var namespace = ""
+    /// API group of the kind.
+    package var group = ""
+    /// Of the first lasting controller; off Kubernetes `SystemdUnit`, `Container` or `Host`; `Unknown`.
+    package var kind: String
+    /// With `kind`, what `--workload KIND/NAME` matches; empty for the host and the unknown.
+    package var name = ""
+    package var uid = ""
+    package var revision = ""
+    /// What stands above the workload, nearest first: `KIND.GROUP/NAME`.
+    package var ownerChain: [String] = []
+    package var pod: Pod?
+    package var container: Container?
+    package var serviceAccount = ""
+    package var spiffeID = ""
+    /// How the SPIFFE id was found: `derived`, or read from where it was issued.
+    package var spiffeIDSource = ""
+    package var node = ""
+    package var labels: [String: String] = [:]
+    /// Path in the cgroup hierarchy.
+    package var cgroup: ByteString = ""
+    /// Where each part comes from, by the part's name: `cgroup`, `container`, `pod`, `owner`.
+    package var sources: [String: String] = [:]
+
+    package init(kind: String) { self.kind = kind }
+}

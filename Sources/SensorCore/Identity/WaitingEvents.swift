@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Events whose workload is about to become known: a pod's containers run before the API server tells of the pod.
+///
+/// Bounded in time, in number and, for each workload, in number too, so that none uses up what others need. Nothing is
+/// dropped: what may not wait is handed back to go as it is.
+struct WaitingEvents: ~Copyable {
+    struct Limits: Sendable {
+        /// From a workload's first event on, ns of the boot clock.
+        var time: UInt64 = 10_000_000_000
+        var events = 32_768
+        var eventsOfOne = 8_192
+    }
+
+    private struct Queue {
+        let workload: Workload
+        let deadline: UInt64
+        var events: [Event] = []
+    }
+
+    private let limits: Limits
+    private var queues: [UInt64: Queue] = [:]
+    private(set) var count = 0
+    /// When the first of them has waited long enough, boot clock; the end of time if none waits.
+    private(set) var nextDeadline = UInt64.max
+
+    init(limits: Limits) { self.limits = limits }
+
+    /// - Returns: whether it waits now; else there is no room for it.
+    mutating func add(_ event: Event, of workload: Workload) -> Bool {
+        guard count < limits.events else { return false }
+        let deadline = event.bootTime &+ limits.time
+        var queue = queues.removeValue(forKey: workload.number) ?? Queue(workload: workload, deadline: deadline)
+        let hasRoom = queue.events.count < limits.eventsOfOne
+        if hasRoom {
+            queue.events.append(event)
+            count += 1
+            nextDeadline = min(nextDeadline, queue.deadline)
+        }
+        queues[workload.number] = queue
+        return hasRoom
+    }
+
+    /// What waited for a workload that is known by now, or never will be, credited to it as it is described now.
+    mutating func release(_ workload: Workload) -> [Event] {
+        guard let queue = queues.removeValue(forKey: workload.number) else { return [] }
+        return credited(queue)
+    }
+
+    /// The workloads whose time is over at `time`, and what waited for them.
+    mutating func expire(at time: UInt64) -> [(workload: Workload, events: [Event])] {
+        guard time >= nextDeadline else { return [] }
+        let late = queues.values.filter { $0.deadline <= time }.sorted { $0.workload.number < $1.workload.number }
+        for queue in late { queues[queue.workload.number] = nil }
+        nextDeadline = queues.values.reduce(UInt64.max) { min($0, $1.deadline) }
+        return late.map { ($0.workload, credited($0)) }
+    }
+
+    private mutating func credited(_ queue: Queue) -> [Event] {
+        count -= queue.events.count
+        return queue.events.map { event in
+            var event = event
+            event.workload = queue.workload.description
+            return event
+        }
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// The events of the last while, as far as `sensord explain` wants to know of them: who acted, and whose that is.
+///
+/// Bounded in number; an event costs it two references. What an event was about stands in its own line already.
+package final class RecentEvents: EventSink, Sendable {
+    private struct Entry {
+        var sequence: UInt64
+        var time: UInt64
+        var bootTime: UInt64
+        var kind: EventKind
+        var via: Via
+        var errorNumber: Int32
+        var process: ProcessDescription?
+        var workload: WorkloadDescription
+    }
+
+    private struct State {
+        var entries: [Entry] = []
+        /// Where the oldest is, once the room is used up.
+        var start = 0
+    }
+
+    private let capacity: Int
+    private let encoder: EventEncoder
+    private let stream: String
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - stream: the first half of every event's id.
+    ///   - capacity: events that are kept; 0: none.
+    package init(stream: String, capacity: Int = 16_384) {
+        self.stream = stream
+        self.capacity = capacity
+        encoder = EventEncoder(stream: stream)
+    }
+
+    package func receive(_ events: [Event]) {
+        if capacity == 0 { return }
+        state.withLock { state in
+            for event in events {
+                let entry = Entry(
+                    sequence: event.sequence, time: event.time, bootTime: event.bootTime, kind: event.kind,
+                    via: event.via, errorNumber: event.errorNumber, process: event.process, workload: event.workload)
+                if state.entries.count < capacity {
+                    state.entries.append(entry)
+                } else {
+                    state.entries[state.start] = entry
+                    state.start = (state.start + 1) % capacity
+                }
+            }
+        }
+    }
+
+    package func finish() {}
+
+    /// The event with this id as a line of JSON, without what it was about; nil if it is not kept (any more).
+    package func line(of identifier: String) -> [UInt8]? {
+        guard let dash = identifier.lastIndex(of: "-"), identifier[..<dash] == stream[...],
+            let sequence = UInt64(identifier[identifier.index(after: dash)...])
+        else { return nil }
+        let entry = state.withLock { $0.entries.first { $0.sequence == sequence } }
+        guard let entry else { return nil }
+        var line: [UInt8] = []
+        encoder.encode(
+            Event(
+                sequence: entry.sequence, time: entry.time, bootTime: entry.bootTime, kind: entry.kind, count: 0,
+                process: entry.process, workload: entry.workload, errorNumber: entry.errorNumber, via: entry.via),
+            into: &line)
+        return line
+    }
+}

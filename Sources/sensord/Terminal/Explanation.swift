@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SensorCore
+
+/// The chain from an event to its workload, in lines for a person: each link with the source that it is known from.
+struct Explanation {
+    private var lines: [String] = []
+
+    init(_ event: Event, identifier: String) {
+        let identity = event.workload.identity
+        add("event", identifier, "\(event.kind.name), seen by \(event.via.name)")
+        if let process = event.process {
+            add("process", "\(process.executable.text) (pid \(process.pid))", process.id)
+        }
+        let name = identity.name.isEmpty ? identity.kind : "\(identity.kind)/\(identity.name)"
+        add("workload", identity.namespace.isEmpty ? name : "\(identity.namespace)/\(name)", Self.reason(identity))
+        add("  cgroup", identity.cgroup.text, Self.source(identity.sources["cgroup"]))
+        if let container = identity.container {
+            let name = container.name.isEmpty ? container.id : "\(container.name) (\(container.id))"
+            add("  container", name, Self.source(identity.sources["container"]))
+            add("  image", [container.image, container.imageDigest].filter { !$0.isEmpty }.joined(separator: " "), "")
+        }
+        if let pod = identity.pod {
+            add("  pod", pod.name.isEmpty ? pod.uid : "\(pod.name) (\(pod.uid))", Self.source(identity.sources["pod"]))
+        }
+        if let source = identity.sources["owner"] {
+            let group = identity.group.isEmpty ? "" : ".\(identity.group)"
+            let revision = identity.revision.isEmpty ? "" : ", revision \(identity.revision)"
+            let owner = "\(identity.kind)\(group)/\(identity.name) (\(identity.uid))\(revision)"
+            add("  owner", owner, Self.source(source))
+        }
+        for owner in identity.ownerChain { add("  above it", owner, "") }
+        if !identity.serviceAccount.isEmpty { add("  acts as", identity.serviceAccount, "from the pod's spec") }
+        if !identity.spiffeID.isEmpty { add("", identity.spiffeID, identity.spiffeIDSource) }
+        add("  cluster", identity.cluster, "")
+        add("  node", identity.node, "")
+    }
+
+    var text: String { lines.map { $0 + "\n" }.joined() }
+
+    private mutating func add(_ name: String, _ value: String, _ source: String) {
+        if value.isEmpty { return }
+        let shown = String(decoding: TerminalText(value).bytes, as: UTF8.self)
+        let label = name + String(repeating: " ", count: max(0, 12 - name.utf8.count))
+        lines.append(source.isEmpty ? "\(label)\(shown)" : "\(label)\(shown)  [\(source)]")
+    }
+
+    private static func reason(_ identity: WorkloadIdentity) -> String {
+        guard identity.kind == "Unknown" else { return "" }
+        return identity.pod == nil ? "nothing tells of its cgroup" : "the API server told of no such pod in time"
+    }
+
+    private static func source(_ name: String?) -> String {
+        switch name {
+        case "cgroup_mkdir": "the kernel told when it was made"
+        case "cgroup_scan": "it was there when sensord started"
+        case "proc": "/proc told of a process in it"
+        case "cgroup_path": "from the cgroup's path"
+        case "runtime_state": "from the runtime's own state"
+        case "workload_map": "from the workload map"
+        case "api_watch": "the API server, by list and watch"
+        case "api_get": "the API server, asked for the object"
+        case "owner_reference": "the owner reference alone: the object could not be read"
+        case "cache": "from the cache of an earlier run"
+        case let other?: other
+        case nil: ""
+        }
+    }
+}

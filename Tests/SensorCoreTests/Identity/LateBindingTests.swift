@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSensorBPF
+import Testing
+
+@testable import SensorCore
+
+/// Who an event belongs to where pods become known after their containers' first events.
+@Suite struct LateBindingTests {
+    private static let podUID = "0c3f2f5e-6c34-4ba7-9f4c-1f5d6f2f0a11"
+    private static let containerID = String(repeating: "ab", count: 32)
+    private static let path = "/kubepods/burstable/pod\(podUID)/\(containerID)"
+
+    private let host = FakeHost()
+
+    private static func pod(containers: [PodIdentity.Container]? = nil) -> PodIdentity {
+        var pod = PodIdentity(
+            uid: podUID, namespace: "agents", name: "planner-7c9d-x2x",
+            controller: .init(group: "apps", kind: "Deployment", name: "planner", uid: "d-1"), controllerSource: .get)
+        pod.ownerChain = [.init(group: "argoproj.io", kind: "Application", name: "prod", uid: "a-1")]
+        pod.revision = "7"
+        pod.serviceAccount = "planner"
+        pod.labels = ["team": "ai"]
+        pod.containers =
+            containers ?? [
+                .init(
+                    name: "main", role: .main, ids: [containerID], image: "registry.test/planner:1",
+                    imageDigest: "sha256:11")
+            ]
+        return pod
+    }
+
+    private func pipeline(_ change: (inout PipelineConfiguration) -> Void = { _ in }) -> Pipeline {
+        var configuration = PipelineConfiguration()
+        configuration.trustDomain = "example.test"
+        change(&configuration)
+        var pipeline = Pipeline(session: Records.session, host: host, configuration: configuration)
+        pipeline.consume(.cluster([.stale]))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 50, path: Self.path)))
+        return pipeline
+    }
+
+    @Test func `an event waits for its pod, and then has the Deployment, its owner and where each was learnt`() throws {
+        var pipeline = pipeline()
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        #expect(pipeline.takeEvents().isEmpty)
+        #expect(pipeline.statistics.waitingEvents == 1)
+        pipeline.consume(.cluster([.cluster(name: "c1", id: "k-1"), .pod(Self.pod())]))
+        let event = try #require(pipeline.takeEvents().first)
+        let identity = event.workload.identity
+        #expect(event.sequence == 1)
+        #expect(identity.cluster == "c1")
+        #expect(identity.namespace == "agents")
+        #expect(
+            [identity.group, identity.kind, identity.name, identity.uid] == ["apps", "Deployment", "planner", "d-1"])
+        #expect(identity.revision == "7")
+        #expect(identity.ownerChain == ["Application.argoproj.io/prod"])
+        #expect(identity.pod == .init(name: "planner-7c9d-x2x", uid: Self.podUID))
+        #expect(identity.container?.name == "main")
+        #expect(identity.container?.type == "main")
+        #expect(identity.container?.imageDigest == "sha256:11")
+        #expect(identity.spiffeID == "spiffe://example.test/ns/agents/sa/planner")
+        #expect(identity.spiffeIDSource == "derived")
+        #expect(identity.labels == ["team": "ai"])
+        #expect(
+            identity.sources == [
+                "cgroup": "cgroup_mkdir", "container": "api_watch", "pod": "api_watch", "owner": "api_get",
+            ])
+        pipeline.consume(.record(Records.open("/b", cgroup: 50)))
+        #expect(pipeline.takeEvents().map(\.workload.name) == ["planner"])
+    }
+
+    @Test func `the JSON of an attributed event is what the schema says`() throws {
+        var pipeline = pipeline()
+        pipeline.consume(.cluster([.pod(Self.pod())]))
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        let event = try #require(pipeline.takeEvents().first)
+        var line: [UInt8] = []
+        EventEncoder(stream: "s").encode(event, into: &line)
+        #expect(Event(json: line[...])?.workload.identity == event.workload.identity)
+        #expect(String(decoding: line, as: UTF8.self).contains("\"ownerChain\":[\"Application.argoproj.io/prod\"]"))
+    }
+
+    @Test func `a pod that is known but whose status does not have the container yet keeps its events waiting`() throws
+    {
+        var pipeline = pipeline()
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        pipeline.consume(.cluster([.pod(Self.pod(containers: [.init(name: "main", role: .main)]))]))
+        #expect(pipeline.takeEvents().isEmpty)
+        pipeline.consume(.cluster([.pod(Self.pod())]))
+        #expect(try #require(pipeline.takeEvents().first).workload.container?.name == "main")
+    }
+
+    @Test func `an event whose pod never comes is delivered as Unknown with its cgroup, and counted`() throws {
+        var pipeline = pipeline { $0.waitingTime = 1000 }
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        let deadline = pipeline.nextDeadline
+        pipeline.consume(.settle(deadline - 1))
+        #expect(pipeline.takeEvents().isEmpty)
+        pipeline.consume(.settle(deadline))
+        let event = try #require(pipeline.takeEvents().first)
+        #expect(event.workload.kind == "Unknown")
+        #expect(event.workload.cgroup.text == Self.path)
+        #expect(event.workload.identity.pod?.uid == Self.podUID)
+        #expect(event.workload.container?.id == Self.containerID)
+        #expect(pipeline.statistics.unattributedEvents == 1)
+        #expect(pipeline.nextDeadline == .max)
+        // It is not held up again, and known once the pod is.
+        pipeline.consume(.record(Records.open("/b", cgroup: 50)))
+        #expect(pipeline.takeEvents().map(\.workload.kind) == ["Unknown"])
+        pipeline.consume(.cluster([.pod(Self.pod())]))
+        pipeline.consume(.record(Records.open("/c", cgroup: 50)))
+        #expect(pipeline.takeEvents().map(\.workload.kind) == ["Deployment"])
+    }
+
+    @Test func `a container without a name in time is still credited to its Deployment`() throws {
+        var pipeline = pipeline()
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        pipeline.consume(.cluster([.pod(Self.pod(containers: []))]))
+        pipeline.consume(.settle(.max))
+        let event = try #require(pipeline.takeEvents().first)
+        #expect(event.workload.name == "planner")
+        #expect(event.workload.container?.id == Self.containerID)
+        #expect(event.workload.container?.name == "")
+        #expect(pipeline.statistics.unattributedEvents == 0)
+    }
+
+    @Test func `a container that is gone before its pod is told of is attributed all the same`() throws {
+        var pipeline = pipeline()
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: 50, path: Self.path)))
+        pipeline.consume(.record(Records.open("/b", cgroup: 50)))
+        pipeline.consume(.cluster([.pod(Self.pod()), .removed(uid: Self.podUID)]))
+        #expect(pipeline.takeEvents().map(\.workload.name) == ["planner", "planner"])
+    }
+
+    @Test func `counts of what was first seen while the pod was unknown have the Deployment too`() throws {
+        var pipeline = pipeline()
+        let open = Records.open("/a", cgroup: 50)
+        pipeline.consume(.record(open))
+        pipeline.consume(.cluster([.pod(Self.pod())]))
+        let key = open.withUnsafeBytes { $0.loadUnaligned(as: sensor_header.self).key }
+        pipeline.consume(.count(CountDelta(key: key, count: 5)))
+        #expect(pipeline.takeEvents().map(\.workload.name) == ["planner", "planner"])
+    }
+
+    @Test func `a workload that floods while it waits neither loses an event nor takes the room of another`() {
+        var pipeline = pipeline {
+            $0.waitingEvents = 100
+            $0.waitingEventsOfOne = 10
+        }
+        let other = "11111111-2222-3333-4444-555555555555"
+        pipeline.consume(
+            .record(
+                Records.cgroup(
+                    SENSOR_CGROUP_CREATED, id: 51, path: "/kubepods/pod\(other)/\(String(repeating: "cd", count: 32))"))
+        )
+        for number in 0..<50 { pipeline.consume(.record(Records.open("/\(number)", cgroup: 50))) }
+        #expect(pipeline.takeEvents().count == 40)
+        #expect(pipeline.statistics.refusedWaits == 40)
+        pipeline.consume(.record(Records.open("/x", cgroup: 51)))
+        #expect(pipeline.statistics.waitingEvents == 11)
+        pipeline.consume(.settle(.max))
+        #expect(pipeline.takeEvents().count == 11)
+        #expect(pipeline.statistics.unattributedEvents == 51)
+    }
+
+    @Test func `without an API server a pod's container goes by its id at once`() throws {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 50, path: Self.path)))
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        let event = try #require(pipeline.takeEvents().first)
+        #expect(event.workload.kind == "Container")
+        #expect(event.workload.identity.pod?.uid == Self.podUID)
+    }
+
+    @Test func `a static pod is found by the hash that its cgroup is named after`() throws {
+        var pipeline = pipeline()
+        let hash = "0123456789abcdef0123456789abcdef"
+        var pod = Self.pod()
+        pod.cgroupUID = hash
+        pipeline.consume(
+            .record(
+                Records.cgroup(SENSOR_CGROUP_CREATED, id: 60, path: "/kubepods/pod\(hash)/\(Self.containerID)")))
+        pipeline.consume(.cluster([.pod(pod)]))
+        pipeline.consume(.record(Records.open("/a", cgroup: 60)))
+        #expect(pipeline.takeEvents().map(\.workload.identity.pod?.uid) == [Self.podUID])
+    }
+}
