@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// The events of the last while, as far as `sensord explain` wants to know of them: who acted, and whose that is.
 ///
@@ -26,7 +26,7 @@ package final class RecentEvents: EventSink, Sendable {
     private let capacity: Int
     private let encoder: EventEncoder
     private let stream: String
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// - Parameters:
     ///   - stream: the first half of every event's id.
@@ -39,7 +39,7 @@ package final class RecentEvents: EventSink, Sendable {
 
     package func receive(_ events: [Event]) {
         if capacity == 0 { return }
-        state.withLock { state in
+        state.withLockedValue { state in
             for event in events {
                 let entry = Entry(
                     sequence: event.sequence, time: event.time, bootTime: event.bootTime, kind: event.kind,
@@ -61,7 +61,7 @@ package final class RecentEvents: EventSink, Sendable {
         guard let dash = identifier.lastIndex(of: "-"), identifier[..<dash] == stream[...],
             let sequence = UInt64(identifier[identifier.index(after: dash)...])
         else { return nil }
-        let entry = state.withLock { $0.entries.first { $0.sequence == sequence } }
+        let entry = state.withLockedValue { $0.entries.first { $0.sequence == sequence } }
         guard let entry else { return nil }
         var line: [UInt8] = []
         encoder.encode(
