@@ -40,29 +40,32 @@ struct ExplainCommand: ParsableCommand {
                 message: "no daemon runs here (\(runDirectory)); give the file that has the event: --events FILE")
         }
         let client = ControlClient(descriptor: descriptor)
+        let answer: ControlClient.Answer?
         do throws(ControlClient.Failure) {
             try client.explain(event)
-            if case .explanation(let line) = try client.receive(milliseconds: 10_000) {
-                if !line.isEmpty { return line }
-                throw ControlClient.Failure(
-                    description: "the daemon has no event \(event) (any more); give the file that has it: --events FILE"
-                )
-            }
-            throw ControlClient.Failure(description: "the daemon does not answer")
+            answer = try client.receive(milliseconds: 10_000)
         } catch { throw CommandFailure(status: ExitStatus.failure, message: error.description) }
+        guard case .explanation(let line) = answer else {
+            throw CommandFailure(status: ExitStatus.failure, message: "the daemon does not answer")
+        }
+        guard !line.isEmpty else {
+            throw CommandFailure(
+                status: ExitStatus.failure,
+                message: "the daemon has no event \(event) (any more); give the file that has it: --events FILE")
+        }
+        return line
     }
 
     private func find(in path: String) throws -> [UInt8] {
         guard let file = fopen(path, "re") else { throw SystemError("open \(path)") }
         defer { fclose(file) }
-        let wanted = Array("\"id\":\"\(event)\"".utf8)
+        let wanted = "\"id\":\"\(event)\""
         var line: UnsafeMutablePointer<CChar>?
         var room = 0
         defer { free(line) }
         while case let count = getline(&line, &room, file), count > 0 {
             let bytes = UnsafeRawBufferPointer(start: line, count: count)
-            let isFound = wanted.withUnsafeBytes { memmem(bytes.baseAddress, count, $0.baseAddress, $0.count) } != nil
-            if isFound { return Array(bytes) }
+            if String(decoding: bytes, as: UTF8.self).contains(wanted) { return Array(bytes) }
         }
         throw CommandFailure(status: ExitStatus.failure, message: "\(path): there is no event \(event)")
     }

@@ -73,7 +73,7 @@ final class AttachedWatch: TailWatch {
 
     private func take(_ message: ControlClient.Answer) {
         switch message {
-        case .accepted: break
+        case .accepted, .explanation: break
         case .summary(let summary): self.summary = summary
         case .events(let bytes):
             if !isMuted { show(bytes) }

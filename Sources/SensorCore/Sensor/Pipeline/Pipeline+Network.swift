@@ -43,7 +43,7 @@ extension Pipeline {
             detail.bytesReceived = network.received
         }
         if kind == .networkClose { detail.duration = network.duration }
-        emit(kind, header, process: process, workload: workload.description, detail: .network(detail))
+        emit(kind, header, process: process, workload: workload, detail: .network(detail))
     }
 
     /// A DNS message reached a socket of the process: its names are this workload's from now on.
@@ -60,7 +60,7 @@ extension Pipeline {
             names.learn(message.name, of: address, for: workload.number, ttl: message.ttl ?? 0, at: header.time)
         }
         emit(
-            .dnsAnswer, header, process: process, workload: workload.description,
+            .dnsAnswer, header, process: process, workload: workload,
             detail: .dns(
                 DNSDetail(
                     name: message.name, type: DNSMessage.typeName(message.type), addresses: message.addresses,
