@@ -96,7 +96,7 @@ private final class InstantController: StreamController {
         var lines = 0
         while let message = try client.receive(milliseconds: 5000) {
             switch message {
-            case .accepted: break
+            case .accepted, .explanation: break
             case .events(let bytes): lines += bytes.count { $0 == UInt8(ascii: "\n") }
             case .summary(let summary): return (lines, summary)
             }
@@ -249,6 +249,33 @@ private final class InstantController: StreamController {
         #expect(summary.shown == 1)
         #expect(try ControlSocket.connect(in: directory.path) == nil)
     }
+
+    // MARK: Explaining
+
+    private func explanation(of identifier: String) throws -> [UInt8] {
+        let client = ControlClient(descriptor: try connect())
+        try client.explain(identifier)
+        let answer = try #require(try client.receive(milliseconds: 5000))
+        guard case .explanation(let line) = answer else {
+            Issue.record("no explanation but \(answer)")
+            return []
+        }
+        return line
+    }
+
+    @Test func `whose an event is can be asked for as long as it is kept`() throws {
+        let unit = WorkloadDescription(kind: "SystemdUnit", name: "nginx.service")
+        recent.receive(
+            (1...3).map { sequence in
+                Event(sequence: sequence, time: 1, bootTime: 1, kind: .fileOpen, workload: unit, via: .sysExit)
+            })
+        let event = try #require(Event(json: try explanation(of: "s-3")[...]))
+        #expect(event.sequence == 3)
+        #expect(event.workload.name == "nginx.service")
+        #expect(try explanation(of: "s-1").isEmpty)
+        #expect(try explanation(of: "other-3").isEmpty)
+        #expect(try explanation(of: "nonsense").isEmpty)
+    }
 }
 
 @Suite struct ControlListenerTests {
@@ -305,30 +332,5 @@ private final class InstantController: StreamController {
     ])
     func `who is in another container gives no orders`(_ peer: String, _ own: String, _ expected: Bool) {
         #expect(ControlSocket.isOperator(cgroups: peer, own: own) == expected)
-    }
-
-    // MARK: Explaining
-
-    private func explanation(of identifier: String) throws -> [UInt8] {
-        let client = ControlClient(descriptor: try connect())
-        try client.explain(identifier)
-        guard case .explanation(let line) = try #require(try client.receive(milliseconds: 5000)) else {
-            throw ControlClient.Failure(description: "no explanation")
-        }
-        return line
-    }
-
-    @Test func `whose an event is can be asked for as long as it is kept`() throws {
-        let unit = WorkloadDescription(kind: "SystemdUnit", name: "nginx.service")
-        recent.receive(
-            (1...3).map { sequence in
-                Event(sequence: sequence, time: 1, bootTime: 1, kind: .fileOpen, workload: unit, via: .sysExit)
-            })
-        let event = try #require(Event(json: try explanation(of: "s-3")[...]))
-        #expect(event.sequence == 3)
-        #expect(event.workload.name == "nginx.service")
-        #expect(try explanation(of: "s-1").isEmpty)
-        #expect(try explanation(of: "other-3").isEmpty)
-        #expect(try explanation(of: "nonsense").isEmpty)
     }
 }
