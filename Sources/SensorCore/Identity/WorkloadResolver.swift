@@ -51,6 +51,13 @@ struct WorkloadResolver: ~Copyable {
             identity.kind = "SystemdUnit"
             identity.name = unit.name
             return (identity, true)
+        case .pod(let uid):
+            guard followsPods else {
+                identity.kind = "Unknown"
+                identity.pod = .init(uid: uid)
+                return (identity, true)
+            }
+            return resolve(identity, pod: uid, containerID: nil)
         case .container(let container):
             identity.container = .init(id: container.id, runtime: container.runtime?.rawValue ?? "")
             identity.sources["container"] = "cgroup_path"
@@ -65,7 +72,7 @@ struct WorkloadResolver: ~Copyable {
     }
 
     private func resolve(
-        _ known: WorkloadIdentity, pod uid: String, containerID: String
+        _ known: WorkloadIdentity, pod uid: String, containerID: String?
     ) -> (identity: WorkloadIdentity, isComplete: Bool) {
         var identity = known
         identity.sources["pod"] = "cgroup_path"
@@ -91,6 +98,7 @@ struct WorkloadResolver: ~Copyable {
         identity.labels = pod.labels
         identity.sources["pod"] = pod.source.rawValue
         identity.sources["owner"] = pod.controllerSource.rawValue
+        guard let containerID else { return (identity, true) }
         guard let container = pod.containers.first(where: { $0.ids.contains(containerID) }) else {
             return (identity, false)
         }
