@@ -13,4 +13,14 @@ int sensor_open_beneath(int root, const char *path, int follow_last, int cached)
 /* Opens a directory as a starting point for others (O_PATH). Returns the descriptor or the negative errno. */
 int sensor_open_directory(const char *path);
 
+/*
+ * Opens a file for reading whose path, below `directory`, has no links in it and does not lead out; with `one_mount`
+ * it stays on the directory's mount as well. A file that is a pipe or a device is not waited for.
+ * Returns the descriptor or the negative errno.
+ */
+int sensor_open_file_beneath(int directory, const char *path, int one_mount);
+
+/* Whether a file lies in memory or on a disk of this machine, so that no server can keep a look at it waiting. */
+int sensor_is_local(int descriptor);
+
 #endif

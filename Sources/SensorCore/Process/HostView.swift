@@ -36,6 +36,10 @@ package enum HostQuestion: Hashable, Sendable {
     case cgroups
     /// The id of the cgroup with this path below the tracked hierarchy's root. Answer: 64 bits, little-endian.
     case cgroupID(path: ByteString)
+    /// What the runtimes of the machine keep of a container, of the system or of an unprivileged user: see
+    /// `RuntimeStateFile.candidates`. Answer: `RuntimeContainer.encoded`, and never more of the files, since they hold
+    /// secrets; else a `RuntimeStateFault`.
+    case runtimeState(CgroupPath.Runtime?, id: String, user: UInt32?)
 
     /// ESRCH.
     package static let noProcess: Int32 = 3

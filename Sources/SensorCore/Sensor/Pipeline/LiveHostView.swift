@@ -7,6 +7,7 @@ internal import Glibc
 package final class LiveHostView: HostView {
     /// Mount point of the tracked cgroup hierarchy; nil if there is none.
     private let cgroupRoot: String?
+    private let runtimes: RuntimeStateReader
     /// RESOLVE_CACHED is there (5.12): what the process has just walked is in the caches, and a look can neither wait
     /// for a disk nor for a server that is gone. Without it it may.
     private var hasCachedLookups = true
@@ -17,8 +18,10 @@ package final class LiveHostView: HostView {
     /// Cgroups of one scan.
     private static let cgroupLimit = 65_536
 
-    package init(cgroupRoot: String?) {
+    /// - Parameter hostRoot: where the machine's own root is mounted, for what runtimes keep below it.
+    package init(cgroupRoot: String?, hostRoot: String = "/") {
         self.cgroupRoot = cgroupRoot
+        runtimes = RuntimeStateReader(root: hostRoot)
     }
 
     package func answer(_ question: HostQuestion) -> HostAnswer {
@@ -30,6 +33,15 @@ package final class LiveHostView: HostView {
         case .resolve(let pid, let path, let followLast): resolve(pid, path, followLast: followLast)
         case .cgroups: cgroups()
         case .cgroupID(let path): cgroupID(path)
+        case .runtimeState(let runtime, let id, let user): runtimeState(runtime, id, user)
+        }
+    }
+
+    private func runtimeState(_ runtime: CgroupPath.Runtime?, _ id: String, _ user: UInt32?) -> HostAnswer {
+        do throws(RuntimeStateFault) {
+            return .bytes(try runtimes.container(runtime, id: id, user: user).encoded)
+        } catch {
+            return .failure(error.errno)
         }
     }
 

@@ -165,6 +165,12 @@ extension HostQuestion {
         case .cgroupID(let path):
             frame.append(UInt8(6))
             frame.append(counted: path.bytes)
+        case .runtimeState(let runtime, let id, let user):
+            frame.append(UInt8(7))
+            frame.append(counted: (runtime?.rawValue ?? "").utf8)
+            frame.append(counted: id.utf8)
+            frame.append(UInt8(user == nil ? 0 : 1))
+            frame.append(user ?? 0)
         }
     }
 
@@ -191,6 +197,15 @@ extension HostQuestion {
         case 6:
             guard let path = frame.counted() else { return nil }
             self = .cgroupID(path: ByteString(path))
+        case 7:
+            guard let runtime = frame.counted(), let id = frame.counted(), let hasUser: UInt8 = frame.integer(),
+                let user: UInt32 = frame.integer()
+            else { return nil }
+            let name = String(decoding: runtime, as: UTF8.self)
+            guard name.isEmpty || CgroupPath.Runtime(rawValue: name) != nil else { return nil }
+            self = .runtimeState(
+                CgroupPath.Runtime(rawValue: name), id: String(decoding: id, as: UTF8.self),
+                user: hasUser == 0 ? nil : user)
         default: return nil
         }
     }
