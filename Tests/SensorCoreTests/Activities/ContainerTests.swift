@@ -103,6 +103,12 @@ import Testing
         #expect(
             inside[..<first].allSatisfy { $0.process?.arguments.last == "init" },
             "\(inside[..<first].map { "\($0.summary) by \($0.process?.arguments ?? [])" })")
+        for stage in inside[..<first].compactMap(\.process) {
+            #expect(
+                RuntimeStage.covers(
+                    executable: stage.executable, arguments: stage.arguments, script: stage.script,
+                    hasRunOwnProgram: false))
+        }
         // The runtime itself is not in the container.
         let runtime = try #require(seen.events(.processExec).first { $0.process?.arguments.first == "/usr/sbin/runc" })
         #expect(runtime.workload.container == nil)
