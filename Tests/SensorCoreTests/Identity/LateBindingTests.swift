@@ -186,4 +186,18 @@ import Testing
         pipeline.consume(.record(Records.open("/a", cgroup: 60)))
         #expect(pipeline.takeEvents().map(\.workload.identity.pod?.uid) == [Self.podUID])
     }
+
+    @Test func `what is in a pod's cgroup and in no container's is its controller's`() throws {
+        var pipeline = pipeline()
+        let path = "/kubepods/burstable/pod\(Self.podUID)"
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 51, path: path)))
+        pipeline.consume(.record(Records.open("/a", cgroup: 51)))
+        #expect(pipeline.takeEvents().isEmpty)
+        pipeline.consume(.cluster([.pod(Self.pod())]))
+        let identity = try #require(pipeline.takeEvents().first).workload.identity
+        #expect(identity.kind == "Deployment")
+        #expect(identity.name == "planner")
+        #expect(identity.pod?.name == "planner-7c9d-x2x")
+        #expect(identity.container == nil)
+    }
 }
