@@ -28,8 +28,7 @@ package struct CgroupTable: ~Copyable {
     private static let lookLimit = 4
 
     struct Entry {
-        var path: String
-        var ownerPath: String
+        var path: ByteString
         var workload: Workload
     }
 
@@ -40,18 +39,19 @@ package struct CgroupTable: ~Copyable {
     private var removed: RecencyTable<UInt64, Entry>
     private var unknown: RecencyTable<UInt64, Unknown>
     /// By the cgroup that the owner begins at; how many cgroups of the table name it.
-    private var owners: [String: (workload: Workload, references: Int)] = [:]
+    private var owners: [ByteString: (workload: Workload, references: Int)] = [:]
     /// What a pod owns, by what cgroup paths call the pod.
     private var ownedByPod: [String: [Workload]] = [:]
     private var nextNumber: UInt64 = 1
     private var latest: (id: UInt64, workload: Workload)?
 
     package init(
-        host: any HostView, limits: Limits = Limits(), node: String = "", trustDomain: String = ""
+        host: any HostView, limits: Limits = Limits(), node: String = "", trustDomain: String = "",
+        map: WorkloadMap = WorkloadMap()
     ) {
         self.host = host
         self.limits = limits
-        resolver = WorkloadResolver(node: node, trustDomain: trustDomain, gonePods: limits.gonePods)
+        resolver = WorkloadResolver(node: node, trustDomain: trustDomain, map: map, gonePods: limits.gonePods)
         live = RecencyTable(capacity: limits.live)
         removed = RecencyTable(capacity: limits.removed)
         unknown = RecencyTable(capacity: limits.unknown)
@@ -66,7 +66,7 @@ package struct CgroupTable: ~Copyable {
     }
 
     /// The path of a cgroup below the hierarchy's root, nil if not known.
-    package func path(of id: UInt64) -> String? {
+    package func path(of id: UInt64) -> ByteString? {
         live.peek(id)?.path ?? removed.peek(id)?.path
     }
 
@@ -80,21 +80,15 @@ package struct CgroupTable: ~Copyable {
             rest = rest.dropFirst(12)
             guard length <= rest.count else { return }
             if live.peek(id) == nil, removed.peek(id) == nil {
-                insert(id, path: String(decoding: rest.prefix(length), as: UTF8.self), .scan)
+                insert(id, path: ByteString(Array(rest.prefix(length))), .scan)
             }
             rest = rest.dropFirst(length)
         }
     }
 
     /// A cgroup was made at `path`.
-    package mutating func created(_ id: UInt64, path: String) {
+    package mutating func created(_ id: UInt64, path: ByteString) {
         insert(id, path: path, .created)
-    }
-
-    /// A cgroup was made with the name `name` below another.
-    package mutating func created(_ id: UInt64, name: String, parent: UInt64) {
-        guard let above = path(of: parent) else { return }
-        insert(id, path: above == "/" ? "/" + name : above + "/" + name, .created)
     }
 
     package mutating func removed(_ id: UInt64) {
@@ -109,18 +103,50 @@ package struct CgroupTable: ~Copyable {
     package mutating func apply(_ changes: [ClusterChange]) -> [Workload] {
         var settled: [Workload] = []
         for change in changes {
-            guard let pod = resolver.apply(change) else { continue }
-            for workload in ownedByPod[pod] ?? [] {
-                let before = workload.description.identity
-                let source = before.sources["cgroup"].flatMap(CgroupSource.init) ?? .scan
-                let (identity, isComplete) = resolver.resolve(workload.path, source: source)
-                if identity != before { workload.description = WorkloadDescription(identity) }
-                guard isComplete, workload.isAwaited else { continue }
-                workload.isAwaited = false
-                settled.append(workload)
+            switch resolver.apply(change) {
+            case .nothing: break
+            case .pod(let uid): for workload in ownedByPod[uid] ?? [] { describe(workload, &settled) }
+            case .everything: for workload in ownedByPod.values.joined() { describe(workload, &settled) }
             }
         }
         return settled
+    }
+
+    /// Asks once more what a container's runtime keeps of it, where that was not there when its cgroup was made.
+    ///
+    /// - Returns: whether nothing more is awaited now.
+    package mutating func lookAgain(at workload: Workload) -> Bool {
+        guard workload.runtime == nil, workload.isContainer else { return false }
+        workload.runtime = runtimeState(workload.path)
+        guard let runtime = workload.runtime else { return false }
+        if workload.path.podUID == nil, let pod = runtime.pod?.uid { ownedByPod[pod, default: []].append(workload) }
+        var settled: [Workload] = []
+        describe(workload, &settled)
+        return !settled.isEmpty
+    }
+
+    private func describe(_ workload: Workload, _ settled: inout [Workload]) {
+        let before = workload.description.identity
+        let source = before.sources["cgroup"].flatMap(CgroupSource.init) ?? .scan
+        let (identity, isComplete) = resolver.resolve(workload.path, runtime: workload.runtime, source: source)
+        if identity != before { workload.description = WorkloadDescription(identity) }
+        guard isComplete, workload.isAwaited else { return }
+        workload.isAwaited = false
+        settled.append(workload)
+    }
+
+    private func runtimeState(_ path: CgroupPath) -> RuntimeContainer? {
+        guard case .container(let container) = path.owner else { return nil }
+        let question = HostQuestion.runtimeState(container.runtime, id: container.id, user: container.userID)
+        return try? host.answer(question).runtimeContainer()
+    }
+
+    /// Whether a process may belong to another workload than its cgroup: see `mapped`.
+    package var mapsExecutables: Bool { resolver.mapsExecutables }
+
+    /// The workload that the operator's map has for a program in a workload's cgroup; nil if none.
+    package func mapped(_ workload: Workload, executable: ByteString) -> WorkloadDescription? {
+        resolver.mapped(workload, executable: executable)
     }
 
     // MARK: Inside
@@ -146,21 +172,23 @@ package struct CgroupTable: ~Copyable {
     }
 
     /// The cgroup that the process is in now, if it is the one with this id.
-    private func look(for id: UInt64, pid: UInt32) -> String? {
+    private func look(for id: UInt64, pid: UInt32) -> ByteString? {
         guard pid != 0, let bytes = host.answer(.file(pid: pid, .cgroup)).bytes else { return nil }
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
             // hierarchy:controllers:path, and the path may have colons
-            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-            guard fields.count == 3, fields[2].hasPrefix("/"), !fields[2].hasPrefix("/..") else { continue }
-            let path = String(fields[2])
-            if let bytes = host.answer(.cgroupID(path: ByteString(path))).bytes, Self.integer(bytes[...]) == id {
+            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3, fields[2].first == UInt8(ascii: "/"), !fields[2].starts(with: "/..".utf8) else {
+                continue
+            }
+            let path = ByteString(Array(fields[2]))
+            if let bytes = host.answer(.cgroupID(path: path)).bytes, Self.integer(bytes[...]) == id {
                 return path
             }
         }
         return nil
     }
 
-    private mutating func insert(_ id: UInt64, path: String, _ source: CgroupSource) {
+    private mutating func insert(_ id: UInt64, path: ByteString, _ source: CgroupSource) {
         if let known = live.peek(id) {
             if known.path == path { return }
             if let old = live.remove(id) { release(old) }
@@ -170,38 +198,48 @@ package struct CgroupTable: ~Copyable {
         latest = nil
         let owner = CgroupPath(path)
         let workload: Workload
-        if let known = owners[owner.ownerPath] {
-            owners[owner.ownerPath]?.references += 1
+        if let known = owners[owner.ownerBytes] {
+            owners[owner.ownerBytes]?.references += 1
             workload = known.workload
         } else {
             workload = make(owner, source)
-            owners[owner.ownerPath] = (workload, 1)
+            owners[owner.ownerBytes] = (workload, 1)
         }
-        if let gone = live.insert(id, Entry(path: path, ownerPath: owner.ownerPath, workload: workload)) {
+        if let gone = live.insert(id, Entry(path: path, workload: workload)) {
             evicted += 1
             release(gone.value)
         }
     }
 
     private mutating func make(_ path: CgroupPath, _ source: CgroupSource) -> Workload {
-        let (identity, isComplete) = resolver.resolve(path, source: source)
+        let runtime = runtimeState(path)
+        let (identity, isComplete) = resolver.resolve(path, runtime: runtime, source: source)
         let workload = Workload(number: takeNumber(), path: path, description: WorkloadDescription(identity))
+        workload.runtime = runtime
         workload.isAwaited = !isComplete
-        if let pod = path.podUID { ownedByPod[pod, default: []].append(workload) }
+        // It ran before the sensor: what it has executed went by unseen.
+        workload.hasRunOwnProgram = source != .created
+        if let pod = podUID(path, runtime) { ownedByPod[pod, default: []].append(workload) }
         return workload
     }
 
     private mutating func release(_ entry: Entry) {
-        guard var owner = owners[entry.ownerPath] else { return }
+        let path = entry.workload.path
+        guard var owner = owners[path.ownerBytes] else { return }
         owner.references -= 1
         if owner.references > 0 {
-            owners[entry.ownerPath] = owner
+            owners[path.ownerBytes] = owner
             return
         }
-        owners[entry.ownerPath] = nil
-        guard let pod = entry.workload.path.podUID else { return }
+        owners[path.ownerBytes] = nil
+        guard let pod = podUID(entry.workload.path, entry.workload.runtime) else { return }
         ownedByPod[pod]?.removeAll { $0 === entry.workload }
         if ownedByPod[pod]?.isEmpty ?? false { ownedByPod[pod] = nil }
+    }
+
+    /// The pod as the kubelet calls it, which only its runtime knows where the kubelet makes no cgroups of pods.
+    private func podUID(_ path: CgroupPath, _ runtime: RuntimeContainer?) -> String? {
+        path.podUID ?? runtime?.pod?.uid
     }
 
     private mutating func takeNumber() -> UInt64 {

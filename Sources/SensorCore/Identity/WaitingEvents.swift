@@ -15,7 +15,8 @@ struct WaitingEvents: ~Copyable {
     private struct Queue {
         let workload: Workload
         let deadline: UInt64
-        var events: [Event] = []
+        /// What the container's runtime did there is told apart.
+        var events: [(event: Event, isRuntimes: Bool)] = []
     }
 
     private let limits: Limits
@@ -27,13 +28,13 @@ struct WaitingEvents: ~Copyable {
     init(limits: Limits) { self.limits = limits }
 
     /// - Returns: whether it waits now; else there is no room for it.
-    mutating func add(_ event: Event, of workload: Workload) -> Bool {
+    mutating func add(_ event: Event, of workload: Workload, isRuntimes: Bool) -> Bool {
         guard count < limits.events else { return false }
         let deadline = event.bootTime &+ limits.time
         var queue = queues.removeValue(forKey: workload.number) ?? Queue(workload: workload, deadline: deadline)
         let hasRoom = queue.events.count < limits.eventsOfOne
         if hasRoom {
-            queue.events.append(event)
+            queue.events.append((event, isRuntimes))
             count += 1
             nextDeadline = min(nextDeadline, queue.deadline)
         }
@@ -58,9 +59,9 @@ struct WaitingEvents: ~Copyable {
 
     private mutating func credited(_ queue: Queue) -> [Event] {
         count -= queue.events.count
-        return queue.events.map { event in
+        return queue.events.map { event, isRuntimes in
             var event = event
-            event.workload = queue.workload.description
+            event.workload = queue.workload.description(ofRuntime: isRuntimes)
             return event
         }
     }

@@ -8,14 +8,35 @@ package final class Workload {
     package let number: UInt64
     /// What its cgroup's path says.
     let path: CgroupPath
+    let isContainer: Bool
+    /// What the container's runtime keeps of it on disk; nil if nothing was to be had.
+    var runtime: RuntimeContainer?
     /// Who it is, as far as is known now.
-    package internal(set) var description: WorkloadDescription
+    package internal(set) var description: WorkloadDescription {
+        didSet { ofRuntime = nil }
+    }
     /// More will be known in a moment, so that its events had better wait.
     package internal(set) var isAwaited = false
+    /// The container has executed a program of its own, not only its runtime's.
+    var hasRunOwnProgram = false
+    private var ofRuntime: WorkloadDescription?
 
     init(number: UInt64, path: CgroupPath, description: WorkloadDescription) {
         self.number = number
         self.path = path
         self.description = description
+        if case .container = path.owner { isContainer = true } else { isContainer = false }
+    }
+
+    /// - Parameter isRuntime: whether it is about what the container's runtime does in its cgroup, to set it up: not the
+    ///   workload's doing, so it is told as another type of container.
+    func description(ofRuntime isRuntime: Bool) -> WorkloadDescription {
+        guard isRuntime else { return description }
+        if let ofRuntime { return ofRuntime }
+        var identity = description.identity
+        identity.container?.type = "runtime"
+        let made = WorkloadDescription(identity)
+        ofRuntime = made
+        return made
     }
 }

@@ -1,49 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Puts together who a cgroup's owner is: from the cgroup's path, from the pods that the API server told of, and from
-/// what is fixed for this node.
+/// Puts together who a cgroup's owner is: from the cgroup's path, from what the container's runtime keeps on disk, from
+/// the pods that the API server told of, and from the operator's own map, which wins.
 ///
 /// Nothing is guessed: what no source says stays empty, and each part tells its source.
 struct WorkloadResolver: ~Copyable {
     private let node: String
     private let trustDomain: String
+    private let map: WorkloadMap
     private(set) var pods: PodTable
     /// Pods are followed at all: what belongs to one that is not known may become known.
     private(set) var followsPods = false
     private var cluster = ""
 
-    init(node: String, trustDomain: String, gonePods: Int) {
+    init(node: String, trustDomain: String, map: WorkloadMap, gonePods: Int) {
         self.node = node
+        self.map = map
         self.trustDomain = trustDomain
         pods = PodTable(goneLimit: gonePods)
     }
 
-    /// - Returns: the pod, as cgroup paths call it, of which other things are known now; nil if it is about none.
-    mutating func apply(_ change: ClusterChange) -> String? {
+    /// Of what other things are known after a change.
+    enum Affected {
+        case nothing
+        /// What belongs to this pod, as cgroup paths call it.
+        case pod(String)
+        case everything
+    }
+
+    mutating func apply(_ change: ClusterChange) -> Affected {
         followsPods = true
         switch change {
         case .cluster(let name, let id):
-            cluster = name.isEmpty ? id : name
-            return nil
+            let name = name.isEmpty ? id : name
+            defer { cluster = name }
+            return cluster == name ? .nothing : .everything
         case .pod(let pod):
             pods.set(pod)
-            return pod.cgroupUID
+            return .pod(pod.cgroupUID)
         case .removed(let uid):
             pods.remove(uid: uid)
-            return nil
+            return .nothing
         case .synced, .stale:
-            return nil
+            return .nothing
         }
     }
 
     /// Who owns a cgroup, and whether that is all there will be to know.
     ///
-    /// - Parameter source: how the path was learnt.
-    func resolve(_ path: CgroupPath, source: CgroupSource) -> (identity: WorkloadIdentity, isComplete: Bool) {
+    /// - Parameters:
+    ///   - runtime: what the container's runtime keeps of it.
+    ///   - source: how the path was learnt.
+    func resolve(
+        _ path: CgroupPath, runtime: RuntimeContainer?, source: CgroupSource
+    ) -> (identity: WorkloadIdentity, isComplete: Bool) {
         var identity = WorkloadIdentity(kind: "Host")
-        identity.cgroup = ByteString(path.ownerPath)
+        identity.cgroup = path.ownerBytes
         identity.node = node
         identity.sources["cgroup"] = source.rawValue
+        if let rule = map.rule(cgroup: path.ownerBytes, executable: nil) {
+            return (WorkloadResolver.mapped(identity, to: rule.workload), true)
+        }
         switch path.owner {
         case .host:
             return (identity, true)
@@ -57,28 +74,47 @@ struct WorkloadResolver: ~Copyable {
                 identity.pod = .init(uid: uid)
                 return (identity, true)
             }
-            return resolve(identity, pod: uid, containerID: nil)
+            return resolve(identity, pod: uid, container: nil, runtime: nil)
         case .container(let container):
-            identity.container = .init(id: container.id, runtime: container.runtime?.rawValue ?? "")
-            identity.sources["container"] = "cgroup_path"
-            guard let uid = container.podUID, followsPods else {
-                identity.kind = "Container"
-                identity.name = container.id
-                identity.pod = container.podUID.map { .init(uid: $0) }
-                return (identity, true)
+            describe(container, runtime, in: &identity)
+            if let uid = container.podUID ?? runtime?.pod?.uid, followsPods {
+                return resolve(identity, pod: uid, container: container, runtime: runtime)
             }
-            return resolve(identity, pod: uid, containerID: container.id)
+            identity.kind = "Container"
+            identity.name = runtime.map { $0.name.isEmpty ? container.id : $0.name } ?? container.id
+            let uid = container.podUID ?? runtime?.pod?.uid
+            identity.pod = uid.map { .init(name: runtime?.pod?.name ?? "", uid: $0) }
+            return (identity, true)
         }
     }
 
+    /// What the path and the runtime say of a container, API server or not.
+    private func describe(
+        _ container: CgroupPath.Container, _ runtime: RuntimeContainer?, in identity: inout WorkloadIdentity
+    ) {
+        var known = WorkloadIdentity.Container(id: container.id, runtime: container.runtime?.rawValue ?? "")
+        identity.sources["container"] = "cgroup_path"
+        if let runtime {
+            if let name = runtime.runtime?.rawValue { known.runtime = name }
+            known.name = runtime.containerName.isEmpty ? runtime.name : runtime.containerName
+            known.image = runtime.image
+            known.imageDigest = runtime.imageDigest
+            if runtime.isSandbox { known.type = "pause" }
+            identity.sources["container"] = "runtime_state"
+        }
+        identity.container = known
+    }
+
     private func resolve(
-        _ known: WorkloadIdentity, pod uid: String, containerID: String?
+        _ known: WorkloadIdentity, pod uid: String, container: CgroupPath.Container?, runtime: RuntimeContainer?
     ) -> (identity: WorkloadIdentity, isComplete: Bool) {
         var identity = known
-        identity.sources["pod"] = "cgroup_path"
         guard let pod = pods.find(cgroupUID: uid) else {
+            // Whose it is nobody has said; its runtime may have told what it is.
             identity.kind = "Unknown"
-            identity.pod = .init(uid: uid)
+            identity.namespace = runtime?.pod?.namespace ?? ""
+            identity.pod = .init(name: runtime?.pod?.name ?? "", uid: uid)
+            identity.sources["pod"] = runtime?.pod == nil ? "cgroup_path" : "runtime_state"
             return (identity, false)
         }
         identity.cluster = cluster
@@ -98,17 +134,46 @@ struct WorkloadResolver: ~Copyable {
         identity.labels = pod.labels
         identity.sources["pod"] = pod.source.rawValue
         identity.sources["owner"] = pod.controllerSource.rawValue
-        guard let containerID else { return (identity, true) }
-        guard let container = pod.containers.first(where: { $0.ids.contains(containerID) }) else {
-            return (identity, false)
-        }
-        identity.container?.name = container.name
-        identity.container?.type = container.role.rawValue
-        identity.container?.image = container.image
+        guard let container, runtime?.isSandbox != true else { return (identity, true) }
+        // Its id is the surest; a container that has just begun stands in no status yet, but its runtime has its name.
+        let byID = pod.containers.first { $0.ids.contains(container.id) }
+        let byName = pod.containers.first { $0.name == runtime?.containerName }
+        guard let found = byID ?? byName else { return (identity, false) }
+        identity.container?.name = found.name
+        identity.container?.type = found.role.rawValue
+        identity.container?.image = found.image
         // The status tells of the container that runs now; one before it may have had another image.
-        if container.ids.first == containerID { identity.container?.imageDigest = container.imageDigest }
-        identity.sources["container"] = pod.source.rawValue
+        if found.ids.first == container.id { identity.container?.imageDigest = found.imageDigest }
+        if byID != nil { identity.sources["container"] = pod.source.rawValue }
         return (identity, true)
+    }
+
+    /// What the operator's map says of a process in a cgroup; nil if nothing.
+    func mapped(_ workload: Workload, executable: ByteString) -> WorkloadDescription? {
+        guard let rule = map.rule(cgroup: workload.path.ownerBytes, executable: executable) else { return nil }
+        return WorkloadDescription(Self.mapped(workload.description.identity, to: rule.workload))
+    }
+
+    /// Whether programs of one cgroup may be mapped to several workloads.
+    var mapsExecutables: Bool { map.dependsOnExecutable }
+
+    private static func mapped(_ known: WorkloadIdentity, to workload: WorkloadMap.Workload) -> WorkloadIdentity {
+        var identity = WorkloadIdentity(kind: workload.kind)
+        identity.cluster = workload.cluster
+        identity.namespace = workload.namespace
+        identity.group = workload.group
+        identity.name = workload.name
+        identity.pod = known.pod
+        identity.container = known.container
+        if !workload.container.isEmpty {
+            identity.container = identity.container ?? .init(id: "")
+            identity.container?.name = workload.container
+        }
+        identity.node = known.node
+        identity.cgroup = known.cgroup
+        identity.sources = known.sources
+        identity.sources["owner"] = "workload_map"
+        return identity
     }
 
     private static func text(_ owner: PodIdentity.Owner) -> String {

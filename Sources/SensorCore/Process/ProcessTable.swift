@@ -99,6 +99,7 @@ package struct ProcessTable: ~Copyable {
         let process = insert(key, parent: parent, ancestor: ancestor, facts: inherited, at: time)
         // The root is inherited from the creator as well, and the parent's may be another.
         if creator != nil { process.rootChangedAt = max(time, 1) }
+        process.settledIn = (creator.map { lookup($0) } ?? ancestor)?.settledIn ?? 0
         return process
     }
 

@@ -48,6 +48,12 @@ package final class TrackedProcess {
     var knownAt: UInt64
     /// Boot clock of its latest event.
     var usedAt: UInt64
+    /// Number of the workload in which it, or what it was forked from, executed a program of that workload's own; 0: none.
+    package var settledIn: UInt64 = 0
+    /// Number of the container in which its present program is told to be the runtime's; 0: none.
+    package var runtimesIn: UInt64 = 0
+    /// How many of its programs were told to be a container runtime's.
+    package var runtimeStages = 0
     /// Start and id come from /proc, whose clock ticks are coarse.
     var isApproximate = false
     /// Facts about it are from a look at /proc after the fact, or missing.

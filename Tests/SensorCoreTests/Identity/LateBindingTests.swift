@@ -200,4 +200,90 @@ import Testing
         #expect(identity.pod?.name == "planner-7c9d-x2x")
         #expect(identity.container == nil)
     }
+
+    // MARK: What the runtime keeps
+
+    private func setRuntime(_ change: (inout RuntimeContainer) -> Void) {
+        var container = RuntimeContainer(id: Self.containerID, runtime: .containerd)
+        change(&container)
+        host.answers[.runtimeState(nil, id: Self.containerID, user: nil)] = .bytes(container.encoded)
+    }
+
+    @Test func `a container that no status has yet has its name from its runtime, and its events need not wait`() throws
+    {
+        setRuntime {
+            $0.containerName = "main"
+            $0.image = "registry.test/planner:1"
+        }
+        var pipeline = pipeline()
+        pipeline.consume(.cluster([.pod(Self.pod(containers: [.init(name: "main", role: .main)]))]))
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        let container = try #require(pipeline.takeEvents().first?.workload.container)
+        #expect(container.name == "main")
+        #expect(container.type == "main")
+    }
+
+    @Test func `the container that holds a pod's namespaces is its pause`() throws {
+        setRuntime { $0.isSandbox = true }
+        var pipeline = pipeline()
+        pipeline.consume(.cluster([.pod(Self.pod(containers: []))]))
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        let identity = try #require(pipeline.takeEvents().first?.workload.identity)
+        #expect(identity.name == "planner")
+        #expect(identity.container?.type == "pause")
+    }
+
+    @Test func `off Kubernetes a container goes by what its runtime calls it`() throws {
+        setRuntime {
+            $0.name = "web"
+            $0.image = "nginx:1.27"
+        }
+        var pipeline = Pipeline(session: Records.session, host: host)
+        pipeline.consume(
+            .record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 50, path: "/made-by-hand/\(Self.containerID)")))
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        let identity = try #require(pipeline.takeEvents().first?.workload.identity)
+        #expect(identity.kind == "Container")
+        #expect(identity.name == "web")
+        #expect(identity.container?.image == "nginx:1.27")
+        #expect(identity.container?.runtime == "containerd")
+        #expect(identity.sources["container"] == "runtime_state")
+    }
+
+    // MARK: The runtime's own doings
+
+    @Test func `what the runtime does in a container's cgroup is told apart from the container`() {
+        var pipeline = pipeline()
+        pipeline.consume(.cluster([.pod(Self.pod())]))
+        let runc = Records.exec(executable: "/usr/bin/runc", arguments: ["runc", "init"], cgroup: 50)
+        pipeline.consume(.record(runc))
+        pipeline.consume(.record(Records.open("/proc/self/setgroups", cgroup: 50)))
+        pipeline.consume(.record(Records.exec(executable: "/app/planner", arguments: ["planner"], cgroup: 50)))
+        pipeline.consume(.record(Records.open("/app/data", cgroup: 50)))
+        let events = pipeline.takeEvents()
+        #expect(events.map(\.workload.container?.type) == ["runtime", "runtime", "main", "main"])
+        #expect(Set(events.map(\.workload.name)) == ["planner"])
+    }
+
+    // MARK: The operator's map
+
+    @Test func `the operator's map says whose a cgroup or a program is`() throws {
+        let map = try WorkloadMap(
+            Array(
+                """
+                [{"cgroup": "/dev", "executable": "*/python3*", "workload": {"kind": "Deployment", "name": "writer"}},
+                 {"cgroup": "/dev/planner", "workload": {"kind": "Deployment", "name": "planner", "namespace": "n"}}]
+                """.utf8), from: "map.json")
+        var pipeline = pipeline { $0.workloadMap = map }
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 60, path: "/dev/planner")))
+        pipeline.consume(.record(Records.exec(cgroup: 60)))
+        pipeline.consume(
+            .record(
+                Records.exec(pid: 101, start: 8, executable: "/usr/bin/python3.11", arguments: ["python3"], cgroup: 60))
+        )
+        let events = pipeline.takeEvents()
+        #expect(events.map(\.workload.name) == ["planner", "writer"])
+        #expect(events.first?.workload.identity.namespace == "n")
+        #expect(events.first?.workload.identity.sources["owner"] == "workload_map")
+    }
 }

@@ -27,7 +27,7 @@ enum Records {
     static func exec(
         pid: UInt32 = 100, start: UInt64 = 7, parent: (UInt32, UInt64) = (1, 1), executable: String = "/usr/bin/cat",
         arguments: [String] = ["cat", "/etc/passwd"], directory: String = "/home", script: String? = nil,
-        credentials: sensor_credentials = credentials(), flags: Int32 = 0, time: UInt64 = 10
+        credentials: sensor_credentials = credentials(), flags: Int32 = 0, time: UInt64 = 10, cgroup: UInt64 = 42
     ) -> [UInt8] {
         var body = sensor_exec()
         (body.parent_tgid, body.parent_start) = parent
@@ -40,7 +40,10 @@ enum Records {
             .adding(SENSOR_SECTION_ARGUMENTS, arguments.flatMap { Array($0.utf8) + [0] })
             .adding(SENSOR_SECTION_EXECUTABLE, leafFirst(executable))
         if let script { record = record.adding(SENSOR_SECTION_SCRIPT, Array(script.utf8)) }
-        return record.adding(SENSOR_SECTION_DIRECTORY, leafFirst(directory)).changing(by: pid, start)
+        return record.adding(SENSOR_SECTION_DIRECTORY, leafFirst(directory)).changing {
+            $0.key.cgroup = cgroup
+            ($0.tgid, $0.tid, $0.start) = (pid, pid, start)
+        }
     }
 
     static func fork(

@@ -62,7 +62,7 @@ extension Pipeline {
         detail.path = configuration.redactor.path(detail.path)
         detail.newPath = detail.newPath.map(configuration.redactor.path)
         detail.argumentPath = detail.argumentPath.map(configuration.redactor.path)
-        emit(kind, header, process: process?.description, detail: .file(detail))
+        emit(kind, header, process: process, detail: .file(detail))
     }
 
     /// A name as the caller gave it. Failed attempts are many, and what they name need not be there: no looks for them.

@@ -12,7 +12,7 @@ extension Pipeline {
         if let process { processes.changeIdentity(of: process, to: to, at: header.time) }
         let change = identity.number == 0 ? "exec" : Self.syscallName(identity.number)
         emit(
-            .identityChange, header, process: process?.description,
+            .identityChange, header, process: process,
             detail: .identity(IdentityDetail(change: change, from: from, to: to)))
     }
 
@@ -25,7 +25,7 @@ extension Pipeline {
             process?.rootChangedAt = max(header.time, 1)
         }
         emit(
-            kind, header, process: process?.description,
+            kind, header, process: process,
             detail: .syscall(
                 SyscallDetail(
                     name: name, number: syscall.number, result: header.result,
@@ -39,7 +39,7 @@ extension Pipeline {
             removedCgroups.append(cgroup.id)
         } else if let section = view.section(SENSOR_SECTION_ARGUMENT) {
             cgroups.created(
-                cgroup.id, path: section.bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
+                cgroup.id, path: ByteString(section.bytes.withUnsafeBytes { [UInt8]($0) }))
         }
     }
 

@@ -7,7 +7,7 @@ import Glibc
 extension Pipeline {
     mutating func network(_ view: borrowing RecordView, _ header: sensor_header, _ kind: EventKind) {
         guard let network = view.network else { return }
-        let process = process(header)?.description
+        let process = process(header)
         let workload = workload(header)
         var detail = NetworkDetail(
             direction: NetworkDetail.Direction(rawValue: network.direction), transport: Self.transport(network))
@@ -54,7 +54,7 @@ extension Pipeline {
         }
         // What is no answer to one question (a query, multicast chatter) tells no names.
         guard let message = DNSMessage(payload.bytes) else { return }
-        let process = process(header)?.description
+        let process = process(header)
         let workload = workload(header)
         for address in message.addresses {
             names.learn(message.name, of: address, for: workload.number, ttl: message.ttl ?? 0, at: header.time)
@@ -64,7 +64,7 @@ extension Pipeline {
             detail: .dns(
                 DNSDetail(
                     name: message.name, type: DNSMessage.typeName(message.type), addresses: message.addresses,
-                    ttl: message.ttl, source: Self.isResolver(process) ? "resolver" : "process")))
+                    ttl: message.ttl, source: Self.isResolver(process?.description) ? "resolver" : "process")))
     }
 
     /// Daemons that ask on behalf of the node: what they are told is no workload's knowledge.

@@ -12,7 +12,8 @@ extension Pipeline {
         let process = processes.exec(
             key, parent: ProcessKey(tgid: exec.parent_tgid, start: exec.parent_start), facts: facts, at: header.time)
         let workload = workload(header)
-        emit(.processExec, header, process: process.description, workload: workload, detail: .none)
+        settle(process, in: workload)
+        emit(.processExec, header, process: process, workload: workload, detail: .none)
 
         // Only an exec that the kernel itself calls secure makes someone else of a process; what else differs is older
         // than the exec, and has been told or counted where it happened.
@@ -23,7 +24,7 @@ extension Pipeline {
         change.flags &= ~UInt16(SENSOR_REMEMBERED)
         change.key.kind = UInt8(SENSOR_IDENTITY_CHANGE.rawValue)
         emit(
-            .identityChange, change, process: process.description, workload: workload,
+            .identityChange, change, process: process, workload: workload,
             detail: .identity(IdentityDetail(change: "exec", from: before, to: after)))
     }
 
@@ -42,14 +43,14 @@ extension Pipeline {
         let process = processes.fork(
             ProcessKey(tgid: header.tgid, start: header.start), parent: parent, creator: creator,
             facts: facts(view, exec, header), at: header.time)
-        emit(.processFork, header, process: process.description, detail: .none)
+        emit(.processFork, header, process: process, detail: .none)
     }
 
     mutating func exited(_ view: borrowing RecordView, _ header: sensor_header) {
         guard let exit = view.exit else { return }
         let process = process(header)
         emit(
-            .processExit, header, process: process?.description,
+            .processExit, header, process: process,
             detail: .exit(ExitDetail(code: exit.code, signal: exit.signal, dumpedCore: exit.core_dumped != 0)))
         _ = processes.exit(ProcessKey(tgid: header.tgid, start: header.start), at: header.time)
     }

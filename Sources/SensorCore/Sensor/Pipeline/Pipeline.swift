@@ -18,6 +18,8 @@ package struct Pipeline: ~Copyable {
     let host: any HostView
     var sketchesLeft: Int
     let configuration: PipelineConfiguration
+    /// What the operator's map says of programs, by workload and program.
+    var mappedPrograms: [MappedProgram: WorkloadDescription?] = [:]
     private var templates: TemplateTable
     private var waiting: WaitingEvents
     private var clock: ClockReading
@@ -41,7 +43,8 @@ package struct Pipeline: ~Copyable {
         processes = ProcessTable(bootID: session.bootID, limits: configuration.processes)
         processes.wallOffset = session.clock.wallOffset
         cgroups = CgroupTable(
-            host: host, limits: configuration.cgroups, node: session.node, trustDomain: configuration.trustDomain)
+            host: host, limits: configuration.cgroups, node: session.node, trustDomain: configuration.trustDomain,
+            map: configuration.workloadMap)
         waiting = WaitingEvents(
             limits: .init(
                 time: configuration.waitingTime, events: configuration.waitingEvents,
@@ -143,7 +146,7 @@ package struct Pipeline: ~Copyable {
         }
         append(
             kind: template.kind, via: template.via, time: clock.boot, count: delta.count, flags: 0,
-            process: template.process, threadID: 0, workload: template.workload, detail: detail,
+            process: template.process, threadID: 0, subject: template.subject, detail: detail,
             errorNumber: template.errorNumber)
     }
 
@@ -211,41 +214,43 @@ package struct Pipeline: ~Copyable {
 
     /// Makes an event of a record, and keeps it for later counts if the kernel will count.
     mutating func emit(
-        _ kind: EventKind, _ header: sensor_header, process: ProcessDescription?, detail: EventDetail
+        _ kind: EventKind, _ header: sensor_header, process: TrackedProcess?, detail: EventDetail
     ) {
         emit(kind, header, process: process, workload: workload(header), detail: detail)
     }
 
     mutating func emit(
-        _ kind: EventKind, _ header: sensor_header, process: ProcessDescription?, workload: Workload,
+        _ kind: EventKind, _ header: sensor_header, process: TrackedProcess?, workload: Workload,
         detail: EventDetail
     ) {
+        let subject = subject(process, workload)
         let via = Via(rawValue: header.key.hook) ?? .daemon
         let errorNumber = Int32(header.key.error)
         if header.flags & UInt16(SENSOR_REMEMBERED) != 0 {
             templates.insert(
                 MemoryKey(header.key),
                 Template(
-                    kind: kind, via: via, errorNumber: errorNumber, process: process, workload: workload, detail: detail
-                ))
+                    kind: kind, via: via, errorNumber: errorNumber, process: process?.description, subject: subject,
+                    detail: detail))
         }
         append(
-            kind: kind, via: via, time: header.time, count: 1, flags: header.flags, process: process,
-            threadID: header.tid, workload: workload, detail: detail, errorNumber: errorNumber)
+            kind: kind, via: via, time: header.time, count: 1, flags: header.flags,
+            process: process?.description, threadID: header.tid, subject: subject, detail: detail,
+            errorNumber: errorNumber)
     }
 
     private mutating func append(
         kind: EventKind, via: Via, time: UInt64, count: UInt64, flags: UInt16, process: ProcessDescription?,
-        threadID: UInt32, workload: Workload, detail: EventDetail, errorNumber: Int32
+        threadID: UInt32, subject: EventSubject, detail: EventDetail, errorNumber: Int32
     ) {
         sequence += 1
         let event = Event(
             sequence: sequence, time: clock.wall(time), bootTime: time, kind: kind, count: count,
             isFirstSeen: flags & UInt16(SENSOR_FIRST_SEEN) != 0,
             isStreamed: flags & UInt16(SENSOR_STREAMED) != 0, process: process, threadID: threadID,
-            workload: workload.description, detail: detail, errorNumber: errorNumber, via: via)
-        if workload.isAwaited {
-            hold(event, workload)
+            workload: subject.description, detail: detail, errorNumber: errorNumber, via: via)
+        if subject.isAwaited {
+            hold(event, subject)
         } else {
             events.append(event)
         }
@@ -253,15 +258,16 @@ package struct Pipeline: ~Copyable {
 
     // MARK: Late binding
 
-    private mutating func hold(_ event: Event, _ workload: Workload) {
+    private mutating func hold(_ event: Event, _ subject: EventSubject) {
         settle(at: event.bootTime)
-        if workload.isAwaited, waiting.add(event, of: workload) { return }
-        if workload.isAwaited { counters.refusedWaits += 1 }
+        if subject.isAwaited, waiting.add(event, of: subject.workload, isRuntimes: subject.isRuntimes) { return }
+        if subject.isAwaited { counters.refusedWaits += 1 }
         deliver([event])
     }
 
     private mutating func cluster(_ changes: [ClusterChange]) {
-        for workload in cgroups.apply(changes) { deliver(waiting.release(workload)) }
+        mappedPrograms = [:]
+        for workload in cgroups.apply(changes) { release(workload) }
     }
 
     /// Lets go what has waited long enough.
@@ -270,6 +276,11 @@ package struct Pipeline: ~Copyable {
             workload.isAwaited = false
             deliver(events)
         }
+    }
+
+    /// Nothing more is awaited of a workload.
+    mutating func release(_ workload: Workload) {
+        deliver(waiting.release(workload))
     }
 
     private mutating func deliver(_ late: [Event]) {

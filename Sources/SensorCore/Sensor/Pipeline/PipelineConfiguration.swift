@@ -19,6 +19,8 @@ package struct PipelineConfiguration: Sendable {
     /// Events that may wait, of all workloads together and of one.
     package var waitingEvents = 32_768
     package var waitingEventsOfOne = 8_192
+    /// Whose a cgroup or a program is, by the operator's word.
+    package var workloadMap = WorkloadMap()
     /// Of SPIFFE ids that are derived; empty: none are.
     package var trustDomain = ""
     /// Rows of the loss ledger.

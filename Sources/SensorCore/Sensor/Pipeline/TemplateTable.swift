@@ -28,7 +28,7 @@ struct Template {
     var via: Via
     var errorNumber: Int32
     var process: ProcessDescription?
-    var workload: Workload
+    var subject: EventSubject
     var detail: EventDetail
 }
 
