@@ -79,3 +79,8 @@ void sensor_bound_heap(void)
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
+
+void sensor_trim_heap(void)
+{
+	malloc_trim(0);
+}

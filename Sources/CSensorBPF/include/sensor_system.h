@@ -42,4 +42,7 @@ int sensor_peer_credentials(int descriptor, pid_t *process, uid_t *user, gid_t *
  */
 void sensor_bound_heap(void);
 
+/* Gives back what is free between pieces in use. Takes the heap's locks for a moment. */
+void sensor_trim_heap(void);
+
 #endif

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+
+extension APIEndpoint {
+    /// What a kubeconfig's current context says. Paths in it are relative to the file.
+    package init(kubeconfig path: String) throws(APIEndpointError) {
+        let text = try SmallFile.read(path, limit: 1 << 20)
+        try self.init(Kubeconfig.parse(text), directory: Self.directory(of: path))
+    }
+
+    private static func directory(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    }
+
+    init(_ config: Kubeconfig, directory: String) throws(APIEndpointError) {
+        let (cluster, user) = try config.selected()
+        guard var url = cluster.server, !url.isEmpty else { throw APIEndpointError("the cluster has no server") }
+        guard url.hasPrefix("https://") || url.hasPrefix("http://") else {
+            throw APIEndpointError("the cluster's server is no http or https URL")
+        }
+        while url.hasSuffix("/") { url.removeLast() }
+        guard cluster.proxy == nil else { throw APIEndpointError("proxy-url is not supported") }
+        self.init(url: url)
+        authority = try Self.material(cluster.authority, cluster.authorityData, directory, "certificate-authority")
+        serverName = cluster.serverName.flatMap { $0.isEmpty ? nil : $0 }
+        isVerified = !(cluster.skipsVerification ?? false)
+        guard let user else { return }
+        guard user.exec == nil else {
+            throw APIEndpointError(
+                "the user gets its credentials from an exec plugin, which is not run: use a token or a client certificate"
+            )
+        }
+        guard user.provider == nil, user.password == nil else {
+            throw APIEndpointError("only a token or a client certificate is supported as the user's credentials")
+        }
+        let chain = try Self.material(user.certificate, user.certificateData, directory, "client-certificate")
+        let key = try Self.material(user.key, user.keyData, directory, "client-key")
+        switch (chain, key) {
+        case (let chain?, let key?): certificate = ClientCertificate(chain: chain, key: key)
+        case (nil, nil): break
+        default: throw APIEndpointError("the user has a client certificate or its key, but not both")
+        }
+        // As kubectl does: a file that can be read anew is worth more than what stands here.
+        if let file = user.tokenFile, !file.isEmpty {
+            token = BearerToken(file: file.hasPrefix("/") ? file : directory + file)
+        } else if let text = user.token, !text.isEmpty {
+            token = BearerToken(text)
+        }
+    }
+
+    private static func material(
+        _ path: String?, _ data: String?, _ directory: String, _ name: String
+    ) throws(APIEndpointError) -> Material? {
+        if let data, !data.isEmpty {
+            guard let bytes = Data(base64Encoded: data.filter { !$0.isWhitespace }), !bytes.isEmpty else {
+                throw APIEndpointError("\(name)-data is no base64")
+            }
+            return .bytes([UInt8](bytes))
+        }
+        guard let path, !path.isEmpty else { return nil }
+        return .file(path.hasPrefix("/") ? path : directory + path)
+    }
+}

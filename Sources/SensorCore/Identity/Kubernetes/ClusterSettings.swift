@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How a `ClusterWatch` works, with the defaults.
+package struct ClusterSettings: Sendable {
+    /// As the API server knows the node (`spec.nodeName`).
+    package var node: String
+    /// Display name of the cluster; empty for none.
+    package var cluster = ""
+    package var choices = WorkloadChoices()
+    /// File that keeps what is known over a restart; nil: nothing is kept.
+    package var cacheFile: String?
+    /// Pods that are known at a time; a node of Kubernetes has 110 or 250 as a rule.
+    package var maximumPods = 4096
+
+    var limits = APIClient.Limits()
+    var backoff = Backoff.Bounds()
+    var readerTimes = ObjectReader.Times()
+    var pageSize = 100
+    /// How long the server keeps a watch open: so many seconds, to twice as many.
+    var watchSeconds = 300.0
+    /// A watch that ends earlier is followed by a wait.
+    var shortWatch = Duration.seconds(5)
+    /// How long the server may fail until what is known is called stale.
+    var staleAfter = Duration.seconds(10)
+    /// Between two writings of the cache, at least.
+    var cacheInterval = Duration.seconds(5)
+    /// Between two looks at namespaces, and at owners that could not be read.
+    var refreshInterval = Duration.seconds(600)
+
+    package init(node: String) { self.node = node }
+}

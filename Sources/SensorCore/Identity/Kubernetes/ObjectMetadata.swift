@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The `metadata` of any object of the API, as far as it is of use here.
+struct ObjectMetadata: Decodable, Sendable {
+    /// Who owns an object, as the object says it.
+    struct OwnerReference: Decodable, Sendable, Equatable {
+        @Lenient var apiVersion: String?
+        @Lenient var kind: String?
+        @Lenient var name: String?
+        @Lenient var uid: String?
+        @Lenient var controller: Bool?
+
+        static func == (first: Self, second: Self) -> Bool { first.reference == second.reference }
+
+        /// nil where something is missing that a reference cannot be without.
+        var reference: ObjectReference? {
+            guard let apiVersion, let kind, let name, let uid, !kind.isEmpty, !name.isEmpty, !uid.isEmpty else {
+                return nil
+            }
+            return ObjectReference(apiVersion: apiVersion, kind: kind, name: name, uid: uid)
+        }
+    }
+
+    @Lenient var name: String?
+    @Lenient var namespace: String?
+    @Lenient var uid: String?
+    @Lenient var resourceVersion: String?
+    @Lenient var generateName: String?
+    @Lenient private var labelTexts: [String: Lenient<String>]?
+    @Lenient private var annotationTexts: [String: Lenient<String>]?
+    @Lenient private var owners: LenientList<OwnerReference>?
+
+    private enum CodingKeys: String, CodingKey {
+        case name, namespace, uid, resourceVersion, generateName
+        case labelTexts = "labels"
+        case annotationTexts = "annotations"
+        case owners = "ownerReferences"
+    }
+
+    var labels: [String: String] { labelTexts?.compactMapValues(\.wrappedValue) ?? [:] }
+    var annotations: [String: String] { annotationTexts?.compactMapValues(\.wrappedValue) ?? [:] }
+
+    func label(_ name: String) -> String? { labelTexts?[name]?.wrappedValue.flatMap { $0.isEmpty ? nil : $0 } }
+    func annotation(_ name: String) -> String? {
+        annotationTexts?[name]?.wrappedValue.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// The one owner that manages the object; nil: nobody does.
+    var controller: ObjectReference? {
+        owners?.elements.first { $0.controller == true }?.reference
+    }
+}
+
+/// An object that consists of its metadata alone, whatever else the server sends of it.
+struct MetadataObject: Decodable, Sendable {
+    var metadata: ObjectMetadata
+}
+
+/// Names one object for good: the UID is never used again, as a name is.
+struct ObjectReference: Sendable, Hashable {
+    /// `apps/v1`; `v1` for the core group.
+    var apiVersion: String
+    var kind: String
+    var name: String
+    var uid: String
+
+    /// Empty for the core group.
+    var group: String {
+        apiVersion.firstIndex(of: "/").map { String(apiVersion[..<$0]) } ?? ""
+    }
+
+    var owner: PodIdentity.Owner { PodIdentity.Owner(group: group, kind: kind, name: name, uid: uid) }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Logging
+internal import NIOCore
+
+/// Keeps a `PodTracker` as the API server has this node's pods: by one list, and then by watching what changes.
+///
+/// A watch that ends, however it ends, goes on from the last version that was told. Only where the server does not know
+/// that version any more (410), or has sent what cannot be read, everything is listed anew and compared.
+struct PodReflector {
+    private let client: APIClient
+    private let settings: ClusterSettings
+    private let tracker: PodTracker
+    private let log: Logger
+    private var backoff: Backoff
+    /// Up to where everything has been told; nil: a list comes first.
+    private var version: String?
+    /// Objects in a page: fewer, once a page was too long to be read.
+    private var pageSize: Int
+    /// Whether a list may be as old as the server's cache. Only the first: it costs the server's store nothing.
+    private var mayBeCached = true
+
+    init(_ client: APIClient, _ settings: ClusterSettings, _ tracker: PodTracker, log: Logger) {
+        self.client = client
+        self.settings = settings
+        self.tracker = tracker
+        self.log = log
+        backoff = Backoff(settings.backoff)
+        pageSize = settings.pageSize
+    }
+
+    /// Until the task is cancelled.
+    mutating func run() async {
+        while !Task.isCancelled {
+            do throws(APIError) {
+                if version == nil { try await list() }
+                try await watch()
+            } catch {
+                if error.kind == .cancelled { return }
+                await recover(error)
+                do { try await backoff.wait(atLeast: error.retryAfter) } catch { return }
+            }
+        }
+    }
+
+    private mutating func recover(_ error: APIError) async {
+        client.status.count(error)
+        client.status.count(\.failures)
+        switch error.kind {
+        case .gone, .malformed:
+            client.status.count(\.relists)
+            version = nil
+            mayBeCached = false
+            log.notice("listing the pods anew", metadata: ["reason": "\(error)"])
+            if error.kind == .gone { return }
+        case .tooLarge: pageSize = max(1, pageSize / 2)
+        default: break
+        }
+        await tracker.lostContact(error)
+    }
+
+    private mutating func list() async throws(APIError) {
+        var pods: [ObservedPod] = []
+        var page: PodPage
+        var next = ""
+        repeat {
+            page = try await self.page(next)
+            pods += page.pods
+            next = page.next
+        } while !next.isEmpty
+        client.status.count(\.lists)
+        await tracker.replace(with: pods)
+        version = page.version
+        mayBeCached = true
+        backoff.reset()
+    }
+
+    private func page(_ next: String) async throws(APIError) -> PodPage {
+        var query = [("limit", "\(pageSize)")]
+        if !next.isEmpty {
+            query.append(("continue", next))
+        } else if mayBeCached {
+            query.append(("resourceVersion", "0"))
+        }
+        let body = try await client.get(APIPath.pods(node: settings.node, query: query), isList: true)
+        return try PodPage(body, choices: settings.choices, status: client.status)
+    }
+
+    /// Until the stream ends.
+    private mutating func watch() async throws(APIError) {
+        let start = ContinuousClock.now
+        // By chance, so that not all nodes come back at once.
+        let seconds = Int(settings.watchSeconds * Double.random(in: 1...2))
+        var stream = try await client.stream(
+            APIPath.pods(
+                node: settings.node,
+                query: [
+                    ("watch", "1"), ("allowWatchBookmarks", "true"), ("resourceVersion", version ?? ""),
+                    ("timeoutSeconds", "\(max(1, seconds))"),
+                ]))
+        client.status.count(\.watches)
+        await tracker.madeContact()
+        while let line = try await stream.next() {
+            if stream.dropped > 0 { throw APIError(.malformed, "an event that is too long") }
+            try await take(WatchEvent(line, choices: settings.choices, status: client.status))
+        }
+        if Task.isCancelled { throw APIError(.cancelled, "cancelled") }
+        if stream.dropped > 0 { throw APIError(.malformed, "an event that is too long") }
+        // A server that hangs up at once is not asked again at once.
+        if ContinuousClock.now - start < settings.shortWatch {
+            do { try await backoff.wait() } catch { throw APIError(.cancelled, "cancelled") }
+        }
+    }
+
+    private mutating func take(_ event: WatchEvent) async throws(APIError) {
+        client.status.count(\.events)
+        switch event {
+        case .pod(let pod?, let version):
+            await tracker.set(pod)
+            advance(version)
+        case .pod(nil, let version), .other(let version):
+            client.status.count(\.malformed)
+            log.debug("an event of the watch says nothing that is of use")
+            advance(version)
+        case .deleted(let uid, let version):
+            await tracker.remove(uid)
+            advance(version)
+        case .bookmark(let version):
+            client.status.count(\.bookmarks)
+            advance(version)
+        case .failed(let error): throw error
+        }
+        backoff.reset()
+    }
+
+    private mutating func advance(_ version: String?) {
+        if let version, !version.isEmpty { self.version = version }
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import NIOCore
+
+/// One line of a watch on pods.
+enum WatchEvent: Sendable {
+    /// Added or modified. nil: a pod that cannot be attributed.
+    case pod(ObservedPod?, version: String?)
+    case deleted(uid: String, version: String?)
+    /// Nothing has happened until this version.
+    case bookmark(version: String)
+    case failed(APIError)
+    /// Of a type that is not known here: skipped.
+    case other(version: String?)
+
+    /// - Throws: when the line is no event at all.
+    init(_ line: ByteBuffer, choices: WorkloadChoices, status: ClusterStatusBoard) throws(APIError) {
+        let faults = DecodingFaults()
+        defer { status.count(faults) }
+        let decoder = faults.decoder()
+        let data = Data(line.readableBytesView)
+        do {
+            let type = try decoder.decode(TypeOnly.self, from: data).type
+            switch type {
+            case "ADDED", "MODIFIED":
+                let pod = try decoder.decode(Envelope<PodObject>.self, from: data).object
+                self = .pod(ObservedPod(pod, choices: choices), version: pod.metadata.resourceVersion)
+            case "DELETED":
+                let metadata = try decoder.decode(Envelope<MetadataObject>.self, from: data).object.metadata
+                self =
+                    metadata.uid.map { .deleted(uid: $0, version: metadata.resourceVersion) }
+                    ?? .other(version: metadata.resourceVersion)
+            case "BOOKMARK":
+                let metadata = try decoder.decode(Envelope<MetadataObject>.self, from: data).object.metadata
+                self = metadata.resourceVersion.map { .bookmark(version: $0) } ?? .other(version: nil)
+            case "ERROR":
+                let problem = try decoder.decode(Envelope<APIStatus>.self, from: data).object
+                self = .failed(APIError(status: problem.code ?? 500, reason: problem.message ?? problem.reason ?? ""))
+            default: self = .other(version: nil)
+            }
+        } catch {
+            throw APIError(.malformed, "an event that cannot be read")
+        }
+    }
+
+    private struct TypeOnly: Decodable { var type: String }
+    private struct Envelope<Object: Decodable>: Decodable { var object: Object }
+}
+
+/// One page of a list of pods.
+struct PodPage: Sendable {
+    var pods: [ObservedPod]
+    var version: String
+    /// Where the next page begins; empty: this is the last one.
+    var next: String
+
+    init(_ body: ByteBuffer, choices: WorkloadChoices, status: ClusterStatusBoard) throws(APIError) {
+        let faults = DecodingFaults()
+        defer { status.count(faults) }
+        let list: List
+        do {
+            list = try faults.decoder().decode(List.self, from: Data(body.readableBytesView))
+        } catch {
+            throw APIError(.malformed, "a list that cannot be read")
+        }
+        guard let version = list.metadata?.resourceVersion, !version.isEmpty else {
+            throw APIError(.malformed, "a list without a resource version")
+        }
+        self.version = version
+        next = list.metadata?.next ?? ""
+        let objects = list.items ?? []
+        pods = objects.compactMap { object in object.wrappedValue.flatMap { ObservedPod($0, choices: choices) } }
+        if pods.count < objects.count { status.count(\.malformed, by: UInt64(objects.count - pods.count)) }
+    }
+
+    private struct List: Decodable {
+        struct Metadata: Decodable {
+            @Lenient var resourceVersion: String?
+            @Lenient var next: String?
+
+            private enum CodingKeys: String, CodingKey {
+                case resourceVersion
+                case next = "continue"
+            }
+        }
+
+        var metadata: Metadata?
+        var items: [Lenient<PodObject>]?
+    }
+}
