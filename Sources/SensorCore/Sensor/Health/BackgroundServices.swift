@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Logging
+internal import NIOPosix
+package import NIOCore
+package import ServiceLifecycle
+import NIOConcurrencyHelpers
+
+/// What runs beside the collecting thread, on Swift concurrency and one network thread, for a caller who waits for neither.
+package final class BackgroundServices: Sendable {
+    /// The one network thread that all of them share.
+    package let group: any EventLoopGroup
+    private let services: NIOLockedValueBox<ServiceGroup?>
+    private let ended: WakeUp
+    private let log: Logger
+
+    package init(log: Logger) throws(SystemError) {
+        self.log = log
+        ended = try WakeUp()
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        services = NIOLockedValueBox(nil)
+    }
+
+    /// To be called once. One that fails does not take the others along.
+    package func start(_ services: [any Service]) {
+        guard !services.isEmpty else { return }
+        var quiet = log
+        quiet.logLevel = .error
+        let group = ServiceGroup(
+            configuration: .init(
+                services: services.map {
+                    .init(service: $0, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore)
+                }, logger: quiet))
+        self.services.withLockedValue { $0 = group }
+        let (ended, log) = (ended, log)
+        Task {
+            do {
+                try await group.run()
+            } catch {
+                log.error("a service has failed", metadata: ["error": "\(error)"])
+            }
+            ended.signal()
+        }
+    }
+
+    /// Waits until they have stopped, but no longer than so many milliseconds.
+    package func stop(milliseconds: Int32 = 5000) {
+        guard let services = services.withLockedValue({ $0.take() }) else { return }
+        Task { await services.triggerGracefulShutdown() }
+        if !ended.wait(milliseconds: milliseconds) { log.warning("services have not stopped in time") }
+        group.shutdownGracefully { _ in }
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension HealthReport {
+    /// What `/metrics` answers. No sample is of one workload: their number has no bound.
+    func metrics() -> String {
+        var text = MetricsText()
+        addCollector(&text)
+        addLosses(&text)
+        addIdentity(&text)
+        return text.text
+    }
+
+    private func addCollector(_ text: inout MetricsText) {
+        let statistics = collector.statistics
+        text.add("records_total", .counter, "Records that came from the kernel.", statistics.records)
+        text.add("events_total", .counter, "Events made of them.", statistics.events)
+        text.add(
+            "unknown_processes_total", .counter, "Events of processes that were not known.", statistics.unknownProcesses
+        )
+        text.add(
+            "evictions_total", .counter, "What had to be forgotten before its time.",
+            [
+                ([("what", "process")], statistics.evictedProcesses), ([("what", "cgroup")], statistics.evictedCgroups),
+                ([("what", "first_sight")], statistics.evictedTemplates), ([("what", "name")], statistics.evictedNames),
+            ])
+        let states = Dictionary(grouping: collector.programs) { $0.state.name }
+        text.add(
+            "hooks", .gauge, "Programs by what became of them.",
+            ["attached", "absent", "detached", "loaded", "refused"].map {
+                ([("state", $0)], UInt64(states[$0]?.count ?? 0))
+            })
+        guard let output else { return }
+        text.add("output_lines_total", .counter, "Lines of records written.", output.written)
+        text.add("output_dropped_total", .counter, "Lines of records that found no room.", output.dropped)
+        text.add("output_errors_total", .counter, "Attempts to write that failed.", output.errors)
+    }
+
+    private func addLosses(_ text: inout MetricsText) {
+        struct Cause: Hashable {
+            var hook: UInt8
+            var reason: UInt8
+        }
+        var lost: [Cause: UInt64] = [:]
+        for (key, count) in collector.losses.counts where key.isLost {
+            lost[Cause(hook: key.hook, reason: key.reason), default: 0] &+= count
+        }
+        let causes = lost.sorted { ($0.key.hook, $0.key.reason) < ($1.key.hook, $1.key.reason) }
+        text.add(
+            "lost_events_total", .counter, "Events that are gone, by hook and reason.",
+            causes.map { cause, count in
+                let hook = Via(rawValue: cause.hook)?.name ?? "\(cause.hook)"
+                let reason = LossReason(rawValue: cause.reason)?.name ?? "\(cause.reason)"
+                return ([("hook", hook), ("reason", reason)], count)
+            })
+        text.add(
+            "lost_events_untold_total", .counter, "Events that are gone and not told apart.", collector.losses.overflow)
+        let incomplete = collector.losses.incompleteByReason.sorted { $0.key.rawValue < $1.key.rawValue }
+        text.add(
+            "incomplete_events_total", .counter, "Events that came with something missing.",
+            incomplete.map { ([("reason", $0.key.name)], $0.value) })
+    }
+
+    private func addIdentity(_ text: inout MetricsText) {
+        let counters = identity.counters
+        text.add(
+            "identity_state", .gauge, "1 for the state that knowing the cluster is in.",
+            ClusterStatus.State.allCases.map { ([("state", $0.rawValue)], $0 == identity.state ? 1 : 0) })
+        let seconds = identity.since.duration(to: .now).components.seconds
+        text.add("identity_state_seconds", .gauge, "How long it has been in that state.", UInt64(max(0, seconds)))
+        text.add("identity_pods", .gauge, "Pods of this node that are known.", UInt64(identity.pods))
+        text.add(
+            "identity_unsettled_pods", .gauge, "Of these, whose owner is not known yet.", UInt64(identity.unsettledPods)
+        )
+        let totals: [(String, String, UInt64)] = [
+            ("lists", "Complete lists of this node's pods.", counters.lists),
+            ("watches", "Watches opened.", counters.watches),
+            ("relists", "Lists since a version was too old or an event could not be read.", counters.relists),
+            ("watch_events", "Events of watches.", counters.events),
+            ("bookmarks", "Bookmarks of watches.", counters.bookmarks),
+            ("object_gets", "Requests for single owners, namespaces and kinds.", counters.objectGets),
+            ("cache_hits", "Owners that needed no request.", counters.cacheHits),
+            ("malformed_objects", "Objects and events that could not be read.", counters.malformed),
+            ("malformed_fields", "Fields of another type than expected.", counters.malformedFields),
+            ("owner_loops", "Objects that own each other.", counters.ownerLoops),
+            ("missing_owners", "Owners that are gone or were replaced.", counters.missingOwners),
+            ("forbidden", "Requests that are not permitted.", counters.forbidden),
+            ("unauthorized", "Requests whose credentials were refused.", counters.unauthorized),
+            ("throttled", "Requests that the server put off.", counters.throttled),
+            ("failures", "Lists and watches that failed and were tried again.", counters.failures),
+            ("owner_retries", "Owners asked for again.", counters.retries),
+            ("pods_without_room", "Pods over the limit.", counters.overflow),
+            ("cache_writes", "Writings of the cache on disk.", counters.cacheWrites),
+            ("cache_failures", "Failures to read or write it.", counters.cacheFailures),
+        ]
+        for (name, help, value) in totals { text.add("identity_\(name)_total", .counter, help, value) }
+    }
+}
+
+extension ProgramStatus.State {
+    fileprivate var name: String {
+        switch self {
+        case .loaded: "loaded"
+        case .attached: "attached"
+        case .absent: "absent"
+        case .refused: "refused"
+        case .detached: "detached"
+        }
+    }
+}

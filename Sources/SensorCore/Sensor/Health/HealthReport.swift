@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+
+/// How the daemon is at one moment, for `/readyz` and `/metrics`.
+package struct HealthReport: Sendable {
+    package var collector: CollectorSummary
+    package var identity: ClusterStatus
+    /// Lines of records by the writer; nil: none are written.
+    package var output: Output?
+
+    package struct Output: Sendable {
+        package var written: UInt64
+        package var dropped: UInt64
+        package var errors: UInt64
+
+        package init(written: UInt64, dropped: UInt64, errors: UInt64) {
+            self.written = written
+            self.dropped = dropped
+            self.errors = errors
+        }
+    }
+
+    package init(collector: CollectorSummary, identity: ClusterStatus, output: Output? = nil) {
+        self.collector = collector
+        self.identity = identity
+        self.output = output
+    }
+
+    /// What `/readyz` answers.
+    struct Readiness: Codable, Sendable, Equatable {
+        struct Hooks: Codable, Sendable, Equatable {
+            var attached: Int
+            /// What this kernel refuses, by program.
+            var missing: [String]
+        }
+
+        struct Identity: Codable, Sendable, Equatable {
+            var state: String
+            /// How long it has been in that state.
+            var seconds: Double
+            var pods: Int
+            var unsettledPods: Int
+            var cluster: String?
+            var lastError: String?
+        }
+
+        var ready: Bool
+        /// Why not; or, of what is not as it should be and keeps nothing from working, what.
+        var reasons: [String]
+        var hooks: Hooks
+        var identity: Identity
+    }
+
+    /// - Parameter now: the moment that durations end at.
+    func readiness(now: ContinuousClock.Instant = .now) -> Readiness {
+        let programs = collector.programs
+        let attached = programs.count { $0.state == .attached }
+        let missing = programs.filter { program in
+            switch program.state {
+            case .refused, .detached: true
+            case .attached, .loaded, .absent: false
+            }
+        }.map(\.name)
+        let time = identity.since.duration(to: now)
+        let seconds =
+            Double(time.components.seconds) + Double(time.components.attoseconds / 1_000_000_000_000_000) / 1000
+        var reasons: [String] = []
+        if attached == 0 { reasons.append("no hook is attached") }
+        let isKnown = identity.state == .synced || identity.state == .disabled
+        let error = identity.lastError
+        switch identity.state {
+        case .disabled, .synced: break
+        case .syncing: reasons.append("the pods of this node are not known yet" + (error.isEmpty ? "" : ": \(error)"))
+        case .stale:
+            reasons.append(
+                "the API server is away for \(Int(seconds)) s, working from what is known"
+                    + (error.isEmpty ? "" : ": \(error)"))
+        }
+        let isReady = attached > 0 && isKnown
+        if !missing.isEmpty { reasons.append("hooks that do not work here: see sensord check") }
+        if let trouble = collector.trouble { reasons.append("collecting is not whole: \(trouble)") }
+        if identity.unsettledPods > 0 { reasons.append("owners of \(identity.unsettledPods) pods are not known yet") }
+        return Readiness(
+            ready: isReady, reasons: reasons, hooks: .init(attached: attached, missing: missing),
+            identity: .init(
+                state: identity.state.rawValue, seconds: seconds, pods: identity.pods,
+                unsettledPods: identity.unsettledPods, cluster: identity.clusterID.isEmpty ? nil : identity.clusterID,
+                lastError: error.isEmpty ? nil : error))
+    }
+
+    /// `readiness` as JSON.
+    func readinessJSON() throws -> (isReady: Bool, body: [UInt8]) {
+        let readiness = readiness()
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return (readiness.ready, [UInt8](try encoder.encode(readiness)) + [UInt8(ascii: "\n")])
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import HTTPTypes
+internal import HummingbirdCore
+package import Logging
+package import NIOCore
+internal import ServiceLifecycle
+
+/// The local HTTP server: `/healthz`, `/readyz`, `/metrics`.
+package struct HealthServer: Service {
+    /// Scrapers and probes keep one each; whoever comes beyond that waits.
+    private static let maximumConnections = 16
+    private static let idleTime = TimeAmount.seconds(30)
+
+    private let address: ListenAddress
+    private let group: any EventLoopGroup
+    private let log: Logger
+    private let report: @Sendable () async -> HealthReport?
+    private let running: @Sendable (ListenAddress) -> Void
+    /// Between two attempts to take an address that is taken.
+    private let retry: Duration
+
+    /// - Parameters:
+    ///   - running: is told the address with the port that it really has.
+    ///   - report: how the daemon is now; nil while that is not to be had, which makes it unready.
+    package init(
+        _ address: ListenAddress, group: any EventLoopGroup, log: Logger, retry: Duration = .seconds(10),
+        running: @escaping @Sendable (ListenAddress) -> Void = { _ in },
+        report: @escaping @Sendable () async -> HealthReport?
+    ) {
+        self.address = address
+        self.group = group
+        self.log = log
+        self.retry = retry
+        self.running = running
+        self.report = report
+    }
+
+    /// Until it is told to stop. An address that cannot be taken is tried again: nobody should go without a sensor for it.
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    try await serve()
+                } catch {
+                    if Task.isCancelled { return }
+                    log.error(
+                        "cannot listen for HTTP, trying again: see --listen",
+                        metadata: ["address": "\(address)", "error": "\(error)"])
+                }
+                if (try? await Task.sleep(for: retry, clock: .continuous)) == nil { return }
+            }
+        }
+    }
+
+    private func serve() async throws {
+        // Hummingbird tells of its own comings and goings; ours are told here.
+        var quiet = log
+        quiet.logLevel = .error
+        let server = try HTTPServerBuilder.http1(configuration: .init(idleTimeout: Self.idleTime)).buildServer(
+            configuration: ServerConfiguration(
+                address: .hostname(address.host, port: address.port), serverName: "sensord",
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.maximumConnections)),
+            eventLoopGroup: group, logger: quiet
+        ) { request, writer, _ in
+            let response = await answer(request)
+            try await writer.write(response: response.head, body: response.body)
+        } onServerRunning: { channel in
+            let bound = ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
+            log.info("listening for HTTP", metadata: ["address": "\(bound)"])
+            running(bound)
+        }
+        // A server stops gracefully, which cancelling it is not.
+        let services = ServiceGroup(configuration: .init(services: [server], logger: quiet))
+        try await withTaskCancellationHandler {
+            try await services.run()
+        } onCancel: {
+            Task { await services.triggerGracefulShutdown() }
+        }
+    }
+
+    private func answer(_ request: Request) async -> Response {
+        guard request.method == .get || request.method == .head else {
+            return Self.response(.methodNotAllowed, "text/plain; charset=utf-8", "only GET\n", for: request)
+        }
+        switch request.uri.path {
+        case "/healthz": return Self.response(.ok, "text/plain; charset=utf-8", "ok\n", for: request)
+        case "/readyz":
+            guard let report = await report(), let (isReady, body) = try? report.readinessJSON() else {
+                let body = #"{"ready":false,"reasons":["the collecting thread does not answer"]}"# + "\n"
+                return Self.response(.serviceUnavailable, "application/json", body, for: request)
+            }
+            let text = String(decoding: body, as: UTF8.self)
+            return Self.response(isReady ? .ok : .serviceUnavailable, "application/json", text, for: request)
+        case "/metrics":
+            guard let report = await report() else {
+                return Self.response(.serviceUnavailable, "text/plain; charset=utf-8", "not available\n", for: request)
+            }
+            return Self.response(.ok, "text/plain; version=0.0.4; charset=utf-8", report.metrics(), for: request)
+        default:
+            return Self.response(.notFound, "text/plain; charset=utf-8", "/healthz, /readyz, /metrics\n", for: request)
+        }
+    }
+
+    private static func response(
+        _ status: HTTPResponse.Status, _ type: String, _ text: String, for request: Request
+    ) -> Response {
+        let response = Response(
+            status: status,
+            headers: [.contentType: type, .cacheControl: "no-store", .contentLength: "\(text.utf8.count)"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+}

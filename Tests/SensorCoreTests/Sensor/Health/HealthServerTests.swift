@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Testing
+
+@testable import SensorCore
+
+@Suite(.timeLimit(.minutes(1))) struct HealthServerTests {
+    private struct Answer {
+        var status: Int
+        var type: String?
+        var body: String
+    }
+
+    private static var log: Logger {
+        var log = Logger(label: "test")
+        log.logLevel = .critical
+        return log
+    }
+
+    /// Serves the report while `body` asks.
+    private func serving(
+        _ report: HealthReport?, _ body: (_ get: (String) async throws -> Answer) async throws -> Void
+    ) async throws {
+        let (addresses, address) = AsyncStream<ListenAddress>.makeStream()
+        let server = HealthServer(
+            ListenAddress(port: 0), group: MultiThreadedEventLoopGroup.singleton, log: Self.log,
+            running: { address.yield($0) }, report: { report })
+        let running = Task { try await server.run() }
+        let bound = try #require(await addresses.first { _ in true })
+        #expect(bound.port != 0)
+        try await body { path in
+            let response = try await HTTPClient.shared.execute(
+                HTTPClientRequest(url: "http://\(bound)\(path)"), timeout: .seconds(10))
+            return Answer(
+                status: Int(response.status.code), type: response.headers.first(name: "content-type"),
+                body: String(buffer: try await response.body.collect(upTo: 1 << 20)))
+        }
+        running.cancel()
+        try await running.value
+    }
+
+    private func report(_ state: ClusterStatus.State, attached: Bool = true) -> HealthReport {
+        var summary = CollectorSummary()
+        summary.statistics.events = 42
+        summary.losses.add(.init(cgroup: 7, hook: 1, reason: LossReason.ringFull.rawValue, kind: 10), count: 3)
+        summary.losses.add(.init(cgroup: 8, hook: 1, reason: LossReason.ringFull.rawValue, kind: 10), count: 2)
+        var program = ProgramStatus(
+            name: "sys_exit", section: "tp_btf/sys_exit", state: attached ? .attached : .refused(1))
+        program.log = nil
+        summary.programs = [program]
+        var identity = ClusterStatus(state)
+        identity.pods = 5
+        identity.counters.relists = 2
+        if state == .stale { identity.lastError = "connect \"timeout\"" }
+        return HealthReport(collector: summary, identity: identity)
+    }
+
+    @Test(arguments: [
+        (ClusterStatus.State.synced, true, 200), (.disabled, true, 200), (.syncing, true, 503), (.stale, true, 503),
+        (.synced, false, 503),
+    ])
+    func `ready is what has its hooks attached and its pods known`(
+        _ state: ClusterStatus.State, _ isAttached: Bool, _ status: Int
+    ) async throws {
+        try await serving(report(state, attached: isAttached)) { get in
+            let answer = try await get("/readyz")
+            #expect(answer.status == status)
+            #expect(answer.type == "application/json")
+            #expect(answer.body.contains(#""ready":\#(status == 200)"#))
+            #expect(answer.body.contains(#""state":"\#(state.rawValue)""#))
+            if state == .stale { #expect(answer.body.contains(#"the API server is away for "#)) }
+            if !isAttached { #expect(answer.body.contains("no hook is attached")) }
+            let health = try await get("/healthz")
+            #expect(health.status == 200)
+        }
+    }
+
+    @Test func `metrics are Prometheus text, summed over workloads`() async throws {
+        try await serving(report(.synced)) { get in
+            let answer = try await get("/metrics")
+            #expect(answer.status == 200)
+            #expect(answer.type == "text/plain; version=0.0.4; charset=utf-8")
+            let lines = answer.body.split(separator: "\n")
+            #expect(lines.contains("sensord_events_total 42"))
+            #expect(
+                lines.contains {
+                    $0.hasPrefix("sensord_lost_events_total{hook=") && $0.hasSuffix("reason=\"ring_full\"} 5")
+                })
+            #expect(lines.contains("sensord_identity_state{state=\"synced\"} 1"))
+            #expect(lines.contains("sensord_identity_state{state=\"stale\"} 0"))
+            #expect(lines.contains("sensord_identity_relists_total 2"))
+            #expect(lines.contains("sensord_hooks{state=\"attached\"} 1"))
+            for line in lines where !line.hasPrefix("#") {
+                #expect(
+                    line.wholeMatch(of: /sensord_[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9]+/) != nil,
+                    "\(line)")
+            }
+        }
+    }
+
+    @Test func `what is not there is told so, and a daemon that does not answer is not ready`() async throws {
+        try await serving(nil) { get in
+            for (path, status) in [("/", 404), ("/readyz", 503), ("/metrics", 503), ("/healthz", 200)] {
+                let answer = try await get(path)
+                #expect(answer.status == status)
+            }
+        }
+    }
+
+    @Test func `an address that is taken is taken as soon as it is free`() async throws {
+        let first = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(first.localAddress?.port)
+        let (addresses, address) = AsyncStream<ListenAddress>.makeStream()
+        let server = HealthServer(
+            ListenAddress(port: port), group: MultiThreadedEventLoopGroup.singleton, log: Self.log,
+            retry: .milliseconds(5), running: { address.yield($0) }, report: { nil })
+        let running = Task { try await server.run() }
+        try await first.close()
+        #expect(await addresses.first { _ in true }?.port == port)
+        running.cancel()
+        try await running.value
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1:9464", "127.0.0.1", 9464), ("[::1]:0", "::1", 0), ("0.0.0.0:80", "0.0.0.0", 80),
+    ])
+    func `an address is read and shown as it is written`(_ text: String, _ host: String, _ port: Int) {
+        #expect(ListenAddress(text) == ListenAddress(host: host, port: port))
+        #expect(ListenAddress(text)?.description == text)
+    }
+
+    @Test(arguments: [
+        "", "9464", "127.0.0.1", ":9464", "::1:80", "[::1]", "localhost:80", "1.2.3.4:65536", "[1.2.3.4]:1", "a b:1",
+    ])
+    func `what is no address is none`(_ text: String) {
+        #expect(ListenAddress(text) == nil)
+    }
+}
