@@ -3,6 +3,7 @@
 import Glibc
 import Logging
 import SensorCore
+import ServiceLifecycle
 
 /// `sensord run`: collects until it is told to stop. For the main thread.
 struct Daemon {
@@ -36,17 +37,45 @@ struct Daemon {
             controller: CollectorStreams(collector),
             limits: ControlServer.Limits(
                 queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
+        let background = try BackgroundServices(log: log)
+        try start(background, collector: collector, node: configuration.node, writer: writer)
         tellStart(collector, stream: configuration.streamID)
 
         let signal = wait(signals, attention, writer)
         let reason = signal.map { ExitDetail(code: 0, signal: $0).signalName } ?? "nobody reads the records any more"
         log.info("stopping", metadata: ["reason": "\(reason)"])
         server.stop()
+        background.stop()
         let summary = collector.stop()
         tellEnd(summary, writer)
         if signal == SIGINT { return ExitStatus.interrupted }
         let isWritten = writer.map { $0.isBroken || $0.counters.dropped == 0 } ?? true
         return summary.trouble == nil && isWritten ? ExitStatus.success : ExitStatus.failure
+    }
+
+    /// What runs beside the collecting thread: the API server's side of identity, and the local HTTP server.
+    private func start(
+        _ background: BackgroundServices, collector: Collector, node: String, writer: LineWriter?
+    ) throws {
+        let status = ClusterStatusBoard()
+        var services: [any Service] = []
+        if let endpoint = try APIEndpoint(settings, environment: Environment.inCluster) {
+            services.append(
+                ClusterWatch(
+                    endpoint, ClusterSettings(settings, node: node), status: status, group: background.group, log: log,
+                    handle: { changes in takeClusterChanges(changes, collector) }))
+        }
+        if let address = settings.listen {
+            services.append(
+                HealthServer(address, group: background.group, log: log) {
+                    // Waits for the collecting thread, which threads of Swift concurrency must not.
+                    let summary = await Worker.value("health") { collector.summary() }
+                    return summary.map {
+                        HealthReport(collector: $0, identity: status.snapshot, output: writer?.output)
+                    }
+                })
+        }
+        background.start(services)
     }
 
     private func writer(_ attention: WakeUp) throws -> LineWriter? {
@@ -124,5 +153,14 @@ struct Daemon {
             log.error("records could not be written", metadata: ["dropped": "\(writer.counters.dropped)"])
         }
         log.info("stopped", metadata: metadata)
+    }
+}
+
+/// Where what the API server tells goes over to the collecting thread.
+private func takeClusterChanges(_ changes: [ClusterChange], _ collector: Collector) {}
+
+extension LineWriter {
+    fileprivate var output: HealthReport.Output {
+        HealthReport.Output(written: counters.written, dropped: counters.dropped, errors: counters.errors)
     }
 }

@@ -9,6 +9,13 @@ enum Environment {
         getenv(name).map { String(cString: $0) }
     }
 
+    /// What the kubelet tells a pod of the API server.
+    static var inCluster: [String: String] {
+        var found: [String: String] = [:]
+        for name in ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"] { found[name] = value(name) }
+        return found
+    }
+
     /// All that there are.
     static var names: [String] {
         var names: [String] = []

@@ -17,6 +17,11 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where events go, one JSON object a line; '-' is standard output.", valueName: "file"))
     var records: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Serves /healthz, /readyz and /metrics, or none (default: 127.0.0.1:9464).", valueName: "address:port"))
+    var listen: String?
+
     @Option(help: ArgumentHelp("How often counts are read (default: 10).", valueName: "seconds"))
     var tick: String?
 
@@ -33,6 +38,7 @@ struct RunCommand: ParsableCommand {
     func settings() throws -> Settings {
         let own: [SettingKey: String?] = [
             .records: records, .tick: tick, .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
+            .listen: listen,
         ]
         return try options.settings(with: own.compactMapValues { $0 })
     }

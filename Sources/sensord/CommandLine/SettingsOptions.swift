@@ -20,6 +20,30 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Name of this node in events (default: the host's).", valueName: "name"))
     var node: String?
 
+    @Option(help: ArgumentHelp("Leads to the API server (default: what the kubelet gives a pod).", valueName: "file"))
+    var kubeconfig: String?
+
+    @Option(help: ArgumentHelp("Name of the cluster in events.", valueName: "name"))
+    var cluster: String?
+
+    @Option(help: ArgumentHelp("Of SPIFFE ids that are derived from ServiceAccounts.", valueName: "domain"))
+    var trustDomain: String?
+
+    @Option(help: ArgumentHelp("Labels of pods that become part of a workload.", valueName: "glob,…"))
+    var podLabels: String?
+
+    @Option(help: ArgumentHelp("The same for annotations.", valueName: "glob,…"))
+    var podAnnotations: String?
+
+    @Option(help: ArgumentHelp("The same for labels of namespaces.", valueName: "glob,…"))
+    var namespaceLabels: String?
+
+    @Option(help: ArgumentHelp("Label that names one-off Jobs and bare pods.", valueName: "name"))
+    var subjectLabel: String?
+
+    @Option(help: ArgumentHelp("What outlives a restart (default: /var/lib/sensord).", valueName: "directory"))
+    var stateDir: String?
+
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     var logLevel: String?
 
@@ -71,7 +95,9 @@ struct SettingsOptions: ParsableArguments {
             .memoryEntries: memoryEntries, .failureEntries: failureEntries, .idleTicks: idleTicks, .node: node,
             .entryBudget: entryBudget, .failedEntryBudget: failedEntryBudget,
             .ringBudget: ringBudget, .maximumProcesses: maxProcesses, .maximumWorkloads: maxWorkloads,
-            .outputQueueBytes: outputQueueBytes,
+            .outputQueueBytes: outputQueueBytes, .kubeconfig: kubeconfig, .cluster: cluster, .trustDomain: trustDomain,
+            .podLabels: podLabels, .podAnnotations: podAnnotations, .namespaceLabels: namespaceLabels,
+            .subjectLabel: subjectLabel, .stateDirectory: stateDir,
         ]
         return given.compactMapValues { $0 }
     }

@@ -25,7 +25,7 @@ final class DaemonTests {
     }
 
     private func daemon(_ more: String...) throws -> RunningSensord {
-        let daemon = try RunningSensord(["run", "--run-dir", folder] + more)
+        let daemon = try RunningSensord(["run", "--run-dir", folder, "--listen", "127.0.0.1:0"] + more)
         try daemon.eventually { daemon.errorsSoFar.contains("collecting") }
         return daemon
     }
@@ -48,6 +48,26 @@ final class DaemonTests {
         #expect(seen.filter { $0.isFirstSeen }.count >= 1)
         #expect(seen.filter { $0.kind == .fileOpen && !$0.isFirstSeen }.map(\.count).reduce(0, +) >= 9)
         #expect(outcome.summary.contains("stopped"))
+    }
+
+    @Test func `health, readiness and metrics are served where it says`() throws {
+        let daemon = try daemon()
+        let mark = "listening for HTTP address="
+        try daemon.eventually { daemon.errorsSoFar.contains(mark) }
+        let address =
+            try #require(daemon.errorsSoFar.split(separator: "\n").first { $0.contains(mark) })
+            .split(separator: "=").last ?? ""
+        func get(_ path: String) throws -> String {
+            try sensord(wrapper: ["sh", "-c", "exec curl -s -m 10 http://\(address)\(path)"]).output
+        }
+        #expect(try get("/healthz") == "ok\n")
+        let readiness = try get("/readyz")
+        #expect(readiness.contains(#""ready":true"#) && readiness.contains(#""state":"disabled""#), "\(readiness)")
+        let metrics = try get("/metrics")
+        #expect(metrics.contains("\nsensord_events_total "))
+        #expect(metrics.contains(#"sensord_identity_state{state="disabled"} 1"#))
+        kill(daemon.pid, SIGTERM)
+        #expect(try daemon.wait().status == 0)
     }
 
     @Test func `a tail attaches to the daemon, and a streamed event is in no record twice`() throws {

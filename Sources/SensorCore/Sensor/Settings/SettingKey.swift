@@ -7,6 +7,15 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case tick
     case node
     case runDirectory = "run-dir"
+    case stateDirectory = "state-dir"
+    case listen
+    case kubeconfig
+    case cluster
+    case trustDomain = "trust-domain"
+    case podLabels = "pod-labels"
+    case podAnnotations = "pod-annotations"
+    case namespaceLabels = "namespace-labels"
+    case subjectLabel = "subject-label"
     case logLevel = "log-level"
     case logFormat = "log-format"
     case redactFile = "redact-file"

@@ -49,6 +49,18 @@ package struct Settings: Sendable, Equatable {
     /// Name of the node in events; nil: the machine's own.
     package var node: String?
     package var runDirectory = "/run/sensord"
+    /// What outlives a restart.
+    package var stateDirectory = "/var/lib/sensord"
+    /// Where the local HTTP server listens; nil: nowhere.
+    package var listen: ListenAddress? = ListenAddress()
+    /// File that leads to the API server; nil: what the kubelet gives a pod, if this is one.
+    package var kubeconfig: String?
+    /// Display name of the cluster; empty for none.
+    package var cluster = ""
+    /// Of SPIFFE ids that are derived; nil: none are.
+    package var trustDomain: String?
+    /// Labels and annotations that become part of a workload.
+    package var choices = WorkloadChoices()
     package var logLevel: LogLevel = .info
     package var logFormat: LogFormat = .text
     package var redactFile: String?
@@ -70,6 +82,17 @@ package struct Settings: Sendable, Equatable {
         case .runDirectory:
             guard value.hasPrefix("/") else { throw SettingFault("an absolute path is expected, not \"\(value)\"") }
             runDirectory = value
+        case .stateDirectory:
+            guard value.hasPrefix("/") else { throw SettingFault("an absolute path is expected, not \"\(value)\"") }
+            stateDirectory = value
+        case .listen: listen = try Self.listenAddress(value)
+        case .kubeconfig: kubeconfig = try Self.nonEmpty(value)
+        case .cluster: cluster = try Self.nonEmpty(value)
+        case .trustDomain: trustDomain = try Self.trustDomain(value)
+        case .podLabels: choices.podLabels = try Self.globs(value)
+        case .podAnnotations: choices.podAnnotations = try Self.globs(value)
+        case .namespaceLabels: choices.namespaceLabels = try Self.globs(value)
+        case .subjectLabel: choices.subjectLabel = try Self.nonEmpty(value)
         case .tick:
             guard let seconds = Double(value), seconds >= 0.01, seconds <= 86_400 else {
                 throw SettingFault("seconds from 0.01 to 86400 are expected, not \"\(value)\"")
@@ -96,6 +119,32 @@ package struct Settings: Sendable, Equatable {
     private static func nonEmpty(_ value: String) throws(SettingFault) -> String {
         if value.isEmpty { throw SettingFault("a value is expected") }
         return value
+    }
+
+    private static func listenAddress(_ value: String) throws(SettingFault) -> ListenAddress? {
+        if value == "none" { return nil }
+        if let address = ListenAddress(value) { return address }
+        throw SettingFault("ADDRESS:PORT or none is expected, not \"\(value)\"")
+    }
+
+    /// As the SPIFFE standard has it.
+    private static func trustDomain(_ value: String) throws(SettingFault) -> String {
+        let isWell =
+            (1...255).contains(value.utf8.count)
+            && value.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                    || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+            }
+        if isWell { return value }
+        throw SettingFault("lower-case letters, digits, \".\", \"-\" and \"_\" are expected, not \"\(value)\"")
+    }
+
+    /// Patterns of names, with commas between.
+    private static func globs(_ value: String) throws(SettingFault) -> [Glob] {
+        let patterns = value.split(separator: ",").map { $0.drop { $0 == " " } }.filter { !$0.isEmpty }
+        guard !patterns.isEmpty else { throw SettingFault("names or patterns with commas between are expected") }
+        return patterns.map { Glob(String($0)) }
     }
 
     private static func choice<Choice: RawRepresentable<String> & CaseIterable>(

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SensorCore
+
+extension APIEndpoint {
+    /// The API server that the settings or, in a pod, the kubelet's variables lead to; nil: there is none.
+    init?(_ settings: Settings, environment: [String: String]) throws(SettingsError) {
+        guard let file = settings.kubeconfig else {
+            self.init(environment: environment)
+            return
+        }
+        do throws(APIEndpointError) {
+            try self.init(kubeconfig: file)
+        } catch {
+            throw SettingsError(origin: .file(path: file, line: error.line), name: nil, reason: error.description)
+        }
+    }
+}
+
+extension ClusterSettings {
+    /// What the settings say of knowing the cluster.
+    init(_ settings: Settings, node: String) {
+        self.init(node: node)
+        cluster = settings.cluster
+        choices = settings.choices
+        cacheFile = settings.stateDirectory + "/identity.json"
+    }
+}
