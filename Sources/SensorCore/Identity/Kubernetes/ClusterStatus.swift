@@ -54,6 +54,8 @@ package struct ClusterStatus: Sendable, Equatable {
     package var since: ContinuousClock.Instant
     /// The last one; empty: none. Kept when it is over, for whoever asks why.
     package var lastError = ""
+    /// Where the last field was that was not of its type: `object.spec.containers`.
+    package var malformedField = ""
     package var pods = 0
     /// Of these, whose owner is not known yet.
     package var unsettledPods = 0

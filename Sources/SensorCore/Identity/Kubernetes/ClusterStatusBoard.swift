@@ -28,7 +28,11 @@ package final class ClusterStatusBoard: Sendable {
     }
 
     func count(_ faults: DecodingFaults) {
-        if faults.count > 0 { count(\.malformedFields, by: faults.count) }
+        guard faults.count > 0 else { return }
+        status.withLockedValue { status in
+            status.counters.malformedFields += faults.count
+            status.malformedField = faults.first ?? ""
+        }
     }
 
     func set(_ state: ClusterStatus.State) {

@@ -17,6 +17,8 @@ struct PodReflector {
     private var version: String?
     /// Objects in a page: fewer, once a page was too long to be read.
     private var pageSize: Int
+    /// Malformed objects and fields that the log has told of, and when.
+    private var told: (count: UInt64, at: ContinuousClock.Instant?) = (0, nil)
     /// Whether a list may be as old as the server's cache. Only the first: it costs the server's store nothing.
     private var mayBeCached = true
 
@@ -69,6 +71,7 @@ struct PodReflector {
             next = page.next
         } while !next.isEmpty
         client.status.count(\.lists)
+        tellMalformed()
         await tracker.replace(with: pods)
         version = page.version
         mayBeCached = true
@@ -120,7 +123,6 @@ struct PodReflector {
             advance(version)
         case .pod(nil, let version), .other(let version):
             client.status.count(\.malformed)
-            log.debug("an event of the watch says nothing that is of use")
             advance(version)
         case .deleted(let uid, let version):
             await tracker.remove(uid)
@@ -130,7 +132,23 @@ struct PodReflector {
             advance(version)
         case .failed(let error): throw error
         }
+        tellMalformed()
         backoff.reset()
+    }
+
+    /// Once a minute at most: what is wrong in one object is wrong in it each time it changes.
+    private mutating func tellMalformed() {
+        let status = client.status.snapshot
+        let count = status.counters.malformed + status.counters.malformedFields
+        let now = ContinuousClock.now
+        guard count > told.count, told.at.map({ now - $0 > .seconds(60) }) ?? true else { return }
+        told = (count, now)
+        log.warning(
+            "the API server sends what cannot be read: objects without UID, name or namespace are left out, fields of another type are empty",
+            metadata: [
+                "objects": "\(status.counters.malformed)", "fields": "\(status.counters.malformedFields)",
+                "lastField": "\(status.malformedField)",
+            ])
     }
 
     private mutating func advance(_ version: String?) {

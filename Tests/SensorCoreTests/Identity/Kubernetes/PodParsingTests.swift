@@ -125,6 +125,7 @@ import Testing
         #expect(identity.containers.map(\.name) == ["a", "c"])
         #expect(identity.serviceAccount.isEmpty && !identity.usesHostNetwork)
         #expect(status.snapshot.counters.malformedFields == 3)
+        #expect(status.snapshot.malformedField.hasPrefix("object.spec."))
     }
 
     @Test(arguments: [

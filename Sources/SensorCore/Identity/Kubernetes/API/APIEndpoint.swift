@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Where the API server is, how it proves itself, and as whom this program speaks to it.
-package struct APIEndpoint: Sendable {
+package struct APIEndpoint: Sendable, CustomStringConvertible {
     /// Key material, as PEM or by a file's path.
     enum Material: Sendable, Equatable {
         case file(String)
@@ -22,6 +22,9 @@ package struct APIEndpoint: Sendable {
     var isVerified = true
     var certificate: ClientCertificate?
     var token: BearerToken?
+
+    /// Without what proves who speaks.
+    package var description: String { url }
 
     /// The host of `url` without brackets.
     var host: String {
