@@ -58,12 +58,13 @@ struct Daemon {
         _ background: BackgroundServices, collector: Collector, node: String, writer: LineWriter?
     ) throws {
         let status = ClusterStatusBoard()
+        let relay = ClusterChangeRelay { collector.apply($0) }
         var services: [any Service] = []
         if let endpoint = try APIEndpoint(settings, environment: Environment.inCluster) {
             services.append(
                 ClusterWatch(
                     endpoint, ClusterSettings(settings, node: node), status: status, group: background.group, log: log,
-                    handle: { changes in takeClusterChanges(changes, collector) }))
+                    handle: { relay.send($0) }))
         }
         if let address = settings.listen {
             services.append(
@@ -155,9 +156,6 @@ struct Daemon {
         log.info("stopped", metadata: metadata)
     }
 }
-
-/// Where what the API server tells goes over to the collecting thread.
-private func takeClusterChanges(_ changes: [ClusterChange], _ collector: Collector) {}
 
 extension LineWriter {
     fileprivate var output: HealthReport.Output {

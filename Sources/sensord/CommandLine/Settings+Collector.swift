@@ -18,6 +18,7 @@ extension CollectorConfiguration {
         kernel.ringBudget = UInt32(limits.ringBudget)
         kernel.workloadEntries = UInt32(limits.maximumWorkloads)
         pipeline.processes.live = limits.maximumProcesses
+        pipeline.trustDomain = settings.trustDomain ?? ""
         pipeline.redactor = Redactor(patterns: settings.redactionPatterns)
         pipeline.cgroups.live = max(pipeline.cgroups.live, limits.maximumWorkloads)
         node = settings.node ?? Self.hostName()

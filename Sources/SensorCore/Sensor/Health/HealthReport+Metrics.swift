@@ -17,6 +17,11 @@ extension HealthReport {
         text.add(
             "unknown_processes_total", .counter, "Events of processes that were not known.", statistics.unknownProcesses
         )
+        text.add("waiting_events", .gauge, "Events that wait for their workload.", statistics.waitingEvents)
+        text.add("refused_waits_total", .counter, "Events for which too many waited already.", statistics.refusedWaits)
+        text.add(
+            "unattributed_events_total", .counter, "Events delivered as Unknown since no pod became known in time.",
+            statistics.unattributedEvents)
         text.add(
             "evictions_total", .counter, "What had to be forgotten before its time.",
             [
