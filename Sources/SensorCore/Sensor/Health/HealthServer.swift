@@ -39,14 +39,18 @@ package struct HealthServer: Service {
     /// Until it is told to stop. An address that cannot be taken is tried again: nobody should go without a sensor for it.
     package func run() async throws {
         await cancelWhenGracefulShutdown {
+            var isToldOf = false
             while !Task.isCancelled {
                 do {
                     try await serve()
+                    isToldOf = false
                 } catch {
                     if Task.isCancelled { return }
-                    log.error(
+                    log.log(
+                        level: isToldOf ? .debug : .error,
                         "cannot listen for HTTP, trying again: see --listen",
                         metadata: ["address": "\(address)", "error": "\(error)"])
+                    isToldOf = true
                 }
                 if (try? await Task.sleep(for: retry, clock: .continuous)) == nil { return }
             }
@@ -54,9 +58,9 @@ package struct HealthServer: Service {
     }
 
     private func serve() async throws {
-        // Hummingbird tells of its own comings and goings; ours are told here.
+        // Hummingbird tells of its own comings and goings, being cancelled as an error; ours are told here.
         var quiet = log
-        quiet.logLevel = .error
+        quiet.logLevel = .critical
         let server = try HTTPServerBuilder.http1(configuration: .init(idleTimeout: Self.idleTime)).buildServer(
             configuration: ServerConfiguration(
                 address: .hostname(address.host, port: address.port), serverName: "sensord",
