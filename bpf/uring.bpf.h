@@ -55,8 +55,12 @@ struct {
 static __noinline void count_blind(__u64 cgroup, __u32 opcode)
 {
 	struct sensor_uring_key key = { .cgroup = cgroup, .opcode = opcode };
-	__u64 one = 1, *count = bpf_map_lookup_elem(&uring_opcodes, &key);
+	struct sensor_control *block = control_block();
+	__u64 one = 1, *count;
 
+	if (block && block->scope_only && !in_scope(block, get(current_task(), tgid), cgroup))
+		return;
+	count = bpf_map_lookup_elem(&uring_opcodes, &key);
 	if (!count) {
 		if (bpf_map_update_elem(&uring_opcodes, &key, &one, BPF_NOEXIST) == 0)
 			return;
@@ -144,8 +148,11 @@ static __always_inline void on_uring_open(struct sensor_control *block, struct t
 	if (result < 0) {
 		on_open_by_name(block, &opened, how, result);
 	} else if (bpf_core_field_exists(struct io_open, file_slot) && get(open, file_slot)) {
-		/* Into the ring's own table: the result is no descriptor. */
-		count_blind(cgroup_of(task), opcode);
+		/* Into the ring's own table: the result is no descriptor, so the caller's string is all there is to tell. */
+		if (argument)
+			on_open_by_name(block, &opened, how, 0);
+		else
+			count_blind(cgroup_of(task), opcode | SENSOR_URING_DIRECT);
 	} else {
 		on_opened(block, &opened, how, result);
 	}
@@ -172,7 +179,7 @@ static __noinline void on_completed(__u64 request, __u64 argument, __s64 result)
 		struct io_accept *accept = cast(io_accept, request);
 
 		if (bpf_core_field_exists(struct io_accept, file_slot) && get(accept, file_slot))
-			count_blind(cgroup_of(task), opcode);
+			count_blind(cgroup_of(task), opcode | SENSOR_URING_DIRECT);
 		else
 			observe(socket_of(file_at(task, result)), SENSOR_NETWORK_ACCEPT, 0, 0, result,
 				SENSOR_HOOK_URING_COMPLETE);

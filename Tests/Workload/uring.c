@@ -92,6 +92,27 @@ static int uring_open(char **arguments)
 	return 0;
 }
 
+/* uring-direct DIRECTORY: an open into the ring's own table, at the first free place. */
+static int uring_direct(char **arguments)
+{
+	struct ring ring = open_ring(0);
+	char *path = join(arguments[0], "direct");
+	int slots[] = { -1, -1, -1, -1 };
+	struct io_uring_sqe entry = { .opcode = IORING_OP_OPENAT,
+				      .fd = AT_FDCWD,
+				      .addr = (uint64_t)path,
+				      .open_flags = O_RDONLY,
+				      .file_index = ~0U };
+
+	make_file(path);
+	say("opened %s", path);
+	must(syscall(SYS_io_uring_register, ring.descriptor, IORING_REGISTER_FILES, slots, 4));
+	/* Kernels before 5.19 know no free places. */
+	say("direct %d", perform(&ring, &entry) >= 0);
+	settle();
+	return 0;
+}
+
 static int uring_connect(char **arguments)
 {
 	struct ring ring = open_ring(0);
@@ -136,6 +157,7 @@ static int uring_blind(char **arguments)
 
 const struct activity uring_activities[] = {
 	{ "uring-open", 2, uring_open },
+	{ "uring-direct", 1, uring_direct },
 	{ "uring-connect", 0, uring_connect },
 	{ "uring-blind", 2, uring_blind },
 	{ 0 },

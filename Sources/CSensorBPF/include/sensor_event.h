@@ -300,10 +300,13 @@ struct sensor_loss_key {
 	__u8 reserved[5];
 };
 
+/* In an opcode, of which the kernel has 256: what it opened or accepted went into the ring's own table of files. */
+#define SENSOR_URING_DIRECT 0x100
+
 /* io_uring operations that are not decoded, for each cgroup. */
 struct sensor_uring_key {
 	__u64 cgroup;
-	__u32 opcode;
+	__u32 opcode; /* IORING_OP_*, with or without SENSOR_URING_DIRECT */
 	__u32 reserved;
 };
 

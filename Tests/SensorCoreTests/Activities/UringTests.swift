@@ -33,6 +33,20 @@ import Testing
         #expect(event.errorNumber == 0)
     }
 
+    @Test func `an open into the ring's own table of files is told by the caller's string`() throws {
+        let cgroup = try TestCgroup()
+        let sensor = try TestSensor.shared.get()
+        let seen = try Observation.of("uring-direct", directory.path, cgroup: cgroup)
+        let blind = sensor.collector.summary().uringOperations.filter { $0.key.cgroup == cgroup.identifier }
+        guard try seen.said("direct") == "1" else { return }
+        let path = ByteString(try seen.said("opened"))
+        let event = try seen.only(seen.events(.fileOpen).filter { $0.file?.path == path })
+        #expect(event.via == .uringComplete)
+        #expect(event.errorNumber == 0)
+        #expect(event.file?.pathSource != .dentry)
+        #expect(blind.isEmpty)
+    }
+
     @Test func `an operation that nobody decodes is counted as blind, to the one`() throws {
         let cgroup = try TestCgroup()
         let sensor = try TestSensor.shared.get()
