@@ -29,7 +29,7 @@ package final class LineWriter: Sendable {
     package enum Trouble: Sendable, Equatable {
         /// The destination refuses lines; told once until it takes some again.
         case failing(SystemError)
-        /// It takes lines again.
+        /// It takes lines again: all that had waited is written.
         case recovered(dropped: UInt64)
         /// The reader went away: nothing will be written any more.
         case readerGone
@@ -192,10 +192,6 @@ extension LineWriter {
                 Glibc.write(destination.descriptor, buffer.baseAddress?.advanced(by: offset), buffer.count - offset)
             }
             if count > 0 {
-                if isFailing {
-                    isFailing = false
-                    trouble(.recovered(dropped: counters.dropped))
-                }
                 let lines = countingLines ? newlines(in: bytes, from: offset, to: offset + count) : 0
                 offset += count
                 state.withLockedValue { state in
@@ -228,6 +224,8 @@ extension LineWriter {
             }
             if state.withLockedValue({ $0.isGivingUp }) { return false }
         }
+        // Not at the first byte: a disk that is nearly full takes some and refuses the rest.
+        if isFailing { trouble(.recovered(dropped: counters.dropped)) }
         return true
     }
 
