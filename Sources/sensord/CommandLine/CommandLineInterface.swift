@@ -19,7 +19,11 @@ enum CommandLineInterface {
 
     /// The command that the arguments ask for, checked as far as that goes without running it.
     static func parse(_ arguments: [String]) throws -> any ParsableCommand {
-        try Sensord.parseAsRoot(rewritten(arguments))
+        // An empty variable behind it, perhaps; to watch the whole machine instead is not what was meant.
+        if let end = arguments.firstIndex(of: "--"), end == arguments.count - 1, arguments[..<end].contains("--tail") {
+            throw CommandFailure(status: ExitStatus.usage, message: "--: a command is expected behind it")
+        }
+        return try Sensord.parseAsRoot(rewritten(arguments))
     }
 
     /// `--tail` is a flag to its users and a command of its own in here.

@@ -49,6 +49,12 @@ import Testing
         #expect(CommandLineInterface.rewritten(["--", "--tail"]) == ["--", "--tail"])
     }
 
+    @Test(arguments: [["--tail", "--"], ["--tail", "--json", "--"], ["--json", "--tail", "--"]])
+    func `dashes without a command are a usage error, not the whole machine`(_ arguments: [String]) {
+        #expect(throws: CommandFailure.self) { try CommandLineInterface.parse(arguments) }
+        #expect(CommandLineInterface.run(arguments) == ExitStatus.usage)
+    }
+
     @Test func `all filters arrive`() throws {
         let line =
             "--tail --executable curl --namespace n --workload Host --container c --tool-call t --path /x --peer ::1"
