@@ -9,6 +9,13 @@ package protocol EventSink: AnyObject, Sendable {
     /// Takes the next events.
     func receive(_ events: [Event])
 
+    /// Takes what was lost since the last tick, if anything was.
+    func receive(_ report: LossReport)
+
     /// No more events come. Called once; what was taken before is on its way out when it returns.
     func finish()
+}
+
+extension EventSink {
+    package func receive(_ report: LossReport) {}
 }

@@ -2,7 +2,7 @@
 
 import NIOConcurrencyHelpers
 
-/// Writes events as JSON, one a line: first sights at once, and what was counted since at the tick.
+/// Writes events as JSON, one a line: first sights at once, and at the tick what was counted since, and what was lost.
 ///
 /// What is streamed for a `--tail` only is left out: the counts have it.
 package final class NDJSONSink: EventSink, Sendable {
@@ -34,6 +34,11 @@ package final class NDJSONSink: EventSink, Sendable {
             }
             writer.append(buffer, lines: lines)
         }
+    }
+
+    package func receive(_ report: LossReport) {
+        let (bytes, count) = report.lines()
+        writer.append(bytes, lines: count)
     }
 
     package func finish() {

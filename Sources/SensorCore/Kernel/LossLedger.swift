@@ -70,15 +70,38 @@ package struct LossLedger: Sendable {
         }
     }
 
+    /// 32-bit calls, of which no event ever comes.
+    package var compatCalls: UInt64 {
+        counts.reduce(0) { $1.key.reason == LossReason.compat.rawValue ? $0 &+ $1.value : $0 }
+    }
+
     /// Events that are gone, by hook.
     package var lostByHook: [UInt8: UInt64] {
         counts.reduce(into: [:]) { if $1.key.isLost { $0[$1.key.hook, default: 0] &+= $1.value } }
     }
 
-    /// The same for a tail, whose copy of an event can be lost alone.
-    package var lostForTailsByHook: [UInt8: UInt64] {
+    /// What makes a tail lose an event, whose copy of one can be lost alone.
+    package struct Cause: Hashable, Sendable {
+        package var hook: UInt8
+        package var reason: UInt8
+
+        package var hookName: String { Via(rawValue: hook)?.name ?? "hook \(hook)" }
+        package var reasonName: String { LossReason(rawValue: reason)?.name ?? "reason \(reason)" }
+    }
+
+    /// Events that tails did not get.
+    package var lostForTails: [Cause: UInt64] {
         counts.reduce(into: [:]) {
-            if LossReason(rawValue: $1.key.reason)?.isLostForTails ?? true { $0[$1.key.hook, default: 0] &+= $1.value }
+            guard LossReason(rawValue: $1.key.reason)?.isLostForTails ?? true else { return }
+            $0[Cause(hook: $1.key.hook, reason: $1.key.reason), default: 0] &+= $1.value
+        }
+    }
+
+    /// Copies of events that tails alone did not get.
+    package var lostForTailsOnly: UInt64 {
+        counts.reduce(0) { sum, entry in
+            let reason = LossReason(rawValue: entry.key.reason)
+            return reason?.isLostForTails ?? false && !(reason?.isLost ?? true) ? sum &+ entry.value : sum
         }
     }
 }

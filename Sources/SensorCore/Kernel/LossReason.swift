@@ -55,10 +55,10 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether something is missing from what came: a field, the beginning of a path, the content of a 32-bit call.
+    /// Whether something is missing from what came: a field, the beginning of a path.
     package var isIncomplete: Bool {
         switch self {
-        case .readFault, .pathTooLong, .taskStorage, .argumentsTooLong, .compat: true
+        case .readFault, .pathTooLong, .taskStorage, .argumentsTooLong: true
         default: false
         }
     }

@@ -57,17 +57,3 @@ package enum CollectorError: Error, CustomStringConvertible {
         }
     }
 }
-
-/// How collecting went so far.
-package struct CollectorSummary: Sendable {
-    /// Kernel and daemon together.
-    package var losses = LossLedger()
-    package var statistics = PipelineStatistics()
-    /// io_uring operations that nobody decodes, by cgroup.
-    package var uringOperations: [Pipeline.UringOperation: UInt64] = [:]
-    package var programs: [ProgramStatus] = []
-    /// The first thing that went wrong while collecting and did not end it: reading counts, writing the recording.
-    package var trouble: String?
-
-    package init() {}
-}

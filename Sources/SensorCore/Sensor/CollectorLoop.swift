@@ -93,6 +93,7 @@ final class CollectorLoop {
         areCountsQuiet = false
         tick()
         settle(at: .max)
+        reportLosses()
         noteRecording(recording?.finish())
         for sink in sinks { sink.finish() }
         return summary()
@@ -174,6 +175,12 @@ final class CollectorLoop {
         recording?.flush()
         noteRecording(recording?.failure)
         deliver()
+        reportLosses()
+    }
+
+    private func reportLosses() {
+        guard let report = pipeline.takeLossReport() else { return }
+        for sink in sinks { sink.receive(report) }
     }
 
     /// Reading costs by the entry, changed or not: of a machine where next to nothing happens, which still has many,

@@ -28,7 +28,8 @@ struct Daemon {
         let hub = TailHub()
         let writer = try self.writer(attention)
         let recent = RecentEvents(stream: configuration.streamID)
-        var sinks: [any EventSink] = [hub, recent]
+        let losses = LossLog(log, attention: attention)
+        var sinks: [any EventSink] = [hub, recent, losses]
         if let writer { sinks.append(NDJSONSink(stream: configuration.streamID, writer: writer)) }
 
         let collector = try Collector(configuration, sinks: sinks)
@@ -41,12 +42,13 @@ struct Daemon {
         try start(background, collector: collector, node: configuration.node, writer: writer)
         tellStart(collector, stream: configuration.streamID)
 
-        let signal = wait(signals, attention, writer)
+        let signal = wait(signals, attention, writer, losses)
         let reason = signal.map { ExitDetail(code: 0, signal: $0).signalName } ?? "nobody reads the records any more"
         log.info("stopping", metadata: ["reason": "\(reason)"])
         server.stop()
         background.stop()
         let summary = collector.stop()
+        losses.tell(isEnd: true)
         tellEnd(summary, writer)
         if signal == SIGINT { return ExitStatus.interrupted }
         let isWritten = writer.map { $0.isBroken || $0.counters.dropped == 0 } ?? true
@@ -98,12 +100,14 @@ struct Daemon {
     }
 
     /// Until a signal, or until nobody takes the records any more.
-    private func wait(_ signals: borrowing SignalSource, _ attention: WakeUp, _ writer: LineWriter?) -> Int32? {
+    private func wait(
+        _ signals: borrowing SignalSource, _ attention: WakeUp, _ writer: LineWriter?, _ losses: LossLog
+    ) -> Int32? {
         while true {
             var entries = [signals.descriptor, attention.descriptor].map {
                 pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
             }
-            _ = poll(&entries, nfds_t(entries.count), -1)
+            _ = poll(&entries, nfds_t(entries.count), losses.tell())
             attention.take()
             if writer?.isBroken ?? false { return nil }
             // A daemon has no terminal to lose.
@@ -137,14 +141,7 @@ struct Daemon {
 
     private func tellEnd(_ summary: CollectorSummary, _ writer: LineWriter?) {
         if let trouble = summary.trouble { log.error("collecting was not whole", metadata: ["error": "\(trouble)"]) }
-        var lost = TailSummary()
-        lost.add(summary.losses, since: LossLedger())
-        var metadata: Logger.Metadata = [
-            "events": "\(summary.statistics.events)", "lost": "\(lost.lostCount)",
-            "cpuMilliseconds": "\(ProcessorTime.milliseconds)",
-        ]
-        for (hook, count) in lost.lost { metadata["lost.\(hook)"] = "\(count)" }
-        for (reason, count) in lost.incomplete { metadata["incomplete.\(reason)"] = "\(count)" }
+        var metadata = summary.metadata
         if let counters = writer?.counters {
             metadata["written"] = "\(counters.written)"
             metadata["dropped"] = "\(counters.dropped)"

@@ -42,10 +42,11 @@ struct ReplayCommand: ParsableCommand {
         let written = writer.finish(milliseconds: writer.isBroken ? 0 : -1)
         var summary = TailSummary()
         summary.shown = written.written
-        summary.add(replayed.losses, since: LossLedger())
+        summary.add(replayed)
         let unwritten = writer.isBroken ? 0 : written.dropped
         if unwritten > 0 { summary.lost["output"] = unwritten }
         if let error { StandardStream.complain("\(file): \(error)") }
+        for line in summary.explanations { StandardStream.complain(line) }
         StandardStream.complain("\(summary.text), cpu \(ProcessorTime.milliseconds) ms")
         if error != nil || unwritten > 0 { throw ExitCode(ExitStatus.failure) }
     }

@@ -12,6 +12,8 @@ final class AttachedWatch: TailWatch {
     private var shown: UInt64 = 0
     private var isMuted = false
     private var summary: TailSummary?
+    private let limit: UInt64?
+    private let watchesCommand: Bool
 
     /// Returns once every event is seen.
     init(
@@ -19,6 +21,8 @@ final class AttachedWatch: TailWatch {
     ) throws(CommandFailure) {
         self.client = client
         self.writer = writer
+        limit = tail.limit
+        watchesCommand = root != nil
         formatter = tail.isJSON ? nil : tail.formatter(stream: "")
         do throws(ControlClient.Failure) {
             try client.request(TailRequest(filter: tail.filter, root: root, limit: tail.limit))
@@ -35,6 +39,12 @@ final class AttachedWatch: TailWatch {
 
     func service() throws(CommandFailure) {
         while summary == nil, let message = try receive(milliseconds: 0) { take(message) }
+        guard watchesCommand, let summary else { return }
+        // Nobody asked for it: either as many were shown as were wanted, or the daemon stops and the command goes on.
+        let sent = summary.shown + (summary.lost[LossReason.subscriber.name] ?? 0)
+        if limit.map({ sent < $0 }) ?? true {
+            throw CommandFailure(status: ExitStatus.failure, message: "the daemon has stopped")
+        }
     }
 
     var isComplete: Bool { summary != nil }

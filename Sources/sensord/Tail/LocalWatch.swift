@@ -51,7 +51,7 @@ final class LocalWatch: TailWatch {
         let collected = collector.stop()
         var summary = TailSummary()
         summary.shown = sink.progress.shown
-        summary.add(collected.losses, since: LossLedger())
+        summary.add(collected)
         if let trouble = collected.trouble {
             StandardStream.complain(trouble)
             isWhole = false

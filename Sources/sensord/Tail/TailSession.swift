@@ -65,11 +65,13 @@ struct TailSession {
 
         var summary = TailSummary()
         var failure: CommandFailure?
-        if case .failed(let reason) = end { failure = reason }
-        if failure == nil {
-            do throws(CommandFailure) { summary = try watch.finish(waitsForSockets: end == .commandEnded) } catch {
-                failure = error
-            }
+        if case .failed(let reason) = end {
+            failure = reason
+            waitUnwatched(&child, signals, reason)
+        }
+        // Of a daemon that has gone this gets no more than its last word, if there was one.
+        do throws(CommandFailure) { summary = try watch.finish(waitsForSockets: end == .commandEnded) } catch {
+            failure = failure ?? error
         }
         let written = writer.finish(milliseconds: end == .readerGone ? 0 : 5000)
         summary.shown = written.written
@@ -79,6 +81,7 @@ struct TailSession {
             StandardStream.complain("\(unwritten) lines could not be written to \(tail.destination.name)")
         }
         if let failure { StandardStream.complain(failure.message) }
+        for line in summary.explanations { StandardStream.complain(line) }
         StandardStream.complain("\(summary.text), cpu \(ProcessorTime.milliseconds) ms")
         return status(end, failure, child, isWhole: watch.isWhole && unwritten == 0)
     }
@@ -135,6 +138,31 @@ struct TailSession {
         }
     }
 
+    /// Nothing is seen any more of a command that still runs: says so, and leaves it no orphan.
+    private func waitUnwatched(
+        _ child: inout Descendants?, _ signals: borrowing SignalSource, _ failure: CommandFailure
+    ) {
+        if child == nil { return }
+        StandardStream.complain(
+            "lost unknown since \(Self.timeOfDay()): \(failure.message), the command goes on and is not watched any more"
+        )
+        while true {
+            while let signal = signals.take() {
+                if handle(signal, &child) != nil { return }
+            }
+            if child?.haveAllEnded ?? true { return }
+            var entry = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
+            _ = poll(&entry, 1, -1)
+        }
+    }
+
+    /// As the events' lines have it.
+    private static func timeOfDay() -> String {
+        let second = time(nil) % 86_400
+        return [second / 3600, second / 60 % 60, second % 60].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(
+            separator: ":")
+    }
+
     /// What a signal means: while the command runs, it is the command's.
     private func handle(_ signal: SignalSource.Signal, _ child: inout Descendants?) -> End? {
         switch signal.number {
@@ -156,10 +184,10 @@ struct TailSession {
 
     // MARK: The end
 
-    /// The command's status wins, then what ended the watching; what is missing from the output was told before.
+    /// A command's own status, if all of it was shown; else what ended the watching. What is missing was told before.
     private func status(_ end: End, _ failure: CommandFailure?, _ child: Descendants?, isWhole: Bool) -> Int32 {
         if let child {
-            if let status = child.rootStatus { return ExitStatus.of(waitStatus: status) }
+            if failure == nil, isWhole, let status = child.rootStatus { return ExitStatus.of(waitStatus: status) }
             return ExitStatus.ownFailure
         }
         if let failure { return failure.status }

@@ -26,7 +26,7 @@ private final class TemporaryDirectory {
 private final class InstantController: StreamController {
     private struct State {
         var plans: [StreamPlan] = []
-        var ledger = LossLedger()
+        var summary = CollectorSummary()
         var isFull = false
     }
 
@@ -36,7 +36,7 @@ private final class InstantController: StreamController {
 
     func lose(_ count: UInt64) {
         state.withLockedValue {
-            $0.ledger.add(
+            $0.summary.losses.add(
                 LossLedger.Key(cgroup: 1, hook: Via.sysExit.rawValue, reason: LossReason.ringFull.rawValue, kind: 10),
                 count: count)
         }
@@ -53,7 +53,7 @@ private final class InstantController: StreamController {
         if isFull { throw KernelError(.systemCall, "cannot add to the scope", errorNumber: E2BIG) }
     }
 
-    func drained() -> LossLedger { state.withLockedValue { $0.ledger } }
+    func drained() -> CollectorSummary { state.withLockedValue { $0.summary } }
 }
 
 @Suite struct ControlServerTests {

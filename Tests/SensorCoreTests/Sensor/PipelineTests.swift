@@ -2,8 +2,9 @@
 
 import CSensorBPF
 import Glibc
-import SensorCore
 import Testing
+
+@testable import SensorCore
 
 @Suite struct PipelineTests {
     private let host = FakeHost()
@@ -474,6 +475,43 @@ import Testing
         pipeline.consume(.loss(key, count: 3))
         pipeline.consume(.loss(key, count: 4))
         #expect(pipeline.ledger.lostByHook == [1: 7])
+    }
+
+    @Test func `a tick tells what was lost since the last one, workload by workload`() throws {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        pipeline.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 9, path: "/system.slice/cron.service"))
+        let early = pipeline.takeLossReport()
+        #expect(early == nil)
+        let full = LossReason.ringFull.rawValue
+        pipeline.consume(.loss(LossLedger.Key(cgroup: 9, hook: 1, reason: full, kind: 10), count: 3))
+        _ = pipeline.takeLossReport()
+        pipeline.consume(.tick(ClockReading(boot: 11_000_000_000, wallOffset: 1_700_000_000_000_000_000)))
+        pipeline.consume(.loss(LossLedger.Key(cgroup: 9, hook: 1, reason: full, kind: 10), count: 4))
+        pipeline.consume(.loss(LossLedger.Key(cgroup: 9, hook: 1, reason: full, kind: 11), count: 1))
+        pipeline.consume(.loss(LossLedger.Key(cgroup: 0, hook: 2, reason: full, kind: 0), count: 2))
+        let incomplete = LossReason.pathTooLong.rawValue
+        pipeline.consume(.loss(LossLedger.Key(cgroup: 9, hook: 1, reason: incomplete, kind: 10), count: 1))
+        let copy = LossReason.stream.rawValue
+        pipeline.consume(.loss(LossLedger.Key(cgroup: 9, hook: 1, reason: copy, kind: 10), count: 1))
+        pipeline.consume(.uring(sensor_uring_key(cgroup: 9, opcode: 36, reserved: 0), count: 6))
+        let taken = pipeline.takeLossReport()
+        let report = try #require(taken)
+        #expect(report.subjects.map(\.workload?.name) == ["cron.service", nil])
+        #expect(report.subjects.map(\.lostCount) == [5, 2])
+        #expect(report.subjects.first?.blind == ["io_uring unlinkat": 6])
+        let (bytes, count) = report.lines()
+        #expect(count == 2)
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        let workload = String(decoding: try #require(report.subjects[0].workload).fragment, as: UTF8.self)
+        let times = "\"from\":\"2023-11-14T22:13:21.000000000Z\",\"to\":\"2023-11-14T22:13:31.000000000Z\""
+        #expect(
+            lines.first?.contains(
+                "{\(workload),\(times),\"kind\":\"file.create\",\"state\":\"lossy\",\"lost\":"
+                    + "[{\"hook\":\"sys_exit\",\"reason\":\"ring_full\",\"count\":\"1\"}]}") ?? false, "\(lines)")
+        #expect(lines.first?.contains("\"operations\":[{\"name\":\"io_uring unlinkat\",\"count\":\"6\"}]") ?? false)
+        #expect(lines.last?.hasPrefix("{\"coverage\":[{\"from\":") ?? false)
+        let late = pipeline.takeLossReport()
+        #expect(late == nil)
     }
 
     @Test func `a process that had to go stands in the ledger`() {

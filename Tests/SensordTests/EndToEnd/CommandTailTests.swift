@@ -85,13 +85,24 @@ struct CommandTailTests {
         #expect(replayed.lines == shown)
     }
 
-    @Test func `what cannot be written is told, and fails unless a command has its own status`() throws {
+    @Test func `what io_uring did unseen stands in the last line`() throws {
+        let outcome = try sensord("--tail", "--json", "--", RunningSensord.workload, "uring-blind", "/tmp", "2")
+        #expect(outcome.status == 0)
+        let shown = events(outcome).count
+        #expect(
+            outcome.summary.hasPrefix("sensord: shown \(shown), lost 0, blind 2 (io_uring unlinkat 2), "),
+            "\(outcome.errors)")
+    }
+
+    @Test func `what cannot be written is told, and is sensord's own failure where there is a command`() throws {
         let recorded = try sensord("--tail", "--record", "/dev/full", "--duration", "0.2")
         #expect(recorded.status == 1)
         #expect(recorded.errors.contains("the recording is not whole: write /dev/full: no space left on device"))
         let command = try sensord("--tail", "--output", "/dev/full", "--", "sh", "-c", "exit 3")
-        #expect(command.status == 3)
+        #expect(command.status == 125)
         #expect(command.errors.contains("lines could not be written to /dev/full"))
+        let recording = try sensord("--tail", "--record", "/dev/full", "--", "true")
+        #expect(recording.status == 125)
         let alone = try RunningSensord(["--tail", "--output", "/dev/full", "--duration", "3"])
         try eventually {
             close(open("/etc/hostname", O_RDONLY | O_CLOEXEC))

@@ -65,6 +65,8 @@ final class DaemonTests {
         #expect(readiness.contains(#""ready":true"#) && readiness.contains(#""state":"disabled""#), "\(readiness)")
         let metrics = try get("/metrics")
         #expect(metrics.contains("\nsensord_events_total "))
+        _ = try sensord(wrapper: ["sh", "-c", "exec \(RunningSensord.workload) uring-blind \(folder) 3 < /dev/null"])
+        #expect(try get("/metrics").contains("\nsensord_blind_operations_total{opcode=\"unlinkat\"} "))
         #expect(metrics.contains(#"sensord_identity_state{state="disabled"} 1"#))
         kill(daemon.pid, SIGTERM)
         #expect(try daemon.wait().status == 0)
@@ -131,6 +133,79 @@ final class DaemonTests {
         #expect(outcome.errors.contains("the daemon has gone"))
         let alone = try sensord("--tail", "--run-dir", folder, "--", "true")
         #expect(alone.status == 0)
+    }
+
+    @Test(arguments: [SIGKILL, SIGTERM])
+    func `a tail says from when on its command is not watched, and waits for it`(_ signal: Int32) throws {
+        let daemon = try daemon()
+        let mark = folder + "/mark"
+        let tail = try RunningSensord([
+            "--tail", "--run-dir", folder, "--", "sh", "-c", ": > \(mark); while [ -e \(mark) ]; do sleep 0.05; done",
+        ])
+        try tail.eventually { access(mark, F_OK) == 0 }
+        kill(daemon.pid, signal)
+        try tail.eventually { tail.errorsSoFar.contains("lost unknown since ") }
+        #expect(kill(tail.pid, 0) == 0)
+        unlink(mark)
+        let outcome = try tail.wait()
+        #expect(outcome.status == 125)
+        #expect(outcome.summary.hasPrefix("sensord: shown "), "\(outcome.errors)")
+        _ = try daemon.wait()
+    }
+
+    @Test func `what is lost is told while it runs, and the records say of which workload`() throws {
+        let daemon = try daemon(
+            "--records", folder + "/records", "--tick", "0.2", "--activity-ring-bytes", "65536")
+        // While it does not look, nothing makes room.
+        kill(daemon.pid, SIGSTOP)
+        for number in 0..<3000 { close(open(folder + "/none-\(number)", O_RDONLY | O_CLOEXEC)) }
+        kill(daemon.pid, SIGCONT)
+        try daemon.eventually { daemon.errorsSoFar.contains(" warning events were lost ") }
+        kill(daemon.pid, SIGTERM)
+        let outcome = try daemon.wait()
+        let warning = outcome.errors.split(separator: "\n").first { $0.contains("events were lost") } ?? ""
+        #expect(warning.contains(" workload="), "\(warning)")
+        #expect(warning.contains("sys_exit ring_"), "\(warning)")
+        #expect(warning.contains("file.open"), "\(warning)")
+
+        let records = try lines(of: folder + "/records")
+        let opened = records.filter { $0.contains("/none-") }.count
+        let lossy = records.filter {
+            $0.hasPrefix("{\"coverage\":[{\"workload\":") && $0.contains("\"state\":\"lossy\"")
+        }
+        #expect(lossy.allSatisfy { $0.contains("\"from\":\"") && $0.contains("\"to\":\"") })
+        let counts = lossy.flatMap { $0.split(separator: "\"count\":\"").dropFirst() }.compactMap {
+            Int($0.prefix { $0.isNumber })
+        }
+        // What happens on the machine meanwhile may be lost too, but none of what was done here is in neither place.
+        #expect(opened + counts.reduce(0, +) >= 3000)
+        #expect(opened < 3000)
+    }
+
+    @Test func `a daemon's own account leaves out what only a tail did not get`() throws {
+        let daemon = try daemon("--activity-ring-bytes", "65536")
+        let tail = try RunningSensord(["--tail", "--json", "--run-dir", folder, "--path", folder + "/*"])
+        let mark = folder + "/mark"
+        try tail.eventually {
+            touch(mark)
+            return !tail.outputSoFar.isEmpty
+        }
+        kill(daemon.pid, SIGSTOP)
+        // Known already, so the kernel counts them: only the tail's copies find no room.
+        for _ in 0..<3000 { touch(mark) }
+        kill(daemon.pid, SIGCONT)
+        kill(tail.pid, SIGINT)
+        let shown = try tail.wait()
+        #expect(!shown.summary.contains("lost 0"), "\(shown.errors)")
+        #expect(shown.errors.contains("sensord: lost for "), "\(shown.errors)")
+        #expect(shown.errors.contains("--activity-ring-bytes"), "\(shown.errors)")
+        kill(daemon.pid, SIGTERM)
+        let outcome = try daemon.wait()
+        #expect(outcome.summary.contains(" tailsMissed="), "\(outcome.summary)")
+        let fields = outcome.summary.split(separator: " ")
+        let lost = fields.first { $0.hasPrefix("lost=") }?.dropFirst(5)
+        // Others on the machine may have lost a few of their own.
+        #expect(lost.flatMap { Int($0) }.map { $0 < 1000 } ?? false, "\(outcome.summary)")
     }
 
     @Test func `a second daemon is refused`() throws {

@@ -19,12 +19,15 @@ final class RunningSensord {
     }
 
     /// Beside the tests, in the same build folder.
-    static let path: String = {
+    static let path = folder + "/sensord"
+    /// Does what a test wants to see.
+    static let workload = folder + "/sensor-workload"
+
+    private static let folder: String = {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         let own = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
-        let folder = own.split(separator: "/").dropLast().joined(separator: "/")
-        return "/\(folder)/sensord"
+        return "/" + own.split(separator: "/").dropLast().joined(separator: "/")
     }()
 
     /// Whether eBPF programs can be loaded here.

@@ -198,7 +198,7 @@ private struct ControlLoop {
             return refuse(connection, "\(error)")
         }
         let subscription = TailSubscription(
-            sink: sink, queue: connection.queue, ledgerAtStart: server.controller.drained())
+            sink: sink, queue: connection.queue, start: server.controller.drained())
         connection.queue.append(ControlFrame(.accepted, ControlJSON.encode(TailAcceptance())))
         connection.phase = .watching(subscription)
         connection.deadline = nil

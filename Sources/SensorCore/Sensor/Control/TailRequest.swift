@@ -29,43 +29,6 @@ package struct TailAcceptance: Sendable, Codable, Equatable {
     package init() {}
 }
 
-/// What came of a tail.
-package struct TailSummary: Sendable, Codable, Equatable {
-    /// Events that were shown.
-    package var shown: UInt64 = 0
-    /// Events that are gone, by the hook that should have told of them.
-    package var lost: [String: UInt64] = [:]
-    /// Events that came with something missing, by `LossReason`.
-    package var incomplete: [String: UInt64] = [:]
-
-    package init() {}
-
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        shown = try container.decode(UInt64.self, forKey: .shown)
-        lost = try container.decode([String: UInt64].self, forKey: .lost)
-        // An older daemon does not tell.
-        incomplete = try container.decodeIfPresent([String: UInt64].self, forKey: .incomplete) ?? [:]
-    }
-
-    /// All that was lost.
-    package var lostCount: UInt64 { lost.values.reduce(0, &+) }
-
-    /// For a person: `shown 12, lost 3 (sys_exit 2, subscriber 1), incomplete 1 (path_too_long 1)`. The last only if
-    /// any are.
-    package var text: String {
-        let incompleteCount = incomplete.values.reduce(0, &+)
-        let text = "shown \(shown), lost \(lostCount)\(Self.causes(lost))"
-        return incompleteCount == 0 ? text : "\(text), incomplete \(incompleteCount)\(Self.causes(incomplete))"
-    }
-
-    /// In brackets, the greatest first.
-    private static func causes(_ counts: [String: UInt64]) -> String {
-        let causes = counts.filter { $0.value > 0 }.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-        return causes.isEmpty ? "" : " (" + causes.map { "\($0.key) \($0.value)" }.joined(separator: ", ") + ")"
-    }
-}
-
 /// Small values as JSON; nothing here is in a hurry.
 enum ControlJSON {
     static func encode(_ value: some Encodable) -> [UInt8] {

@@ -4,13 +4,13 @@
 struct TailSubscription {
     let sink: TailSink
     let queue: SubscriberQueue
-    let ledgerAtStart: LossLedger
+    let start: CollectorSummary
 
     /// Ends the sink and sends the summary.
-    func summarise(_ ledger: LossLedger) {
+    func summarise(_ now: CollectorSummary) {
         sink.finish()
         var summary = TailSummary()
-        summary.add(ledger, since: ledgerAtStart)
+        summary.add(now, since: start)
         let dropped = queue.dropped
         if dropped > 0 { summary.lost[LossReason.subscriber.name] = dropped }
         summary.shown = sink.progress.shown - min(dropped, sink.progress.shown)

@@ -59,6 +59,12 @@ extension HealthReport {
             })
         text.add(
             "lost_events_untold_total", .counter, "Events that are gone and not told apart.", collector.losses.overflow)
+        text.add(
+            "blind_operations_total", .counter, "io_uring operations that no event tells of.",
+            collector.blindUringOperations.sorted { $0.key < $1.key }.map { ([("opcode", $0.key)], $0.value) })
+        text.add(
+            "blind_compat_calls_total", .counter, "32-bit calls, which no event tells of.", collector.losses.compatCalls
+        )
         let incomplete = collector.losses.incompleteByReason.sorted { $0.key.rawValue < $1.key.rawValue }
         text.add(
             "incomplete_events_total", .counter, "Events that came with something missing.",

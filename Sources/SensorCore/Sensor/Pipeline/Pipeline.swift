@@ -22,7 +22,8 @@ package struct Pipeline: ~Copyable {
     var mappedPrograms: [MappedProgram: WorkloadDescription?] = [:]
     private var templates: TemplateTable
     private var waiting: WaitingEvents
-    private var clock: ClockReading
+    var clock: ClockReading
+    var told: ToldLosses
     private var events: [Event] = []
     private var sequence: UInt64 = 0
     private var notedEvictions: (processes: UInt64, cgroups: UInt64) = (0, 0)
@@ -39,6 +40,7 @@ package struct Pipeline: ~Copyable {
         self.host = host
         self.configuration = configuration
         clock = session.clock
+        told = ToldLosses(time: clock.wall(clock.boot))
         ledger = LossLedger(capacity: configuration.lossRows)
         processes = ProcessTable(bootID: session.bootID, limits: configuration.processes)
         processes.wallOffset = session.clock.wallOffset

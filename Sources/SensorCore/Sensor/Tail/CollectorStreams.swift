@@ -22,5 +22,5 @@ package final class CollectorStreams: StreamController {
         collector.setStream(next.stream, kinds: next.kinds.rawValue)
     }
 
-    package func drained() -> LossLedger { collector.drained().losses }
+    package func drained() -> CollectorSummary { collector.drained() }
 }

@@ -9,24 +9,33 @@ package protocol StreamController: AnyObject, Sendable {
     /// - Throws: if the kernel has no room for it; then a part of it may be streamed.
     func setStream(_ plan: StreamPlan, leaving: Set<UInt32>) throws(KernelError)
 
-    /// What is lost up to now, once all that the kernel had written before this call was handed to the sinks.
-    func drained() -> LossLedger
+    /// How it went up to now, once all that the kernel had written before this call was handed to the sinks.
+    func drained() -> CollectorSummary
 }
 
 extension TailSummary {
-    /// Adds what was lost between two looks at the ledger, by hook, and what was incomplete, by reason.
-    package mutating func add(_ now: LossLedger, since start: LossLedger) {
-        let before = start.lostForTailsByHook
-        for (hook, count) in now.lostForTailsByHook {
-            let new = count - min(count, before[hook] ?? 0)
-            if new > 0 { lost[Via(rawValue: hook)?.name ?? "hook \(hook)", default: 0] += new }
+    /// Adds what was lost, incomplete or out of sight between two looks.
+    package mutating func add(_ now: CollectorSummary, since start: CollectorSummary = CollectorSummary()) {
+        for (cause, new) in Self.growth(now.losses.lostForTails, since: start.losses.lostForTails) {
+            lost[cause.hookName, default: 0] += new
+            reasons[cause.reasonName, default: [:]][cause.hookName, default: 0] += new
         }
-        let incompleteBefore = start.incompleteByReason
-        for (reason, count) in now.incompleteByReason {
-            let new = count - min(count, incompleteBefore[reason] ?? 0)
-            if new > 0 { incomplete[reason.name, default: 0] += new }
+        for (reason, new) in Self.growth(now.losses.incompleteByReason, since: start.losses.incompleteByReason) {
+            incomplete[reason.name, default: 0] += new
         }
-        let overflow = now.overflow - min(now.overflow, start.overflow)
+        for (name, new) in Self.growth(now.blindOperations, since: start.blindOperations) {
+            blind[name, default: 0] += new
+        }
+        let overflow = now.losses.overflow - min(now.losses.overflow, start.losses.overflow)
         if overflow > 0 { lost["untold", default: 0] += overflow }
+    }
+
+    private static func growth<Key>(_ now: [Key: UInt64], since start: [Key: UInt64]) -> [Key: UInt64] {
+        var growth: [Key: UInt64] = [:]
+        for (key, count) in now {
+            let before = start[key] ?? 0
+            if count > before { growth[key] = count - before }
+        }
+        return growth
     }
 }

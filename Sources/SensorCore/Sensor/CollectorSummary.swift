@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How collecting went so far.
+package struct CollectorSummary: Sendable {
+    /// Kernel and daemon together.
+    package var losses = LossLedger()
+    package var statistics = PipelineStatistics()
+    /// io_uring operations that nobody decodes, by cgroup.
+    package var uringOperations: [Pipeline.UringOperation: UInt64] = [:]
+    package var programs: [ProgramStatus] = []
+    /// The first thing that went wrong while collecting and did not end it: reading counts, writing the recording.
+    package var trouble: String?
+
+    package init() {}
+
+    /// io_uring operations that nobody decodes, by `UringOperationNames`.
+    package var blindUringOperations: [String: UInt64] {
+        uringOperations.reduce(into: [:]) { $0[UringOperationNames.name(of: $1.key.opcode), default: 0] &+= $1.value }
+    }
+
+    /// What was done and no event tells of, by name: `io_uring unlinkat`, or `compat` for 32-bit calls.
+    package var blindOperations: [String: UInt64] {
+        var found: [String: UInt64] = [:]
+        for (name, count) in blindUringOperations { found["io_uring \(name)"] = count }
+        let compat = losses.compatCalls
+        if compat > 0 { found[LossReason.compat.name] = compat }
+        return found
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What has been told of losses so far.
+struct ToldLosses {
+    var ledger = LossLedger()
+    var uringOperations: [Pipeline.UringOperation: UInt64] = [:]
+    /// Until when, nanoseconds since 1970.
+    var time: UInt64
+}
+
+extension Pipeline {
+    /// What was lost since the last call, nil if nothing was.
+    package mutating func takeLossReport() -> LossReport? {
+        let now = clock.wall(clock.boot)
+        var report = LossReport(from: told.time, to: now, subjects: [])
+        var subjects: [UInt64: LossReport.Subject] = [:]
+        for (key, count) in ledger.counts {
+            let isBlind = key.reason == LossReason.compat.rawValue
+            guard key.isLost || isBlind else { continue }
+            let new = count &- (told.ledger.counts[key] ?? 0)
+            guard new > 0 else { continue }
+            let owner = owner(of: key.cgroup)
+            if isBlind {
+                subjects[owner.number, default: owner.subject].blind[LossReason.compat.name, default: 0] &+= new
+            } else {
+                subjects[owner.number, default: owner.subject].lost.append(.init(key, count: new))
+            }
+        }
+        for (operation, count) in uringOperations {
+            let new = count &- (told.uringOperations[operation] ?? 0)
+            guard new > 0 else { continue }
+            let owner = owner(of: operation.cgroup)
+            let name = "io_uring \(UringOperationNames.name(of: operation.opcode))"
+            subjects[owner.number, default: owner.subject].blind[name, default: 0] &+= new
+        }
+        let untold = ledger.overflow &- told.ledger.overflow
+        if untold > 0 {
+            let loss = LossReport.Loss(hook: Via.daemon.name, reason: "untold", kind: "", count: untold)
+            subjects[0, default: LossReport.Subject()].lost.append(loss)
+        }
+        told = ToldLosses(ledger: ledger, uringOperations: uringOperations, time: now)
+        if subjects.isEmpty { return nil }
+        report.subjects = subjects.values.map { Self.sorted($0) }.sorted { $0.lostCount > $1.lostCount }
+        return report
+    }
+
+    /// A cgroup's workload; 0 is the node's own number.
+    private mutating func owner(of cgroup: UInt64) -> (number: UInt64, subject: LossReport.Subject) {
+        if cgroup == 0 { return (0, LossReport.Subject()) }
+        let workload = cgroups.workload(of: cgroup, pid: 0)
+        return (workload.number, LossReport.Subject(workload: workload.description))
+    }
+
+    /// The losses of a workload's cgroups together.
+    private static func sorted(_ subject: LossReport.Subject) -> LossReport.Subject {
+        var sums: [[String]: LossReport.Loss] = [:]
+        for loss in subject.lost {
+            sums[[loss.hook, loss.reason, loss.kind], default: .init(loss, count: 0)].count &+= loss.count
+        }
+        var subject = subject
+        subject.lost = sums.values.sorted {
+            ($1.count, $0.hook, $0.reason, $0.kind) < ($0.count, $1.hook, $1.reason, $1.kind)
+        }
+        return subject
+    }
+}
+
+extension LossReport.Loss {
+    fileprivate init(_ key: LossLedger.Key, count: UInt64) {
+        self.init(
+            hook: Via(rawValue: key.hook)?.name ?? "hook \(key.hook)",
+            reason: LossReason(rawValue: key.reason)?.name ?? "reason \(key.reason)",
+            kind: key.kind == 0 ? "" : EventKind(rawValue: key.kind)?.name ?? "kind \(key.kind)", count: count)
+    }
+
+    fileprivate init(_ other: Self, count: UInt64) {
+        self = other
+        self.count = count
+    }
+}
