@@ -17,8 +17,9 @@
 #define STATUS_GAVE_UP 97
 
 static const struct activity *const tables[] = {
-	file_activities,     name_activities,    place_activities,   descriptor_activities, process_activities,
-	identity_activities, syscall_activities, network_activities, datagram_activities,   uring_activities,
+	file_activities,     name_activities,     place_activities,     descriptor_activities,
+	process_activities,  identity_activities, syscall_activities,   network_activities,
+	datagram_activities, uring_activities,    container_activities,
 };
 
 char self[PATH_MAX];

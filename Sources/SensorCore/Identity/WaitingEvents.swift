@@ -8,7 +8,7 @@ struct WaitingEvents: ~Copyable {
     struct Limits: Sendable {
         /// From a workload's first event on, ns of the boot clock.
         var time: UInt64 = 10_000_000_000
-        var events = 32_768
+        var events = 65_536
         var eventsOfOne = 8_192
     }
 

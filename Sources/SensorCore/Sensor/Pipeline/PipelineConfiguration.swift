@@ -17,7 +17,7 @@ package struct PipelineConfiguration: Sendable {
     /// How long an event may wait for its pod to become known, ns.
     package var waitingTime: UInt64 = 10_000_000_000
     /// Events that may wait, of all workloads together and of one.
-    package var waitingEvents = 32_768
+    package var waitingEvents = 65_536
     package var waitingEventsOfOne = 8_192
     /// Whose a cgroup or a program is, by the operator's word.
     package var workloadMap = WorkloadMap()
