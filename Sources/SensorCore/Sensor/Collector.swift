@@ -88,9 +88,14 @@ package final class Collector: Sendable {
         try tryPerform { loop throws(KernelError) in try loop.kernel.removeScope(cgroup: cgroup) }
     }
 
-    /// Hands on what the API server's side has told.
+    /// Hands on what the API server's side has told, in order. Does not wait: it may be called from any thread.
     package func apply(_ changes: [ClusterChange]) {
-        _ = perform { $0.apply(changes) }
+        let waker: Waker? = mailbox.withLockedValue { mailbox in
+            guard mailbox.summary == nil, case .success(let waker) = mailbox.started else { return nil }
+            mailbox.commands.append { $0.apply(changes) }
+            return waker
+        }
+        waker?.wake()
     }
 
     /// From now on the sink takes events, too.

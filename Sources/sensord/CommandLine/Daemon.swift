@@ -25,6 +25,8 @@ struct Daemon {
         let listener = try ControlListener(runDirectory: settings.runDirectory)
         var configuration = CollectorConfiguration(settings)
         configuration.recording = settings.record
+        let endpoint = try APIEndpoint(settings, environment: Environment.inCluster)
+        configuration.followsCluster = endpoint != nil
         let hub = TailHub()
         let writer = try self.writer(attention)
         let recent = RecentEvents(stream: configuration.streamID)
@@ -39,7 +41,7 @@ struct Daemon {
             limits: ControlServer.Limits(
                 queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
         let background = try BackgroundServices(log: log)
-        try start(background, collector: collector, node: configuration.node, writer: writer)
+        start(background, collector: collector, endpoint: endpoint, node: configuration.node, writer: writer)
         tellStart(collector, stream: configuration.streamID)
 
         let signal = wait(signals, attention, writer, losses)
@@ -57,16 +59,16 @@ struct Daemon {
 
     /// What runs beside the collecting thread: the API server's side of identity, and the local HTTP server.
     private func start(
-        _ background: BackgroundServices, collector: Collector, node: String, writer: LineWriter?
-    ) throws {
+        _ background: BackgroundServices, collector: Collector, endpoint: APIEndpoint?, node: String,
+        writer: LineWriter?
+    ) {
         let status = ClusterStatusBoard()
-        let relay = ClusterChangeRelay { collector.apply($0) }
         var services: [any Service] = []
-        if let endpoint = try APIEndpoint(settings, environment: Environment.inCluster) {
+        if let endpoint {
             services.append(
                 ClusterWatch(
                     endpoint, ClusterSettings(settings, node: node), status: status, group: background.group, log: log,
-                    handle: { relay.send($0) }))
+                    handle: { changes in collector.apply(changes) }))
         }
         if let address = settings.listen {
             services.append(

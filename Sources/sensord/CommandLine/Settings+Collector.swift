@@ -18,9 +18,13 @@ extension CollectorConfiguration {
         kernel.ringBudget = UInt32(limits.ringBudget)
         kernel.workloadEntries = UInt32(limits.maximumWorkloads)
         pipeline.processes.live = limits.maximumProcesses
-        pipeline.trustDomain = settings.trustDomain ?? ""
         pipeline.redactor = Redactor(patterns: settings.redactionPatterns)
         pipeline.cgroups.live = max(pipeline.cgroups.live, limits.maximumWorkloads)
+        pipeline.trustDomain = settings.trustDomain
+        pipeline.workloadMap = settings.map
+        let (wait, fraction) = settings.identityWait.components
+        pipeline.waitingTime = UInt64(wait) * 1_000_000_000 + UInt64(fraction / 1_000_000_000)
+        pipeline.waitingEvents = limits.waitingEvents
         node = settings.node ?? Self.hostName()
         let (seconds, attoseconds) = settings.tick.components
         tick = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)

@@ -29,6 +29,15 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Of SPIFFE ids that are derived from ServiceAccounts.", valueName: "domain"))
     var trustDomain: String?
 
+    @Option(help: ArgumentHelp("Whose a cgroup or a program is (JSON).", valueName: "file"))
+    var workloadMap: String?
+
+    @Option(help: ArgumentHelp("How long an event may wait for its pod (default: 10).", valueName: "seconds"))
+    var identityWait: String?
+
+    @Option(help: ArgumentHelp("Events that may wait so.", valueName: "n"))
+    var waitingEvents: String?
+
     @Option(help: ArgumentHelp("Labels of pods that become part of a workload.", valueName: "glob,…"))
     var podLabels: String?
 
@@ -96,6 +105,7 @@ struct SettingsOptions: ParsableArguments {
             .entryBudget: entryBudget, .failedEntryBudget: failedEntryBudget,
             .ringBudget: ringBudget, .maximumProcesses: maxProcesses, .maximumWorkloads: maxWorkloads,
             .outputQueueBytes: outputQueueBytes, .kubeconfig: kubeconfig, .cluster: cluster, .trustDomain: trustDomain,
+            .workloadMap: workloadMap, .identityWait: identityWait, .waitingEvents: waitingEvents,
             .podLabels: podLabels, .podAnnotations: podAnnotations, .namespaceLabels: namespaceLabels,
             .subjectLabel: subjectLabel, .stateDirectory: stateDir,
         ]
@@ -117,6 +127,7 @@ struct SettingsOptions: ParsableArguments {
         if let path = settings.redactFile {
             settings.redactionPatterns = RedactionPatterns(parsing: String(decoding: try read(path), as: UTF8.self))
         }
+        if let path = settings.workloadMap { settings.map = try WorkloadMap(try read(path), from: path) }
         return settings
     }
 

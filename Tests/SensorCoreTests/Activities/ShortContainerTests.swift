@@ -26,6 +26,25 @@ import Testing
         func finish() {}
     }
 
+    /// A kubelet's tree, somewhere below the root.
+    private final class Kubepods {
+        private let cgroup: TestCgroup
+        let path: String
+        /// Below the root of the hierarchy, as events have it.
+        let shown: String
+
+        init() throws {
+            let tracked = try #require(CgroupHierarchy.current().tracked)
+            cgroup = try TestCgroup("pods")
+            path = cgroup.path + "/kubepods"
+            shown = String(path.dropFirst(tracked.count))
+            let error = mkdir(path, 0o755)
+            try #require(error == 0)
+        }
+
+        deinit { rmdir(path) }
+    }
+
     private static func uid(_ number: Int) -> String {
         let digits = String(number)
         return "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
@@ -42,18 +61,12 @@ import Testing
         return pod
     }
 
-    @Test func `a container of fifty milliseconds is its Deployment's, however late its pod becomes known`() throws {
-        let cgroup = try TestCgroup("pods")
-        let kubepods = cgroup.path + "/kubepods"
-        let error = mkdir(kubepods, 0o755)
-        try #require(error == 0)
-        defer { rmdir(kubepods) }
-        let shown = String(kubepods.dropFirst(try #require(CgroupHierarchy.current().tracked).count))
-        let collected = Collected(below: shown)
-
+    /// Everything that a process and what it forks do, as a daemon in a cluster sees it.
+    private static func watching(_ pid: UInt32) -> CollectorConfiguration {
         var configuration = CollectorConfiguration()
         configuration.followsCluster = true
         configuration.stream = .scoped
+        configuration.scope.roots = [pid]
         configuration.kernel.scopeOnly = true
         // A debug build on a busy machine is slow, and it is not rings that this is about.
         configuration.kernel.activityRingBytes = 32 << 20
@@ -61,11 +74,16 @@ import Testing
         configuration.kernel.lifecycleRingBytes = 16 << 20
         let kinds: [EventKind] = [.processExec, .processFork, .processExit, .fileOpen, .cgroupCreated, .cgroupRemoved]
         configuration.enabledKinds = kinds.reduce(0) { $0 | 1 << UInt64($1.rawValue) }
+        return configuration
+    }
+
+    @Test func `a container of fifty milliseconds is its Deployment's, however late its pod becomes known`() throws {
+        let tree = try Kubepods()
+        let collected = Collected(below: tree.shown)
         let workload = try WorkloadProcess([
-            WorkloadProcess.program, "containers", kubepods, "\(Self.count)", "25", "/etc/hostname", "50",
+            WorkloadProcess.program, "containers", tree.path, "\(Self.count)", "25", "/etc/hostname", "50",
         ])
-        configuration.scope.roots = [workload.pid]
-        let collector = try Collector(configuration, sinks: [collected])
+        let collector = try Collector(Self.watching(workload.pid), sinks: [collected])
         defer { collector.stop() }
         try workload.openGate()
         // Two seconds of containers: the first are long gone when the last one starts.
@@ -89,5 +107,50 @@ import Testing
         #expect(summary.losses.lost == 0)
         #expect(summary.statistics.unattributedEvents == 0)
         #expect(summary.statistics.refusedWaits == 0)
+    }
+
+    @Test func `from the API server to the event: what a container did before its pod was known is its Deployment's`()
+        async throws
+    {
+        try await TestAPIServer.run { server in
+            var (pod, objects) = PodFixture.deployment()
+            server.cluster.set(objects)
+            server.cluster.set(PodFixture.kubeSystem)
+            pod.uid = Self.uid(0)
+            pod.status = pod.status.replacing("c0ffee", with: String(repeating: "0", count: 64))
+
+            let tree = try Kubepods()
+            let collected = Collected(below: tree.shown)
+            let workload = try WorkloadProcess([
+                WorkloadProcess.program, "containers", tree.path, "1", "1", "/etc/hostname", "10",
+            ])
+            let collector = try Collector(Self.watching(workload.pid), sinks: [collected])
+            defer { collector.stop() }
+            let ledger = ClusterLedger()
+            try await ledger.watching(.test(server), handOn: { collector.apply($0) }) {
+                try await ledger.wait("in sync") { $0.isSynced }
+                try workload.openGate()
+                _ = try workload.readLines()
+                // It is over, and nobody has told whose it was.
+                #expect(collector.summary().statistics.waitingEvents > 0)
+                #expect(collected.all.isEmpty)
+                server.cluster.put(pod.uid, pod.json)
+                try await ledger.wait("the event") { _ in collected.all.contains { $0.kind == .processExec } }
+            }
+            try workload.finish()
+            let exec = try #require(collected.all.first { $0.kind == .processExec })
+            let identity = exec.workload.identity
+            #expect(identity.cluster == "c1")
+            #expect([identity.namespace, identity.kind, identity.name] == ["agents", "Deployment", "planner"])
+            #expect(identity.container?.name == "main")
+            #expect(identity.container?.imageDigest == "sha256:0a1b")
+            #expect(identity.revision == "3")
+            #expect(identity.serviceAccount == "planner")
+            #expect(
+                identity.sources == [
+                    "cgroup": "cgroup_mkdir", "container": "api_watch", "pod": "api_watch", "owner": "api_get",
+                ])
+            #expect(collected.all.allSatisfy { $0.workload.kind == "Deployment" })
+        }
     }
 }

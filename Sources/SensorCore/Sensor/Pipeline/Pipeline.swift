@@ -50,7 +50,7 @@ package struct Pipeline: ~Copyable {
         waiting = WaitingEvents(
             limits: .init(
                 time: configuration.waitingTime, events: configuration.waitingEvents,
-                eventsOfOne: configuration.waitingEventsOfOne))
+                eventsOfOne: max(1, configuration.waitingEvents / 8)))
         names = PeerNames(capacity: configuration.peerNames)
         resolver = PathResolver(host: host, limit: configuration.resolutions)
         sketchesLeft = configuration.sketches

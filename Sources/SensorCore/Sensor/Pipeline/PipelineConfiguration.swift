@@ -16,9 +16,8 @@ package struct PipelineConfiguration: Sendable {
     package var sketches = 2_000
     /// How long an event may wait for its pod to become known, ns.
     package var waitingTime: UInt64 = 10_000_000_000
-    /// Events that may wait, of all workloads together and of one.
+    /// Events that may wait so. One workload has an eighth of them.
     package var waitingEvents = 65_536
-    package var waitingEventsOfOne = 8_192
     /// Whose a cgroup or a program is, by the operator's word.
     package var workloadMap = WorkloadMap()
     /// Of SPIFFE ids that are derived; empty: none are.

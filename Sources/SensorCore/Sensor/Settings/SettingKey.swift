@@ -12,6 +12,9 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case kubeconfig
     case cluster
     case trustDomain = "trust-domain"
+    case workloadMap = "workload-map"
+    case identityWait = "identity-wait"
+    case waitingEvents = "waiting-events"
     case podLabels = "pod-labels"
     case podAnnotations = "pod-annotations"
     case namespaceLabels = "namespace-labels"

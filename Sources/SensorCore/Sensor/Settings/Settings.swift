@@ -37,6 +37,8 @@ package struct Settings: Sendable, Equatable {
         /// Bytes of events that wait for one slow `--tail` that is attached; all together 8 MiB.
         package var tailQueueBytes = 1 << 20
         package var maximumTails = 16
+        /// Events that wait for their pod to become known, of all workloads.
+        package var waitingEvents = 65_536
 
         package init() {}
     }
@@ -58,7 +60,13 @@ package struct Settings: Sendable, Equatable {
     /// Display name of the cluster; empty for none.
     package var cluster = ""
     /// Of SPIFFE ids that are derived; nil: none are.
-    package var trustDomain: String?
+    package var trustDomain = "cluster.local"
+    /// File that says whose a cgroup or a program is.
+    package var workloadMap: String?
+    /// What `workloadMap` says, for whoever reads files to fill in.
+    package var map = WorkloadMap()
+    /// How long events wait for their pod to become known.
+    package var identityWait: Duration = .seconds(10)
     /// Labels and annotations that become part of a workload.
     package var choices = WorkloadChoices()
     package var logLevel: LogLevel = .info
@@ -88,16 +96,16 @@ package struct Settings: Sendable, Equatable {
         case .listen: listen = try Self.listenAddress(value)
         case .kubeconfig: kubeconfig = try Self.nonEmpty(value)
         case .cluster: cluster = try Self.nonEmpty(value)
+        case .workloadMap: workloadMap = try Self.nonEmpty(value)
+        case .identityWait: identityWait = try Self.seconds(value, 0...600)
+        case .waitingEvents: limits.waitingEvents = try Self.number(value, 0...1_048_576)
         case .trustDomain: trustDomain = try Self.trustDomain(value)
         case .podLabels: choices.podLabels = try Self.globs(value)
         case .podAnnotations: choices.podAnnotations = try Self.globs(value)
         case .namespaceLabels: choices.namespaceLabels = try Self.globs(value)
         case .subjectLabel: choices.subjectLabel = try Self.nonEmpty(value)
         case .tick:
-            guard let seconds = Double(value), seconds >= 0.01, seconds <= 86_400 else {
-                throw SettingFault("seconds from 0.01 to 86400 are expected, not \"\(value)\"")
-            }
-            tick = .seconds(seconds)
+            tick = try Self.seconds(value, 0.01...86_400)
         case .logLevel: logLevel = try Self.choice(value)
         case .logFormat: logFormat = try Self.choice(value)
         case .activityRingBytes: limits.activityRingBytes = try Self.ringSize(value)
@@ -114,6 +122,18 @@ package struct Settings: Sendable, Equatable {
         case .tailQueueBytes: limits.tailQueueBytes = try Self.number(value, 65_536...(4 << 20))
         case .maximumTails: limits.maximumTails = try Self.number(value, 0...1024)
         }
+    }
+
+    private static func seconds(_ value: String, _ range: ClosedRange<Double>) throws(SettingFault) -> Duration {
+        guard let seconds = Double(value), range.contains(seconds) else {
+            let (low, high) = (text(range.lowerBound), text(range.upperBound))
+            throw SettingFault("seconds from \(low) to \(high) are expected, not \"\(value)\"")
+        }
+        return .seconds(seconds)
+    }
+
+    private static func text(_ number: Double) -> String {
+        number.rounded() == number ? String(Int(number)) : String(number)
     }
 
     private static func nonEmpty(_ value: String) throws(SettingFault) -> String {

@@ -59,14 +59,20 @@ final class ClusterLedger: Sendable {
     }
 
     /// Runs a watch while `body` does.
+    ///
+    /// - Parameter handOn: told every change too.
     func watching(
-        _ endpoint: APIEndpoint, _ settings: ClusterSettings = .fast(), _ body: () async throws -> Void
+        _ endpoint: APIEndpoint, _ settings: ClusterSettings = .fast(),
+        handOn: @escaping @Sendable ([ClusterChange]) -> Void = { _ in }, _ body: () async throws -> Void
     ) async throws {
         var log = Logger(label: "test")
         log.logLevel = .critical
         let watch = ClusterWatch(
             endpoint, settings, status: status, group: MultiThreadedEventLoopGroup.singleton, log: log,
-            handle: { self.take($0) })
+            handle: {
+                handOn($0)
+                self.take($0)
+            })
         let running = Task { try await watch.run() }
         let outcome: Result<Void, any Error>
         do {
