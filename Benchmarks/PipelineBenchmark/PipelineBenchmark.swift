@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSensorBPF
+import Glibc
 import SensorCore
 
 /// What the pipeline costs for each record and each count, in nanoseconds: the best of several rounds.
@@ -19,6 +20,7 @@ struct PipelineBenchmark {
         measure("a file streamed again", opens.map { flagged($0, UInt16(SENSOR_STREAMED)) })
         measure("fork and exit", (0..<10_000).flatMap { [fork(number: $0), exit(number: $0)] })
         counts(opens)
+        identity()
     }
 
     private static func pipeline() -> Pipeline {
@@ -68,6 +70,69 @@ struct PipelineBenchmark {
             best = min(best, time)
         }
         print("a count told as an event: \(nanoseconds(best, keys.count)) ns")
+    }
+
+    // MARK: Identity
+
+    /// A full node: 250 pods of four containers each, with a cgroup below each container.
+    private static func identity() {
+        let (pods, containers) = (250, 4)
+        let before = residentBytes()
+        var table = CgroupTable(host: Nothing(), trustDomain: "example.test")
+        _ = table.apply([.cluster(name: "c1", id: "")])
+        var ids: [UInt64] = []
+        for pod in 0..<pods {
+            let uid = "00000000-0000-4000-8000-" + padded(pod, to: 12)
+            var identity = PodIdentity(
+                uid: uid, namespace: "agents", name: "app-\(pod)-7c9d-x2x",
+                controller: .init(group: "apps", kind: "Deployment", name: "app-\(pod)", uid: "d-\(pod)"))
+            identity.labels = ["app.kubernetes.io/name": "app-\(pod)", "team": "agents"]
+            identity.serviceAccount = "app-\(pod)"
+            for container in 0..<containers {
+                let number = containers * pod + container
+                let id = String(repeating: "a", count: 52) + padded(number, to: 12)
+                identity.containers.append(
+                    .init(
+                        name: "c\(container)", role: .main, ids: [id], image: "registry.test/team/app:1.\(pod)",
+                        imageDigest: "sha256:" + id))
+                let path = "/kubepods/burstable/pod\(uid)/\(id)"
+                for (index, below) in ["", "/init"].enumerated() {
+                    ids.append(UInt64(1000 + 2 * number + index))
+                    table.created(ids[ids.count - 1], path: ByteString(path + below))
+                }
+            }
+            _ = table.apply([.pod(identity)])
+        }
+        let grown = residentBytes() - before
+        var random = SystemRandomNumberGenerator()
+        let order = (0..<200_000).map { _ in ids[Int.random(in: 0..<ids.count, using: &random)] }
+        var best = Duration.seconds(1000)
+        var known = 0
+        for _ in 0..<10 {
+            let time = ContinuousClock().measure {
+                for id in order where table.workload(of: id, pid: 0).description.kind == "Deployment" { known += 1 }
+            }
+            best = min(best, time)
+        }
+        print("whose a cgroup is, \(ids.count) of them in any order: \(nanoseconds(best, order.count)) ns")
+        precondition(known == 10 * order.count)
+        print("\(pods) pods and \(ids.count) cgroups: \(grown >> 10) KiB more RSS")
+    }
+
+    private static func padded(_ number: Int, to width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: width - digits.count) + digits
+    }
+
+    /// Of this process, now.
+    private static func residentBytes() -> Int {
+        guard let file = fopen("/proc/self/statm", "re") else { return 0 }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 128)
+        guard fgets(&line, Int32(line.count), file) != nil else { return 0 }
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+        return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
     }
 
     private static func nanoseconds(_ duration: Duration, _ count: Int) -> Int {

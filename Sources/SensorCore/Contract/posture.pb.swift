@@ -458,7 +458,8 @@ package nonisolated struct PostureContainer: Sendable {
 
   package var name: String = String()
 
-  /// `main`, `init`, `sidecar` or `ephemeral`.
+  /// `main`, `init`, `sidecar` or `ephemeral`; `pause` holds a pod's namespaces and runs nothing else, `runtime` is what
+  /// the container's runtime does in its cgroup to set it up.
   package var type: String = String()
 
   /// As its runtime has it.

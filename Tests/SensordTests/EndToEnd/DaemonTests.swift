@@ -72,6 +72,35 @@ final class DaemonTests {
         #expect(try daemon.wait().status == 0)
     }
 
+    @Test func `whose an event is can be asked of the daemon, or looked up in its records`() throws {
+        let mark = folder + "/mark"
+        let daemon = try daemon("--records", folder + "/records")
+        touch(mark)
+        var found: String?
+        try daemon.eventually {
+            found = try? lines(of: folder + "/records").first { $0.contains(mark) && $0.hasSuffix("}") }
+            return found != nil
+        }
+        let line = try #require(found)
+        let event = try #require(Event(json: Array(line.utf8)[...]))
+        let id = try #require(line.split(separator: "\"id\":\"").dropFirst().first?.split(separator: "\"").first)
+        for source in [["--run-dir", folder], ["--events", folder + "/records"]] {
+            let outcome = try RunningSensord(["explain", String(id)] + source).wait()
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.lines.first?.hasPrefix("event       \(id)") == true)
+            #expect(outcome.output.contains("workload    \(event.workload.kind)"))
+            #expect(outcome.output.contains("cgroup"))
+        }
+        let unknown = try RunningSensord(["explain", "nonsense-1", "--run-dir", folder]).wait()
+        #expect(unknown.status == 1)
+        #expect(unknown.errors.contains("nonsense-1"))
+        kill(daemon.pid, SIGTERM)
+        #expect(try daemon.wait().status == 0)
+        let alone = try RunningSensord(["explain", String(id), "--run-dir", folder]).wait()
+        #expect(alone.status == 1)
+        #expect(alone.errors.contains("no daemon"))
+    }
+
     @Test func `a tail attaches to the daemon, and a streamed event is in no record twice`() throws {
         let mark = folder + "/mark"
         let daemon = try daemon("--records", folder + "/records", "--tick", "3600")
