@@ -88,6 +88,8 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 		return;
 	if (block->scope_only && !in_scope(block, get(task, tgid), cgroup_of(task)))
 		return;
+	if (is_unwanted(block, task))
+		return;
 	/* A 32-bit call's number means another syscall: counted as blind, never decoded as what it is not. */
 	if (is_compat(task) || number > SYSCALL_LAST) {
 		lose(cgroup_of(task), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_COMPAT, 0);

@@ -19,7 +19,10 @@
 #define DNS_ANSWERS_MAX 32
 #define PAYLOAD_AT (sizeof(struct sensor_network) + sizeof(struct sensor_section))
 
-/* A datagram socket is about to be connected, or to send to an address of its own; the address is the kernel's copy. */
+/*
+ * A datagram socket is about to be connected, or to send to an address of its own; the address is the kernel's copy. Taken down of
+ * what is not watched, too: else an answer would be credited to whoever had the socket before.
+ */
 static __always_inline int on_destination(struct bpf_sock_addr *context, __u16 family, bool sends)
 {
 	struct sensor_control *block = control_block();
@@ -162,6 +165,8 @@ static __noinline void on_answer(struct __sk_buff *packet, const struct answer *
 	}
 	scoped = streams(block, SENSOR_DNS_ANSWER) && (scoped || in_scope(block, scratch->header.tgid, key.cgroup));
 	if (block->scope_only && !scoped)
+		return;
+	if (!scoped && is_unwatched(block, &key.cgroup))
 		return;
 	if (length < DNS_HEADER)
 		return;

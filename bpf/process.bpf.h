@@ -128,7 +128,8 @@ static __always_inline void on_exec(struct task_struct *task, __u32 old_pid, str
 	}
 	append_path_of(task, scratch, &get(task, fs)->pwd, SENSOR_SECTION_DIRECTORY);
 	dispatch_lifecycle(scratch, block);
-	on_exec_mappings(task, block);
+	if (!is_unwanted(block, task))
+		on_exec_mappings(task, block);
 }
 
 /* `creator` called clone: the parent too, but for CLONE_PARENT, with which the child has the creator's parent. */

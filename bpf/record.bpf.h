@@ -19,6 +19,23 @@ static __always_inline bool in_scope(const struct sensor_control *block, __u32 t
 	return bpf_map_lookup_elem(&scope_processes, &tgid) || bpf_map_lookup_elem(&scope_cgroups, &cgroup);
 }
 
+/* Is the cgroup's workload one that nobody selected? Where all are watched that costs one load. */
+static __always_inline bool is_unwatched(const struct sensor_control *block, const __u64 *cgroup)
+{
+	return block->unwatched && bpf_map_lookup_elem(&unwatched, cgroup);
+}
+
+/* Does nobody want to know what the task does? Its workload is not watched, and no tail asks for it. */
+static __always_inline bool is_unwanted(const struct sensor_control *block, struct task_struct *task)
+{
+	__u64 cgroup;
+
+	if (!block->unwatched)
+		return false;
+	cgroup = cgroup_of(task);
+	return bpf_map_lookup_elem(&unwatched, &cgroup) && !(block->stream && in_scope(block, get(task, tgid), cgroup));
+}
+
 /* Not on the stack, of which 5.10 has 512 bytes for all calls together. */
 static const struct sensor_workload no_workload;
 static const struct sensor_count no_count;
@@ -105,7 +122,8 @@ static __always_inline __u8 loss_of(const struct sensor_header *head, __u8 reaso
 
 /*
  * The memory's answer to an observation: 0, nothing to send (it is counted); else the flags of the record to send.
- * A repeat costs one look-up and one addition.
+ * A repeat costs one look-up and one addition. Of what is not watched only that comes here which is in the scope of a tail: it
+ * is sent, if it is of a kind that the tail asks for, and not remembered.
  */
 static __always_inline __u16 recall_scoped(void *map, const struct sensor_key *key, const struct sensor_control *block,
 					   bool scoped, __u64 sent, __u64 received)
@@ -114,6 +132,8 @@ static __always_inline __u16 recall_scoped(void *map, const struct sensor_key *k
 
 	if (block->scope_only && !scoped)
 		return 0;
+	if (block->stream && is_unwatched(block, &key->cgroup))
+		return scoped ? SENSOR_STREAMED : 0;
 	count = bpf_map_lookup_elem(map, key);
 	if (!count)
 		return scoped ? SENSOR_FIRST_SEEN | SENSOR_STREAMED : SENSOR_FIRST_SEEN;

@@ -171,6 +171,8 @@ static __always_inline void tell_network(struct network_record *record, struct s
 	bool scoped =
 		streams(block, header->key.kind) && (watched || in_scope(block, header->tgid, header->key.cgroup));
 
+	if (!scoped && is_unwatched(block, &header->key.cgroup))
+		return;
 	header->key.object = network_object(&record->network, record->network.direction);
 	header->flags = header->key.error ? recall_scoped(&failures, &header->key, block, scoped, 0, 0)
 					  : recall_scoped(&memory, &header->key, block, scoped, record->network.sent,
@@ -301,6 +303,8 @@ static __noinline void on_opening(struct sensor_network *network, struct sock *s
 	if (!block || (__u32)get(task, tgid) == config.self_tgid)
 		return;
 	if (!enabled(block, SENSOR_NETWORK_CONNECT) && !enabled(block, SENSOR_NETWORK_CLOSE))
+		return;
+	if (is_unwanted(block, task))
 		return;
 	fill_owner(&owner, block, task);
 	if (is_in_uring(task))

@@ -65,9 +65,13 @@ static __noinline void on_unseen_syscall(struct sensor_control *block, struct pt
 	struct task_struct *task = current_task();
 	__u64 cgroup = cgroup_of(task), bit = 1ULL << (number & 63);
 	__u32 word = number >> 6, tgid = get(task, tgid);
-	struct sensor_workload *workload = workload_of(&cgroup);
+	struct sensor_workload *workload;
 	bool scoped;
 
+	/* Here only for a tail, which wants calls; a set is kept of who is watched. */
+	if (is_unwatched(block, &cgroup))
+		return;
+	workload = workload_of(&cgroup);
 	/* The compiler knows from the caller that the mask changes nothing; 5.10 does not. */
 	barrier_var(word);
 	word &= 7;

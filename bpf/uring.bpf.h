@@ -58,7 +58,9 @@ static __noinline void count_blind(__u64 cgroup, __u32 opcode)
 	struct sensor_control *block = control_block();
 	__u64 one = 1, *count;
 
-	if (block && block->scope_only && !in_scope(block, get(current_task(), tgid), cgroup))
+	if (!block || is_unwatched(block, &key.cgroup))
+		return;
+	if (block->scope_only && !in_scope(block, get(current_task(), tgid), cgroup))
 		return;
 	count = bpf_map_lookup_elem(&uring_opcodes, &key);
 	if (!count) {
@@ -93,11 +95,12 @@ static __always_inline bool completion_has_request(void)
 static __noinline void on_submit(__u64 request, __u32 opcode)
 {
 	struct task_struct *task = current_task();
+	struct sensor_control *block = control_block();
 	struct uring_request_key key = {};
 	struct uring_request fresh = {}, *pending;
 	struct io_kiocb *kiocb;
 
-	if ((__u32)get(task, tgid) == config.self_tgid)
+	if (!block || (__u32)get(task, tgid) == config.self_tgid || is_unwanted(block, task))
 		return;
 	if (!request)
 		return count_blind(cgroup_of(task), opcode);
@@ -165,7 +168,7 @@ static __noinline void on_completed(__u64 request, __u64 argument, __s64 result)
 	struct sensor_control *block = control_block();
 	__u32 opcode = get(kiocb, opcode);
 
-	if (!block || (__u32)get(task, tgid) == config.self_tgid)
+	if (!block || (__u32)get(task, tgid) == config.self_tgid || is_unwanted(block, task))
 		return;
 	if (is_uring_open(opcode)) {
 		on_uring_open(block, task, request, opcode, argument, result);

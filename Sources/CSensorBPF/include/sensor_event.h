@@ -23,6 +23,7 @@
  *   uring_opcodes         hash sensor_uring_key -> __u64
  *   scope_processes       hash tgid (__u32) -> SENSOR_SCOPE_* (__u32)
  *   scope_cgroups         hash cgroup id -> __u32
+ *   unwatched             hash cgroup id -> __u32, whatever its value: of its activity nothing is reported or remembered
  *   control               array of one sensor_control, mapped by both sides
  */
 
@@ -339,7 +340,7 @@ struct sensor_control {
 	__u64 stream_kinds;  /* bit per kind: what is streamed */
 	__u64 enabled_kinds; /* bit per kind: what is reported at all */
 	__u32 scope_only;    /* 1: what is outside the scope is not reported at all (a --tail of its own) */
-	__u32 reserved;
+	__u32 unwatched;     /* 0: the map unwatched is empty, so that nobody need look there */
 };
 
 /* Written before load into .rodata.config. */

@@ -38,6 +38,10 @@ struct ControlBlock: ~Copyable {
         sensor_store_release_u64(block.pointer(to: \.enabled_kinds), kinds)
     }
 
+    func setHasUnwatched(_ hasUnwatched: Bool) {
+        sensor_store_release_u32(block.pointer(to: \.unwatched), hasUnwatched ? 1 : 0)
+    }
+
     func setScopeOnly(_ scopeOnly: Bool) {
         sensor_store_release_u32(block.pointer(to: \.scope_only), scopeOnly ? 1 : 0)
     }

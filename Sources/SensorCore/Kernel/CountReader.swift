@@ -71,9 +71,9 @@ struct CountReader: ~Copyable {
         }
     }
 
-    /// Deletes all entries of a cgroup that were read once.
-    mutating func forget(cgroup: UInt64) {
-        memory.forget(cgroup: cgroup)
-        failures.forget(cgroup: cgroup)
+    /// Deletes all entries of these cgroups that were read once.
+    mutating func forget(cgroups: Set<UInt64>) {
+        memory.forget(cgroups: cgroups)
+        failures.forget(cgroups: cgroups)
     }
 }

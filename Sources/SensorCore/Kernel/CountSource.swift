@@ -168,10 +168,11 @@ struct CountSource: ~Copyable {
         return bpf_map_lookup_elem(map, &key, &value) == 0 && bpf_map_delete_elem(map, &key) == 0
     }
 
-    mutating func forget(cgroup: UInt64) {
+    /// One pass over the table, however many they are.
+    mutating func forget(cgroups: Set<UInt64>) {
         let map = map
         table.removeAll { slot in
-            guard slot.key.cgroup == cgroup else { return false }
+            guard cgroups.contains(slot.key.cgroup) else { return false }
             var key = slot.key
             _ = bpf_map_delete_elem(map, &key)
             return true

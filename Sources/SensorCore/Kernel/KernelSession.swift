@@ -29,6 +29,8 @@ package final class KernelSession {
     private var rings: MergedRings
     private let poll: RingPoll
     private var counts: CountReader
+    /// What the map of unwatched cgroups holds.
+    var unwatched: Set<UInt64> = []
     /// How the next wait goes, as the last pass ended.
     private var pace = Pace.asleep
 
@@ -254,9 +256,24 @@ package final class KernelSession {
     /// Read the counts first; what was counted since is lost.
     package func forget(cgroup: UInt64) {
         var id = cgroup
-        counts.forget(cgroup: cgroup)
+        _ = setWatched(true, cgroup: cgroup)
+        counts.forget(cgroups: [cgroup])
         for name in ["workloads", "released", "scope_cgroups"] {
             if let map = object.optionalMap(name) { _ = bpf_map_delete_elem(map, &id) }
+        }
+    }
+
+    /// Forgets what happened in cgroups that are not watched any more: were they watched again, all would be new.
+    ///
+    /// Read the counts first; what was counted since is lost.
+    package func forgetActivity(of cgroups: Set<UInt64>) {
+        counts.forget(cgroups: cgroups)
+        for name in ["workloads", "released"] {
+            guard let map = object.optionalMap(name) else { continue }
+            for cgroup in cgroups {
+                var id = cgroup
+                _ = bpf_map_delete_elem(map, &id)
+            }
         }
     }
 

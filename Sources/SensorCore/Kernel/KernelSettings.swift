@@ -18,6 +18,8 @@ package struct KernelSettings: Sendable {
     package var scopeProcesses: UInt32 = 32_768
     /// Cgroups that can be in the scope of a tail.
     package var scopeCgroups: UInt32 = 1024
+    /// Cgroups that can be left unwatched.
+    package var unwatchedCgroups: UInt32 = 8192
 
     /// Bytes that one cgroup may put into the activity ring in one pass while it is more than half full.
     package var ringBudget: UInt32 = 256 << 10
@@ -53,6 +55,7 @@ package struct KernelSettings: Sendable {
         for (name, value) in [
             ("memory", memoryEntries), ("failures", failureEntries), ("workloads", workloadEntries),
             ("losses", lossEntries), ("scope processes", scopeProcesses), ("scope cgroups", scopeCgroups),
+            ("unwatched cgroups", unwatchedCgroups),
         ] where value == 0 || value > 1 << 24 {
             throw KernelError(.badSetting, "the entries of \(name) must be from 1 to 16777216: \(value)")
         }

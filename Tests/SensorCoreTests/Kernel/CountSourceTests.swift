@@ -126,9 +126,9 @@ import Testing
         var source = CountSource(map: map.descriptor, idleTicks: 0)
         map.set(1, 1)
         _ = try read(&source)
-        source.forget(cgroup: 8)
+        source.forget(cgroups: [8])
         #expect(try read(&source).entries == 1)
-        source.forget(cgroup: 9)
+        source.forget(cgroups: [9])
         #expect(try read(&source).entries == 0)
     }
 }

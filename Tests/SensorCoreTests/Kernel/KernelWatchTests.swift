@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSensorBPF
+import Glibc
+import Testing
+
+@testable import SensorCore
+
+/// What happens in a cgroup that is not watched: nothing of it leaves the kernel or is remembered there.
+@Suite(.tags(.kernel), .needsKernel, .serialized) struct KernelWatchTests {
+    private static let lifecycle = Set(
+        [SENSOR_PROCESS_EXEC, SENSOR_PROCESS_FORK, SENSOR_PROCESS_EXIT, SENSOR_CGROUP_CREATED, SENSOR_CGROUP_REMOVED]
+            .map { UInt8($0.rawValue) })
+
+    /// Which cgroups a map has entries of; its keys begin with the cgroup.
+    private func cgroups(in name: String, _ session: KernelSession) throws -> Set<UInt64> {
+        let map = try session.object.map(name)
+        var cgroups: Set<UInt64> = []
+        var current = [UInt64](repeating: 0, count: 4)
+        var next = current
+        var error = bpf_map_get_next_key(map, nil, &next)
+        while error == 0 {
+            cgroups.insert(next[0])
+            current = next
+            error = bpf_map_get_next_key(map, &current, &next)
+        }
+        return cgroups
+    }
+
+    /// What was told of each cgroup, by kind.
+    private func kinds(_ session: KernelSession) -> [UInt64: Set<UInt8>] {
+        var kinds: [UInt64: Set<UInt8>] = [:]
+        while session.drain({ kinds[$0.header.key.cgroup, default: []].insert($0.kind) }) > 0 {}
+        return kinds
+    }
+
+    /// Files, sockets, names, identities, notable calls and io_uring, all in a cgroup.
+    private func work(in cgroup: TestCgroup) throws {
+        let directory = try TestDirectory()
+        for activity in [
+            ["names-attributes", directory.path], ["tcp-transfer", "4", "1000"], ["tcp-refused", "4", "blocking"],
+            ["unix-stream", directory.path + "/socket"], ["identity-users"], ["syscall-notable", directory.path],
+            ["exec-failing", directory.path], ["uring-open", directory.path, "0"], ["uring-connect"],
+            ["uring-blind", directory.path, "7"],
+        ] {
+            let process = try WorkloadProcess([WorkloadProcess.program] + activity)
+            try cgroup.take(process.pid)
+            try process.openGate()
+            _ = try process.readLines()
+            if let failure = process.lines.first(where: { $0.hasPrefix("failed ") }) { throw TestFailure(failure) }
+            try process.finish()
+        }
+    }
+
+    private static let maps = ["memory", "failures", "workloads", "uring_opcodes"]
+
+    @Test func `no activity of an unwatched cgroup is told or remembered, its processes' lives are`() throws {
+        let (watched, unwatched) = (try TestCgroup("watched"), try TestCgroup("unwatched"))
+        let session = try KernelSession()
+        let isDone = session.setWatched(false, cgroup: unwatched.identifier)
+        #expect(isDone)
+        try session.attach()
+        for cgroup in [unwatched, watched] { try work(in: cgroup) }
+
+        let kinds = kinds(session)
+        #expect(kinds[unwatched.identifier, default: []].subtracting(Self.lifecycle) == [])
+        #expect(kinds[unwatched.identifier, default: []].contains(UInt8(SENSOR_PROCESS_EXEC.rawValue)))
+        for kind in [
+            SENSOR_FILE_OPEN, SENSOR_FILE_CREATE, SENSOR_FILE_DELETE, SENSOR_FILE_ATTRIBUTE, SENSOR_FILE_EXECMAP,
+            SENSOR_NETWORK_CONNECT, SENSOR_NETWORK_LISTEN, SENSOR_NETWORK_ACCEPT, SENSOR_NETWORK_CLOSE,
+            SENSOR_SYSCALL_FIRST, SENSOR_SYSCALL_NOTABLE, SENSOR_IDENTITY_CHANGE, SENSOR_PROCESS_EXEC,
+        ] {
+            #expect(kinds[watched.identifier, default: []].contains(UInt8(kind.rawValue)), "\(kind)")
+        }
+        for map in Self.maps {
+            let found = try cgroups(in: map, session)
+            #expect(!found.contains(unwatched.identifier), "\(map)")
+            #expect(found.contains(watched.identifier), "\(map)")
+        }
+        let losses = try session.readLosses().counts.filter { $0.key.cgroup == unwatched.identifier }
+        #expect(losses.isEmpty)
+    }
+
+    @Test func `a tail is sent all the same, and nothing is remembered for it`() throws {
+        let cgroup = try TestCgroup("unwatched")
+        let session = try KernelSession()
+        _ = session.setWatched(false, cgroup: cgroup.identifier)
+        try session.addScope(cgroup: cgroup.identifier)
+        session.setStream(.scoped)
+        try session.attach()
+        try work(in: cgroup)
+        var firstSights = 0
+        var kinds: Set<UInt8> = []
+        while session.drain({ record in
+            guard record.header.key.cgroup == cgroup.identifier, !Self.lifecycle.contains(record.kind) else { return }
+            if record.header.flags & UInt16(SENSOR_FIRST_SEEN) != 0 { firstSights += 1 }
+            kinds.insert(record.kind)
+        }) > 0 {}
+        #expect(firstSights == 0)
+        for kind in [
+            SENSOR_FILE_OPEN, SENSOR_FILE_DELETE, SENSOR_NETWORK_CONNECT, SENSOR_NETWORK_CLOSE, SENSOR_SYSCALL_NOTABLE,
+        ] {
+            #expect(kinds.contains(UInt8(kind.rawValue)), "\(kind)")
+        }
+        for map in ["memory", "failures", "uring_opcodes"] {
+            #expect(try !cgroups(in: map, session).contains(cgroup.identifier), "\(map)")
+        }
+
+        // A tail of some kinds brings no others along.
+        session.setStream(.scoped, kinds: 1 << UInt64(SENSOR_NETWORK_CONNECT.rawValue))
+        try work(in: cgroup)
+        let told = self.kinds(session)[cgroup.identifier, default: []].subtracting(Self.lifecycle)
+        #expect(told == [UInt8(SENSOR_NETWORK_CONNECT.rawValue)])
+        #expect(try !cgroups(in: "memory", session).contains(cgroup.identifier))
+    }
+
+    @Test func `watching begins and ends while programs run, and begins anew`() throws {
+        let cgroup = try TestCgroup("switched")
+        let session = try KernelSession()
+        try session.attach()
+        try work(in: cgroup)
+        let open = UInt8(SENSOR_FILE_OPEN.rawValue)
+        #expect(kinds(session)[cgroup.identifier, default: []].contains(open))
+        try session.readCounts(records: { _ in }, { _ in })
+
+        _ = session.setWatched(false, cgroup: cgroup.identifier)
+        session.forgetActivity(of: [cgroup.identifier])
+        for map in ["memory", "failures", "workloads"] {
+            #expect(try !cgroups(in: map, session).contains(cgroup.identifier), "\(map)")
+        }
+        try work(in: cgroup)
+        #expect(kinds(session)[cgroup.identifier, default: []].subtracting(Self.lifecycle) == [])
+
+        _ = session.setWatched(true, cgroup: cgroup.identifier)
+        try work(in: cgroup)
+        #expect(kinds(session)[cgroup.identifier, default: []].contains(open))
+        #expect(session.unwatched.isEmpty)
+    }
+
+    @Test func `where there is no room, a cgroup is watched and that is told`() throws {
+        var settings = KernelSettings()
+        settings.unwatchedCgroups = 2
+        let session = try KernelSession(settings: settings)
+        let answers = (UInt64(1)...3).map { session.setWatched(false, cgroup: $0) }
+        #expect(answers == [true, true, false])
+        session.forget(cgroup: 1)
+        #expect(session.unwatched == [2])
+        let again = session.setWatched(false, cgroup: 3)
+        #expect(again)
+    }
+}
