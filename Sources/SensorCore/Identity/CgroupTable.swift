@@ -34,16 +34,18 @@ package struct CgroupTable: ~Copyable {
 
     private let host: any HostView
     private let limits: Limits
-    private var resolver: WorkloadResolver
+    private(set) var resolver: WorkloadResolver
     private var live: RecencyTable<UInt64, Entry>
     private var removed: RecencyTable<UInt64, Entry>
     private var unknown: RecencyTable<UInt64, Unknown>
     /// By the cgroup that the owner begins at; how many cgroups of the table name it.
-    private var owners: [ByteString: (workload: Workload, references: Int)] = [:]
+    private(set) var owners: [ByteString: (workload: Workload, references: Int)] = [:]
     /// What a pod owns, by what cgroup paths call the pod.
     private var ownedByPod: [String: [Workload]] = [:]
     private var nextNumber: UInt64 = 1
     private var latest: (id: UInt64, workload: Workload)?
+    var selector = WorkloadSelector()
+    var watchChanges: [WatchChange] = []
 
     package init(
         host: any HostView, limits: Limits = Limits(), node: String = "", trustDomain: String = "",
@@ -94,6 +96,7 @@ package struct CgroupTable: ~Copyable {
     package mutating func removed(_ id: UInt64) {
         guard let entry = live.remove(id) else { return }
         latest = nil
+        entry.workload.cgroups.removeAll { $0 == id }
         if let gone = removed.insert(id, entry) { release(gone.value) }
     }
 
@@ -125,11 +128,14 @@ package struct CgroupTable: ~Copyable {
         return !settled.isEmpty
     }
 
-    private func describe(_ workload: Workload, _ settled: inout [Workload]) {
+    private mutating func describe(_ workload: Workload, _ settled: inout [Workload]) {
         let before = workload.description.identity
         let source = before.sources["cgroup"].flatMap(CgroupSource.init) ?? .scan
         let (identity, isComplete) = resolver.resolve(workload.path, runtime: workload.runtime, source: source)
-        if identity != before { workload.description = WorkloadDescription(identity) }
+        if identity != before {
+            workload.description = WorkloadDescription(identity)
+            decide(workload)
+        }
         guard isComplete, workload.isAwaited else { return }
         workload.isAwaited = false
         settled.append(workload)
@@ -191,9 +197,15 @@ package struct CgroupTable: ~Copyable {
     private mutating func insert(_ id: UInt64, path: ByteString, _ source: CgroupSource) {
         if let known = live.peek(id) {
             if known.path == path { return }
-            if let old = live.remove(id) { release(old) }
+            if let old = live.remove(id) {
+                leave(id, old.workload)
+                release(old)
+            }
         }
-        if let old = removed.remove(id) { release(old) }
+        if let old = removed.remove(id) {
+            leave(id, old.workload)
+            release(old)
+        }
         unknown.remove(id)
         latest = nil
         let owner = CgroupPath(path)
@@ -205,8 +217,10 @@ package struct CgroupTable: ~Copyable {
             workload = make(owner, source)
             owners[owner.ownerBytes] = (workload, 1)
         }
+        join(id, workload)
         if let gone = live.insert(id, Entry(path: path, workload: workload)) {
             evicted += 1
+            leave(gone.key, gone.value.workload)
             release(gone.value)
         }
     }
@@ -219,6 +233,7 @@ package struct CgroupTable: ~Copyable {
         workload.isAwaited = !isComplete
         // It ran before the sensor: what it has executed went by unseen.
         workload.hasRunOwnProgram = source != .created
+        decide(workload)
         if let pod = podUID(path, runtime) { ownedByPod[pod, default: []].append(workload) }
         return workload
     }

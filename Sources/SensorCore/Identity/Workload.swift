@@ -17,6 +17,13 @@ package final class Workload {
     }
     /// More will be known in a moment, so that its events had better wait.
     package internal(set) var isAwaited = false
+    /// What it does is to be told.
+    package internal(set) var isWatched = true
+    /// The kernel is to tell what it does: it is watched itself, or the operator's map has a watched workload for one of
+    /// its programs.
+    var isCaptured = true
+    /// Its cgroups that are alive.
+    var cgroups: [UInt64] = []
     /// The container has executed a program of its own, not only its runtime's.
     var hasRunOwnProgram = false
     private var ofRuntime: WorkloadDescription?

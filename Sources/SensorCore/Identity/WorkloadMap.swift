@@ -84,6 +84,11 @@ package struct WorkloadMap: Sendable, Equatable {
         rules.first { $0.holds(cgroup: cgroup, executable: executable) }
     }
 
+    /// The rules that may hold for a program in the cgroup, whichever it is.
+    func programRules(cgroup: ByteString) -> [Rule] {
+        rules.filter { rule in rule.executable != nil && (rule.cgroup.map { Self.covers($0, cgroup) } ?? true) }
+    }
+
     /// Whether the pattern matches the path or one above it.
     private static func covers(_ pattern: Glob, _ path: ByteString) -> Bool {
         if pattern.matches(path.bytes) { return true }

@@ -154,6 +154,14 @@ struct WorkloadResolver: ~Copyable {
         return WorkloadDescription(Self.mapped(workload.description.identity, to: rule.workload))
     }
 
+    /// All workloads that the map has for programs in a workload's cgroup, whichever they are.
+    func programs(of workload: Workload) -> [WorkloadDescription] {
+        guard map.dependsOnExecutable else { return [] }
+        return map.programRules(cgroup: workload.path.ownerBytes).map { rule in
+            WorkloadDescription(Self.mapped(workload.description.identity, to: rule.workload))
+        }
+    }
+
     /// Whether programs of one cgroup may be mapped to several workloads.
     var mapsExecutables: Bool { map.dependsOnExecutable }
 

@@ -98,6 +98,13 @@ package final class Collector: Sendable {
         waker?.wake()
     }
 
+    /// From now on these workloads are watched; none: all of them.
+    ///
+    /// - Parameter selectors: as `WorkloadSelector` reads them, which it can.
+    package func watch(_ selectors: [String]) {
+        _ = perform { $0.watch(selectors) }
+    }
+
     /// From now on the sink takes events, too.
     package func add(_ sink: any EventSink & Sendable) {
         _ = perform { $0.sinks.append(sink) }

@@ -14,6 +14,8 @@ package struct CollectorConfiguration: Sendable {
     package var node = ""
     /// The API server's side will tell of pods: their containers' events wait for that.
     package var followsCluster = false
+    /// Selectors of the workloads that are watched; none: all are.
+    package var watch: [String] = []
     /// What is streamed from the first moment on.
     package var stream = KernelSession.Stream.none
     /// Which kinds are streamed, one bit for each `enum sensor_kind`.

@@ -23,6 +23,9 @@ final class CollectorLoop {
     private var lastUring: [Pipeline.UringOperation: UInt64] = [:]
     /// Cgroups that were gone at the last tick: nothing of them is under way any more.
     private var goneCgroups: [UInt64] = []
+    /// Cgroups that are not watched any more, and those for which that was so at the last tick: nothing is under way there.
+    private var unwatched: (fresh: Set<UInt64>, settled: Set<UInt64>) = ([], [])
+    private var unenforcedCgroups: UInt64 = 0
     private(set) var trouble: String?
 
     /// Loads and attaches; seeds cgroups and processes.
@@ -59,6 +62,8 @@ final class CollectorLoop {
         for pid in configuration.scope.processes { try kernel.addScope(process: pid, descendants: false) }
         for pid in configuration.scope.roots { try kernel.addScope(process: pid, descendants: true) }
         for id in configuration.scope.cgroups { try kernel.addScope(cgroup: id) }
+        // Before any cgroup is known: then each is decided once.
+        if !configuration.watch.isEmpty { consume(.watch(configuration.watch)) }
         // Before any cgroup is known: the pods that own them will be.
         if configuration.followsCluster { consume(.cluster([.stale])) }
         // First the hooks, then what was there before: nothing falls between.
@@ -104,6 +109,7 @@ final class CollectorLoop {
         summary.losses = pipeline.ledger
         summary.statistics = pipeline.statistics
         summary.uringOperations = pipeline.uringOperations
+        summary.unenforcedCgroups = unenforcedCgroups
         summary.programs = kernel.programs
         summary.trouble = trouble
         return summary
@@ -144,6 +150,7 @@ final class CollectorLoop {
     }
 
     private func deliver() {
+        for change in pipeline.takeWatchChanges() { enforce(change) }
         guard pipeline.eventCount > 0 else { return }
         let events = pipeline.takeEvents()
         for sink in sinks { sink.receive(events) }
@@ -154,6 +161,24 @@ final class CollectorLoop {
     func apply(_ changes: [ClusterChange]) {
         consume(.cluster(changes))
         deliver()
+    }
+
+    /// From now on these workloads are watched, none: all of them.
+    ///
+    /// - Parameter selectors: which can be read.
+    func watch(_ selectors: [String]) {
+        consume(.watch(selectors))
+        deliver()
+    }
+
+    private func enforce(_ change: WatchChange) {
+        if !kernel.setWatched(change.isWatched, cgroup: change.cgroup) { unenforcedCgroups += 1 }
+        if change.isWatched {
+            unwatched.fresh.remove(change.cgroup)
+            unwatched.settled.remove(change.cgroup)
+        } else {
+            unwatched.fresh.insert(change.cgroup)
+        }
     }
 
     private func settle(at time: UInt64) {
@@ -167,11 +192,15 @@ final class CollectorLoop {
         // A late tick does not bring on others.
         nextTick = clock.boot &+ configuration.tick
         consume(.tick(clock))
+        // What is forgotten below has been read before.
+        if !unwatched.fresh.isEmpty || !unwatched.settled.isEmpty { areCountsQuiet = false }
         if configuration.readsCounts { readCounts() }
         readLosses()
         seedAgainIfNeeded()
         for id in goneCgroups { kernel.forget(cgroup: id) }
         goneCgroups = pipeline.takeRemovedCgroups()
+        if !unwatched.settled.isEmpty { kernel.forgetActivity(of: unwatched.settled) }
+        unwatched = ([], unwatched.fresh)
         recording?.flush()
         noteRecording(recording?.failure)
         deliver()

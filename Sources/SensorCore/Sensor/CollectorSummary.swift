@@ -8,6 +8,8 @@ package struct CollectorSummary: Sendable {
     /// io_uring operations that nobody decodes, by cgroup.
     package var uringOperations: [Pipeline.UringOperation: UInt64] = [:]
     package var programs: [ProgramStatus] = []
+    /// Cgroups that the kernel had no room to leave unwatched: what they do costs, though no event is made of it.
+    package var unenforcedCgroups: UInt64 = 0
     /// The first thing that went wrong while collecting and did not end it: reading counts, writing the recording.
     package var trouble: String?
 

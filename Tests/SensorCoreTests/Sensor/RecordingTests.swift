@@ -126,6 +126,21 @@ import Testing
         #expect(String(decoding: replayed.lines, as: UTF8.self).contains("/data/x"))
     }
 
+    @Test func `what was watched is part of the recording, so that its replay leaves out the same`() throws {
+        let open = Records.open("/etc/passwd", cgroup: 60)
+        let inputs: [Input] = [
+            .watch(["namespace=a", "!deploy/b"]), .record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 60, path: "/b")),
+            .record(open), .watch([]), .count(CountDelta(key: key(of: open), count: 3)),
+        ]
+        let (live, recording) = try record(inputs)
+        #expect(live.statistics.unwatchedEvents == 1)
+        let (replayed, error) = try replay(recording)
+        #expect(error == nil)
+        let isSame = replayed == live
+        #expect(isSame)
+        #expect(replayed.lines.split(separator: UInt8(ascii: "\n")).count == 1)
+    }
+
     @Test func `what was flushed is in the file before the recording ends`() throws {
         let descriptor = try file()
         let copy = dup(descriptor)

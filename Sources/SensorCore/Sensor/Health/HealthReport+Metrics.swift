@@ -23,6 +23,11 @@ extension HealthReport {
             "unattributed_events_total", .counter, "Events delivered as Unknown since no pod became known in time.",
             statistics.unattributedEvents)
         text.add(
+            "unwatched_cgroups", .gauge, "Cgroups that no selector of --watch covers.", statistics.unwatchedCgroups)
+        text.add(
+            "unenforced_cgroups_total", .counter, "Of these, those that the kernel had no room to leave out.",
+            collector.unenforcedCgroups)
+        text.add(
             "evictions_total", .counter, "What had to be forgotten before its time.",
             [
                 ([("what", "process")], statistics.evictedProcesses), ([("what", "cgroup")], statistics.evictedCgroups),

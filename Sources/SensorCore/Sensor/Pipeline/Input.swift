@@ -24,6 +24,8 @@ package enum Input {
     case scanProcesses
     /// What the API server's side has told.
     case cluster([ClusterChange])
+    /// The selectors of what is watched from now on; none: everything is.
+    case watch([String])
     /// Events that have waited long enough for their workload at this time of the boot clock go as they are.
     case settle(UInt64)
 }

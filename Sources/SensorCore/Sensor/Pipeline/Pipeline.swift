@@ -94,6 +94,7 @@ package struct Pipeline: ~Copyable {
         statistics.evictedProcesses = processes.evicted
         statistics.shortenedLineages = processes.shortened
         statistics.evictedCgroups = cgroups.evicted
+        statistics.unwatchedCgroups = UInt64(cgroups.unwatchedCount)
         statistics.evictedTemplates = templates.evicted
         statistics.evictedNames = names.evicted
         statistics.refusedResolutions = resolver.refused
@@ -113,6 +114,7 @@ package struct Pipeline: ~Copyable {
         case .scanCgroups: cgroups.scan()
         case .scanProcesses: scanProcesses()
         case .cluster(let changes): cluster(changes)
+        case .watch(let selectors): watch(selectors)
         case .settle(let time): settle(at: time)
         }
     }
@@ -245,6 +247,7 @@ package struct Pipeline: ~Copyable {
         kind: EventKind, via: Via, time: UInt64, count: UInt64, flags: UInt16, process: ProcessDescription?,
         threadID: UInt32, subject: EventSubject, detail: EventDetail, errorNumber: Int32
     ) {
+        guard let flags = wanted(flags, of: subject, count) else { return }
         sequence += 1
         let event = Event(
             sequence: sequence, time: clock.wall(time), bootTime: time, kind: kind, count: count,
@@ -264,7 +267,7 @@ package struct Pipeline: ~Copyable {
         settle(at: event.bootTime)
         if subject.isAwaited, waiting.add(event, of: subject.workload, isRuntimes: subject.isRuntimes) { return }
         if subject.isAwaited { counters.refusedWaits += 1 }
-        deliver([event])
+        deliver([event], of: subject.workload)
     }
 
     private mutating func cluster(_ changes: [ClusterChange]) {
@@ -276,16 +279,17 @@ package struct Pipeline: ~Copyable {
     private mutating func settle(at time: UInt64) {
         for (workload, events) in waiting.expire(at: time) {
             workload.isAwaited = false
-            deliver(events)
+            deliver(events, of: workload)
         }
     }
 
     /// Nothing more is awaited of a workload.
     mutating func release(_ workload: Workload) {
-        deliver(waiting.release(workload))
+        deliver(waiting.release(workload), of: workload)
     }
 
-    private mutating func deliver(_ late: [Event]) {
+    private mutating func deliver(_ held: [Event], of workload: Workload) {
+        let late = wanted(held, of: workload)
         for event in late where event.workload.kind == "Unknown" { counters.unattributedEvents += event.count }
         events += late
     }

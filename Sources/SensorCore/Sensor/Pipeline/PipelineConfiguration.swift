@@ -52,6 +52,10 @@ package struct PipelineStatistics: Sendable, Equatable {
     package var refusedWaits: UInt64 = 0
     /// What was delivered as `Unknown` since no pod became known in time.
     package var unattributedEvents: UInt64 = 0
+    /// Cgroups that live and are not watched, now.
+    package var unwatchedCgroups: UInt64 = 0
+    /// What came of them to the pipeline all the same and ended there: their processes' lives, and what was under way.
+    package var unwatchedEvents: UInt64 = 0
 
     package init() {}
 }

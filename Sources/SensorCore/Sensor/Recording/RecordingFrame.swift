@@ -30,6 +30,7 @@ enum RecordingFrame {
         case answer = 10
         case cluster = 12
         case settle = 13
+        case watch = 14
         /// Nothing follows; a file without it was cut.
         case end = 11
     }

@@ -127,12 +127,28 @@ package final class RecordingReader {
         case .cluster:
             guard let changes = ClusterChange.all(json: frame.remaining()) else { return nil }
             input = .cluster(changes)
+        case .watch:
+            guard let selectors = selectors(&frame) else { return nil }
+            input = .watch(selectors)
         case .settle:
             guard let time: UInt64 = frame.integer() else { return nil }
             input = .settle(time)
         case .session: return nil
         }
         return frame.isAtEnd ? .input(input) : nil
+    }
+}
+
+extension RecordingReader {
+    /// nil unless all of them can be read.
+    private static func selectors(_ frame: inout FrameReader) -> [String]? {
+        guard let count: UInt32 = frame.integer() else { return nil }
+        var selectors: [String] = []
+        for _ in 0..<count {
+            guard let text = frame.counted() else { return nil }
+            selectors.append(String(decoding: text, as: UTF8.self))
+        }
+        return (try? WorkloadSelector(selectors)) == nil ? nil : selectors
     }
 }
 

@@ -65,6 +65,11 @@ package final class RecordingWriter {
         case .scanCgroups: frame(.scanCgroups) { _ in }
         case .scanProcesses: frame(.scanProcesses) { _ in }
         case .cluster(let changes): frame(.cluster) { $0.bytes += ClusterChange.json(changes) }
+        case .watch(let selectors):
+            frame(.watch) {
+                $0.append(UInt32(selectors.count))
+                for selector in selectors { $0.append(counted: selector.utf8) }
+            }
         case .settle(let time): frame(.settle) { $0.append(time) }
         }
     }

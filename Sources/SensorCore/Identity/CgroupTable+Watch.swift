@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A cgroup that is watched from now on, or is not any more.
+package struct WatchChange: Sendable, Equatable {
+    /// Id in the tracked hierarchy.
+    package var cgroup: UInt64
+    package var isWatched: Bool
+}
+
+// Which workloads are watched: decided when one is described and when its description changes, for all its cgroups.
+extension CgroupTable {
+    /// From now on these are watched: all that are known are decided anew.
+    package mutating func watch(_ selector: WorkloadSelector) {
+        self.selector = selector
+        for (workload, _) in owners.values.sorted(by: { $0.workload.number < $1.workload.number }) { decide(workload) }
+    }
+
+    /// What changed since the last call, in the order in which it has to be carried out.
+    package mutating func takeWatchChanges() -> [WatchChange] {
+        if watchChanges.isEmpty { return [] }
+        defer { watchChanges = [] }
+        return watchChanges
+    }
+
+    /// Cgroups that live and are not watched.
+    package var unwatchedCount: Int {
+        selector.isEverything
+            ? 0 : owners.values.reduce(0) { $0 + ($1.workload.isWatched ? 0 : $1.workload.cgroups.count) }
+    }
+
+    /// Who is not known, or not known yet, is watched until it is. A pod is known when its labels are, whatever the name of
+    /// its container.
+    package func selects(_ description: WorkloadDescription) -> Bool {
+        let identity = description.identity
+        return selector.isEverything || identity.kind == "Unknown"
+            || selector.matches(
+                namespace: identity.namespace, kind: identity.kind, name: identity.name, labels: identity.labels)
+    }
+
+    mutating func decide(_ workload: Workload) {
+        workload.isWatched = selects(workload.description)
+        let isCaptured = workload.isWatched || resolver.programs(of: workload).contains { selects($0) }
+        guard isCaptured != workload.isCaptured else { return }
+        workload.isCaptured = isCaptured
+        watchChanges += workload.cgroups.map { WatchChange(cgroup: $0, isWatched: isCaptured) }
+    }
+
+    /// A cgroup has come to a workload.
+    mutating func join(_ id: UInt64, _ workload: Workload) {
+        workload.cgroups.append(id)
+        if !workload.isCaptured { watchChanges.append(WatchChange(cgroup: id, isWatched: false)) }
+    }
+
+    /// A cgroup that lives is none of the workload's any more: what is not known is watched.
+    mutating func leave(_ id: UInt64, _ workload: Workload) {
+        workload.cgroups.removeAll { $0 == id }
+        if !workload.isCaptured { watchChanges.append(WatchChange(cgroup: id, isWatched: true)) }
+    }
+}
