@@ -8,10 +8,13 @@ import ServiceLifecycle
 /// `sensord run`: collects until it is told to stop. For the main thread.
 struct Daemon {
     private let settings: Settings
+    private let reread: () throws -> Settings
     private let log: Logger
 
-    init(_ settings: Settings) {
+    /// - Parameter reread: the settings as their sources have them now.
+    init(_ settings: Settings, reread: @escaping () throws -> Settings) {
         self.settings = settings
+        self.reread = reread
         log = Logger(label: "sensord") { label in
             LineLogHandler(label: label, level: settings.logLevel, format: settings.logFormat)
         }
@@ -27,6 +30,7 @@ struct Daemon {
         configuration.recording = settings.record
         let endpoint = try APIEndpoint(settings, environment: Environment.inCluster)
         configuration.followsCluster = endpoint != nil
+        configuration.watch = settings.watch
         let hub = TailHub()
         let writer = try self.writer(attention)
         let recent = RecentEvents(stream: configuration.streamID)
@@ -44,7 +48,8 @@ struct Daemon {
         start(background, collector: collector, endpoint: endpoint, node: configuration.node, writer: writer)
         tellStart(collector, stream: configuration.streamID)
 
-        let signal = wait(signals, attention, writer, losses)
+        var reload = Reload(running: settings, log: log, reread: reread)
+        let signal = wait(signals, attention, writer, losses) { reload.run(collector) }
         let reason = signal.map { ExitDetail(code: 0, signal: $0).signalName } ?? "nobody reads the records any more"
         log.info("stopping", metadata: ["reason": "\(reason)"])
         server.stop()
@@ -103,7 +108,8 @@ struct Daemon {
 
     /// Until a signal, or until nobody takes the records any more.
     private func wait(
-        _ signals: borrowing SignalSource, _ attention: WakeUp, _ writer: LineWriter?, _ losses: LossLog
+        _ signals: borrowing SignalSource, _ attention: WakeUp, _ writer: LineWriter?, _ losses: LossLog,
+        onHangUp: () -> Void
     ) -> Int32? {
         while true {
             var entries = [signals.descriptor, attention.descriptor].map {
@@ -112,9 +118,10 @@ struct Daemon {
             _ = poll(&entries, nfds_t(entries.count), losses.tell())
             attention.take()
             if writer?.isBroken ?? false { return nil }
-            // A daemon has no terminal to lose.
+            // A daemon has no terminal to lose: a hang-up tells it to read its settings again.
             while let signal = signals.take() {
                 if signal.number != SIGHUP { return signal.number }
+                onHangUp()
             }
         }
     }
@@ -128,6 +135,9 @@ struct Daemon {
                 "stream": "\(stream)", "programs": "\(attached.count)", "records": "\(settings.records ?? "none")",
                 "runDir": "\(settings.runDirectory)",
             ])
+        if !settings.watch.isEmpty {
+            log.info("not everything is watched", metadata: Reload.metadata(settings.watch, collector.summary()))
+        }
         for program in programs where !program.isReplaced(in: programs) {
             switch program.state {
             case .attached, .loaded: break
@@ -144,6 +154,7 @@ struct Daemon {
     private func tellEnd(_ summary: CollectorSummary, _ writer: LineWriter?) {
         if let trouble = summary.trouble { log.error("collecting was not whole", metadata: ["error": "\(trouble)"]) }
         var metadata = summary.metadata
+        if summary.unenforcedCgroups > 0 { metadata["unenforcedCgroups"] = "\(summary.unenforcedCgroups)" }
         if let counters = writer?.counters {
             metadata["written"] = "\(counters.written)"
             metadata["dropped"] = "\(counters.dropped)"

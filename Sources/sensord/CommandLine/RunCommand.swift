@@ -19,6 +19,12 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Workloads to watch: namespace=NAME, KIND/NAME, label:KEY=VALUE, !… (default: everything).",
+            valueName: "selector"))
+    var watch: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
             "Serves /healthz, /readyz and /metrics, or none (default: 127.0.0.1:9464).", valueName: "address:port"))
     var listen: String?
 
@@ -32,14 +38,18 @@ struct RunCommand: ParsableCommand {
     var maxTails: String?
 
     func run() throws {
-        throw ExitCode(try Daemon(settings()).run())
+        let daemon = try Daemon(settings()) { try options.readSettings(with: own) }
+        throw ExitCode(try daemon.run())
     }
 
-    func settings() throws -> Settings {
+    func settings() throws -> Settings { try options.settings(with: own) }
+
+    private var own: [SettingKey: String] {
         let own: [SettingKey: String?] = [
             .records: records, .tick: tick, .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
             .listen: listen,
+            .watch: watch.isEmpty ? nil : watch.joined(separator: ","),
         ]
-        return try options.settings(with: own.compactMapValues { $0 })
+        return own.compactMapValues { $0 }
     }
 }

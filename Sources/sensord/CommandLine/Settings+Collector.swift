@@ -17,6 +17,8 @@ extension CollectorConfiguration {
         kernel.failedEntryBudget = UInt32(limits.failedEntryBudget)
         kernel.ringBudget = UInt32(limits.ringBudget)
         kernel.workloadEntries = UInt32(limits.maximumWorkloads)
+        // A container and the pod's own cgroup, at least.
+        kernel.unwatchedCgroups = UInt32(2 * limits.maximumWorkloads)
         pipeline.processes.live = limits.maximumProcesses
         pipeline.redactor = Redactor(patterns: settings.redactionPatterns)
         pipeline.cgroups.live = max(pipeline.cgroups.live, limits.maximumWorkloads)

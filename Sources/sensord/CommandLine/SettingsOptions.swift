@@ -116,12 +116,17 @@ struct SettingsOptions: ParsableArguments {
     ///
     /// - Parameter more: flags that only one command has.
     func settings(with more: [SettingKey: String] = [:]) throws -> Settings {
-        var file: (path: String, text: [UInt8])?
-        if let config { file = (config, try read(config)) }
         for name in SettingKey.unknownVariables(in: Environment.names) {
             let shown = String(decoding: TerminalText(name).bytes, as: UTF8.self)
             StandardStream.complain("\(shown): unknown setting, not used")
         }
+        return try readSettings(with: more)
+    }
+
+    /// The same, once more: files are read as they are now.
+    func readSettings(with more: [SettingKey: String]) throws -> Settings {
+        var file: (path: String, text: [UInt8])?
+        if let config { file = (config, try read(config)) }
         let flags = flags.merging(more) { first, _ in first }
         var settings = try Settings(flags: flags, environment: Environment.settings, file: file)
         if let path = settings.redactFile {

@@ -83,6 +83,30 @@ import Testing
         }
     }
 
+    @Test func `selectors come with commas, and everything is none`() throws {
+        let settings = try settings(flags: [.watch: "namespace=a,!deploy/b"])
+        #expect(settings.watch == ["namespace=a", "!deploy/b"])
+        #expect(try self.settings(file: #"{"watch": "everything"}"#).watch == [])
+        #expect(try self.settings(environment: ["SENSORD_WATCH": "*/web"]).watch == ["*/web"])
+    }
+
+    @Test func `a selector that cannot be read is named with its place`() {
+        #expect { try settings(flags: [.watch: "namespace=a,planner"]) } throws: { error in
+            let text = "\(error)"
+            return text.hasPrefix("--watch: ") && text.contains("planner")
+        }
+        #expect { try settings(file: "{\n\"watch\": \"namespace=\"}") } throws: { error in
+            (error as? SettingsError)?.origin == .file(path: "/etc/sensord.json", line: 2)
+        }
+    }
+
+    @Test func `what differs from other settings is named`() throws {
+        let before = try settings(file: #"{"watch": "a/b", "tick": 1, "node": "n"}"#)
+        let after = try settings(file: #"{"watch": "a/c", "tick": 1, "logLevel": "debug"}"#)
+        #expect(after.differences(from: before) == [.logLevel, .node, .watch])
+        #expect(before.differences(from: before) == [])
+    }
+
     @Test func `strings in the file may be escaped`() throws {
         let file = try ConfigurationFile(Array(#" { "a" : "\u00e4\ud83d\ude00\n\/" , "b":true,"c":-1.5e3 } "#.utf8))
         #expect(file.entries.map(\.value) == ["ä😀\n/", "true", "-1.5e3"])

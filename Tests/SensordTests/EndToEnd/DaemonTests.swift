@@ -19,7 +19,9 @@ final class DaemonTests {
     }
 
     deinit {
-        for name in ["/control/tail.sock", "/control/lock", "/records", "/mark"] { unlink(folder + name) }
+        for name in ["/control/tail.sock", "/control/lock", "/records", "/mark", "/other", "/config"] {
+            unlink(folder + name)
+        }
         rmdir(folder + "/control")
         rmdir(folder)
     }
@@ -122,6 +124,50 @@ final class DaemonTests {
             }
         }
         #expect(counted.map(\.count).reduce(0, +) == 5)
+    }
+
+    private func configure(_ text: String) throws {
+        let descriptor = open(folder + "/config", O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0o600)
+        defer { close(descriptor) }
+        guard descriptor >= 0, write(descriptor, text, text.utf8.count) == text.utf8.count else {
+            throw SystemError("write the configuration")
+        }
+    }
+
+    @Test func `a SIGHUP has other workloads watched, and what cannot be read changes nothing`() throws {
+        try configure(#"{"watch": "namespace=nowhere"}"#)
+        let daemon = try daemon("--records", "-", "--tick", "3600", "--config", folder + "/config")
+        try daemon.eventually { daemon.errorsSoFar.contains("namespace=nowhere") }
+        touch(folder + "/mark")
+
+        try configure(#"{"watch": "everything", "maxTails": 5}"#)
+        kill(daemon.pid, SIGHUP)
+        try daemon.eventually { daemon.errorsSoFar.contains("other workloads are watched") }
+        #expect(daemon.errorsSoFar.contains("need a restart"))
+        #expect(daemon.errorsSoFar.contains("settings=max-tails"))
+        touch(folder + "/other")
+        try daemon.eventually { daemon.outputSoFar.contains(folder + "/other") }
+        #expect(!daemon.outputSoFar.contains(folder + "/mark"))
+
+        try configure("{\n\"watch\": \"planner\"}")
+        kill(daemon.pid, SIGHUP)
+        try daemon.eventually { daemon.errorsSoFar.contains("cannot be read again") }
+        #expect(daemon.errorsSoFar.contains("config:2: watch: "))
+        touch(folder + "/mark")
+        try daemon.eventually { daemon.outputSoFar.contains(folder + "/mark") }
+        kill(daemon.pid, SIGTERM)
+        let outcome = try daemon.wait()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+
+    @Test func `a selector that cannot be read is a wrong flag or a wrong file`() throws {
+        let flag = try sensord("run", "--watch", "namespace=a", "--watch", "planner")
+        #expect(flag.status == 2)
+        #expect(flag.errors.contains("--watch: ") && flag.errors.contains("planner"))
+        try configure(#"{"watch": "label:"}"#)
+        let file = try sensord("run", "--config", folder + "/config")
+        #expect(file.status == 78)
+        #expect(file.errors.contains("config:1: watch: "))
     }
 
     private func lines(of path: String) throws -> [String] {

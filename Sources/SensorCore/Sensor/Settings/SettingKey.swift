@@ -6,6 +6,7 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case record
     case tick
     case node
+    case watch
     case runDirectory = "run-dir"
     case stateDirectory = "state-dir"
     case listen

@@ -50,6 +50,8 @@ package struct Settings: Sendable, Equatable {
     package var tick: Duration = .seconds(10)
     /// Name of the node in events; nil: the machine's own.
     package var node: String?
+    /// Selectors of the workloads that are watched; none: all are.
+    package var watch: [String] = []
     package var runDirectory = "/run/sensord"
     /// What outlives a restart.
     package var stateDirectory = "/var/lib/sensord"
@@ -75,8 +77,18 @@ package struct Settings: Sendable, Equatable {
     /// What `redactFile` says, for whoever reads files to fill in.
     package var redactionPatterns = RedactionPatterns()
     package var limits = Limits()
+    /// What was given, as it was written where it counts most.
+    private(set) var written: [SettingKey: String] = [:]
 
     package init() {}
+
+    /// Settings that were given otherwise in `other`, in the order of their names.
+    package func differences(from other: Settings) -> [SettingKey] {
+        SettingKey.allCases.filter { key in
+            written[key] != other.written[key]
+                || key == .redactFile && redactionPatterns != other.redactionPatterns
+        }.sorted { $0.rawValue < $1.rawValue }
+    }
 
     /// Takes one setting as it was written, whichever way it came.
     ///
@@ -85,6 +97,7 @@ package struct Settings: Sendable, Equatable {
         switch key {
         case .records: records = try Self.nonEmpty(value)
         case .record: record = try Self.nonEmpty(value)
+        case .watch: watch = try Self.selectors(value)
         case .node: node = try Self.nonEmpty(value)
         case .redactFile: redactFile = try Self.nonEmpty(value)
         case .runDirectory:
@@ -122,6 +135,7 @@ package struct Settings: Sendable, Equatable {
         case .tailQueueBytes: limits.tailQueueBytes = try Self.number(value, 65_536...(4 << 20))
         case .maximumTails: limits.maximumTails = try Self.number(value, 0...1024)
         }
+        written[key] = value
     }
 
     private static func seconds(_ value: String, _ range: ClosedRange<Double>) throws(SettingFault) -> Duration {
@@ -165,6 +179,11 @@ package struct Settings: Sendable, Equatable {
         let patterns = value.split(separator: ",").map { $0.drop { $0 == " " } }.filter { !$0.isEmpty }
         guard !patterns.isEmpty else { throw SettingFault("names or patterns with commas between are expected") }
         return patterns.map { Glob(String($0)) }
+    }
+
+    /// With commas between; where they select everything, none.
+    private static func selectors(_ value: String) throws(SettingFault) -> [String] {
+        try WorkloadSelector([value]).isEverything ? [] : value.split(separator: ",").map(String.init)
     }
 
     private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
