@@ -5,77 +5,79 @@ import NIOConcurrencyHelpers
 import SensorCore
 import Testing
 
+/// Keeps what is told of cgroups below one.
+private final class Collected: EventSink, Sendable {
+    private let prefix: String
+    private let events = NIOLockedValueBox<[Event]>([])
+
+    init(below prefix: String) { self.prefix = prefix }
+
+    var all: [Event] { events.withLockedValue { $0 } }
+
+    func receive(_ batch: [Event]) {
+        let ours = batch.filter { $0.workload.cgroup.text.hasPrefix(prefix) }
+        events.withLockedValue { $0 += ours }
+    }
+
+    func finish() {}
+}
+
+/// A kubelet's tree, somewhere below the root.
+private final class Kubepods {
+    private let cgroup: TestCgroup
+    let path: String
+    /// Below the root of the hierarchy, as events have it.
+    let shown: String
+
+    init() throws {
+        let tracked = try #require(CgroupHierarchy.current().tracked)
+        cgroup = try TestCgroup("pods")
+        path = cgroup.path + "/kubepods"
+        shown = String(path.dropFirst(tracked.count))
+        let error = mkdir(path, 0o755)
+        try #require(error == 0)
+    }
+
+    deinit { rmdir(path) }
+}
+
+private func uid(_ number: Int) -> String {
+    let digits = String(number)
+    return "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
+}
+
+private func pod(_ number: Int) -> PodIdentity {
+    var pod = PodIdentity(
+        uid: uid(number), namespace: "agents", name: "app-\(number)-x2x",
+        controller: .init(group: "apps", kind: "Deployment", name: "app-\(number)", uid: "d-\(number)"))
+    let digits = String(number, radix: 16)
+    pod.containers = [
+        .init(name: "main", role: .main, ids: [String(repeating: "0", count: 64 - digits.count) + digits])
+    ]
+    return pod
+}
+
+/// Everything that a process and what it forks do, as a daemon in a cluster sees it.
+private func watching(_ pid: UInt32) -> CollectorConfiguration {
+    var configuration = CollectorConfiguration()
+    configuration.followsCluster = true
+    // However slow the machine.
+    configuration.pipeline.waitingTime = 600_000_000_000
+    configuration.stream = .scoped
+    configuration.scope.roots = [pid]
+    configuration.kernel.scopeOnly = true
+    // A debug build on a busy machine is slow, and it is not rings that this is about.
+    configuration.kernel.activityRingBytes = 32 << 20
+    configuration.kernel.ringBudget = 16 << 20
+    configuration.kernel.lifecycleRingBytes = 16 << 20
+    let kinds: [EventKind] = [.processExec, .processFork, .processExit, .fileOpen, .cgroupCreated, .cgroupRemoved]
+    configuration.enabledKinds = kinds.reduce(0) { $0 | 1 << UInt64($1.rawValue) }
+    return configuration
+}
+
 /// Pods whose containers are over before the API server tells of them.
 @Suite(.tags(.kernel), .needsKernel) struct ShortContainerTests {
     private static let count = 1000
-
-    /// Keeps what is told of cgroups below one.
-    private final class Collected: EventSink, Sendable {
-        private let prefix: String
-        private let events = NIOLockedValueBox<[Event]>([])
-
-        init(below prefix: String) { self.prefix = prefix }
-
-        var all: [Event] { events.withLockedValue { $0 } }
-
-        func receive(_ batch: [Event]) {
-            let ours = batch.filter { $0.workload.cgroup.text.hasPrefix(prefix) }
-            events.withLockedValue { $0 += ours }
-        }
-
-        func finish() {}
-    }
-
-    /// A kubelet's tree, somewhere below the root.
-    private final class Kubepods {
-        private let cgroup: TestCgroup
-        let path: String
-        /// Below the root of the hierarchy, as events have it.
-        let shown: String
-
-        init() throws {
-            let tracked = try #require(CgroupHierarchy.current().tracked)
-            cgroup = try TestCgroup("pods")
-            path = cgroup.path + "/kubepods"
-            shown = String(path.dropFirst(tracked.count))
-            let error = mkdir(path, 0o755)
-            try #require(error == 0)
-        }
-
-        deinit { rmdir(path) }
-    }
-
-    private static func uid(_ number: Int) -> String {
-        let digits = String(number)
-        return "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
-    }
-
-    private static func pod(_ number: Int) -> PodIdentity {
-        var pod = PodIdentity(
-            uid: uid(number), namespace: "agents", name: "app-\(number)-x2x",
-            controller: .init(group: "apps", kind: "Deployment", name: "app-\(number)", uid: "d-\(number)"))
-        let digits = String(number, radix: 16)
-        pod.containers = [
-            .init(name: "main", role: .main, ids: [String(repeating: "0", count: 64 - digits.count) + digits])
-        ]
-        return pod
-    }
-
-    /// Everything that a process and what it forks do, as a daemon in a cluster sees it.
-    private static func watching(_ pid: UInt32) -> CollectorConfiguration {
-        var configuration = CollectorConfiguration()
-        configuration.followsCluster = true
-        configuration.stream = .scoped
-        configuration.scope.roots = [pid]
-        configuration.kernel.scopeOnly = true
-        // A debug build on a busy machine is slow, and it is not rings that this is about.
-        configuration.kernel.activityRingBytes = 32 << 20
-        configuration.kernel.ringBudget = 16 << 20
-        configuration.kernel.lifecycleRingBytes = 16 << 20
-        let kinds: [EventKind] = [.processExec, .processFork, .processExit, .fileOpen, .cgroupCreated, .cgroupRemoved]
-        configuration.enabledKinds = kinds.reduce(0) { $0 | 1 << UInt64($1.rawValue) }
-        return configuration
-    }
 
     @Test func `a container of fifty milliseconds is its Deployment's, however late its pod becomes known`() throws {
         let tree = try Kubepods()
@@ -83,12 +85,12 @@ import Testing
         let workload = try WorkloadProcess([
             WorkloadProcess.program, "containers", tree.path, "\(Self.count)", "25", "/etc/hostname", "50",
         ])
-        let collector = try Collector(Self.watching(workload.pid), sinks: [collected])
+        let collector = try Collector(watching(workload.pid), sinks: [collected])
         defer { collector.stop() }
         try workload.openGate()
         // Two seconds of containers: the first are long gone when the last one starts.
         #expect(try workload.readLines(), "\(workload.lines)")
-        collector.apply([.cluster(name: "test", id: "")] + (0..<Self.count).map { .pod(Self.pod($0)) } + [.synced])
+        collector.apply([.cluster(name: "test", id: "")] + (0..<Self.count).map { .pod(pod($0)) } + [.synced])
         try workload.finish()
         let summary = collector.stop()
 
@@ -108,7 +110,10 @@ import Testing
         #expect(summary.statistics.unattributedEvents == 0)
         #expect(summary.statistics.refusedWaits == 0)
     }
+}
 
+/// The API server's side and the kernel's together.
+@Suite(.tags(.kernel), .needsKernel) struct ClusterEventTests {
     @Test func `from the API server to the event: what a container did before its pod was known is its Deployment's`()
         async throws
     {
@@ -116,7 +121,7 @@ import Testing
             var (pod, objects) = PodFixture.deployment()
             server.cluster.set(objects)
             server.cluster.set(PodFixture.kubeSystem)
-            pod.uid = Self.uid(0)
+            pod.uid = uid(0)
             pod.status = pod.status.replacing("c0ffee", with: String(repeating: "0", count: 64))
 
             let tree = try Kubepods()
@@ -124,7 +129,7 @@ import Testing
             let workload = try WorkloadProcess([
                 WorkloadProcess.program, "containers", tree.path, "1", "1", "/etc/hostname", "10",
             ])
-            let collector = try Collector(Self.watching(workload.pid), sinks: [collected])
+            let collector = try Collector(watching(workload.pid), sinks: [collected])
             defer { collector.stop() }
             let ledger = ClusterLedger()
             try await ledger.watching(.test(server), handOn: { collector.apply($0) }) {

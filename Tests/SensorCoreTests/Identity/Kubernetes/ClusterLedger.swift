@@ -48,7 +48,7 @@ final class ClusterLedger: Sendable {
     func wait(
         _ what: String, _ location: SourceLocation = #_sourceLocation, _ condition: (State) -> Bool
     ) async throws -> State {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             let now = now
             if condition(now) { return now }
