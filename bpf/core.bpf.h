@@ -43,6 +43,7 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym;
 #define PF_IO_WORKER 0x00000010
 #define TS_COMPAT 0x0002
 #define TIF_32BIT 22 /* arm64 */
+#define SECCOMP_MODE_FILTER 2
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -310,6 +311,12 @@ static __always_inline __u64 executable_of(struct task_struct *task)
 	if (!file)
 		return 0;
 	return finish(mix_inode(config.seed, get(file, f_inode)));
+}
+
+/* Does a filter decide what its calls do? Most containers run so. */
+static __always_inline bool in_filter_mode(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->seccomp.mode) && get(task, seccomp.mode) == SECCOMP_MODE_FILTER;
 }
 
 static __always_inline bool is_compat(struct task_struct *task)

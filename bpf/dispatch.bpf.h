@@ -12,6 +12,7 @@
 
 #define SYSCALL_LAST 511 /* above are x32's numbers on x86-64 */
 #define SIGSYS 31
+#define SIGNAL_UNKILLABLE 0x40
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
 #define O_CREAT 0100
@@ -21,6 +22,33 @@
 #define PR_CAP_AMBIENT 47
 #define PR_CAP_AMBIENT_IS_SET 1
 #define MAP_ANONYMOUS 0x20
+
+/* What a call "returns" that seccomp killed or trapped: the register that its result would be in keeps what it had. */
+#if defined(__TARGET_ARCH_x86)
+#define rolled_back(regs) syscall_number(regs)
+#elif defined(__TARGET_ARCH_arm64)
+#define rolled_back(regs) ((long)argument0(regs))
+#endif
+
+enum fate { CALL_RAN, CALL_DOUBTFUL, CALL_KILLED };
+
+/*
+ * Of a call that returned what a killed one would. The kernel's own SIGSYS is never blocked. It is sure to have been a kill only if the
+ * process is sure to die of it: if there is no handler, no other thread that can set one or ignore the signal, no tracer that can
+ * swallow it. Everybody can send himself a SIGSYS, with any siginfo, while a call runs whose result he has arranged.
+ */
+static __noinline __u32 fate_of_call(struct task_struct *task)
+{
+	struct sighand_struct *handlers = get(task, sighand);
+
+	if (!in_filter_mode(task) || !(get(task, pending.signal.sig[0]) & (1UL << (SIGSYS - 1))) ||
+	    get(task, blocked.sig[0]) & (1UL << (SIGSYS - 1)))
+		return CALL_RAN;
+	if (get(handlers, action[SIGSYS - 1].sa.sa_handler) || get(handlers, count.refs.counter) > 1 ||
+	    get(task, ptrace) || get(get(task, signal), flags) & SIGNAL_UNKILLABLE)
+		return CALL_DOUBTFUL;
+	return CALL_KILLED;
+}
 
 static __always_inline __u32 open_access(__u64 flags)
 {
@@ -82,6 +110,7 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 	long number = syscall_number(regs);
 	struct opened opened = { .hook = SENSOR_HOOK_SYS_EXIT, .directory = AT_FDCWD };
 	struct deed deed = { .hook = SENSOR_HOOK_SYS_EXIT, .result = result, .kind = SENSOR_FILE_ATTRIBUTE };
+	__u32 fate = CALL_RAN;
 	__u64 how = 0;
 
 	if (!block || number < 0 || (__u32)get(task, tgid) == config.self_tgid)
@@ -95,8 +124,9 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 		lose(cgroup_of(task), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_COMPAT, 0);
 		return;
 	}
-	/* A call that seccomp killed never ran; its "result" is its own number. */
-	if (result == number && get(task, pending.signal.sig[0]) & (1UL << (SIGSYS - 1)))
+	if (result == rolled_back(regs))
+		fate = fate_of_call(task);
+	if (fate == CALL_KILLED)
 		return;
 	note_syscall(block, regs, cgroup_of(task), number, result);
 	if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK)
@@ -251,6 +281,10 @@ descriptor:
 	if (result < 0)
 		return;
 	opened.descriptor = result;
+	opened.doubtful = fate == CALL_DOUBTFUL;
+	/* Trapped, and not run: nobody else could have emptied the slot. */
+	if (opened.doubtful && !file_at(task, result) && get(get(task, files), count.counter) == 1)
+		return;
 	return on_opened(block, &opened, how, result);
 
 attribute:

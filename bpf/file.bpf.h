@@ -112,7 +112,18 @@ struct opened {
 	__s32 directory; /* that a relative path starts from */
 	__u32 access;    /* what the file cannot tell any more */
 	__u8 hook;
+	__u8 doubtful; /* the descriptor may be none that this call returned */
 };
+
+/*
+ * A filter's SECCOMP_RET_ERRNO answers a call that it keeps from running with an error, or with 0 (errno 0), which passes for success. What
+ * a supervisor answers (SECCOMP_RET_USER_NOTIF) or a tracer (SECCOMP_RET_TRACE) may be any number.
+ */
+static __always_inline bool may_be_made_up(struct task_struct *task, const struct opened *opened)
+{
+	return opened->doubtful ||
+	       (opened->descriptor == 0 && opened->hook == SENSOR_HOOK_SYS_EXIT && in_filter_mode(task));
+}
 
 /*
  * By open, by io_uring, by a handle, out of a message. One look-up and one addition if the file is known. Returns false if
@@ -128,6 +139,7 @@ static __noinline bool on_descriptor(struct sensor_control *block, const struct 
 	struct inode *inode;
 	__u8 kind = SENSOR_FILE_OPEN;
 	int staged;
+	bool is_shared;
 
 	if (!scratch)
 		return true;
@@ -162,12 +174,13 @@ static __noinline bool on_descriptor(struct sensor_control *block, const struct 
 	key->object = file_object(file, inode, access);
 	scratch->sight.flags = 0;
 	scratch->sight.staged = -1;
-	if (opened->argument && get(get(task, files), count.counter) > 1) {
+	is_shared = get(get(task, files), count.counter) > 1;
+	if (opened->argument && (is_shared || may_be_made_up(task, opened))) {
 		/*
-		 * Another thread may have put another file into the slot since. The caller's string goes along and is part
-		 * of the object, so that the daemon can compare the two, each time that either is new.
+		 * Another thread may have put another file into the slot since, or the call never ran. The caller's string
+		 * goes along and is part of the object, so that the daemon can compare the two, each time that either is new.
 		 */
-		scratch->sight.flags = SENSOR_FILE_SHARED_TABLE;
+		scratch->sight.flags = is_shared ? SENSOR_FILE_SHARED_TABLE : 0;
 		scratch->length = sizeof(struct sensor_file);
 		staged = stage_user_string(opened->argument, SCRATCH_PROCESS);
 		if (staged >= 0) {
@@ -203,6 +216,15 @@ struct naming {
 };
 
 /*
+ * The name is read after the call: who shares the memory may have written another one there. And what a seccomp filter keeps from running
+ * can be made to look done.
+ */
+static __always_inline bool is_unproved(struct task_struct *task)
+{
+	return get(get(task, mm), mm_users.counter) > 1 || in_filter_mode(task);
+}
+
+/*
  * Opens that failed, and calls that take a name and leave no dentry to read. The names are the caller's, the base directories are the
  * kernel's; links in between are resolved by the daemon. Failures have a memory and a budget of their own, since storms of ENOENT are normal.
  */
@@ -226,7 +248,8 @@ static __noinline void on_name(struct sensor_control *block, const struct naming
 	to = body(scratch, sensor_file);
 	to->access = naming->access;
 	to->descriptor = -1;
-	key.object = config.seed ^ naming->access;
+	to->flags = !failed && is_unproved(task) ? SENSOR_FILE_UNPROVED : 0;
+	key.object = mix(config.seed ^ naming->access, to->flags);
 
 	at = scratch->length + sizeof(struct sensor_section);
 	length = stage_user_string(naming->name, SCRATCH_PROCESS);

@@ -158,6 +158,10 @@ typedef struct {
 	__s64 counter;
 } atomic64_t;
 
+typedef struct {
+	atomic_t refs;
+} refcount_t;
+
 struct list_head {
 	struct list_head *next, *prev;
 };
@@ -381,6 +385,7 @@ struct vm_area_struct {
 
 struct mm_struct {
 	struct rb_root mm_rb; /* until 6.0 */
+	atomic_t mm_users;
 	unsigned long arg_start, arg_end;
 	unsigned long saved_auxv[2];
 	struct file *exe_file;
@@ -392,6 +397,23 @@ typedef struct {
 
 struct sigpending {
 	sigset_t signal;
+};
+
+struct sigaction {
+	void *sa_handler;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
+struct sighand_struct {
+	refcount_t count;
+	struct k_sigaction action[64];
+};
+
+struct seccomp {
+	int mode;
 };
 
 struct signal_struct {
@@ -407,6 +429,8 @@ struct task_struct {
 	void *stack;
 	struct thread_info thread_info;
 	unsigned int flags;
+	unsigned int ptrace;
+	unsigned int personality;
 	struct mm_struct *mm;
 	int exit_code;
 	int pid;
@@ -422,7 +446,10 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
+	struct sighand_struct *sighand;
+	sigset_t blocked;
 	struct sigpending pending;
+	struct seccomp seccomp;
 	struct css_set *cgroups;
 };
 

@@ -3,6 +3,7 @@
 #include "workload.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -70,6 +71,37 @@ static int names_attributes(char **arguments)
 	return 0;
 }
 
+static void *wait_forever(void *nothing)
+{
+	pause();
+	return nothing;
+}
+
+/* names-shared DIRECTORY: while another thread could write to the names. */
+static int names_shared(char **arguments)
+{
+	pthread_t thread;
+
+	must(chdir(arguments[0]));
+	make_file("file");
+	if (pthread_create(&thread, NULL, wait_forever, NULL))
+		give_up("pthread_create");
+	must(syscall(SYS_renameat2, AT_FDCWD, "file", AT_FDCWD, "moved", 0));
+	must(syscall(SYS_unlinkat, AT_FDCWD, "moved", 0));
+	settle();
+	return 0;
+}
+
+/* Strings that nobody can read. */
+static int names_unreadable(char **arguments)
+{
+	(void)arguments;
+	say("result %ld", syscall(SYS_openat, AT_FDCWD, (char *)1, O_RDONLY));
+	say("result %ld", syscall(SYS_unlinkat, AT_FDCWD, (char *)1, 0));
+	settle();
+	return 0;
+}
+
 /* The calls that only older machines have. */
 static int names_old(char **arguments)
 {
@@ -125,6 +157,8 @@ const struct activity name_activities[] = {
 	{ "names-changed", 1, names_changed },
 	{ "names-gone", 1, names_gone },
 	{ "names-attributes", 1, names_attributes },
+	{ "names-shared", 1, names_shared },
+	{ "names-unreadable", 0, names_unreadable },
 	{ "names-old", 1, names_old },
 	{ "names-failing", 1, names_failing },
 	{ "names-recycled", 2, names_recycled },

@@ -9,6 +9,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void tried(const char *name, long result)
@@ -68,12 +70,12 @@ static int syscall_rare(char **arguments)
 	return 0;
 }
 
-/* From here on every openat ends like this. */
-static void filter_openat(unsigned int action)
+/* From here on every such call ends like this. */
+static void filter(unsigned int number, unsigned int action)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, action),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -100,23 +102,120 @@ static int seccomp_openat(char **arguments)
 	say("path %s", path);
 	say("other %s", other);
 	if (!strcmp(arguments[1], "errno")) {
-		filter_openat(SECCOMP_RET_ERRNO | EPERM);
+		filter(SYS_openat, SECCOMP_RET_ERRNO | EPERM);
 		say("result %ld", syscall(SYS_openat, AT_FDCWD, path, O_RDONLY) < 0 ? (long)-errno : 0L);
 	} else if (!strcmp(arguments[1], "trap")) {
 		must(sigaction(SIGSYS, &action, NULL));
-		filter_openat(SECCOMP_RET_TRAP);
+		filter(SYS_openat, SECCOMP_RET_TRAP);
 		syscall(SYS_openat, AT_FDCWD, path, O_RDONLY);
 	} else {
 		child = must(fork());
 		if (!child) {
-			filter_openat(!strcmp(arguments[1], "kill") ? SECCOMP_RET_KILL_PROCESS
-								    : SECCOMP_RET_KILL_THREAD);
+			filter(SYS_openat,
+			       !strcmp(arguments[1], "kill") ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_KILL_THREAD);
 			syscall(SYS_openat, AT_FDCWD, path, O_RDONLY);
 			_exit(1);
 		}
 		say("child %d", child);
 		reap(child);
 	}
+	settle();
+	return 0;
+}
+
+/* Lets a traced child run to its end. While it is in an openat it gets a SIGSYS, which never reaches it. */
+static void swallow_signal(pid_t child)
+{
+	struct __ptrace_syscall_info info;
+	int status, pass = 0;
+
+	must(waitpid(child, &status, 0));
+	must(ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL));
+	for (;;) {
+		must(ptrace(PTRACE_SYSCALL, child, 0, pass));
+		must(waitpid(child, &status, 0));
+		if (!WIFSTOPPED(status))
+			break;
+		pass = WSTOPSIG(status) & 0x80 || WSTOPSIG(status) == SIGSYS ? 0 : WSTOPSIG(status);
+		must(ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info));
+		if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_openat)
+			must(syscall(SYS_tgkill, child, child, SIGSYS));
+	}
+	say("code %d", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
+/*
+ * sigsys-number DIRECTORY plain|filter|traced: an open whose descriptor is the call's number, while a SIGSYS waits that is not seccomp's. The
+ * process itself has blocked and sent it, or a tracer sends and swallows it.
+ */
+static int sigsys_number(char **arguments)
+{
+	char *path = join(arguments[0], "hidden");
+	bool is_traced = !strcmp(arguments[1], "traced");
+	pid_t child = 0;
+	sigset_t set;
+
+	make_file(path);
+	say("path %s", path);
+	while (must(dup(STDIN_FILENO)) < SYS_openat - 1)
+		;
+	if (is_traced) {
+		child = must(fork());
+		if (child) {
+			swallow_signal(child);
+			settle();
+			return 0;
+		}
+	}
+	if (strcmp(arguments[1], "plain"))
+		filter(SYS_getpgid, SECCOMP_RET_ERRNO | EPERM);
+	if (is_traced) {
+		must(ptrace(PTRACE_TRACEME, 0, 0, 0));
+		must(raise(SIGSTOP));
+	} else {
+		sigemptyset(&set);
+		sigaddset(&set, SIGSYS);
+		must(sigprocmask(SIG_BLOCK, &set, NULL));
+		must(syscall(SYS_tgkill, getpid(), gettid(), SIGSYS));
+	}
+	say("descriptor %ld", syscall(SYS_openat, AT_FDCWD, path, O_RDONLY));
+	if (is_traced)
+		_exit(0);
+	settle();
+	return 0;
+}
+
+/* seccomp-faked DIRECTORY open|delete: a filter has a call succeed that it keeps from running. */
+static int seccomp_faked(char **arguments)
+{
+	char *path = join(arguments[0], "kept");
+
+	make_file(path);
+	say("path %s", path);
+	if (arguments[1][0] == 'o') {
+		filter(SYS_openat, SECCOMP_RET_ERRNO | 0);
+		say("result %ld", syscall(SYS_openat, AT_FDCWD, path, O_RDWR));
+	} else {
+		filter(SYS_unlinkat, SECCOMP_RET_ERRNO | 0);
+		say("result %ld", syscall(SYS_unlinkat, AT_FDCWD, path, 0));
+	}
+	settle();
+	return 0;
+}
+
+/* seccomp-true DIRECTORY: under a filter that lets all of this through, an open that returns 0. */
+static int seccomp_true(char **arguments)
+{
+	char *path = join(arguments[0], "file"), *link = join(arguments[0], "link");
+	int saved = must(dup(STDIN_FILENO));
+
+	make_file(path);
+	must(symlink("file", link));
+	say("path %s", path);
+	filter(SYS_getpgid, SECCOMP_RET_ERRNO | EPERM);
+	close(STDIN_FILENO);
+	say("result %ld", syscall(SYS_openat, AT_FDCWD, link, O_RDONLY));
+	must(dup2(saved, STDIN_FILENO));
 	settle();
 	return 0;
 }
@@ -155,9 +254,8 @@ static int compat_calls(char **arguments)
 }
 
 const struct activity syscall_activities[] = {
-	{ "syscall-notable", 1, syscall_notable },
-	{ "syscall-rare", 1, syscall_rare },
-	{ "seccomp-openat", 2, seccomp_openat },
-	{ "compat-calls", 1, compat_calls },
-	{ 0 },
+	{ "syscall-notable", 1, syscall_notable }, { "syscall-rare", 1, syscall_rare },
+	{ "seccomp-openat", 2, seccomp_openat },   { "sigsys-number", 2, sigsys_number },
+	{ "seccomp-faked", 2, seccomp_faked },     { "seccomp-true", 1, seccomp_true },
+	{ "compat-calls", 1, compat_calls },       { 0 },
 };

@@ -232,7 +232,10 @@ enum sensor_access {
 };
 
 #define SENSOR_FILE_SHARED_TABLE 0x1 /* another thread could have swapped the descriptor */
-#define SENSOR_FILE_COMPARE 0x2 /* it could: ARGUMENT (and BASE) say what the caller asked for; compare with PATH */
+#define SENSOR_FILE_COMPARE \
+	0x2 /* PATH need not be the caller's: compare with ARGUMENT (and BASE), which say what was asked for */
+#define SENSOR_FILE_UNPROVED \
+	0x4 /* ARGUMENT may have been written since the call, or a seccomp filter made up its success */
 
 struct sensor_file {
 	__u64 inode;

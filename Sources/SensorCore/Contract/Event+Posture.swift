@@ -68,7 +68,7 @@ extension FileDetail {
             path: ByteString(file.path, file.pathBytes),
             newPath: ByteString(ifAny: file.newPath, file.newPathBytes),
             argumentPath: ByteString(ifAny: file.argumentPath, file.argumentPathBytes),
-            pathSource: PathSource.allCases.first { $0.name == file.pathSource } ?? .dentry,
+            pathSource: PathSource.allCases.first { $0.name == file.pathSource } ?? .unknown,
             access: FileAccess(access), device: DeviceNumber(text: file.device), inode: file.inode,
             mode: UInt32(file.mode, radix: 8) ?? 0, isDeleted: file.deleted)
     }

@@ -37,9 +37,11 @@ extension JSONText {
             append(quoted: file.inode)
         }
         append(field: ",\"newPath\":", orBytes: ",\"newPathBytes\":", file.newPath)
-        append(",\"pathSource\":\"")
-        append(file.pathSource.nameText)
-        append("\"")
+        if file.pathSource != .unknown {
+            append(",\"pathSource\":\"")
+            append(file.pathSource.nameText)
+            append("\"")
+        }
         append(field: ",\"argumentPath\":", orBytes: ",\"argumentPathBytes\":", file.argumentPath)
         if file.mode != 0 {
             append(",\"mode\":\"")

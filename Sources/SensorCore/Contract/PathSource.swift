@@ -10,8 +10,11 @@ package enum PathSource: UInt8, Sendable, CaseIterable {
     case argument
     /// Object and string disagree; both are shown.
     case contested
-    /// Object and string differ, and where the string leads could not be seen; both are shown.
+    /// Object and string differ, and where the string leads could not be seen: both are shown. Or there is only a string, which may have
+    /// been written after the call, or whose call may not have been made.
     case unverified
+    /// There is no path: the string could not be read.
+    case unknown
 
     package var name: String { nameText.description }
 
@@ -22,6 +25,7 @@ package enum PathSource: UInt8, Sendable, CaseIterable {
         case .argument: "argument"
         case .contested: "contested"
         case .unverified: "unverified"
+        case .unknown: ""
         }
     }
 }

@@ -507,7 +507,8 @@ package nonisolated struct PostureFile: Sendable {
   /// Where `path` was taken from: `dentry` (the kernel's object), `resolved` (the base directory is the kernel's, links
   /// were followed by the daemon: best effort), `argument` (the caller's string, lexically), `contested` (object and
   /// string disagree: `path` is the object's, `argument_path` the string) or `unverified` (they differ, and where the
-  /// string leads could not be seen).
+  /// string leads could not be seen; or there is only a string, and it may have been written after the call, or the
+  /// call may not have been made). Empty if there is no path.
   package var pathSource: String = String()
 
   /// The string that the caller gave, if it does not lead to `path` as far as could be seen.

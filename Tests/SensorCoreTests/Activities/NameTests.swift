@@ -49,6 +49,21 @@ import Testing
         #expect(sources == [.argument, .resolved, .resolved])
     }
 
+    @Test func `names that another thread could have written since are told as unverified`() throws {
+        let seen = try Observation.of("names-shared", directory.path)
+        let changes = seen.files(under: directory.path, .fileRename, .fileDelete)
+        #expect(changes.map(\.kind) == [.fileRename, .fileDelete])
+        #expect(changes.map { $0.file?.path.text } == ["\(directory.path)/file", "\(directory.path)/moved"])
+        #expect(changes.allSatisfy { $0.file?.pathSource == .unverified })
+    }
+
+    @Test func `a name that cannot be read has no path and no source`() throws {
+        let seen = try Observation.of("names-unreadable")
+        let failed = seen.events(.fileOpen, .fileDelete).filter { $0.errorNumber == EFAULT }
+        #expect(failed.map(\.kind) == [.fileOpen, .fileDelete])
+        #expect(failed.allSatisfy { $0.file?.path == "" && $0.file?.pathSource == .unknown })
+    }
+
     @Test func `changes of attributes are told, by name or by descriptor`() throws {
         let seen = try Observation.of("names-attributes", directory.path)
         #expect(

@@ -53,11 +53,16 @@ extension Pipeline {
             } else {
                 (detail.path, detail.pathSource) = entry(argument, base: names.base, of: process, header)
             }
+        } else {
+            detail.pathSource = .unknown
         }
         if let argument = names.newArgument {
             let (path, source) = entry(argument, base: names.newBase, of: process, header)
             detail.newPath = path
-            if source == .argument || detail.pathSource == .dentry { detail.pathSource = source }
+            if source == .argument || detail.pathSource == .unknown { detail.pathSource = source }
+        }
+        if file.flags & UInt32(SENSOR_FILE_UNPROVED) != 0, detail.pathSource == .resolved {
+            detail.pathSource = .unverified
         }
         detail.path = configuration.redactor.path(detail.path)
         detail.newPath = detail.newPath.map(configuration.redactor.path)
