@@ -5,6 +5,7 @@
 
 #include "credentials.bpf.h"
 #include "file.bpf.h"
+#include "numbers.bpf.h"
 
 #define SIGNAL_GROUP_EXIT 0x4
 
@@ -132,6 +133,44 @@ static __always_inline void on_exec(struct task_struct *task, __u32 old_pid, str
 		on_exec_mappings(task, block);
 }
 
+/* A pid namespace is another where the levels differ: who asked for one by unshare or setns is not in it himself. */
+static __always_inline bool has_other_namespaces(struct task_struct *creator, struct task_struct *child)
+{
+	return address_of(get(creator, nsproxy)) != address_of(get(child, nsproxy)) ||
+	       address_of(get(get(creator, cred), user_ns)) != address_of(get(get(child, cred), user_ns)) ||
+	       get(get(creator, thread_pid), level) != get(get(child, thread_pid), level);
+}
+
+/* The child, a process or a thread, came to life in other namespaces: clone with CLONE_NEW*, which has no exit of unshare's. */
+static __noinline void on_cloned_identity(struct sensor_control *block, struct task_struct *creator,
+					  struct task_struct *child)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct sensor_identity *to;
+	struct sensor_key key = {};
+	__u16 flags;
+
+	if (!scratch || !enabled(block, SENSOR_IDENTITY_CHANGE) || !has_other_namespaces(creator, child))
+		return;
+	file_key(&key, child, SENSOR_IDENTITY_CHANGE, SENSOR_HOOK_PROCESS_FORK, 0);
+	scratch->header.key = key;
+	begin(scratch, child, 0, 0);
+	to = body(scratch, sensor_identity);
+	to->number = SYS_clone;
+	to->creator_tgid = get(creator, tgid);
+	fill_credentials(&to->credentials, child);
+	fill_namespaces(&to->namespaces, child);
+	/* Each child is news of its own. */
+	key.object = mix(mix(config.seed, get(child, start_boottime)), get(child, pid));
+	key.object = finish(key.object);
+	flags = recall(&memory, &key, block, get(child, tgid), 0, 0);
+	if (!flags)
+		return;
+	scratch->header.key = key;
+	scratch->header.flags = flags;
+	dispatch(scratch, block, false);
+}
+
 /* `creator` called clone: the parent too, but for CLONE_PARENT, with which the child has the creator's parent. */
 static __always_inline void on_fork(struct task_struct *creator, struct task_struct *child)
 {
@@ -142,8 +181,13 @@ static __always_inline void on_fork(struct task_struct *creator, struct task_str
 	struct sensor_exec *exec;
 	int flags;
 
-	if (!scratch || !block || tgid == creator_tgid) /* a thread */
+	if (!scratch || !block)
 		return;
+	if (tgid == creator_tgid) { /* a thread */
+		if (tgid != config.self_tgid)
+			on_cloned_identity(block, creator, child);
+		return;
+	}
 	scope = bpf_map_lookup_elem(&scope_processes, &creator_tgid);
 	if (scope && *scope & SENSOR_SCOPE_DESCENDANTS) {
 		inherited = *scope;
@@ -153,13 +197,14 @@ static __always_inline void on_fork(struct task_struct *creator, struct task_str
 	if (creator_tgid == config.self_tgid && !scope)
 		return;
 	flags = lifecycle_flags(block, SENSOR_PROCESS_FORK, tgid, cgroup_of(child));
-	if (flags < 0)
-		return;
-	lifecycle_key(scratch, child, SENSOR_PROCESS_FORK, SENSOR_HOOK_PROCESS_FORK);
-	begin(scratch, child, flags, 0);
-	exec = fill_process(scratch, child);
-	exec->creator_tgid = creator_tgid;
-	dispatch_lifecycle(scratch, block);
+	if (flags >= 0) {
+		lifecycle_key(scratch, child, SENSOR_PROCESS_FORK, SENSOR_HOOK_PROCESS_FORK);
+		begin(scratch, child, flags, 0);
+		exec = fill_process(scratch, child);
+		exec->creator_tgid = creator_tgid;
+		dispatch_lifecycle(scratch, block);
+	}
+	on_cloned_identity(block, creator, child);
 }
 
 static __always_inline void on_exit(struct task_struct *task)

@@ -5,8 +5,12 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <linux/sched.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -64,6 +68,30 @@ static int identity_namespaces(char **arguments)
 	return 0;
 }
 
+/* identity-clone clone|clone3: a child that comes to life in other namespaces. */
+static int identity_clone(char **arguments)
+{
+	struct clone_args how = { .flags = CLONE_NEWUTS | CLONE_NEWNS | CLONE_NEWPID, .exit_signal = SIGCHLD };
+	pid_t child;
+
+	say_namespaces("before");
+	if (!strcmp(arguments[0], "clone3"))
+		child = must((int)syscall(SYS_clone3, &how, sizeof(how)));
+	else
+		child = must((int)syscall(SYS_clone, how.flags | how.exit_signal, 0, 0, 0, 0));
+	if (!child) {
+		/* procfs shows the parent's pids. */
+		must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+		must(mount("proc", "/proc", "proc", 0, NULL));
+		say_namespaces("after");
+		_exit(0);
+	}
+	say("child %d", child);
+	reap(child);
+	settle();
+	return 0;
+}
+
 /* Securebits and groups: what no user, group or capability shows. */
 static int identity_bits(char **arguments)
 {
@@ -85,6 +113,7 @@ const struct activity identity_activities[] = {
 	{ "identity-users", 0, identity_users },
 	{ "identity-capabilities", 0, identity_capabilities },
 	{ "identity-bits", 0, identity_bits },
+	{ "identity-clone", 1, identity_clone },
 	{ "identity-namespaces", 0, identity_namespaces },
 	{ 0 },
 };

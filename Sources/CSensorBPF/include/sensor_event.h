@@ -282,8 +282,8 @@ struct sensor_syscall {
 };
 
 struct sensor_identity {
-	__u32 number; /* syscall, 0 for exec */
-	__u32 flags;
+	__u32 number;                          /* syscall, 0 for exec; clone's stands for clone3's too */
+	__u32 creator_tgid;                    /* clone: who called it, whose state is the one before; else 0 */
 	struct sensor_credentials credentials; /* after the change */
 	struct sensor_namespaces namespaces;
 };

@@ -62,18 +62,32 @@ import Testing
         #expect(changes[3...].map(\.from?.groups) == Array(groups[..<3]))
     }
 
+    @Test(arguments: ["clone", "clone3"])
+    func `a child that comes to life in other namespaces is told with its creator's and its own`(_ way: String) throws {
+        let seen = try Observation.of("identity-clone", way)
+        let event = try seen.only(seen.events(.identityChange))
+        let change = try #require(event.identity)
+        #expect(change.change == "clone")
+        #expect(try event.process?.pid == UInt32(seen.said("child", as: UInt64.self)))
+        #expect(event.via == .processFork)
+        #expect(try change.from?.namespaces == namespaces("before", seen))
+        #expect(try change.to.namespaces == namespaces("after", seen))
+        #expect(change.from?.user == change.to.user)
+    }
+
+    private func namespaces(_ when: String, _ seen: Observation) throws -> IdentityState.Namespaces {
+        func number(_ name: String) throws -> UInt32 { try UInt32(seen.said("\(when)-\(name)", as: UInt64.self)) }
+        return try IdentityState.Namespaces(
+            pid: number("pid"), mount: number("mnt"), network: number("net"), user: number("user"),
+            uts: number("uts"), ipc: number("ipc"), cgroup: number("cgroup"))
+    }
+
     @Test func `a move to other namespaces is told with their numbers`() throws {
         let seen = try Observation.of("identity-namespaces")
         let changes = seen.events(.identityChange).compactMap(\.identity)
         #expect(changes.map(\.change) == ["unshare", "setns"])
         guard changes.count == 2 else { return }
-        func namespaces(_ when: String) throws -> IdentityState.Namespaces {
-            func number(_ name: String) throws -> UInt32 { try UInt32(seen.said("\(when)-\(name)", as: UInt64.self)) }
-            return try IdentityState.Namespaces(
-                pid: number("pid"), mount: number("mnt"), network: number("net"), user: number("user"),
-                uts: number("uts"), ipc: number("ipc"), cgroup: number("cgroup"))
-        }
-        let (before, after) = (try namespaces("before"), try namespaces("after"))
+        let (before, after) = (try namespaces("before", seen), try namespaces("after", seen))
         #expect(changes[0].from?.namespaces == before)
         #expect(changes[0].to.namespaces == after)
         var home = after

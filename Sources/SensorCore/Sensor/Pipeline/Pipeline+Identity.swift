@@ -7,7 +7,11 @@ extension Pipeline {
     mutating func identityChanged(_ view: borrowing RecordView, _ header: sensor_header) {
         guard let identity = view.identity else { return }
         let process = process(header)
-        let from = process?.identity
+        // A clone's state before is that of its creator, which lives: its pid says enough.
+        let before =
+            identity.creator_tgid == 0
+            ? process : processes.find(ProcessKey(tgid: identity.creator_tgid, start: 0), at: header.time)
+        let from = before?.identity
         let to = IdentityState(identity.credentials, identity.namespaces)
         if let process { processes.changeIdentity(of: process, to: to, at: header.time) }
         let change = identity.number == 0 ? "exec" : Self.syscallName(identity.number)
