@@ -11,6 +11,11 @@
 #define SOL_SOCKET 1
 #define SCM_RIGHTS 1
 
+static __always_inline void lose_received(__u8 reason)
+{
+	lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, reason, SENSOR_FILE_OPEN);
+}
+
 /* A descriptor that came in a message: access without open. Global, so that it is verified once and not for each in a loop. */
 __noinline int on_received_descriptor(__u32 descriptor)
 {
@@ -34,11 +39,11 @@ static __always_inline void on_received_descriptors(__u64 descriptors, __u32 len
 		if (i * 4 + 4 > length)
 			return;
 		if (bpf_probe_read_user(&descriptor, sizeof(descriptor), (void *)(descriptors + i * 4)))
-			return;
+			return lose_received(SENSOR_LOSS_READ_FAULT);
 		on_received_descriptor(descriptor);
 	}
 	if (length > RECEIVED_MAX * 4)
-		lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_RECEIVED_TOO_MANY, SENSOR_FILE_OPEN);
+		lose_received(SENSOR_LOSS_RECEIVED_TOO_MANY);
 }
 
 /* The control messages of one struct msghdr (64-bit uapi: msg_control at 32, msg_controllen at 40). */
@@ -52,12 +57,21 @@ __noinline int on_received(__u64 message)
 		__u32 level, type;
 	} head;
 
-	if (bpf_probe_read_user(&where, sizeof(where), (void *)(message + 32)) || !where.control)
+	if (bpf_probe_read_user(&where, sizeof(where), (void *)(message + 32))) {
+		lose_received(SENSOR_LOSS_READ_FAULT);
+		return 0;
+	}
+	if (!where.control)
 		return 0;
 	/* Credentials and labels may stand before the descriptors. */
 	for (__u32 i = 0; i < CONTROL_MESSAGES_MAX; i++) {
-		if (where.length < sizeof(head) + 4 ||
-		    bpf_probe_read_user(&head, sizeof(head), (void *)where.control) || head.length < sizeof(head))
+		if (where.length < sizeof(head) + 4)
+			return 0;
+		if (bpf_probe_read_user(&head, sizeof(head), (void *)where.control)) {
+			lose_received(SENSOR_LOSS_READ_FAULT);
+			return 0;
+		}
+		if (head.length < sizeof(head))
 			return 0;
 		if (head.level == SOL_SOCKET && head.type == SCM_RIGHTS) {
 			on_received_descriptors(where.control + sizeof(head), head.length - sizeof(head));
@@ -81,7 +95,7 @@ static __always_inline void on_received_many(__u64 messages, __u32 count)
 		on_received(messages + i * 64);
 	}
 	if (count > RECEIVED_MESSAGES_MAX)
-		lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_RECEIVED_TOO_MANY, SENSOR_FILE_OPEN);
+		lose_received(SENSOR_LOSS_RECEIVED_TOO_MANY);
 }
 
 #endif
