@@ -16,6 +16,8 @@
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
 #define O_CREAT 0100
+#define PROT_READ 0x1
+#define READ_IMPLIES_EXEC 0x0400000
 #define PR_SET_KEEPCAPS 8
 #define PR_CAPBSET_DROP 24
 #define PR_SET_SECUREBITS 28
@@ -101,6 +103,12 @@ static __always_inline bool changes_identity(__u32 option, __u64 argument)
 {
 	return option == PR_CAPBSET_DROP || option == PR_SET_SECUREBITS || option == PR_SET_KEEPCAPS ||
 	       (option == PR_CAP_AMBIENT && argument != PR_CAP_AMBIENT_IS_SET);
+}
+
+/* A personality of old programs lets them execute all that they can read. */
+static __always_inline bool maps_code(struct task_struct *task, __u64 protection)
+{
+	return protection & PROT_EXEC || (protection & PROT_READ && get(task, personality) & READ_IMPLIES_EXEC);
 }
 
 static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
@@ -194,7 +202,7 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 		opened.access = SENSOR_ACCESS_RECEIVED;
 		goto descriptor;
 	case SYS_mmap:
-		if (!(argument2(regs) & PROT_EXEC) || argument3(regs) & MAP_ANONYMOUS || result < 0)
+		if (argument3(regs) & MAP_ANONYMOUS || result < 0 || !maps_code(task, argument2(regs)))
 			return;
 		deed.kind = SENSOR_FILE_EXECMAP;
 		deed.access = SENSOR_ACCESS_EXECUTE;
@@ -203,7 +211,7 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 		goto file;
 	case SYS_mprotect:
 	case SYS_pkey_mprotect:
-		if (!(argument2(regs) & PROT_EXEC) || result < 0)
+		if (result < 0 || !maps_code(task, argument2(regs)))
 			return;
 		deed.kind = SENSOR_FILE_EXECMAP;
 		deed.access = SENSOR_ACCESS_EXECUTE | SENSOR_ACCESS_PROTECT;
@@ -238,6 +246,9 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 	case SYS_sendto:
 	case SYS_sendmsg:
 	case SYS_sendmmsg:
+	case SYS_pwritev2:
+	case SYS_sendfile:
+	case SYS_splice:
 		return on_send(task, block, regs, number, result);
 	case SYS_recvmmsg:
 		if (result > 0)

@@ -443,7 +443,7 @@ static __noinline void on_messages(struct sock *sk, __u64 messages, __s64 count)
 static __always_inline void on_send(struct task_struct *task, struct sensor_control *block, struct pt_regs *regs,
 				    __u32 number, __s64 result)
 {
-	struct sock *sk = socket_of(file_at(task, argument0(regs)));
+	struct sock *sk = socket_of(file_at(task, number == SYS_splice ? argument2(regs) : argument0(regs)));
 	struct message_name name = {};
 	__u16 type;
 

@@ -117,6 +117,9 @@
 #define SYS_request_key 249
 #define SYS_keyctl 250
 #define SYS_writev 20
+#define SYS_sendfile 40
+#define SYS_splice 275
+#define SYS_pwritev2 328
 #define SYS_pwrite64 18
 #define SYS_personality 135
 #define SYS_fanotify_init 300
@@ -260,6 +263,9 @@
 #define SYS_request_key 218
 #define SYS_keyctl 219
 #define SYS_writev 66
+#define SYS_sendfile 71
+#define SYS_splice 76
+#define SYS_pwritev2 287
 #define SYS_pwrite64 68
 #define SYS_personality 92
 #define SYS_fanotify_init 262

@@ -4,12 +4,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,17 +44,21 @@ static int receiver(struct sockaddr_in *address)
 	return descriptor;
 }
 
-/* udp-send connected|unconnected|message|written COUNT: as many datagrams of ten bytes. */
+/* udp-send connected|unconnected|message|written|file|pipe|vector COUNT: as many datagrams of ten bytes. */
 static int udp_send(char **arguments)
 {
 	int client = must(socket(AF_INET, SOCK_DGRAM, 0)), count = atoi(arguments[1]);
 	struct sockaddr_in address;
 	struct iovec bytes = { "0123456789", 10 };
 	struct msghdr message = { .msg_iov = &bytes, .msg_iovlen = 1 };
+	int file = must(memfd_create("ten", 0)), ends[2];
+	off_t start = 0;
 
+	must(write(file, "0123456789", 10));
+	must(pipe(ends));
 	receiver(&address);
 	say("server-port %d", ntohs(address.sin_port));
-	if (arguments[0][0] == 'c' || arguments[0][0] == 'w') {
+	if (arguments[0][0] != 'u' && arguments[0][0] != 'm') {
 		must(connect(client, (struct sockaddr *)&address, sizeof(address)));
 	} else {
 		message.msg_name = &address;
@@ -66,6 +74,17 @@ static int udp_send(char **arguments)
 			break;
 		case 'm':
 			must(sendmsg(client, &message, 0));
+			break;
+		case 'f':
+			start = 0;
+			must(sendfile(client, file, &start, 10));
+			break;
+		case 'p':
+			must(write(ends[1], "0123456789", 10));
+			must(splice(ends[0], NULL, client, NULL, 10, 0));
+			break;
+		case 'v':
+			must(pwritev2(client, &bytes, 1, -1, 0));
 			break;
 		default:
 			must(write(client, "0123456789", 10));

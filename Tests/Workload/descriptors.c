@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -169,6 +170,23 @@ static int map_executable(char **arguments)
 	return 0;
 }
 
+/* A personality that lets programs execute all that they can read. */
+static int map_implied(char **arguments)
+{
+	char *path = join(arguments[0], "code");
+	int descriptor;
+
+	make_file(path);
+	descriptor = must(open(path, O_RDONLY));
+	must(personality(READ_IMPLIES_EXEC));
+	if (mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, descriptor, 0) == MAP_FAILED)
+		give_up("mmap");
+	must(personality(0));
+	say_stat(path);
+	settle();
+	return 0;
+}
+
 static int map_protected(char **arguments)
 {
 	char *path = join(arguments[0], "code");
@@ -190,6 +208,7 @@ const struct activity descriptor_activities[] = {
 	{ "descriptor-contested", 3, descriptor_contested },
 	{ "descriptor-thread", 2, descriptor_thread },
 	{ "map-executable", 1, map_executable },
+	{ "map-implied", 1, map_implied },
 	{ "map-protected", 1, map_protected },
 	{ 0 },
 };
