@@ -17,6 +17,21 @@
 			  .new_name = new_name_,                              \
 			  .access = access_ })
 
+/*
+ * An absent name means the descriptor itself (futimens), and so does an empty one (AT_EMPTY_PATH). But for AT_FDCWD, and where another
+ * thread could have emptied the string since.
+ */
+static __always_inline bool is_descriptor_itself(const struct naming *naming, __s64 result)
+{
+	struct task_struct *task = current_task();
+	char first = 1;
+
+	if (!naming->name)
+		return true;
+	return result >= 0 && naming->directory >= 0 && get(get(task, mm), mm_users.counter) == 1 &&
+	       !bpf_probe_read_user(&first, sizeof(first), (void *)naming->name) && !first;
+}
+
 /* Calls that name a file and leave no object behind. Returns false if the call is none of them. */
 static __noinline bool on_naming_call(struct sensor_control *block, struct pt_regs *regs, __u32 number, __s64 result)
 {
@@ -106,8 +121,7 @@ static __noinline bool on_naming_call(struct sensor_control *block, struct pt_re
 	default:
 		return false;
 	}
-	/* An empty or absent name means the descriptor itself (AT_EMPTY_PATH, futimens). */
-	if (!naming.name && naming.kind == SENSOR_FILE_ATTRIBUTE) {
+	if (naming.kind == SENSOR_FILE_ATTRIBUTE && is_descriptor_itself(&naming, result)) {
 		struct deed deed = {
 			.file = (__u64)file_at(current_task(), naming.directory),
 			.result = result,

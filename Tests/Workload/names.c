@@ -63,7 +63,7 @@ static int names_attributes(char **arguments)
 	must(syscall(SYS_setxattr, join(arguments[0], "file"), "user.x", "1", 1, 0));
 	descriptor = must(open("file", O_RDWR));
 	must(syscall(SYS_fchmod, descriptor, 0644));
-	must(syscall(SYS_fchown, descriptor, 0, 0));
+	must(syscall(SYS_fchownat, descriptor, "", 0, 0, AT_EMPTY_PATH));
 	must(syscall(SYS_utimensat, descriptor, NULL, times, 0));
 	must(syscall(SYS_ftruncate, descriptor, 2));
 	must(syscall(SYS_fsetxattr, descriptor, "user.y", "1", 1, 0));
