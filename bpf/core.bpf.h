@@ -44,6 +44,7 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym;
 #define TS_COMPAT 0x0002
 #define TIF_32BIT 22 /* arm64 */
 #define SECCOMP_MODE_FILTER 2
+#define SECCOMP_MODE_DEAD 3 /* it has killed; older kernels do not get as far as the exit of that call */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -43,6 +43,8 @@ static __noinline __u32 fate_of_call(struct task_struct *task)
 {
 	struct sighand_struct *handlers = get(task, sighand);
 
+	if (bpf_core_field_exists(task->seccomp.mode) && get(task, seccomp.mode) == SECCOMP_MODE_DEAD)
+		return CALL_KILLED;
 	if (!in_filter_mode(task) || !(get(task, pending.signal.sig[0]) & (1UL << (SIGSYS - 1))) ||
 	    get(task, blocked.sig[0]) & (1UL << (SIGSYS - 1)))
 		return CALL_RAN;
