@@ -150,7 +150,8 @@ static __noinline void on_cloned_identity(struct sensor_control *block, struct t
 	struct sensor_key key = {};
 	__u16 flags;
 
-	if (!scratch || !enabled(block, SENSOR_IDENTITY_CHANGE) || !has_other_namespaces(creator, child))
+	if (!scratch || !enabled(block, SENSOR_IDENTITY_CHANGE) || !has_other_namespaces(creator, child) ||
+	    is_unwanted(block, child))
 		return;
 	file_key(&key, child, SENSOR_IDENTITY_CHANGE, SENSOR_HOOK_PROCESS_FORK, 0);
 	scratch->header.key = key;
