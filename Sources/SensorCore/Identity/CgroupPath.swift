@@ -60,16 +60,7 @@ package struct CgroupPath: Sendable, Equatable {
         }
     }
 
-    package enum Runtime: String, Sendable, Hashable, Codable, CaseIterable {
-        case docker
-        case podman
-        case containerd
-        case crio
-        case lxc
-        /// Without an engine above it.
-        case runc
-        case crun
-    }
+    package typealias Runtime = ContainerRuntime
 
     package var owner: Owner
     /// The pod that the owner is or belongs to, as the kubelet calls it in paths.

@@ -39,7 +39,7 @@ package enum HostQuestion: Hashable, Sendable {
     /// What the runtimes of the machine keep of a container, of the system or of an unprivileged user: see
     /// `RuntimeStateFile.candidates`. Answer: `RuntimeContainer.encoded`, and never more of the files, since they hold
     /// secrets; else a `RuntimeStateFault`.
-    case runtimeState(CgroupPath.Runtime?, id: String, user: UInt32?)
+    case runtimeState(ContainerRuntime?, id: String, user: UInt32?)
 
     /// ESRCH.
     package static let noProcess: Int32 = 3

@@ -207,9 +207,3 @@ package struct Settings: Sendable, Equatable {
         return size
     }
 }
-
-/// Why a value is none for its setting.
-package struct SettingFault: Error, Sendable, Equatable {
-    package var reason: String
-    init(_ reason: String) { self.reason = reason }
-}

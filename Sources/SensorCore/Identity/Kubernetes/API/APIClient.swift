@@ -120,11 +120,11 @@ struct APIClient: Sendable {
         try? JSONDecoder().decode(APIStatus.self, from: Data(body.readableBytesView)).message
     }
 
-    private func within<Answer: Sendable>(
-        _ time: Duration, _ body: @escaping @Sendable () async throws -> Answer
-    ) async throws(APIError) -> Answer {
+    private func within<Value: Sendable>(
+        _ time: Duration, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws(APIError) -> Value {
         do {
-            return try await withThrowingTaskGroup(of: Answer.self) { group in
+            return try await withThrowingTaskGroup(of: Value.self) { group in
                 defer { group.cancelAll() }
                 group.addTask { try await body() }
                 group.addTask {
