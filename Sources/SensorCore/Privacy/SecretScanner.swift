@@ -42,10 +42,26 @@ struct SecretScanner: ~Escapable {
 
     /// Tokens only, for text in which names and values mean nothing.
     mutating func findTokens() {
-        while let word = nextWord() {
-            if isToken(word) { add(word) }
+        if text.withUnsafeBufferPointer({ $0.contains(Redactor.mask) }) {
+            while let word = nextWord() {
+                if isToken(word) { add(word) }
+            }
+            return
+        }
+        // What parts words is looked for from where a token that begins here would have to have its last byte: most of the
+        // text is then never looked at.
+        while place + Self.shortestToken <= text.count {
+            var last = place + Self.shortestToken - 1
+            while last >= place, Self.isNameByte(text[last]) { last -= 1 }
+            if last >= place {
+                place = last + 1
+                continue
+            }
+            if let word = nextWord(), isToken(word) { add(word) }
         }
     }
+
+    private static let shortestToken = 15
 
     private mutating func nextWord() -> Range<Int>? {
         var start = place
@@ -62,7 +78,7 @@ struct SecretScanner: ~Escapable {
     }
 
     private func isToken(_ word: Range<Int>) -> Bool {
-        word.count >= 15 && SecretShape.matches(text.extracting(word))
+        word.count >= Self.shortestToken && SecretShape.matches(text.extracting(word))
     }
 
     private mutating func add(_ secret: Range<Int>) {

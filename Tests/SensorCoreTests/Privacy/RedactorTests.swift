@@ -159,6 +159,27 @@ import Testing
         #expect(Redactor().arguments(block) == ["\u{fffd}", "--token=[redacted]"])
     }
 
+    @Test func `tokens are found by leaps as by going from word to word`() {
+        let redactor = Redactor()
+        var random = SplitMix(seed: 7)
+        let parts = [
+            "ghp_0123456789abcdefghijABCDEFGHIJ012345", "AKIAIOSFODNN7EXAMPLE", "/", "//", "=", " ", "usr", "lib64",
+            "python3.11", "a-name-of-some-length-that-is-no-token", "é", "x",
+        ]
+        var found = 0
+        for _ in 0..<2000 {
+            let text = (0..<Int.random(in: 0..<8, using: &random)).map { _ in parts.randomElement(using: &random) ?? ""
+            }
+            .joined()
+            let leaping = redactor.path(ByteString(text))
+            // SUB, which stands for a byte of a secret, has every word looked at.
+            let walking = redactor.path(ByteString(Array(text.utf8) + [UInt8(ascii: "/"), 0x1a]))
+            #expect(walking.bytes == leaping.bytes + Array("/\(Redactor.replacement)".utf8))
+            if leaping.text != text { found += 1 }
+        }
+        #expect(found > 500)
+    }
+
     @Test(arguments: [
         ("/home/me/.ssh/id_rsa", "/home/me/.ssh/id_rsa"),
         ("/tmp/ghp_0123456789abcdefABCDEF0123456789abcd/x", "/tmp/[redacted]/x"),
