@@ -33,13 +33,13 @@ struct JSONText: ~Copyable {
             bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value))
             return
         }
-        var places = 1
-        var bound: UInt64 = 10
+        var places = 2
+        var bound: UInt64 = 100
         while value >= bound {
             places += 1
-            let (next, isBeyond) = bound.multipliedReportingOverflow(by: 10)
-            if isBeyond { break }
-            bound = next
+            // 10 to the 20th is beyond what there is.
+            if places == 20 { break }
+            bound &*= 10
         }
         append(padded: value, places: places)
     }
@@ -48,11 +48,23 @@ struct JSONText: ~Copyable {
     mutating func append(padded value: UInt64, places: Int) {
         let digits = bytes.extend(by: places)
         var rest = value
-        for place in stride(from: places - 1, through: 0, by: -1) {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            digits[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+        var place = places
+        // Two at a time: a digit costs a division.
+        while place > 1 {
+            place -= 2
+            let (quotient, pair) = rest.quotientAndRemainder(dividingBy: 100)
+            (digits + place).update(from: Self.pairs.utf8Start + 2 * Int(truncatingIfNeeded: pair), count: 2)
             rest = quotient
         }
+        if place == 1 { digits[0] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10) }
+    }
+
+    /// 00 to 99.
+    private static var pairs: StaticString {
+        """
+        00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657\
+        585960616263646566676869707172737475767778798081828384858687888990919293949596979899
+        """
     }
 
     /// Lower case, at least `width` digits.

@@ -36,9 +36,11 @@ package final class LineWriter: Sendable {
     }
 
     private struct State {
-        var queue: [UInt8] = []
+        /// Whole lines, the oldest first.
+        var chunks: [[UInt8]] = []
+        var queuedBytes = 0
         /// Empty memory of lines that were written, for the next ones: new memory costs more than what is put into it.
-        var spare: [UInt8] = []
+        var spares: [[UInt8]] = []
         var queuedLines: UInt64 = 0
         /// Bytes that the thread has taken out of the queue and not yet written: they count for the bound.
         var inFlight = 0
@@ -47,7 +49,25 @@ package final class LineWriter: Sendable {
         var isGivingUp = false
         var isBroken = false
         var counters = Counters()
+
+        /// Bytes that count for the bound.
+        var waiting: Int { queuedBytes + inFlight }
+
+        mutating func queue(_ bytes: [UInt8]) {
+            if chunks.isEmpty || chunks[chunks.count - 1].count + bytes.count > LineWriter.chunkBytes {
+                var chunk = spares.popLast() ?? []
+                chunk.reserveCapacity(max(LineWriter.chunkBytes, bytes.count))
+                chunks.append(chunk)
+            }
+            chunks[chunks.count - 1].append(contentsOf: bytes)
+            queuedBytes += bytes.count
+        }
     }
+
+    /// Below what malloc maps anew for each: that would be faulted in again each time.
+    private static let chunkBytes = 96 << 10
+    /// What a burst needed more is not kept.
+    private static let spareChunks = 16
 
     /// Where it writes.
     package let destination: LineDestination
@@ -79,12 +99,11 @@ package final class LineWriter: Sendable {
         if lines == 0 { return true }
         let (accepted, wake) = state.withLockedValue { state in
             // A batch longer than the whole queue still goes when nothing else waits.
-            let waiting = state.queue.count + state.inFlight
-            guard !state.isBroken, !state.isEnding, waiting == 0 || waiting + bytes.count <= capacity else {
+            guard !state.isBroken, !state.isEnding, state.waiting == 0 || state.waiting + bytes.count <= capacity else {
                 state.counters.dropped += UInt64(lines)
                 return (false, false)
             }
-            state.queue.append(contentsOf: bytes)
+            state.queue(bytes)
             state.queuedLines += UInt64(lines)
             defer { state.isWaiting = false }
             return (true, state.isWaiting)
@@ -94,14 +113,14 @@ package final class LineWriter: Sendable {
     }
 
     package var hasRoom: Bool {
-        state.withLockedValue { !$0.isBroken && !$0.isEnding && $0.queue.count + $0.inFlight < capacity }
+        state.withLockedValue { !$0.isBroken && !$0.isEnding && $0.waiting < capacity }
     }
 
     package func drop(lines: Int) { state.withLockedValue { $0.counters.dropped += UInt64(lines) } }
 
     /// Waits until half of the queue is free, for callers that have the time.
     package func waitForRoom() {
-        while state.withLockedValue({ ($0.queue.count + $0.inFlight) > capacity / 2 && !$0.isBroken }) { usleep(1000) }
+        while state.withLockedValue({ $0.waiting > capacity / 2 && !$0.isBroken }) { usleep(1000) }
     }
 
     /// The counters as they stand.
@@ -134,7 +153,7 @@ package final class LineWriter: Sendable {
 // The writing thread.
 extension LineWriter {
     private enum Step {
-        case write([UInt8])
+        case write([[UInt8]])
         case wait
         case end
     }
@@ -144,42 +163,47 @@ extension LineWriter {
         while true {
             let step: Step = state.withLockedValue { state in
                 if state.isBroken || state.isGivingUp { return .end }
-                if state.queue.isEmpty {
+                if state.chunks.isEmpty {
                     state.isWaiting = !state.isEnding
                     return state.isEnding ? .end : .wait
                 }
-                var taken: [UInt8] = []
-                swap(&taken, &state.spare)
-                swap(&taken, &state.queue)
-                state.inFlight = taken.count
+                var taken: [[UInt8]] = []
+                swap(&taken, &state.chunks)
+                state.inFlight = state.queuedBytes
+                state.queuedBytes = 0
                 return .write(taken)
             }
             switch consume step {
             case .wait: wakeUp.wait(milliseconds: -1)
             case .end: return endQueue()
-            case .write(let bytes):
-                _ = write(bytes, countingLines: true)
+            case .write(var chunks):
+                for index in chunks.indices {
+                    guard write(chunks[index], countingLines: true) else { break }
+                    var written: [UInt8] = []
+                    swap(&written, &chunks[index])
+                    keep(written)
+                }
                 state.withLockedValue { $0.inFlight = 0 }
-                keep(consume bytes)
             }
         }
     }
 
-    /// The queue's memory goes back and forth. What a burst made large is not kept.
+    /// The queue's memory goes back and forth.
     private func keep(_ written: consuming [UInt8]) {
-        guard written.capacity <= Self.spareBytes else { return }
+        guard written.capacity <= 2 * Self.chunkBytes else { return }
         written.removeAll(keepingCapacity: true)
         let spare = written
-        state.withLockedValue { $0.spare = spare }
+        state.withLockedValue { state in
+            if state.spares.count < Self.spareChunks { state.spares.append(spare) }
+        }
     }
-
-    private static let spareBytes = 1 << 20
 
     private func endQueue() {
         state.withLockedValue { state in
             state.counters.dropped += state.queuedLines
             state.queuedLines = 0
-            state.queue = []
+            state.chunks = []
+            state.queuedBytes = 0
         }
     }
 
@@ -197,7 +221,7 @@ extension LineWriter {
                 state.withLockedValue { state in
                     state.counters.written += lines
                     state.queuedLines -= min(lines, state.queuedLines)
-                    state.inFlight = bytes.count - offset
+                    if countingLines { state.inFlight -= count }
                 }
                 continue
             }

@@ -4,6 +4,7 @@
 ///
 /// A reference, since what is known of it grows while cgroups, first sights and waiting events refer to it.
 package final class Workload {
+    // Of the properties that each event reads, exclusive access is not checked: only that thread changes them, as a whole.
     /// Unique while the sensor runs and never used again; what per-workload tables are keyed by.
     package let number: UInt64
     /// What its cgroup's path says.
@@ -12,13 +13,13 @@ package final class Workload {
     /// What the container's runtime keeps of it on disk; nil if nothing was to be had.
     var runtime: RuntimeContainer?
     /// Who it is, as far as is known now.
-    package internal(set) var description: WorkloadDescription {
+    @exclusivity(unchecked) package internal(set) var description: WorkloadDescription {
         didSet { ofRuntime = nil }
     }
     /// More will be known in a moment, so that its events had better wait.
-    package internal(set) var isAwaited = false
+    @exclusivity(unchecked) package internal(set) var isAwaited = false
     /// What it does is to be told.
-    package internal(set) var isWatched = true
+    @exclusivity(unchecked) package internal(set) var isWatched = true
     /// The kernel is to tell what it does: it is watched itself, or the operator's map has a watched workload for one of
     /// its programs.
     var isCaptured = true

@@ -47,10 +47,8 @@ package enum PathAssembler {
                     while start > 0, bytes[start - 1] != slash { start -= 1 }
                     path.initializeElement(at: count, to: slash)
                     count += 1
-                    for index in start..<end {
-                        path.initializeElement(at: count, to: bytes[index])
-                        count += 1
-                    }
+                    _ = path[count...].initialize(fromContentsOf: bytes[start..<end])
+                    count += end - start
                     end = start - 1
                 }
                 if count == 0 {

@@ -65,6 +65,8 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
             free = nodes[Int(node)].older
             nodes[Int(node)] = Node(key: key, value: value, newer: -1, older: newest)
         } else {
+            // All at once: of memory that was not touched yet only addresses are used, and to move what has grown costs more.
+            if nodes.isEmpty { nodes.reserveCapacity(capacity) }
             node = Int32(nodes.count)
             nodes.append(Node(key: key, value: value, newer: -1, older: newest))
         }

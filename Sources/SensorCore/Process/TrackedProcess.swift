@@ -32,9 +32,10 @@ package struct ProcessFacts {
 
 /// A process in the table. Lives as long as the table or a descendant needs it; used on the pipeline's thread only.
 package final class TrackedProcess {
+    // Of the properties that each event reads, exclusive access is not checked: only that thread changes them, as a whole.
     package internal(set) var key: ProcessKey
     /// As it is now; made anew when it changes.
-    package internal(set) var description: ProcessDescription
+    @exclusivity(unchecked) package internal(set) var description: ProcessDescription
     /// What it was forked from; stays after the parent's end, and nil if it was not known or too far back.
     package internal(set) var parent: TrackedProcess?
     /// Who it is to the kernel, as far as the kernel side told; nil if not yet.
@@ -45,11 +46,11 @@ package final class TrackedProcess {
     /// Boot clock, ns; 0 while it lives.
     package internal(set) var endedAt: UInt64 = 0
     /// Boot clock of the newest fact about it.
-    var knownAt: UInt64
+    @exclusivity(unchecked) var knownAt: UInt64
     /// Boot clock of its latest event.
-    var usedAt: UInt64
+    @exclusivity(unchecked) var usedAt: UInt64
     /// Number of the workload in which it, or what it was forked from, executed a program of that workload's own; 0: none.
-    package var settledIn: UInt64 = 0
+    @exclusivity(unchecked) package var settledIn: UInt64 = 0
     /// Number of the container in which its present program is told to be the runtime's; 0: none.
     package var runtimesIn: UInt64 = 0
     /// How many of its programs were told to be a container runtime's.
