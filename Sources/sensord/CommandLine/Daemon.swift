@@ -15,9 +15,7 @@ struct Daemon {
     init(_ settings: Settings, reread: @escaping () throws -> Settings) {
         self.settings = settings
         self.reread = reread
-        log = Logger(label: "sensord") { label in
-            LineLogHandler(label: label, level: settings.logLevel, format: settings.logFormat)
-        }
+        log = Logger(settings)
     }
 
     /// The process's exit status.

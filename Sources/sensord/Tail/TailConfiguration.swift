@@ -36,7 +36,6 @@ struct TailConfiguration {
     /// What is asked for that nothing can have here, in words.
     var notes: [String] {
         var notes: [String] = []
-        if !filter.namespaces.isEmpty { notes.append("--namespace: workloads here have none yet, so nothing is shown") }
         if !filter.toolCalls.isEmpty { notes.append("--tool-call: none are announced yet, so nothing is shown") }
         return notes
     }

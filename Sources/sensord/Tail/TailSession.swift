@@ -16,12 +16,16 @@ struct TailSession {
     }
 
     private let tail: TailConfiguration
+    private let endpoint: APIEndpoint?
     private let duration: Double?
     private let command: [String]
 
-    /// - Parameter command: what to run and watch; empty: watch what there is.
-    init(_ tail: TailConfiguration, duration: Double?, command: [String]) {
+    /// - Parameters:
+    ///   - endpoint: of the API server to ask where no daemon does.
+    ///   - command: what to run and watch; empty: watch what there is.
+    init(_ tail: TailConfiguration, endpoint: APIEndpoint?, duration: Double?, command: [String]) {
         self.tail = tail
+        self.endpoint = endpoint
         self.duration = duration
         self.command = command
     }
@@ -94,7 +98,7 @@ struct TailSession {
         {
             return try AttachedWatch(tail, client: ControlClient(descriptor: descriptor), root: root, writer: writer)
         }
-        return try LocalWatch(tail, root: root, writer: writer, completion: attention)
+        return try LocalWatch(tail, endpoint: endpoint, root: root, writer: writer, completion: attention)
     }
 
     /// A number that is nobody's would be watched for ever.
