@@ -85,20 +85,35 @@ let package = Package(
             name: "SensorCoreTests",
             dependencies: [
                 "SensorCore",
+                "SensorTestSupport",
                 "CSensorBPF",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        // What tests of several targets need: a cluster's API server, processes.
+        .target(
+            name: "SensorTestSupport",
+            dependencies: [
+                "SensorCore",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
+            path: "Tests/SensorTestSupport",
             swiftSettings: swiftSettings
         ),
         // What the kernel tests watch.
@@ -109,7 +124,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SensordTests",
-            dependencies: ["sensord", "SensorCore"],
+            dependencies: ["sensord", "SensorCore", "SensorTestSupport"],
             swiftSettings: swiftSettings
         ),
         .plugin(name: "BPFObject", capability: .buildTool(), exclude: ["embed.sh"]),

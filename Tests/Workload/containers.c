@@ -64,14 +64,15 @@ static void end(struct container *container)
 }
 
 /*
- * containers ROOT COUNT AT-ONCE FILE MILLISECONDS: runs that many containers below a cgroup, each in a pod of its own and
- * gone with both when its program has ended.
+ * containers ROOT COUNT AT-ONCE FILE MILLISECONDS [FIRST]: runs that many containers below a cgroup, each in a pod of its
+ * own and gone with both when its program has ended. They are numbered from FIRST on, or from 0.
  */
 static int containers(char **arguments)
 {
 	static struct container running[RUNNING_MAX];
 	int count = atoi(arguments[1]);
 	int at_once = atoi(arguments[2]);
+	int first = arguments[5] ? atoi(arguments[5]) : 0;
 
 	if (at_once < 1 || at_once > RUNNING_MAX)
 		give_up("at-once");
@@ -80,7 +81,7 @@ static int containers(char **arguments)
 
 		if (next->process)
 			end(next);
-		start(next, arguments[0], number, arguments + 3);
+		start(next, arguments[0], first + number, arguments + 3);
 	}
 	for (int index = 0; index < at_once; index++)
 		if (running[index].process)

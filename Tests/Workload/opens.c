@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static int finish(const char *path, int descriptor)
@@ -272,6 +274,33 @@ static int open_repeated(char **arguments)
 	return 0;
 }
 
+/* open-paced DIRECTORY FILES RATE: makes and opens the files in turn, RATE times a second, until SIGTERM. */
+static int open_paced(char **arguments)
+{
+	int files = atoi(arguments[1]), rate = atoi(arguments[2]);
+	struct timespec pause = { .tv_nsec = 1000000 }, begun, now;
+	long count = 0, due;
+	char name[32];
+	sigset_t end;
+
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	must(sigprocmask(SIG_BLOCK, &end, NULL));
+	must(mkdir(arguments[0], 0700));
+	must(chdir(arguments[0]));
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	while (sigtimedwait(&end, NULL, &pause) != SIGTERM) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		due = ((now.tv_sec - begun.tv_sec) * 1000 + (now.tv_nsec - begun.tv_nsec) / 1000000) * rate / 1000;
+		for (; count < due; count++) {
+			snprintf(name, sizeof(name), "paced-%ld", count % files);
+			close(must((int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CREAT, 0600)));
+		}
+	}
+	say("opened %ld", count);
+	return 0;
+}
+
 const struct activity file_activities[] = {
 	{ "open-absolute", 2, open_absolute },
 	{ "open-relative", 1, open_relative },
@@ -295,5 +324,6 @@ const struct activity file_activities[] = {
 	{ "open-many", 2, open_many },
 	{ "open-made", 2, open_made },
 	{ "open-repeated", 2, open_repeated },
+	{ "open-paced", 3, open_paced },
 	{ 0 },
 };

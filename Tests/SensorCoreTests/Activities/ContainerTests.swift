@@ -2,6 +2,7 @@
 
 import Glibc
 import SensorCore
+import SensorTestSupport
 import Testing
 
 /// A real container, made by runc from a directory with nothing but busybox.

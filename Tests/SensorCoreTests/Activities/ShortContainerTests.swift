@@ -3,6 +3,7 @@
 import Glibc
 import NIOConcurrencyHelpers
 import SensorCore
+import SensorTestSupport
 import Testing
 
 /// Keeps what is told of cgroups below one.
@@ -22,38 +23,11 @@ private final class Collected: EventSink, Sendable {
     func finish() {}
 }
 
-/// A kubelet's tree, somewhere below the root.
-private final class Kubepods {
-    private let cgroup: TestCgroup
-    let path: String
-    /// Below the root of the hierarchy, as events have it.
-    let shown: String
-
-    init() throws {
-        let tracked = try #require(CgroupHierarchy.current().tracked)
-        cgroup = try TestCgroup("pods")
-        path = cgroup.path + "/kubepods"
-        shown = String(path.dropFirst(tracked.count))
-        let error = mkdir(path, 0o755)
-        try #require(error == 0)
-    }
-
-    deinit { rmdir(path) }
-}
-
-private func uid(_ number: Int) -> String {
-    let digits = String(number)
-    return "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
-}
-
 private func pod(_ number: Int) -> PodIdentity {
     var pod = PodIdentity(
-        uid: uid(number), namespace: "agents", name: "app-\(number)-x2x",
+        uid: TestKubepods.uid(number), namespace: "agents", name: "app-\(number)-x2x",
         controller: .init(group: "apps", kind: "Deployment", name: "app-\(number)", uid: "d-\(number)"))
-    let digits = String(number, radix: 16)
-    pod.containers = [
-        .init(name: "main", role: .main, ids: [String(repeating: "0", count: 64 - digits.count) + digits])
-    ]
+    pod.containers = [.init(name: "main", role: .main, ids: [TestKubepods.container(number)])]
     return pod
 }
 
@@ -80,7 +54,7 @@ private func watching(_ pid: UInt32) -> CollectorConfiguration {
     private static let count = 1000
 
     @Test func `a container of fifty milliseconds is its Deployment's, however late its pod becomes known`() throws {
-        let tree = try Kubepods()
+        let tree = try TestKubepods()
         let collected = Collected(below: tree.shown)
         let workload = try WorkloadProcess([
             WorkloadProcess.program, "containers", tree.path, "\(Self.count)", "25", "/etc/hostname", "50",
@@ -121,10 +95,10 @@ private func watching(_ pid: UInt32) -> CollectorConfiguration {
             var (pod, objects) = PodFixture.deployment()
             server.cluster.set(objects)
             server.cluster.set(PodFixture.kubeSystem)
-            pod.uid = uid(0)
-            pod.status = pod.status.replacing("c0ffee", with: String(repeating: "0", count: 64))
+            pod.uid = TestKubepods.uid(0)
+            pod.status = pod.status.replacing("c0ffee", with: TestKubepods.container(0))
 
-            let tree = try Kubepods()
+            let tree = try TestKubepods()
             let collected = Collected(below: tree.shown)
             let workload = try WorkloadProcess([
                 WorkloadProcess.program, "containers", tree.path, "1", "1", "/etc/hostname", "10",

@@ -2,6 +2,7 @@
 
 import Glibc
 import SensorCore
+import SensorTestSupport
 import Testing
 
 /// System calls as such.

@@ -2,6 +2,7 @@
 
 import CSensorBPF
 import Glibc
+import SensorTestSupport
 import Testing
 
 @testable import SensorCore

@@ -3,6 +3,7 @@
 import Glibc
 import NIOConcurrencyHelpers
 import SensorCore
+import SensorTestSupport
 import Testing
 
 /// Keeps what it is given.

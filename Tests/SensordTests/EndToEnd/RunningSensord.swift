@@ -111,7 +111,7 @@ final class RunningSensord {
         do {
             try SensordTests.eventually {
                 // In this order: it may bring it about and then end.
-                let hasEnded = hasEnded || isZombie
+                let hasEnded = hasEnded || isOver
                 if condition() { return true }
                 if hasEnded { throw Timeout(what: "sensord ended: \(errorsSoFar)") }
                 return false
@@ -121,7 +121,7 @@ final class RunningSensord {
         }
     }
 
-    private var isZombie: Bool {
+    var isOver: Bool {
         var information = siginfo_t()
         waitid(P_PID, id_t(pid), &information, WEXITED | WNOHANG | WNOWAIT)
         return information.si_signo != 0

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Logging
+import NIOConcurrencyHelpers
 import NIOPosix
 import SensorCore
-import NIOConcurrencyHelpers
+import SensorTestSupport
 import Testing
 
 @testable import SensorCore

@@ -2,6 +2,7 @@
 
 import Glibc
 import Logging
+import SensorTestSupport
 import Testing
 
 @testable import SensorCore

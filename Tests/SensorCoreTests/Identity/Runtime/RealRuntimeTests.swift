@@ -2,6 +2,7 @@
 
 import Glibc
 import SensorCore
+import SensorTestSupport
 import Testing
 
 /// What real runtimes keep, in a directory that stands for the host's root.

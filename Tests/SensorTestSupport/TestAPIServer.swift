@@ -10,16 +10,16 @@ import NIOSSL
 import ServiceLifecycle
 
 /// An API server on loopback, with TLS, for one test: `cluster` is what it serves and how it fails.
-struct TestAPIServer: Sendable {
-    let cluster: TestCluster
-    let port: Int
+package struct TestAPIServer: Sendable {
+    package let cluster: TestCluster
+    package let port: Int
 
-    var url: String { "https://127.0.0.1:\(port)" }
+    package var url: String { "https://127.0.0.1:\(port)" }
 
     /// Serves while `body` runs.
     ///
     /// - Parameter name: of the certificate that it shows.
-    static func run(
+    package static func run(
         as name: String = "server", requiringClientCertificate: Bool = false,
         _ body: (TestAPIServer) async throws -> Void
     ) async throws {

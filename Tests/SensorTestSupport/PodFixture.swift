@@ -1,34 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Pods and their owners as real clusters show them, cut down to what a reader could trip over.
-struct PodFixture: Sendable {
-    struct Owner: Sendable {
-        var apiVersion: String
-        var kind: String
-        var name: String
-        var uid: String
+package struct PodFixture: Sendable {
+    package struct Owner: Sendable {
+        package var apiVersion: String
+        package var kind: String
+        package var name: String
+        package var uid: String
 
-        static func replicaSet(_ name: String, _ uid: String) -> Owner {
+        package init(apiVersion: String, kind: String, name: String, uid: String) {
+            self.apiVersion = apiVersion
+            self.kind = kind
+            self.name = name
+            self.uid = uid
+        }
+
+        package static func replicaSet(_ name: String, _ uid: String) -> Owner {
             Owner(apiVersion: "apps/v1", kind: "ReplicaSet", name: name, uid: uid)
         }
 
-        var json: String {
+        package var json: String {
             #"{"apiVersion":"\#(apiVersion)","kind":"\#(kind)","name":"\#(name)","uid":"\#(uid)","controller":true,"blockOwnerDeletion":true}"#
         }
     }
 
-    var uid: String
-    var name: String
-    var namespace = "agents"
-    var generateName: String?
-    var labels: [String: String] = [:]
-    var annotations: [String: String] = [:]
-    var owner: Owner?
+    package var uid: String
+    package var name: String
+    package var namespace = "agents"
+    package var generateName: String?
+    package var labels: [String: String] = [:]
+    package var annotations: [String: String] = [:]
+    package var owner: Owner?
     /// The whole of `spec` but for the node, and of `status`.
-    var spec = PodFixture.plainSpec
-    var status = PodFixture.plainStatus
+    package var spec = PodFixture.plainSpec
+    package var status = PodFixture.plainStatus
 
-    static let plainSpec = """
+    package static let plainSpec = """
         "volumes":[{"name":"kube-api-access-x7k2p","projected":{"sources":[{"serviceAccountToken":{"expirationSeconds":3607,\
         "path":"token"}},{"configMap":{"name":"kube-root-ca.crt","items":[{"key":"ca.crt","path":"ca.crt"}]}},{"downwardAPI":\
         {"items":[{"path":"namespace","fieldRef":{"apiVersion":"v1","fieldPath":"metadata.namespace"}}]}}],"defaultMode":420}}],\
@@ -39,20 +46,20 @@ struct PodFixture: Sendable {
         "tolerations":[{"key":"node.kubernetes.io/not-ready","operator":"Exists","effect":"NoExecute","tolerationSeconds":300}]
         """
 
-    static let plainStatus = """
+    package static let plainStatus = """
         "phase":"Running","podIP":"10.244.1.7","qosClass":"BestEffort","containerStatuses":[{"name":"main",\
         "state":{"running":{"startedAt":"2026-11-21T10:00:00Z"}},"lastState":{},"ready":true,"restartCount":0,\
         "image":"registry.test/planner:1.4","imageID":"registry.test/planner@sha256:0a1b","containerID":"containerd://c0ffee",\
         "started":true}]
         """
 
-    init(_ uid: String, _ name: String, owner: Owner? = nil) {
+    package init(_ uid: String, _ name: String, owner: Owner? = nil) {
         self.uid = uid
         self.name = name
         self.owner = owner
     }
 
-    var json: String {
+    package var json: String {
         func map(_ entries: [String: String]) -> String {
             "{" + entries.sorted { $0.key < $1.key }.map { #""\#($0.key)":"\#($0.value)""# }.joined(separator: ",")
                 + "}"
@@ -68,7 +75,7 @@ struct PodFixture: Sendable {
     }
 
     /// An object as its metadata alone.
-    static func metadata(
+    package static func metadata(
         _ uid: String, _ name: String, owner: Owner? = nil, generateName: String? = nil,
         annotations: [String: String] = [:], labels: [String: String] = [:]
     ) -> String {
@@ -86,7 +93,9 @@ struct PodFixture: Sendable {
     }
 
     /// A Deployment's pod with the objects above it.
-    static func deployment(_ index: Int = 0, name: String = "planner") -> (pod: PodFixture, objects: [String: String]) {
+    package static func deployment(_ index: Int = 0, name: String = "planner") -> (
+        pod: PodFixture, objects: [String: String]
+    ) {
         var pod = PodFixture(
             "pod-\(name)-\(index)", "\(name)-7c9d-\(index)", owner: .replicaSet("\(name)-7c9d", "rs-\(name)"))
         pod.generateName = "\(name)-7c9d-"
@@ -101,5 +110,5 @@ struct PodFixture: Sendable {
         return (pod, objects)
     }
 
-    static let kubeSystem = ["/api/v1/namespaces/kube-system": metadata("cluster-uid", "kube-system")]
+    package static let kubeSystem = ["/api/v1/namespaces/kube-system": metadata("cluster-uid", "kube-system")]
 }

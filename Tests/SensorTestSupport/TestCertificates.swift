@@ -3,14 +3,13 @@
 import Glibc
 import SensorCore
 import NIOConcurrencyHelpers
-import Testing
 
 /// A certificate authority, and a server and a client that it vouches for, made once for all tests.
-struct TestCertificates: Sendable {
+package struct TestCertificates: Sendable {
     /// Files of PEM: `ca.crt`, and `.crt` and `.key` of `server`, `named` (which has no address) and `client`.
-    let directory: String
+    package let directory: String
 
-    static let shared = Result { try TestCertificates() }
+    package static let shared = Result { try TestCertificates() }
 
     private init() throws {
         directory = try Self.makeDirectory()
@@ -31,7 +30,7 @@ struct TestCertificates: Sendable {
             """)
     }
 
-    func path(_ file: String) -> String { "\(directory)/\(file)" }
+    package func path(_ file: String) -> String { "\(directory)/\(file)" }
 
     /// Goes away with the process.
     private static func makeDirectory() throws -> String {

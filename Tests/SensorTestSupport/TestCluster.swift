@@ -6,9 +6,9 @@ import NIOCore
 import NIOConcurrencyHelpers
 
 /// What a `TestAPIServer` serves. Answers as the real one does: resource versions, pages, watches, 410 and all.
-final class TestCluster: Sendable {
+package final class TestCluster: Sendable {
     /// What one request meets instead of an answer.
-    enum Fault: Sendable {
+    package enum Fault: Sendable {
         case status(Int, retryAfter: Int? = nil)
         /// This text in the place of the body.
         case body(String)
@@ -18,7 +18,7 @@ final class TestCluster: Sendable {
     }
 
     /// What a watch does next.
-    enum Step: Sendable {
+    package enum Step: Sendable {
         case bytes(String)
         /// As when `timeoutSeconds` are over.
         case end
@@ -26,7 +26,7 @@ final class TestCluster: Sendable {
         case drop
     }
 
-    enum Request: Sendable, Hashable {
+    package enum Request: Sendable, Hashable {
         case list
         case watch
         /// By path, without the query.
@@ -61,25 +61,27 @@ final class TestCluster: Sendable {
 
     // MARK: What a test does
 
-    func setTokens(_ tokens: Set<String>) { state.withLockedValue { $0.tokens = tokens } }
+    package func setTokens(_ tokens: Set<String>) { state.withLockedValue { $0.tokens = tokens } }
 
     /// An object by its path.
-    func set(_ path: String, _ json: String?) { state.withLockedValue { $0.objects[path] = json } }
+    package func set(_ path: String, _ json: String?) { state.withLockedValue { $0.objects[path] = json } }
 
-    func set(_ objects: [String: String]) { state.withLockedValue { $0.objects.merge(objects) { _, new in new } } }
+    package func set(_ objects: [String: String]) {
+        state.withLockedValue { $0.objects.merge(objects) { _, new in new } }
+    }
 
-    func setPageLimit(_ limit: Int) { state.withLockedValue { $0.pageLimit = limit } }
+    package func setPageLimit(_ limit: Int) { state.withLockedValue { $0.pageLimit = limit } }
 
     /// So many continue tokens will have expired when they come.
-    func expirePages(_ count: Int) { state.withLockedValue { $0.expiredPages = count } }
+    package func expirePages(_ count: Int) { state.withLockedValue { $0.expiredPages = count } }
 
     /// The next requests of that kind meet these, one each.
-    func fail(_ request: Request, _ faults: Fault...) {
+    package func fail(_ request: Request, _ faults: Fault...) {
         state.withLockedValue { $0.faults[request, default: []] += faults }
     }
 
     /// Adds a pod or changes it, and tells the watches.
-    func put(_ uid: String, _ json: String) {
+    package func put(_ uid: String, _ json: String) {
         state.withLockedValue { state in
             state.version += 1
             let pod = Pod(uid: uid, json: json, version: state.version)
@@ -91,7 +93,7 @@ final class TestCluster: Sendable {
     }
 
     /// - Parameter isTold: whether watches hear of it; otherwise only the next list shows it.
-    func delete(_ uid: String, isTold: Bool = true) {
+    package func delete(_ uid: String, isTold: Bool = true) {
         state.withLockedValue { state in
             guard var pod = state.pods.first(where: { $0.uid == uid }) else { return }
             state.version += 1
@@ -102,7 +104,7 @@ final class TestCluster: Sendable {
     }
 
     /// Everything until now is too old to watch from.
-    func compact() {
+    package func compact() {
         state.withLockedValue { state in
             state.version += 1
             state.oldest = state.version
@@ -111,7 +113,7 @@ final class TestCluster: Sendable {
     }
 
     /// A version without an event, as the changes of other nodes make it.
-    func bookmark() {
+    package func bookmark() {
         state.withLockedValue { state in
             state.version += 1
             let version = state.version
@@ -125,7 +127,7 @@ final class TestCluster: Sendable {
     }
 
     /// To all open watches.
-    func step(_ step: Step) {
+    package func step(_ step: Step) {
         state.withLockedValue { state in
             for watch in state.watches.values { watch.yield(step) }
         }
@@ -138,15 +140,15 @@ final class TestCluster: Sendable {
         }
     }
 
-    var openWatches: Int { state.withLockedValue { $0.watches.count } }
+    package var openWatches: Int { state.withLockedValue { $0.watches.count } }
 
     /// The requests so far, of which the path with its query begins so.
-    func requests(_ prefix: String) -> [String] {
+    package func requests(_ prefix: String) -> [String] {
         state.withLockedValue { $0.requests.filter { $0.hasPrefix(prefix) } }
     }
 
-    var lists: [String] { requests("/api/v1/pods?").filter { !$0.contains("watch=1") } }
-    var watches: [String] { requests("/api/v1/pods?").filter { $0.contains("watch=1") } }
+    package var lists: [String] { requests("/api/v1/pods?").filter { !$0.contains("watch=1") } }
+    package var watches: [String] { requests("/api/v1/pods?").filter { $0.contains("watch=1") } }
 
     // MARK: Answers
 

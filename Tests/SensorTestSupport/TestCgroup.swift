@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import Testing
-
-@testable import SensorCore
+import SensorCore
 
 /// A cgroup of a test's own, in the tree that is tracked: what happens in it is this test's doing.
-final class TestCgroup {
-    let path: String
+package final class TestCgroup {
+    package let path: String
     /// As it stands in records.
-    let identifier: UInt64
+    package let identifier: UInt64
 
-    init(_ name: String = "activity") throws {
-        let tracked = try #require(CgroupHierarchy.current().tracked)
+    package init(_ name: String = "activity") throws {
+        guard let tracked = CgroupHierarchy.current().tracked else { throw SystemError("cgroups", number: ENOENT) }
         let path = "\(tracked)/sensord-test-\(name)-\(getpid())-\(KernelSession.bootTime())"
-        let error = mkdir(path, 0o755)
-        try #require(error == 0)
         var status = stat()
-        let found = stat(path, &status)
-        try #require(found == 0)
+        guard mkdir(path, 0o755) == 0, stat(path, &status) == 0 else { throw SystemError("make \(path)") }
         self.path = path
         identifier = UInt64(status.st_ino)
     }
@@ -29,7 +24,7 @@ final class TestCgroup {
     }
 
     /// Moves a process, with all its threads, into this cgroup.
-    func take(_ pid: UInt32) throws {
+    package func take(_ pid: UInt32) throws {
         let descriptor = open(path + "/cgroup.procs", O_WRONLY | O_CLOEXEC)
         defer { close(descriptor) }
         let text = "\(pid)"
@@ -39,5 +34,5 @@ final class TestCgroup {
     }
 
     /// A shell command that moves the shell into this cgroup.
-    var enter: String { "echo $$ >'\(path)/cgroup.procs'" }
+    package var enter: String { "echo $$ >'\(path)/cgroup.procs'" }
 }
