@@ -212,6 +212,24 @@ private final class InstantController: StreamController {
         try eventually { controller.plan?.stream == KernelSession.Stream.none }
     }
 
+    @Test func `a request of a tail that waits for its last sockets ends it`() throws {
+        defer { server.stop() }
+        let client = try attach(TailRequest(filter: EventFilter(), root: 7))
+        let process = ProcessDescription(id: "b-7-1", pid: 7, parentID: "b-1-1", executable: "/bin/true")
+        let connection = NetworkDetail(
+            direction: .egress, transport: .tcp, peer: Endpoint(address: IPAddress("10.0.0.1"), port: 80))
+        hub.receive(
+            [(EventKind.processExec, EventDetail.none), (.networkConnect, .network(connection))].map { kind, detail in
+                Event(
+                    sequence: 1, time: 1, bootTime: 1, kind: kind, isStreamed: true, process: process,
+                    workload: .unknown(), detail: detail, via: .sysExit)
+            })
+        try client.finish()
+        try client.explain("s-1")
+        #expect { try rest(of: client) } throws: { $0 is ControlClient.Failure }
+        try eventually { controller.plan?.stream == KernelSession.Stream.none }
+    }
+
     @Test func `one tail too many is told so`() throws {
         defer { server.stop() }
         let clients = try (0..<3).map { _ in try attach() }

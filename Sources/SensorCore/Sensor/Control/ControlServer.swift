@@ -154,10 +154,10 @@ private struct ControlLoop {
         case (.request, .silent): begin(frame.payload, number, connection)
         case (.finish, .watching(let subscription)): finish(subscription, connection, waiting: 1_000_000_000, now: now)
         case (_, .leaving), (.finish, .ending): break
-        case (_, .watching(let subscription)):
+        case (_, .watching(let subscription)), (_, .ending(let subscription)):
             forget(number, subscription.sink)
             refuse(connection, "unexpected message")
-        default: refuse(connection, "unexpected message")
+        case (_, .silent): refuse(connection, "unexpected message")
         }
     }
 
