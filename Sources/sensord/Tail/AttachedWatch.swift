@@ -4,7 +4,8 @@ import SensorCore
 
 /// A tail that the daemon serves.
 final class AttachedWatch: TailWatch {
-    var descriptor: Int32 { client.descriptor }
+    /// A daemon that has said all closes the connection, which would be readable for ever.
+    var descriptor: Int32 { summary == nil ? client.descriptor : -1 }
     private let client: ControlClient
     private let writer: LineWriter
     /// `nil`: the lines are shown as they come.
@@ -38,7 +39,13 @@ final class AttachedWatch: TailWatch {
     }
 
     func service() throws(CommandFailure) {
-        while summary == nil, let message = try receive(milliseconds: 0) { take(message) }
+        do throws(ControlClient.Failure) {
+            // What came in one piece with an earlier message is there without a read.
+            try takeRead()
+            // One read: a daemon that always has more must not keep the caller from its signals and its deadline.
+            if summary == nil { try client.readArrived() }
+            try takeRead()
+        } catch { throw Self.failure(error) }
         guard watchesCommand, let summary else { return }
         // Nobody asked for it: either as many were shown as were wanted, or the daemon stops and the command goes on.
         let sent = summary.shown + (summary.lost[LossReason.subscriber.name] ?? 0)
@@ -69,6 +76,10 @@ final class AttachedWatch: TailWatch {
         var result = summary ?? TailSummary()
         result.shown = shown
         return result
+    }
+
+    private func takeRead() throws(ControlClient.Failure) {
+        while summary == nil, let message = try client.next() { take(message) }
     }
 
     private func receive(milliseconds: Int32) throws(CommandFailure) -> ControlClient.Answer? {

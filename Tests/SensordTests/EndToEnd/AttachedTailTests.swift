@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ArgumentParser
 import Glibc
 import SensorCore
 import Testing
+
+@testable import sensord
 
 /// `sensord --tail` against a daemon that the test plays.
 @Suite final class AttachedTailTests {
@@ -20,20 +23,24 @@ import Testing
         rmdir(folder)
     }
 
-    @Test func `what comes in one piece with the daemon's word, before it and behind it, is shown`() throws {
+    /// A tail that has asked the daemon for events, and the daemon's end of its connection.
+    private func attach(
+        _ arguments: [String] = ["--tail", "--json"], wrapper: [String] = []
+    ) throws -> (tail: RunningSensord, peer: Int32) {
         let listener = try ControlListener(runDirectory: folder)
-        let tail = try RunningSensord(["--tail", "--json", "--run-dir", folder])
+        let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+        let tail = try RunningSensord(
+            arguments[..<end] + ["--run-dir", folder] + arguments[end...], wrapper: wrapper)
         var accepted: Int32?
-        try eventually {
+        try tail.eventually {
             accepted = listener.accept()
             return accepted != nil
         }
         let peer = try #require(accepted)
-        defer { close(peer) }
 
         var reader = ControlFrameReader(limit: TailRequest.maximumBytes)
         var request: ControlFrame?
-        try eventually {
+        try tail.eventually {
             var buffer = [UInt8](repeating: 0, count: 4096)
             let count = recv(peer, &buffer, buffer.count, 0)
             if count > 0 { reader.append(buffer.prefix(count)) }
@@ -41,18 +48,85 @@ import Testing
             return request != nil
         }
         #expect(request?.kind == .request)
+        return (tail, peer)
+    }
 
-        let answer = [
-            ControlFrame(.events, Array("{\"early\":1}\n".utf8)),
-            ControlFrame(.accepted, Array("{\"version\":1}".utf8)),
-            ControlFrame(.events, Array("{\"late\":2}\n".utf8)),
-            ControlFrame(.summary, Array("{\"shown\":2,\"lost\":{\"subscriber\":3}}".utf8)),
-        ].flatMap(\.bytes)
-        #expect(send(peer, answer, answer.count, Int32(MSG_NOSIGNAL)) == answer.count)
+    private func say(_ frames: [ControlFrame], to peer: Int32) {
+        let bytes = frames.flatMap(\.bytes)
+        #expect(send(peer, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
+    }
+
+    private static let accepted = ControlFrame(.accepted, Array("{\"version\":1}".utf8))
+
+    private static func summary(_ text: String) -> ControlFrame { ControlFrame(.summary, Array(text.utf8)) }
+
+    @Test func `what comes in one piece with the daemon's word, before it and behind it, is shown`() throws {
+        let (tail, peer) = try attach()
+        defer { close(peer) }
+        say(
+            [
+                ControlFrame(.events, Array("{\"early\":1}\n".utf8)), Self.accepted,
+                ControlFrame(.events, Array("{\"late\":2}\n".utf8)),
+                Self.summary("{\"shown\":2,\"lost\":{\"subscriber\":3}}"),
+            ], to: peer)
         // The connection stays open, so that no end of it makes the tail look again.
         let outcome = try tail.wait()
         #expect(outcome.status == 0)
         #expect(outcome.output == "{\"early\":1}\n{\"late\":2}\n")
         #expect(outcome.summary.hasPrefix("sensord: shown 2, lost 3 (subscriber 3)"), "\(outcome.errors)")
+    }
+
+    @Test func `a daemon's last word counts though it has gone`() throws {
+        let (tail, peer) = try attach()
+        say(
+            [Self.accepted, ControlFrame(.events, Array("{}\n".utf8)), Self.summary("{\"shown\":1,\"lost\":{}}")],
+            to: peer)
+        close(peer)
+        let outcome = try tail.wait()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.output == "{}\n")
+    }
+
+    /// A tail with the daemon's end of its connection in the test's hands.
+    private func watch(_ daemon: (Int32) -> Void) throws -> (watch: AttachedWatch, writer: LineWriter, peer: Int32) {
+        var ends: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        let tail = try TailConfiguration(
+            settings: Settings(), filters: FilterOptions.parse([]),
+            output: OutputOptions.parse(["--json", "--output", "/dev/null"]))
+        let writer = try LineWriter(tail.destination) { _ in }
+        say([Self.accepted], to: ends[1])
+        daemon(ends[1])
+        let watch = try AttachedWatch(
+            tail, client: ControlClient(descriptor: ends[0]), root: nil, writer: writer)
+        return (watch, writer, ends[1])
+    }
+
+    @Test(.timeLimit(.minutes(2))) func `a daemon that always has more does not keep a tail from all else`() throws {
+        var flood: Worker?
+        let (watch, writer, peer) = try watch { peer in
+            flood = try? Worker(name: "flood") {
+                let bytes = ControlFrame(.events, Array(repeating: UInt8(ascii: "\n"), count: 1 << 16)).bytes
+                while send(peer, bytes, bytes.count, Int32(MSG_NOSIGNAL)) > 0 {}
+            }
+        }
+        for _ in 0..<8 { try watch.service() }
+        #expect(!watch.isComplete)
+        shutdown(peer, Int32(SHUT_RDWR))
+        #expect(flood?.join(milliseconds: 60_000) == true)
+        close(peer)
+        _ = writer.finish()
+    }
+
+    @Test func `after the daemon's last word there is nothing to wait for`() throws {
+        let (watch, writer, peer) = try watch { peer in
+            say([Self.summary("{\"shown\":0,\"lost\":{}}")], to: peer)
+            shutdown(peer, Int32(SHUT_WR))
+        }
+        try watch.service()
+        #expect(watch.isComplete)
+        #expect(watch.descriptor == -1)
+        close(peer)
+        _ = writer.finish()
     }
 }

@@ -77,17 +77,21 @@ package final class ControlClient {
         }
     }
 
-    private func read() throws(Failure) {
+    /// Takes what has arrived, up to 256 KiB; does not wait. `next` has it then.
+    package func readArrived() throws(Failure) { try read(Int32(MSG_DONTWAIT)) }
+
+    private func read(_ flags: Int32 = 0) throws(Failure) {
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
-        let count = recv(descriptor, &buffer, buffer.count, 0)
+        let count = recv(descriptor, &buffer, buffer.count, flags)
         if count > 0 {
             reader.append(buffer.prefix(count))
-        } else if count == 0 || errno != EINTR {
+        } else if count == 0 || errno != EINTR && errno != EAGAIN {
             throw Failure(description: "the daemon has gone")
         }
     }
 
-    private func next() throws(Failure) -> Answer? {
+    /// The next message of what was read; `nil` if none is whole.
+    package func next() throws(Failure) -> Answer? {
         let frame: ControlFrame?
         do throws(ControlFrameReader.Fault) { frame = try reader.next() } catch {
             throw Failure(description: "the daemon does not speak this protocol: \(error)")
