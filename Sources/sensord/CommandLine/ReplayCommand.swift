@@ -33,9 +33,10 @@ struct ReplayCommand: ParsableCommand {
             },
             sinks: { session in
                 let sink = TailSink(
-                    filter: tail.compiled, root: session.root == 0 ? nil : session.root, isStreaming: false,
-                    limit: tail.limit,
-                    formatter: tail.formatter(stream: session.streamID), output: writer, completion: completion)
+                    filter: tail.compiled,
+                    scope: session.root == 0 ? nil : ProcessScope(root: session.root, isExclusive: true),
+                    isStreaming: false, limit: tail.limit, formatter: tail.formatter(stream: session.streamID),
+                    output: writer, completion: completion)
                 shown = sink
                 return [sink]
             })

@@ -42,7 +42,8 @@ final class LocalWatch: TailWatch {
         configuration.followsCluster = endpoint != nil
         pause = try WakeUp()
         sink = TailSink(
-            filter: tail.compiled, root: root, isStreaming: !demand.isFirstSeenOnly, limit: tail.limit,
+            filter: tail.compiled, scope: root.map { ProcessScope(root: $0, isExclusive: true) },
+            isStreaming: !demand.isFirstSeenOnly, limit: tail.limit,
             formatter: tail.formatter(stream: configuration.streamID), output: writer, completion: completion)
         let collector = try Collector(configuration, sinks: [sink])
         self.collector = collector

@@ -25,8 +25,8 @@ import Testing
 
     private func sink(root: UInt32? = nil, limit: UInt64? = nil, isStreaming: Bool = true) throws -> TailSink {
         TailSink(
-            filter: try CompiledFilter(EventFilter()), root: root, isStreaming: isStreaming, limit: limit,
-            formatter: Numbers(), output: writer, completion: completion)
+            filter: try CompiledFilter(EventFilter()), scope: root.map { ProcessScope(root: $0) },
+            isStreaming: isStreaming, limit: limit, formatter: Numbers(), output: writer, completion: completion)
     }
 
     private func lines() -> String {
@@ -75,9 +75,9 @@ import Testing
             event(1, .processExec, pid: 7), event(2, .processFork, pid: 8, parent: 7), event(3, pid: 8),
             event(4, pid: 9),
         ])
-        #expect(sink.progress.hasLivingProcesses)
+        #expect(sink.livingProcesses == [7, 8])
         sink.receive([event(5, .processExit, pid: 8), event(6, .processExit, pid: 7)])
-        #expect(!sink.progress.hasLivingProcesses)
+        #expect(sink.livingProcesses.isEmpty)
         #expect(lines() == "1\n2\n3\n5\n6\n")
     }
 

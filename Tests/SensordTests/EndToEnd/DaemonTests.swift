@@ -19,7 +19,7 @@ final class DaemonTests {
     }
 
     deinit {
-        for name in ["/control/tail.sock", "/control/lock", "/records", "/mark", "/other", "/config"] {
+        for name in ["/control/tail.sock", "/control/lock", "/records", "/mark", "/other", "/config", "/by-sibling"] {
             unlink(folder + name)
         }
         rmdir(folder + "/control")
@@ -191,6 +191,18 @@ final class DaemonTests {
             outcome.lines.map { String($0.dropFirst(14).filter { !$0.isNumber && $0 != " " }) }
         }
         #expect(shape(attached) == shape(alone))
+        kill(daemon.pid, SIGTERM)
+        #expect(try daemon.wait().status == 0)
+    }
+
+    @Test func `a child that a command clones for its parent is the command's, with a daemon and without`() throws {
+        let daemon = try daemon()
+        for directory in [folder, folder + "/none"] {
+            let outcome = try sensord(
+                "--tail", "--json", "--run-dir", directory, "--path", "by-sibling", "--", RunningSensord.workload,
+                "clone-sibling", folder)
+            #expect(outcome.output.contains("\"\(folder)/by-sibling\""), "\(outcome.output)\(outcome.errors)")
+        }
         kill(daemon.pid, SIGTERM)
         #expect(try daemon.wait().status == 0)
     }

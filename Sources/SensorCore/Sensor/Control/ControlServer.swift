@@ -188,8 +188,11 @@ private struct ControlLoop {
         do throws(FilterError) { filter = try CompiledFilter(request.filter) } catch {
             return refuse(connection, "\(error)")
         }
+        let scope = request.root.map {
+            ProcessScope(root: $0, reaper: ControlSocket.process(at: connection.descriptor))
+        }
         let sink = TailSink(
-            filter: filter, root: request.root, isStreaming: !request.filter.firstSeenOnly, limit: request.limit,
+            filter: filter, scope: scope, isStreaming: !request.filter.firstSeenOnly, limit: request.limit,
             formatter: EventEncoder(stream: server.stream), output: connection.queue, completion: server.wakeUp)
         let demand = StreamDemand(filter: request.filter, kinds: filter.kinds.withPrerequisites, root: request.root)
         server.hub.add(sink, demand: demand, as: number)

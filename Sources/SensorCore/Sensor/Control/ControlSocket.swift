@@ -31,13 +31,19 @@ package enum ControlSocket {
         return user == 0 || user == geteuid()
     }
 
-    /// Whether the peer may give orders: a trusted user's process, of this host or of the container that the daemon
-    /// itself runs in. Root within another container is not the operator.
-    static func isOperator(_ descriptor: Int32) -> Bool {
+    /// The process at the other end, as this process's pid namespace numbers it; nil if that cannot be told.
+    static func process(at descriptor: Int32) -> UInt32? {
         var process: pid_t = 0
         var user: uid_t = 0
         var group: gid_t = 0
-        guard isPeerTrusted(descriptor), sensor_peer_credentials(descriptor, &process, &user, &group) == 0,
+        guard sensor_peer_credentials(descriptor, &process, &user, &group) == 0 else { return nil }
+        return UInt32(exactly: process)
+    }
+
+    /// Whether the peer may give orders: a trusted user's process, of this host or of the container that the daemon
+    /// itself runs in. Root within another container is not the operator.
+    static func isOperator(_ descriptor: Int32) -> Bool {
+        guard isPeerTrusted(descriptor), let process = process(at: descriptor),
             let peer = ProcFile.text("/proc/\(process)/cgroup"), let own = ProcFile.text("/proc/self/cgroup")
         else { return false }
         return isOperator(cgroups: peer, own: own)

@@ -12,8 +12,6 @@ package final class TailSink: EventSink, Sendable {
         package var shown: UInt64 = 0
         /// As many as were asked for.
         package var isComplete = false
-        /// A process of the scope lives, as far as the events tell. False without a scope.
-        package var hasLivingProcesses = false
         /// A socket of the scope has not been closed yet.
         package var hasOpenSockets = false
 
@@ -47,13 +45,13 @@ package final class TailSink: EventSink, Sendable {
     private let state: NIOLockedValueBox<State>
 
     /// - Parameters:
-    ///   - root: only this process and its descendants.
+    ///   - scope: only its processes.
     ///   - isStreaming: the kernel sends every event; counts, which come on top of that, are not shown.
     ///   - limit: events after which nothing more is shown.
     ///   - output: not ended by this sink, since its counters are wanted afterwards.
     ///   - completion: signalled when the limit is reached.
     package init(
-        filter: CompiledFilter, root: UInt32? = nil, isStreaming: Bool, limit: UInt64? = nil,
+        filter: CompiledFilter, scope: ProcessScope? = nil, isStreaming: Bool, limit: UInt64? = nil,
         formatter: any EventFormatter, output: any LineOutput, completion: WakeUp
     ) {
         self.filter = filter
@@ -61,7 +59,7 @@ package final class TailSink: EventSink, Sendable {
         self.limit = limit
         self.output = output
         self.completion = completion
-        state = NIOLockedValueBox(State(formatter: formatter, scope: root.map(ProcessScope.init)))
+        state = NIOLockedValueBox(State(formatter: formatter, scope: scope))
     }
 
     package var progress: Progress { state.withLockedValue { $0.progress } }
@@ -78,7 +76,6 @@ package final class TailSink: EventSink, Sendable {
             state.hasRoom = output.hasRoom
             for event in events { take(event, &state) }
             flush(&state)
-            state.progress.hasLivingProcesses = state.scope?.hasLiving ?? false
             state.progress.hasOpenSockets = !state.sockets.isEmpty
             return state.progress.isComplete && !before
         }
