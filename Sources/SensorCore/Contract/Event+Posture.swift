@@ -15,7 +15,10 @@ extension Event {
     /// The event that a message tells of, as far as it does: what is left out because it did not change is zero.
     package init?(_ message: PostureEvent) {
         guard let kind = EventKind.allCases.first(where: { $0.name == message.kind }),
-            let sequence = message.id.utf8.split(separator: UInt8(ascii: "-")).last.flatMap({ UInt64(Substring($0)) })
+            message.hasTime,
+            let sequence =
+                message.id.isEmpty
+                ? 0 : message.id.utf8.split(separator: UInt8(ascii: "-")).last.flatMap({ UInt64(Substring($0)) })
         else { return nil }
         self.init(
             sequence: sequence, time: message.time.nanosecondsSince1970, bootTime: message.bootTime, kind: kind,

@@ -4,7 +4,8 @@
 ///
 /// A value to pass in batches. Copies are cheap: what is large is shared and immutable.
 package struct Event: Sendable {
-    /// Position in the stream, counted from 1 and never reused: the second half of the event's id.
+    /// Position in the stream, counted from 1 and never reused: the second half of the event's id. 0: it is not of the
+    /// stream and has no id, as what a tail says of sockets that are still open.
     package var sequence: UInt64
     /// Wall clock, nanoseconds since 1970: `bootTime` plus the offset that was valid then.
     package var time: UInt64

@@ -5,14 +5,14 @@
 /// Made for the thread that drains the ring: no allocation unless a line is long, and what many events share
 /// (process, workload) is copied as it was rendered once. Fields are written in the order of the schema.
 package struct EventEncoder: Sendable {
-    /// `","id":"<stream>-`: what stands between the time and the sequence.
+    /// `,"id":"<stream>-`: what stands before the sequence.
     private let identifier: [UInt8]
 
     /// `stream` is the first half of every event's id.
     package init(stream: String) {
         var json = JSONText()
         json.append(string: stream)
-        identifier = Array("\",\"id\":".utf8) + json.bytes.array.dropLast() + Array("-".utf8)
+        identifier = Array(",\"id\":".utf8) + json.bytes.array.dropLast() + Array("-".utf8)
     }
 
     /// Appends one line, newline included. Clear and reuse the buffer: it keeps its memory.
@@ -29,9 +29,13 @@ extension JSONText {
     fileprivate mutating func append(_ event: borrowing Event, identifier: [UInt8]) {
         append("{\"time\":\"")
         append(time: event.time)
-        append(fragment: identifier)
-        append(decimal: event.sequence)
-        append("\",\"kind\":\"")
+        append("\"")
+        if event.sequence != 0 {
+            append(fragment: identifier)
+            append(decimal: event.sequence)
+            append("\"")
+        }
+        append(",\"kind\":\"")
         append(event.kind.nameText)
         append("\"")
         if event.count != 0 {

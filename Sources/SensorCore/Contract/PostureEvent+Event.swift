@@ -7,7 +7,7 @@ extension PostureEvent {
     package init(_ event: Event, stream: String) {
         self.init()
         time = Google_Protobuf_Timestamp(nanosecondsSince1970: event.time)
-        id = "\(stream)-\(event.sequence)"
+        if event.sequence != 0 { id = "\(stream)-\(event.sequence)" }
         kind = event.kind.name
         count = event.count
         firstSeen = event.isFirstSeen

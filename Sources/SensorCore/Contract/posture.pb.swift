@@ -53,6 +53,7 @@ package nonisolated struct PostureEvent: @unchecked Sendable {
   package mutating func clearTime() {_uniqueStorage()._time = nil}
 
   /// `<stream>-<n>`: the stream is a random 128-bit number in hexadecimal, n counts from 1 and never restarts within it.
+  /// Empty where a tail shows a socket that is still open: that is no event of the stream.
   package var id: String {
     get {_storage._id}
     set {_uniqueStorage()._id = newValue}

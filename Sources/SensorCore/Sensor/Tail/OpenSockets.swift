@@ -40,16 +40,15 @@ package struct OpenSockets: Sendable {
         }
     }
 
-    /// A `network.close` for each, marked as not final, in the order in which they were opened.
+    /// A `network.close` for each, marked as not final, in the order in which they were opened. They have no place in the
+    /// stream, which goes on without them.
     ///
-    /// - Parameters:
-    ///   - sequence: of the last event of the stream; these follow it.
-    ///   - bootTime: now, and `time` the same on the wall clock.
-    package func unfinished(after sequence: UInt64, bootTime: UInt64, time: UInt64) -> [Event] {
-        open.values.sorted { $0.sequence < $1.sequence }.enumerated().map { index, opened in
+    /// - Parameter bootTime: now, and `time` the same on the wall clock.
+    package func unfinished(bootTime: UInt64, time: UInt64) -> [Event] {
+        open.values.sorted { $0.sequence < $1.sequence }.map { opened in
             var event = opened
             event.kind = .networkClose
-            event.sequence = sequence + 1 + UInt64(index)
+            event.sequence = 0
             event.count = 1
             event.via = .daemon
             if case .network(var network) = opened.detail {

@@ -30,7 +30,6 @@ package final class TailSink: EventSink, Sendable {
         /// Events that were not written for want of room, and are not counted by the output yet.
         var skipped = 0
         var hasRoom = true
-        var lastSequence: UInt64 = 0
         var lastTime: (boot: UInt64, wall: UInt64) = (0, 0)
     }
 
@@ -83,7 +82,6 @@ package final class TailSink: EventSink, Sendable {
     }
 
     private func take(_ event: Event, _ state: inout State) {
-        state.lastSequence = event.sequence
         state.lastTime = (event.bootTime, event.time)
         // The scope follows every event, shown or not.
         let isInScope = state.scope?.take(event) ?? true
@@ -122,8 +120,7 @@ package final class TailSink: EventSink, Sendable {
         state.withLockedValue { state in
             state.hasRoom = output.hasRoom
             let (boot, wall) = state.lastTime
-            for event in state.sockets.unfinished(after: state.lastSequence, bootTime: boot, time: wall)
-            where filter.matches(event) {
+            for event in state.sockets.unfinished(bootTime: boot, time: wall) where filter.matches(event) {
                 show(event, &state)
             }
             state.sockets = OpenSockets()
