@@ -41,7 +41,8 @@ struct TailSession {
     }
 
     private func watch() throws -> Int32 {
-        let signals = try SignalSource([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGCHLD])
+        // A shell ignores SIGINT for what it starts in the background, too: whoever sends that to a tail means it.
+        let signals = try SignalSource([SIGINT, SIGTERM, SIGQUIT, SIGWINCH, SIGCHLD], unlessIgnored: [SIGHUP])
         let attention = try WakeUp()
         let writer = try LineWriter(tail.destination, capacity: tail.settings.limits.outputQueueBytes) { trouble in
             switch trouble {

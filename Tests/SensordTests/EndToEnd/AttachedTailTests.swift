@@ -87,6 +87,32 @@ import Testing
         #expect(outcome.output == "{}\n")
     }
 
+    @Test func `a hang-up that it was started to ignore does not end it`() throws {
+        let (tail, peer) = try attach(wrapper: ["env", "--ignore-signal=HUP"])
+        defer { close(peer) }
+        kill(tail.pid, SIGHUP)
+        say([Self.accepted, Self.summary("{\"shown\":0,\"lost\":{}}")], to: peer)
+        #expect(try tail.wait().status == 0)
+    }
+
+    @Test func `a command is waited for though children were ignored, and still ignores its own`() throws {
+        let (tail, peer) = try attach(
+            ["--tail", "--", "grep", "SigIgn", "/proc/self/status"],
+            wrapper: ["env", "--ignore-signal=CHLD"])
+        defer { close(peer) }
+        say([Self.accepted], to: peer)
+        // The command's end makes it ask for the rest.
+        try tail.eventually {
+            var byte: UInt8 = 0
+            return recv(peer, &byte, 1, 0) == 1
+        }
+        say([Self.summary("{\"shown\":0,\"lost\":{}}")], to: peer)
+        let outcome = try tail.wait()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let ignored = UInt64(outcome.output.split(whereSeparator: \.isWhitespace).last ?? "", radix: 16) ?? 0
+        #expect(ignored >> UInt64(SIGCHLD - 1) & 1 == 1)
+    }
+
     /// A tail with the daemon's end of its connection in the test's hands.
     private func watch(_ daemon: (Int32) -> Void) throws -> (watch: AttachedWatch, writer: LineWriter, peer: Int32) {
         var ends: [Int32] = [-1, -1]

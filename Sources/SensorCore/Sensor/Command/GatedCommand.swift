@@ -10,7 +10,8 @@ package struct GatedCommand: ~Copyable {
     private let gate: Int32
     private let report: Int32
 
-    /// Forks it, and makes this process the one that inherits the orphans among its descendants.
+    /// Forks it, and makes this process the one that inherits the orphans among its descendants, and that can wait for
+    /// them: SIGCHLD has its default effect from then on. The command ignores it if this process did.
     ///
     /// - Parameters:
     ///   - arguments: the name, found in PATH, and what follows it; not empty.
@@ -24,6 +25,8 @@ package struct GatedCommand: ~Copyable {
         var command = sensor_command()
         let error = sensor_command_fork(strings, &mask, &command)
         guard error == 0 else { throw SystemError("fork", number: -error) }
+        // Ignored, as some parents leave it, it would have the kernel forget children as they end, and tell nobody.
+        signal(SIGCHLD, SIG_DFL)
         pid = command.pid
         gate = command.gate
         report = command.report

@@ -31,10 +31,12 @@ package struct SignalSource: ~Copyable {
     package let previousMask: SignalMask
 
     /// Blocks these signals, and SIGPIPE: who writes to a reader that has gone sees EPIPE.
-    package init(_ numbers: [Int32]) throws(SystemError) {
+    ///
+    /// - Parameter unlessIgnored: these too, but for those that this process was started to ignore, as by nohup(1).
+    package init(_ numbers: [Int32], unlessIgnored others: [Int32] = []) throws(SystemError) {
         var taken = sigset_t()
         sigemptyset(&taken)
-        for number in numbers { sigaddset(&taken, number) }
+        for number in numbers + others.filter({ !Self.isIgnored($0) }) { sigaddset(&taken, number) }
         var blocked = taken
         sigaddset(&blocked, SIGPIPE)
         var previous = sigset_t()
@@ -45,6 +47,13 @@ package struct SignalSource: ~Copyable {
     }
 
     deinit { close(descriptor) }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard sigaction(number, nil, &action) == 0 else { return false }
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+            == unsafeBitCast(SIG_IGN, to: Int.self)
+    }
 
     /// The next signal, `nil` if there is none now.
     package func take() -> Signal? {
