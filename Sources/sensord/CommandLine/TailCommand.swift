@@ -32,14 +32,12 @@ struct TailCommand: ParsableCommand {
 
     func run() throws {
         let tail: TailConfiguration
-        let endpoint: APIEndpoint?
         do {
             tail = try TailConfiguration(settings: options.settings(), filters: filters, output: output)
-            endpoint = try APIEndpoint(tail.settings, environment: Environment.inCluster)
         } catch let error as SystemError where !command.isEmpty {
             // A wrong flag or file of settings is told as such; with a command, all else is sensord's own failure.
             throw CommandFailure(status: ExitStatus.ownFailure, message: "\(error)")
         }
-        throw ExitCode(try TailSession(tail, endpoint: endpoint, duration: duration, command: command).run())
+        throw ExitCode(try TailSession(tail, duration: duration, command: command).run())
     }
 }

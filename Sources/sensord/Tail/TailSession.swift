@@ -16,16 +16,12 @@ struct TailSession {
     }
 
     private let tail: TailConfiguration
-    private let endpoint: APIEndpoint?
     private let duration: Double?
     private let command: [String]
 
-    /// - Parameters:
-    ///   - endpoint: of the API server to ask where no daemon does.
-    ///   - command: what to run and watch; empty: watch what there is.
-    init(_ tail: TailConfiguration, endpoint: APIEndpoint?, duration: Double?, command: [String]) {
+    /// - Parameter command: what to run and watch; empty: watch what there is.
+    init(_ tail: TailConfiguration, duration: Double?, command: [String]) {
         self.tail = tail
-        self.endpoint = endpoint
         self.duration = duration
         self.command = command
     }
@@ -34,6 +30,8 @@ struct TailSession {
     func run() throws -> Int32 {
         do {
             return try watch()
+        } catch let error as SettingsError {
+            throw error
         } catch  where !command.isEmpty {
             StandardStream.complain(CommandLineInterface.outcome(of: error).message.removingProgramName)
             return ExitStatus.ownFailure
@@ -99,6 +97,7 @@ struct TailSession {
         {
             return try AttachedWatch(tail, client: ControlClient(descriptor: descriptor), root: root, writer: writer)
         }
+        let endpoint = try APIEndpoint(tail.settings, environment: Environment.inCluster)
         return try LocalWatch(tail, endpoint: endpoint, root: root, writer: writer, completion: attention)
     }
 

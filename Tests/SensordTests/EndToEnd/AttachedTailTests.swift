@@ -87,6 +87,19 @@ import Testing
         #expect(outcome.output == "{}\n")
     }
 
+    @Test func `who attaches needs no way to the API server, who collects does`() throws {
+        let (tail, peer) = try attach(["--tail", "--kubeconfig", "/nonexistent/config"])
+        defer { close(peer) }
+        say([Self.accepted, Self.summary("{\"shown\":0,\"lost\":{}}")], to: peer)
+        #expect(try tail.wait().status == 0)
+        let lonely = ["--tail", "--run-dir", folder, "--kubeconfig", "/nonexistent/config"]
+        for arguments in [lonely, lonely + ["--", "true"]] {
+            let outcome = try RunningSensord(arguments).wait()
+            #expect(outcome.status == 78)
+            #expect(outcome.errors.hasPrefix("sensord: /nonexistent/config: "), "\(outcome.errors)")
+        }
+    }
+
     @Test func `a hang-up that it was started to ignore does not end it`() throws {
         let (tail, peer) = try attach(wrapper: ["env", "--ignore-signal=HUP"])
         defer { close(peer) }
