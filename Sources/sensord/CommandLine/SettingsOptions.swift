@@ -137,8 +137,9 @@ struct SettingsOptions: ParsableArguments {
     }
 
     private func read(_ path: String) throws(SettingsError) -> [UInt8] {
-        func fault() -> SettingsError {
-            SettingsError(origin: .file(path: path, line: nil), name: nil, reason: SystemError.text(of: errno))
+        func fault(_ reason: String? = nil) -> SettingsError {
+            SettingsError(
+                origin: .file(path: path, line: nil), name: nil, reason: reason ?? SystemError.text(of: errno))
         }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
         guard descriptor >= 0 else { throw fault() }
@@ -152,6 +153,6 @@ struct SettingsOptions: ParsableArguments {
             guard count > 0 else { throw fault() }
             content += buffer.prefix(count)
         }
-        return content
+        throw fault("longer than a megabyte")
     }
 }

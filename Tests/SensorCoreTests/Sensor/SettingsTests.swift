@@ -107,6 +107,16 @@ import Testing
         #expect(before.differences(from: before) == [])
     }
 
+    @Test func `a file that says something else now differs, though its name does not`() throws {
+        var before = try settings(file: #"{"workloadMap": "/m", "redactFile": "/r"}"#)
+        before.map = try WorkloadMap(
+            Array(#"[{"cgroup": "/a", "workload": {"kind": "Job", "name": "a"}}]"#.utf8), from: "/m")
+        var after = before
+        #expect(after.differences(from: before) == [])
+        after.map = WorkloadMap()
+        #expect(after.differences(from: before) == [.workloadMap])
+    }
+
     @Test func `strings in the file may be escaped`() throws {
         let file = try ConfigurationFile(Array(#" { "a" : "\u00e4\ud83d\ude00\n\/" , "b":true,"c":-1.5e3 } "#.utf8))
         #expect(file.entries.map(\.value) == ["ä😀\n/", "true", "-1.5e3"])

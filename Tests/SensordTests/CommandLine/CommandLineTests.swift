@@ -107,6 +107,12 @@ import Testing
         let settings = try parse("--redact-file \(path)", as: RunCommand.self).settings()
         let redactor = CollectorConfiguration(settings).pipeline.redactor
         #expect(redactor.arguments(Array("a\0--x-corp-pin=12\0".utf8)) == ["a", "--x-corp-pin=[redacted]"])
+
+        // Half of the patterns would hide half of the secrets.
+        #expect(ftruncate(descriptor, 1 << 20 + 1) == 0)
+        let (status, message, _) = try outcome("--redact-file \(path)")
+        #expect(status == 78)
+        #expect(message == "sensord: \(path): longer than a megabyte")
     }
 
     @Test(arguments: ["--help", "--tail --help", "--version"])

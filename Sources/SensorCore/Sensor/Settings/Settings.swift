@@ -82,11 +82,13 @@ package struct Settings: Sendable, Equatable {
 
     package init() {}
 
-    /// Settings that were given otherwise in `other`, in the order of their names.
+    /// Settings that were given otherwise in `other`, or name a file that says something else now, in the order of their
+    /// names.
     package func differences(from other: Settings) -> [SettingKey] {
         SettingKey.allCases.filter { key in
             written[key] != other.written[key]
                 || key == .redactFile && redactionPatterns != other.redactionPatterns
+                || key == .workloadMap && map != other.map
         }.sorted { $0.rawValue < $1.rawValue }
     }
 
