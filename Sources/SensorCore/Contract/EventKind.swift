@@ -26,6 +26,9 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
     case identityChange = 32
     case dnsAnswer = 40
 
+    /// What there are events of. The rest is between the kernel's side and the pipeline.
+    package static let told = allCases.filter { ![.processSeen, .cgroupCreated, .cgroupRemoved].contains($0) }
+
     /// The name that users and other programs see.
     package var name: String { nameText.description }
 

@@ -32,14 +32,13 @@ struct Palette: Sendable {
 
     static func colour(of kind: EventKind) -> Colour {
         switch kind {
-        case .processExec, .processFork, .processExit, .processSeen: .green
+        case .processExec, .processFork, .processExit: .green
         case .fileOpen, .fileExecmap: .blue
         case .fileCreate, .fileDelete, .fileRename, .fileLink, .fileAttribute: .cyan
         case .networkConnect, .networkSend, .networkListen, .networkAccept, .networkClose, .dnsAnswer: .magenta
         case .syscallNotable: .yellow
-        case .syscallFirst: .dim
         case .identityChange: .boldYellow
-        case .cgroupCreated, .cgroupRemoved: .dim
+        case .syscallFirst, .processSeen, .cgroupCreated, .cgroupRemoved: .dim
         }
     }
 }

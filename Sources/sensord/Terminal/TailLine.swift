@@ -70,9 +70,6 @@ struct TailLine {
         case .processExec: "exec"
         case .processFork: "fork"
         case .processExit: "exit"
-        case .processSeen: "runs"
-        case .cgroupCreated: "cgroup+"
-        case .cgroupRemoved: "cgroup-"
         case .fileOpen: "open"
         case .fileCreate: "create"
         case .fileDelete: "delete"
@@ -89,6 +86,8 @@ struct TailLine {
         case .syscallNotable: "notable"
         case .identityChange: "identity"
         case .dnsAnswer: "dns"
+        // There are no events of these.
+        case .processSeen, .cgroupCreated, .cgroupRemoved: event.kind.name
         }
     }
 
@@ -133,7 +132,7 @@ struct TailLine {
     private static func object(ofProcess process: ProcessDescription?, _ kind: EventKind) -> TerminalText {
         guard let process else { return TerminalText("") }
         switch kind {
-        case .processExec, .processSeen:
+        case .processExec:
             let command = command(process)
             let word = process.arguments.first.map { ByteString($0) }
             if word == process.executable || process.executable.isEmpty { return TerminalText(command) }

@@ -73,8 +73,12 @@ import Testing
         #expect { try filter { $0.peers = [text] } } throws: { ($0 as? FilterError)?.flag == "--peer" }
     }
 
-    @Test func `a kind that cannot be is refused with the flag's name`() {
-        #expect { try filter { $0.kinds = ["files.*"] } } throws: { ($0 as? FilterError)?.flag == "--kind" }
+    @Test(arguments: ["files.*", "process.seen", "cgroup.*"])
+    func `a kind that there are no events of is refused with the flag's name`(_ pattern: String) {
+        #expect { try filter { $0.kinds = [pattern] } } throws: { error in
+            guard let error = error as? FilterError else { return false }
+            return error.flag == "--kind" && error.reason.contains("process.exec") && !error.reason.contains("cgroup")
+        }
     }
 
     @Test func `paths match the old, the new and the claimed name`() throws {

@@ -42,7 +42,7 @@ package struct CompiledFilter: Sendable {
         for pattern in filter.kinds {
             let matching = KindSet(matching: Glob(pattern))
             if matching.isEmpty {
-                let known = EventKind.allCases.map(\.name).joined(separator: ", ")
+                let known = EventKind.told.map(\.name).joined(separator: ", ")
                 throw FilterError(flag: "--kind", value: pattern, reason: "no such kind; there are \(known)")
             }
             kinds.formUnion(matching)

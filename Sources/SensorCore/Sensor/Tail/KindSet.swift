@@ -14,13 +14,13 @@ package struct KindSet: OptionSet, Sendable, Hashable {
 
     /// The kinds whose names the pattern matches: `file.*`, `network.connect`. Empty if there are none.
     package init(matching pattern: Glob) {
-        self = EventKind.allCases.reduce(into: []) { set, kind in
+        self = EventKind.told.reduce(into: []) { set, kind in
             if pattern.matches(kind.name) { set.insert(KindSet(kind)) }
         }
     }
 
-    /// Every kind there is.
-    package static let all = EventKind.allCases.reduce(into: KindSet()) { $0.insert(KindSet($1)) }
+    /// Every kind that there are events of.
+    package static let all = EventKind.told.reduce(into: KindSet()) { $0.insert(KindSet($1)) }
 
     /// What the pipeline needs in order to say whose an event is.
     package static let lifecycle: KindSet = [
