@@ -25,10 +25,11 @@ struct LineLogHandler: LogHandler {
     func log(event: LogEvent) {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
+        let time = UInt64(clamping: now.tv_sec) &* 1_000_000_000 &+ UInt64(clamping: now.tv_nsec)
         let fields = metadata.merging(event.metadata ?? [:]) { _, later in later }.sorted { $0.key < $1.key }
             .map { (key: $0.key, value: "\($0.value)") }
         let line = Self.line(
-            time: Self.timestamp(now), level: event.level.rawValue, message: "\(event.message)", fields: fields,
+            time: String(timestamp: time), level: event.level.rawValue, message: "\(event.message)", fields: fields,
             format: format)
         // One write, so that lines of several threads do not mix.
         StandardStream.write(line, to: STDERR_FILENO)
@@ -45,7 +46,7 @@ struct LineLogHandler: LogHandler {
             // The fields of the line itself win over what a caller calls the same.
             let own = [("time", time), ("level", level), ("message", message)]
             let others = fields.filter { field in !own.contains { $0.0 == field.key } }.map { ($0.key, $0.value) }
-            let members = (own + others).map { "\(JSONString.of($0)):\(JSONString.of($1))" }
+            let members = (own + others).map { "\($0.quotedForJSON):\($1.quotedForJSON)" }
             return "{\(members.joined(separator: ","))}\n"
         }
     }
@@ -58,42 +59,5 @@ struct LineLogHandler: LogHandler {
         let text = shown(value)
         guard text.isEmpty || text.utf8.contains(where: { $0 == 0x20 || $0 == 0x22 || $0 == 0x3d }) else { return text }
         return "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
-    }
-
-    /// RFC 3339 in UTC, with milliseconds.
-    private static func timestamp(_ now: timespec) -> String {
-        var seconds = now.tv_sec
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        func padded(_ number: Int, _ width: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
-        }
-        let date = [
-            padded(Int(parts.tm_year) + 1900, 4), padded(Int(parts.tm_mon) + 1, 2), padded(Int(parts.tm_mday), 2),
-        ].joined(separator: "-")
-        let time = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { padded(Int($0), 2) }.joined(separator: ":")
-        return "\(date)T\(time).\(padded(now.tv_nsec / 1_000_000, 3))Z"
-    }
-}
-
-/// Text as a JSON string, quotes included.
-enum JSONString {
-    static func of(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

@@ -20,6 +20,10 @@ import Testing
         #expect(line("a\nb", [("x", "\u{1b}[2J\"\n")], .text).hasSuffix(" info a\\nb x=\"\\\\x1b[2J\\\"\\\\n\"\n"))
     }
 
+    @Test func `a line's time is UTC, to the millisecond`() {
+        #expect(String(timestamp: 1_795_214_460_123_999_999) == "2026-11-20T22:41:00.123Z")
+    }
+
     @Test func `JSON is one object a line, and its own fields cannot be overwritten`() {
         #expect(
             line("a \"b\"\n", [("level", "x"), ("path", "\\\u{1}")], .json)
