@@ -171,20 +171,14 @@ package final class Collector: Sendable {
     /// Has `body` done on the thread; nil if that has ended.
     private func perform<Result: Sendable>(_ body: @escaping @Sendable (CollectorLoop) -> Result) -> Result? {
         let answer = Answer<Result>()
-        guard let done = try? WakeUp() else { return nil }
         let waker: Waker? = mailbox.withLockedValue { mailbox in
             guard mailbox.summary == nil, case .success(let waker) = mailbox.started else { return nil }
-            mailbox.commands.append { loop in
-                let result = body(loop)
-                answer.value.withLockedValue { $0 = result }
-                done.signal()
-            }
+            mailbox.commands.append { answer.give(body($0)) }
             return waker
         }
         guard let waker else { return nil }
         waker.wake()
-        while !done.wait(milliseconds: -1) {}
-        return answer.value.withLockedValue { $0 }
+        return answer.wait()
     }
 
     private func tryPerform(
@@ -201,7 +195,21 @@ package final class Collector: Sendable {
         if let error = failure ?? nil { throw error }
     }
 
+    /// Without a descriptor, which there may be none left of just when somebody wants to take something back.
     private final class Answer<Value: Sendable>: Sendable {
-        let value = NIOLockedValueBox<Value?>(nil)
+        private let value = NIOLockedValueBox<Value?>(nil)
+        private let isGiven = ConditionLock(value: false)
+
+        func give(_ value: Value) {
+            self.value.withLockedValue { $0 = value }
+            isGiven.lock()
+            isGiven.unlock(withValue: true)
+        }
+
+        func wait() -> Value? {
+            isGiven.lock(whenValue: true)
+            isGiven.unlock()
+            return value.withLockedValue { $0 }
+        }
     }
 }
