@@ -59,7 +59,8 @@ final class RunningSensord {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        let flags = O_WRONLY | O_CREAT | O_TRUNC
+        // A command that writes to the same file may look up where it ends and write there later, as cat(1) does.
+        let flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND
         if let output {
             posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         } else {
