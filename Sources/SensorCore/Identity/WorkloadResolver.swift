@@ -36,8 +36,7 @@ struct WorkloadResolver: ~Copyable {
             defer { cluster = name }
             return cluster == name ? .nothing : .everything
         case .pod(let pod):
-            pods.set(pod)
-            return .pod(pod.cgroupUID)
+            return pods.set(pod) ? .pod(pod.cgroupUID) : .nothing
         case .removed(let uid):
             pods.remove(uid: uid)
             return .nothing

@@ -42,6 +42,8 @@ package struct ClusterStatus: Sendable, Equatable {
         package var failures: UInt64 = 0
         /// Owners that had to be asked for again.
         package var retries: UInt64 = 0
+        /// Pods that claimed cgroups which are another's: as static pods that they are not, or that another one is.
+        package var refusedClaims: UInt64 = 0
         /// Pods that found no room.
         package var overflow: UInt64 = 0
         package var cacheWrites: UInt64 = 0

@@ -6,6 +6,8 @@ struct ObservedPod: Sendable, Equatable {
     var identity: PodIdentity
     /// Whom the pod says it is managed by; nil for bare and static pods, which are their own.
     var owner: ObjectReference?
+    /// It has the marks of a static pod's mirror and is none: taken for what it is besides, a pod like others.
+    var isFalseMirror: Bool
 
     /// nil: no pod that can be attributed (no UID, name or namespace).
     init?(_ pod: PodObject, choices: WorkloadChoices) {
@@ -13,11 +15,12 @@ struct ObservedPod: Sendable, Equatable {
         guard let uid = metadata.uid, let name = metadata.name, let namespace = metadata.namespace,
             !uid.isEmpty, !name.isEmpty, !namespace.isEmpty
         else { return nil }
-        let isStatic = Self.isStatic(metadata)
+        let hash = Self.manifestHash(pod)
+        let isStatic = hash != nil
         let node = pod.spec?.nodeName ?? ""
         let ownName = isStatic ? Self.name(name, withoutNode: node) : Self.lastingName(metadata, choices) ?? name
         var identity = PodIdentity(
-            uid: uid, namespace: namespace, name: name, cgroupUID: isStatic ? Self.manifestHash(metadata) : nil,
+            uid: uid, namespace: namespace, name: name, cgroupUID: hash,
             controller: PodIdentity.Owner(group: "", kind: "Pod", name: ownName, uid: uid))
         identity.revision = metadata.label("controller-revision-hash") ?? metadata.label("pod-template-hash") ?? ""
         identity.serviceAccount = pod.spec?.serviceAccountName ?? ""
@@ -28,6 +31,7 @@ struct ObservedPod: Sendable, Equatable {
         identity.containers = pod.containers
         self.identity = identity
         owner = isStatic ? nil : metadata.controller
+        isFalseMirror = !isStatic && Self.hasMarksOfMirror(metadata)
     }
 
     /// What an object that somebody made anew is called each time: by a chosen label, else by the name it was
@@ -39,15 +43,26 @@ struct ObservedPod: Sendable, Equatable {
         return name.isEmpty ? nil : name
     }
 
-    /// Whether the kubelet made the pod from a manifest of its own, and the API server only shows its mirror.
-    private static func isStatic(_ metadata: ObjectMetadata) -> Bool {
-        if metadata.annotation("kubernetes.io/config.mirror") != nil { return true }
-        let source = metadata.annotation("kubernetes.io/config.source")
-        return source == "file" || source == "http" || metadata.controller?.kind == "Node"
+    /// What the kubelet calls a pod that it made from a manifest of its own, where this is the mirror of one; else nil.
+    ///
+    /// Whoever may make pods may annotate them as he likes, and would have another's cgroups. So the hash has the form
+    /// of one, which no pod's UID has, and there is no ServiceAccount: the API server admits no mirror with one, and
+    /// none that becomes a mirror later.
+    private static func manifestHash(_ pod: PodObject) -> String? {
+        guard let hash = pod.metadata.annotation("kubernetes.io/config.mirror"),
+            hash == pod.metadata.annotation("kubernetes.io/config.hash"), hash.utf8.count == 32,
+            hash.utf8.allSatisfy({ isHexadecimal($0) }), pod.spec?.serviceAccountName?.isEmpty ?? true
+        else { return nil }
+        return hash
     }
 
-    private static func manifestHash(_ metadata: ObjectMetadata) -> String? {
-        metadata.annotation("kubernetes.io/config.hash") ?? metadata.annotation("kubernetes.io/config.mirror")
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+    }
+
+    private static func hasMarksOfMirror(_ metadata: ObjectMetadata) -> Bool {
+        let source = metadata.annotation("kubernetes.io/config.source")
+        return source == "file" || source == "http" || metadata.annotation("kubernetes.io/config.mirror") != nil
     }
 
     /// The kubelet puts the node's name behind a static pod's.

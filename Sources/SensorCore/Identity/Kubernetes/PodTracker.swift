@@ -92,6 +92,7 @@ actor PodTracker {
             status.count(\.overflow)
             return []
         }
+        if entries[uid]?.observed == nil { tellClaim(pod) }
         var entry = entries[uid] ?? Entry()
         if entry.observed?.owner != pod.owner { entry.resolution = nil }
         entry.observed = pod
@@ -103,6 +104,21 @@ actor PodTracker {
         }
         entries[uid] = entry
         return entry.isSettling && entry.told == nil ? [] : announce(uid)
+    }
+
+    /// What a pod falsely says of its cgroups stays without effect, here or in `PodTable`; its operator should know.
+    private func tellClaim(_ pod: ObservedPod) {
+        let identity = pod.identity
+        let isHeld =
+            identity.cgroupUID != identity.uid
+            && entries.contains { uid, entry in
+                uid != identity.uid && entry.observed?.identity.cgroupUID == identity.cgroupUID
+            }
+        guard pod.isFalseMirror || isHeld else { return }
+        status.count(\.refusedClaims)
+        log.warning(
+            "a pod has the marks of a static pod and is none, or is not the first with this manifest: it is not believed",
+            metadata: ["namespace": "\(identity.namespace)", "pod": "\(identity.name)", "uid": "\(identity.uid)"])
     }
 
     /// Tells the pod as it is known now, where that is news.

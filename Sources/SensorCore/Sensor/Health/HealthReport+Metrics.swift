@@ -104,6 +104,7 @@ extension HealthReport {
             ("throttled", "Requests that the server put off.", counters.throttled),
             ("failures", "Lists and watches that failed and were tried again.", counters.failures),
             ("owner_retries", "Owners asked for again.", counters.retries),
+            ("refused_claims", "Pods that claimed the cgroups of others.", counters.refusedClaims),
             ("pods_without_room", "Pods over the limit.", counters.overflow),
             ("cache_writes", "Writings of the cache on disk.", counters.cacheWrites),
             ("cache_failures", "Failures to read or write it.", counters.cacheFailures),

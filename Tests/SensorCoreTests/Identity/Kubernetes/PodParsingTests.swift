@@ -70,18 +70,59 @@ import Testing
             ])
     }
 
-    @Test func `a static pod is its own, known to the kubelet by its manifest's hash`() throws {
+    /// As the kubelet of node n1 makes it of the manifest with this hash.
+    private func mirror(_ hash: String = "3f1d9c0a7be24c558e60d1f2a3b4c5d6") -> PodFixture {
         var fixture = PodFixture(
             "mirror-uid", "etcd-n1", owner: .init(apiVersion: "v1", kind: "Node", name: "n1", uid: "node"))
         fixture.namespace = "kube-system"
         fixture.annotations = [
-            "kubernetes.io/config.hash": "5f00", "kubernetes.io/config.mirror": "5f00",
-            "kubernetes.io/config.source": "file",
+            "kubernetes.io/config.hash": hash, "kubernetes.io/config.mirror": hash,
+            "kubernetes.io/config.seen": "2026-11-21T09:58:11.305Z", "kubernetes.io/config.source": "file",
         ]
-        let pod = try pod(fixture)
+        fixture.spec = """
+            "volumes":[{"name":"data","hostPath":{"path":"/var/lib/etcd","type":"DirectoryOrCreate"}}],"hostNetwork":true,\
+            "containers":[{"name":"etcd","image":"registry.k8s.io/etcd:3.5"}],"priorityClassName":"system-node-critical",\
+            "tolerations":[{"operator":"Exists","effect":"NoExecute"}]
+            """
+        return fixture
+    }
+
+    @Test func `a static pod is its own, known to the kubelet by its manifest's hash`() throws {
+        let pod = try pod(mirror())
         #expect(pod.owner == nil)
-        #expect(pod.identity.cgroupUID == "5f00")
+        #expect(!pod.isFalseMirror)
+        #expect(pod.identity.cgroupUID == "3f1d9c0a7be24c558e60d1f2a3b4c5d6")
         #expect(pod.identity.controller == .init(group: "", kind: "Pod", name: "etcd", uid: "mirror-uid"))
+    }
+
+    private static let victim = "0c3f2f5e-6c34-4ba7-9f4c-1f5d6f2f0a11"
+
+    @Test(arguments: [
+        // What anybody may write on a pod of his own.
+        ["kubernetes.io/config.source": "file", "kubernetes.io/config.hash": victim],
+        ["kubernetes.io/config.source": "http", "kubernetes.io/config.hash": victim],
+        ["kubernetes.io/config.mirror": victim, "kubernetes.io/config.hash": victim],
+        ["kubernetes.io/config.mirror": "3f1d9c0a7be24c558e60d1f2a3b4c5d6", "kubernetes.io/config.hash": victim],
+        ["kubernetes.io/config.mirror": "3f1d9c0a7be24c558e60d1f2a3b4c5d6"],
+    ])
+    func `a pod that only calls itself static has its own cgroups and no others`(_ annotations: [String: String]) throws
+    {
+        var fixture = mirror()
+        fixture.annotations = annotations
+        let pod = try pod(fixture)
+        #expect(pod.identity.cgroupUID == "mirror-uid")
+        #expect(pod.isFalseMirror)
+    }
+
+    @Test func `a pod with a ServiceAccount is no mirror, and an owner of kind Node makes none`() throws {
+        var fixture = mirror()
+        fixture.spec = PodFixture.plainSpec
+        #expect(try pod(fixture).identity.cgroupUID == "mirror-uid")
+        #expect(try pod(fixture).isFalseMirror)
+        fixture.annotations = ["kubernetes.io/config.hash": "3f1d9c0a7be24c558e60d1f2a3b4c5d6"]
+        #expect(try pod(fixture).identity.cgroupUID == "mirror-uid")
+        #expect(try pod(fixture).owner?.kind == "Node")
+        #expect(try !pod(fixture).isFalseMirror)
     }
 
     @Test func `a bare pod goes by a chosen label, else by what its name was generated from, else by its name`() throws
