@@ -122,7 +122,12 @@ package struct CgroupTable: ~Copyable {
         guard workload.runtime == nil, workload.isContainer else { return false }
         workload.runtime = runtimeState(workload.path)
         guard let runtime = workload.runtime else { return false }
-        if workload.path.podUID == nil, let pod = runtime.pod?.uid { ownedByPod[pod, default: []].append(workload) }
+        // Whose it may be is news only where its path did not tell.
+        let claimed = workload.path.podUID == nil ? WorkloadResolver.podUID(workload.path, runtime) : nil
+        if let claimed {
+            ownedByPod[claimed, default: []].append(workload)
+            workload.isAwaited = resolver.followsPods
+        }
         var settled: [Workload] = []
         describe(workload, &settled)
         return !settled.isEmpty
@@ -234,7 +239,7 @@ package struct CgroupTable: ~Copyable {
         // It ran before the sensor: what it has executed went by unseen.
         workload.hasRunOwnProgram = source != .created
         decide(workload)
-        if let pod = podUID(path, runtime) { ownedByPod[pod, default: []].append(workload) }
+        if let pod = WorkloadResolver.podUID(path, runtime) { ownedByPod[pod, default: []].append(workload) }
         return workload
     }
 
@@ -252,9 +257,10 @@ package struct CgroupTable: ~Copyable {
         if ownedByPod[pod]?.isEmpty ?? false { ownedByPod[pod] = nil }
     }
 
-    /// The pod as the kubelet calls it, which only its runtime knows where the kubelet makes no cgroups of pods.
-    private func podUID(_ path: CgroupPath, _ runtime: RuntimeContainer?) -> String? {
-        path.podUID ?? runtime?.pod?.uid
+    private mutating func disown(_ workload: Workload) {
+        guard let pod = WorkloadResolver.podUID(workload.path, workload.runtime) else { return }
+        ownedByPod[pod]?.removeAll { $0 === workload }
+        if ownedByPod[pod]?.isEmpty ?? false { ownedByPod[pod] = nil }
     }
 
     private mutating func takeNumber() -> UInt64 {

@@ -75,16 +75,51 @@ struct WorkloadResolver: ~Copyable {
             }
             return resolve(identity, pod: uid, container: nil, runtime: nil)
         case .container(let container):
-            describe(container, runtime, in: &identity)
-            if let uid = container.podUID ?? runtime?.pod?.uid, followsPods {
-                return resolve(identity, pod: uid, container: container, runtime: runtime)
+            let known = Self.believed(runtime, of: container)
+            describe(container, known, in: &identity)
+            if followsPods, let uid = container.podUID {
+                return resolve(identity, pod: uid, container: container, runtime: known)
+            }
+            if followsPods, let uid = Self.podUID(path, runtime) {
+                let containers = pods.find(cgroupUID: uid)?.containers ?? []
+                guard containers.contains(where: { $0.ids.contains(container.id) }) else {
+                    identity.kind = "Unknown"
+                    return (identity, false)
+                }
+                return resolve(identity, pod: uid, container: container, runtime: known)
             }
             identity.kind = "Container"
-            identity.name = runtime.map { $0.name.isEmpty ? container.id : $0.name } ?? container.id
-            let uid = container.podUID ?? runtime?.pod?.uid
-            identity.pod = uid.map { .init(name: runtime?.pod?.name ?? "", uid: $0) }
+            let name = known?.name ?? ""
+            identity.name = name.isEmpty ? container.id : name
+            identity.pod = container.podUID.map { .init(name: known?.pod?.name ?? "", uid: $0) }
             return (identity, true)
         }
+    }
+
+    /// The pod that a cgroup is of, as far as its path and its runtime tell.
+    ///
+    /// The path alone is proof. Where the kubelet makes no cgroups of pods, the runtime's word is a claim, which the
+    /// pod's status has to confirm; of what an unprivileged user runs it is not even that, since his are the files.
+    static func podUID(_ path: CgroupPath, _ runtime: RuntimeContainer?) -> String? {
+        guard case .container(let container) = path.owner, container.podUID == nil else { return path.podUID }
+        guard container.userID == nil, let uid = runtime?.pod?.uid, !uid.isEmpty else { return nil }
+        return uid
+    }
+
+    /// What a runtime keeps of a container, without what only a pod's has: outside of pods an image's labels or
+    /// whoever starts a container can say so of any.
+    private static func believed(
+        _ runtime: RuntimeContainer?, of container: CgroupPath.Container
+    ) -> RuntimeContainer? {
+        guard var runtime else { return nil }
+        guard let uid = container.podUID else {
+            runtime.pod = nil
+            runtime.containerName = ""
+            runtime.isSandbox = false
+            return runtime
+        }
+        if let told = runtime.pod?.uid, !told.isEmpty, told != uid { runtime.pod = nil }
+        return runtime
     }
 
     /// What the path and the runtime say of a container, API server or not.

@@ -257,13 +257,15 @@ extension RuntimeContainer {
         self.init(id: id, runtime: runtime)
         func text(_ key: String) -> String { RuntimeStateDocument.clipped(annotations[key]) }
 
+        // Whoever starts a container may annotate it: an engine's words count only in that engine's own state.
         switch annotations["io.container.manager"] {
-        case "cri-o": self.runtime = .crio
-        case "libpod": self.runtime = .podman
+        case "cri-o" where runtime == nil: self.runtime = .crio
+        case "libpod" where runtime == nil: self.runtime = .podman
         default: break
         }
-        if annotations["io.kubernetes.cri.container-type"] != nil {
-            // containerd
+        // Whoever drives containerd or runc by hand names containers by their id.
+        let isDrivenByHand = [.containerd, .runc, .crun].contains(self.runtime)
+        if self.runtime == .containerd, annotations["io.kubernetes.cri.container-type"] != nil {
             isSandbox = text("io.kubernetes.cri.container-type") == "sandbox"
             containerName = text("io.kubernetes.cri.container-name")
             image = text("io.kubernetes.cri.image-name")
@@ -277,23 +279,20 @@ extension RuntimeContainer {
             pod = RuntimeStateDocument.pod(
                 uid: uid, namespace: text("io.kubernetes.cri.sandbox-namespace"),
                 name: text("io.kubernetes.cri.sandbox-name"))
-        } else if annotations["io.kubernetes.cri-o.ContainerType"] != nil {
-            // CRI-O, and podman of its pods
+        } else if self.runtime == .crio, annotations["io.kubernetes.cri-o.ContainerType"] != nil {
             isSandbox = text("io.kubernetes.cri-o.ContainerType") == "sandbox"
             containerName = isSandbox ? "" : text("io.kubernetes.container.name")
             image = text("io.kubernetes.cri-o.ImageName")
             imageDigest = RuntimeStateDocument.digest(ofReference: text("io.kubernetes.cri-o.ImageRef"))
             imageID = RuntimeStateDocument.digest(text("io.kubernetes.cri-o.Image"))
-            if self.runtime == .crio { name = text("io.kubernetes.cri-o.Name") }
+            name = text("io.kubernetes.cri-o.Name")
             pod = RuntimeStateDocument.pod(
                 uid: text("io.kubernetes.pod.uid"), namespace: text("io.kubernetes.pod.namespace"),
                 name: text("io.kubernetes.pod.name"))
-        } else {
+        } else if isDrivenByHand {
             name = text("nerdctl/name")
         }
-        // Whoever drives containerd or runc by hand names containers by their id.
-        let isChosen = [.containerd, .runc, .crun].contains(self.runtime) && RuntimeStateDocument.digest(id).isEmpty
-        if name.isEmpty, isChosen { name = id }
+        if name.isEmpty, isDrivenByHand, RuntimeStateDocument.digest(id).isEmpty { name = id }
         takeDigestOfImage()
     }
 

@@ -69,6 +69,24 @@ private let uid = "0f4c2f1e-8b0d-4a52-9c3b-5d1e7a9b6c2d"
         #expect(container == expected)
     }
 
+    @Test func `annotations of an engine count only in its own state`() throws {
+        let containerd = [
+            "io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-uid": uid,
+            "io.kubernetes.cri.sandbox-name": "p", "io.kubernetes.cri.image-name": "i",
+        ]
+        let crio = [
+            "io.container.manager": "cri-o", "io.kubernetes.cri-o.ContainerType": "sandbox",
+            "io.kubernetes.pod.uid": uid, "io.kubernetes.cri-o.Name": "n",
+        ]
+        for runtime in [ContainerRuntime.docker, .podman, .crio, .runc, .crun] {
+            #expect(try bundle(containerd, runtime) == RuntimeContainer(id: a, runtime: runtime))
+        }
+        for runtime in [ContainerRuntime.docker, .podman, .containerd, .runc, .crun] {
+            #expect(try bundle(crio, runtime) == RuntimeContainer(id: a, runtime: runtime))
+        }
+        #expect(try bundle(["nerdctl/name": "web"], .podman).name.isEmpty)
+    }
+
     @Test func `CRI-O's sandbox is told apart`() throws {
         let container = try bundle(
             [

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSensorBPF
+import Testing
+
+@testable import SensorCore
+
+/// What users, images and names that come back cannot pass themselves off as.
+@Suite struct ImitationTests {
+    private static let podUID = "0c3f2f5e-6c34-4ba7-9f4c-1f5d6f2f0a11"
+    private static let containerID = String(repeating: "ab", count: 32)
+    private static let path = "/system.slice/docker-\(containerID).scope"
+
+    private let host = FakeHost()
+
+    private func pod(lists ids: [String]) -> PodIdentity {
+        var pod = PodIdentity(
+            uid: Self.podUID, namespace: "agents", name: "planner-7c9d-x2x",
+            controller: .init(group: "apps", kind: "Deployment", name: "planner", uid: "d-1"))
+        pod.serviceAccount = "planner"
+        pod.containers = [.init(name: "main", role: .main, ids: ids)]
+        return pod
+    }
+
+    private func pipeline(followsCluster: Bool = true, _ path: String = path) -> Pipeline {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        if followsCluster { pipeline.consume(.cluster([.stale])) }
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 50, path: path)))
+        return pipeline
+    }
+
+    private func identity(_ path: String, id: UInt64 = 60) throws -> WorkloadIdentity {
+        var pipeline = pipeline(followsCluster: false)
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: id, path: path)))
+        pipeline.consume(.record(Records.open("/a", cgroup: id)))
+        return try #require(pipeline.takeEvents().first).workload.identity
+    }
+
+    /// As an image's labels may have it.
+    private func setRuntime(_ runtime: ContainerRuntime? = .docker, user: UInt32? = nil, name: String = "web") {
+        var container = RuntimeContainer(id: Self.containerID, runtime: .docker)
+        container.name = name
+        container.isSandbox = true
+        container.containerName = "main"
+        container.pod = .init(uid: Self.podUID, namespace: "agents", name: "planner-7c9d-x2x")
+        host.answers[.runtimeState(runtime, id: Self.containerID, user: user)] = .bytes(container.encoded)
+    }
+
+    // MARK: Labels
+
+    @Test func `labels make a container no pod's, and no pause`() throws {
+        setRuntime()
+        var pipeline = pipeline()
+        pipeline.consume(.cluster([.pod(pod(lists: ["another"]))]))
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        pipeline.consume(.settle(.max))
+        let event = try #require(pipeline.takeEvents().first)
+        let identity = event.workload.identity
+        #expect(identity.kind == "Unknown")
+        #expect(identity.pod == nil)
+        #expect([identity.namespace, identity.serviceAccount] == ["", ""])
+        #expect(identity.container?.name == "web")
+        #expect(identity.container?.type == "")
+    }
+
+    @Test func `a container that its pod's status lists is that pod's, and waits for that word`() throws {
+        setRuntime()
+        var pipeline = pipeline()
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        pipeline.consume(.cluster([.pod(pod(lists: []))]))
+        #expect(pipeline.takeEvents().isEmpty)
+        pipeline.consume(.cluster([.pod(pod(lists: [Self.containerID]))]))
+        let identity = try #require(pipeline.takeEvents().first).workload.identity
+        #expect(identity.name == "planner")
+        #expect(identity.container?.name == "main")
+        #expect(identity.container?.type == "main")
+    }
+
+    @Test func `without an API server labels say nothing of pods`() throws {
+        setRuntime()
+        var pipeline = pipeline(followsCluster: false)
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        let identity = try #require(pipeline.takeEvents().first).workload.identity
+        #expect([identity.kind, identity.name] == ["Container", "web"])
+        #expect(identity.pod == nil)
+        #expect(identity.container?.type == "")
+    }
+
+    @Test func `a pod that the runtime tells of at the first program is waited for like others`() throws {
+        var pipeline = pipeline()
+        setRuntime()
+        pipeline.consume(.record(Records.exec(executable: "/app/planner", arguments: ["planner"], cgroup: 50)))
+        #expect(pipeline.takeEvents().isEmpty)
+        pipeline.consume(.cluster([.pod(pod(lists: [Self.containerID]))]))
+        #expect(pipeline.takeEvents().map(\.workload.name) == ["planner"])
+    }
+}
