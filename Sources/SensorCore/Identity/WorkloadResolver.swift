@@ -65,7 +65,7 @@ struct WorkloadResolver: ~Copyable {
             return (identity, true)
         case .systemdUnit(let unit):
             identity.kind = "SystemdUnit"
-            identity.name = unit.name
+            identity.name = Self.name(unit.name, of: unit.userID)
             return (identity, true)
         case .pod(let uid):
             guard followsPods else {
@@ -90,7 +90,7 @@ struct WorkloadResolver: ~Copyable {
             }
             identity.kind = "Container"
             let name = known?.name ?? ""
-            identity.name = name.isEmpty ? container.id : name
+            identity.name = Self.name(name.isEmpty ? container.id : name, of: container.userID)
             identity.pod = container.podUID.map { .init(name: known?.pod?.name ?? "", uid: $0) }
             return (identity, true)
         }
@@ -120,6 +120,11 @@ struct WorkloadResolver: ~Copyable {
         }
         if let told = runtime.pod?.uid, !told.isEmpty, told != uid { runtime.pod = nil }
         return runtime
+    }
+
+    /// An unprivileged user may call his units and containers like the system's: they are other subjects.
+    private static func name(_ name: String, of user: UInt32?) -> String {
+        user.map { "user@\($0).service/\(name)" } ?? name
     }
 
     /// What the path and the runtime say of a container, API server or not.

@@ -16,7 +16,8 @@
 /// Where all of them take out, the rest of everything is watched; where there are none, everything is.
 ///
 /// Kinds are found in either case, and by the short names of `kubectl` (`deploy/web`, `ds/*`); names, namespaces and
-/// labels are case-sensitive as in Kubernetes. A label's key is taken as it is, a glob in it is an error: `label:a*`
+/// labels are case-sensitive as in Kubernetes. What an unprivileged user runs has the user's manager in its name:
+/// `SystemdUnit/user@1000.service/sync.service`, which `SystemdUnit/sync.service` does not select. A label's key is taken as it is, a glob in it is an error: `label:a*`
 /// would read as if it were one. A value that has a comma or a plus can be written with `?` in its place.
 package struct WorkloadSelector: Sendable, Equatable {
     private enum Condition: Sendable, Equatable {
@@ -110,18 +111,19 @@ package struct WorkloadSelector: Sendable, Equatable {
             }
             return .namespace(Glob(String(name)))
         }
-        let halves = text.split(separator: "/", omittingEmptySubsequences: false)
-        switch halves.count {
-        case 2:
-            guard !halves[0].isEmpty else { throw fault("a kind is expected before \"/\"; * stands for all") }
-            guard !halves[1].isEmpty else { throw fault("a name is expected after \"/\"; * stands for all") }
-            let kind = String(halves[0])
-            return .subject(
-                kind: Glob(shortKinds[kind.lowercased()] ?? kind, ignoringCase: true), name: Glob(String(halves[1])))
-        case 1: throw fault("one of \(forms) is expected")
-        default: throw fault("KIND/NAME is expected; a namespace is joined with \"+\": namespace=a+Deployment/b")
+        let halves = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard halves.count == 2 else { throw fault("one of \(forms) is expected") }
+        guard !halves[0].isEmpty else { throw fault("a kind is expected before \"/\"; * stands for all") }
+        guard !halves[1].isEmpty else { throw fault("a name is expected after \"/\"; * stands for all") }
+        let kind = Glob(shortKinds[halves[0].lowercased()] ?? String(halves[0]), ignoringCase: true)
+        guard !halves[1].contains("/") || kindsOfUsers.contains(where: { kind.matches($0) }) else {
+            throw fault("KIND/NAME is expected; a namespace is joined with \"+\": namespace=a+Deployment/b")
         }
+        return .subject(kind: kind, name: Glob(String(halves[1])))
     }
+
+    /// Whose names have a "/" where they are an unprivileged user's.
+    private static let kindsOfUsers = ["SystemdUnit", "Container"]
 
     private static let shortKinds = [
         "deploy": "Deployment", "deployments": "Deployment", "ds": "DaemonSet", "daemonsets": "DaemonSet",

@@ -46,6 +46,33 @@ import Testing
         host.answers[.runtimeState(runtime, id: Self.containerID, user: user)] = .bytes(container.encoded)
     }
 
+    // MARK: Users
+
+    @Test func `a user's unit and a user's container are not the system's of the same name`() throws {
+        let manager = "/user.slice/user-1000.slice/user@1000.service"
+        let own = try identity("\(manager)/app.slice/sshd.service")
+        #expect([own.kind, own.name] == ["SystemdUnit", "user@1000.service/sshd.service"])
+        #expect(try identity("/system.slice/sshd.service").name == "sshd.service")
+        #expect(try identity(manager).name == "user@1000.service")
+        #expect(try identity("/user.slice/user-1000.slice/session-3.scope").name == "session-3.scope")
+
+        setRuntime(.podman, user: 1000)
+        let container = try identity("\(manager)/user.slice/libpod-\(Self.containerID).scope")
+        #expect([container.kind, container.name] == ["Container", "user@1000.service/web"])
+        #expect(container.container?.name == "web")
+    }
+
+    @Test func `selectors tell a user's units from the system's`() throws {
+        let selector = try WorkloadSelector(["SystemdUnit/sshd.service", "SystemdUnit/user@1000.service/sync*"])
+        func selects(_ name: String) -> Bool {
+            selector.matches(namespace: "", kind: "SystemdUnit", name: name, labels: [:])
+        }
+        #expect(selects("sshd.service"))
+        #expect(!selects("user@1000.service/sshd.service"))
+        #expect(selects("user@1000.service/sync.service"))
+        #expect(!selects("user@1001.service/sync.service"))
+    }
+
     // MARK: Labels
 
     @Test func `labels make a container no pod's, and no pause`() throws {
@@ -84,6 +111,15 @@ import Testing
         #expect([identity.kind, identity.name] == ["Container", "web"])
         #expect(identity.pod == nil)
         #expect(identity.container?.type == "")
+    }
+
+    @Test func `what a user runs is no pod's, though he gives it the id of a pod's container`() throws {
+        setRuntime(.docker, user: 1000)
+        var pipeline = pipeline("/user.slice/user-1000.slice/user@1000.service\(Self.path)")
+        pipeline.consume(.cluster([.pod(pod(lists: [Self.containerID]))]))
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        let identity = try #require(pipeline.takeEvents().first).workload.identity
+        #expect([identity.kind, identity.name] == ["Container", "user@1000.service/web"])
     }
 
     @Test func `a pod that the runtime tells of at the first program is waited for like others`() throws {
