@@ -15,6 +15,7 @@
 struct container {
 	pid_t process;
 	char pod[PATH_MAX];
+	char pause[2 * PATH_MAX];
 	char path[2 * PATH_MAX];
 };
 
@@ -40,8 +41,10 @@ static void enter(const char *path)
 static void start(struct container *container, const char *root, int number, char **program)
 {
 	snprintf(container->pod, sizeof(container->pod), "%s/pod00000000-0000-4000-8000-%012d", root, number);
+	snprintf(container->pause, sizeof(container->pause), "%s/f%063x", container->pod, number);
 	snprintf(container->path, sizeof(container->path), "%s/%064x", container->pod, number);
 	must(mkdir(container->pod, 0755));
+	must(mkdir(container->pause, 0755));
 	must(mkdir(container->path, 0755));
 	container->process = must(fork());
 	if (container->process)
@@ -59,13 +62,15 @@ static void end(struct container *container)
 	if (status)
 		give_up("a container");
 	must(rmdir(container->path));
+	must(rmdir(container->pause));
 	must(rmdir(container->pod));
 	container->process = 0;
 }
 
 /*
  * containers ROOT COUNT AT-ONCE FILE MILLISECONDS [FIRST]: runs that many containers below a cgroup, each in a pod of its
- * own and gone with both when its program has ended. They are numbered from FIRST on, or from 0.
+ * own, with the cgroups of a kubelet (the pod's, its pause's, the container's), which are gone when its program has
+ * ended. They are numbered from FIRST on, or from 0.
  */
 static int containers(char **arguments)
 {

@@ -12,7 +12,7 @@ extension CgroupTable {
     /// From now on these are watched: all that are known are decided anew.
     package mutating func watch(_ selector: WorkloadSelector) {
         self.selector = selector
-        for (workload, _) in owners.values.sorted(by: { $0.workload.number < $1.workload.number }) { decide(workload) }
+        for workload in owners.values.sorted(by: { $0.number < $1.number }) { decide(workload) }
     }
 
     /// What changed since the last call, in the order in which it has to be carried out.
@@ -25,7 +25,7 @@ extension CgroupTable {
     /// Cgroups that live and are not watched.
     package var unwatchedCount: Int {
         selector.isEverything
-            ? 0 : owners.values.reduce(0) { $0 + ($1.workload.isWatched ? 0 : $1.workload.cgroups.count) }
+            ? 0 : owners.values.reduce(0) { $0 + ($1.isWatched ? 0 : $1.cgroups.count) }
     }
 
     /// Who is not known, or not known yet, is watched until it is. A pod is known when its labels are, whatever the name of

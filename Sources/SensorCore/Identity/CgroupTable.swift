@@ -38,8 +38,8 @@ package struct CgroupTable: ~Copyable {
     private var live: RecencyTable<UInt64, Entry>
     private var removed: RecencyTable<UInt64, Entry>
     private var unknown: RecencyTable<UInt64, Unknown>
-    /// By the cgroup that the owner begins at; how many cgroups of the table name it.
-    private(set) var owners: [ByteString: (workload: Workload, references: Int)] = [:]
+    /// By the cgroup that the owner begins at: whoever has it now.
+    private(set) var owners: [ByteString: Workload] = [:]
     /// What a pod owns, by what cgroup paths call the pod.
     private var ownedByPod: [String: [Workload]] = [:]
     private var nextNumber: UInt64 = 1
@@ -133,6 +133,12 @@ package struct CgroupTable: ~Copyable {
         return !settled.isEmpty
     }
 
+    /// None of its events waits any more: nobody asks for a workload whose cgroups are all forgotten.
+    package mutating func letGo(_ workload: Workload) {
+        workload.isHeld = false
+        if workload.references == 0 { disown(workload) }
+    }
+
     private mutating func describe(_ workload: Workload, _ settled: inout [Workload]) {
         let before = workload.description.identity
         let source = before.sources["cgroup"].flatMap(CgroupSource.init) ?? .scan
@@ -159,6 +165,9 @@ package struct CgroupTable: ~Copyable {
     package func mapped(_ workload: Workload, executable: ByteString) -> WorkloadDescription? {
         resolver.mapped(workload, executable: executable)
     }
+
+    /// What would be described anew if this pod, as cgroup paths call it, were told of.
+    func followed(byPod uid: String) -> [Workload] { ownedByPod[uid] ?? [] }
 
     // MARK: Inside
 
@@ -216,12 +225,12 @@ package struct CgroupTable: ~Copyable {
         let owner = CgroupPath(path)
         let workload: Workload
         if let known = owners[owner.ownerBytes] {
-            owners[owner.ownerBytes]?.references += 1
-            workload = known.workload
+            workload = known
         } else {
             workload = make(owner, source)
-            owners[owner.ownerBytes] = (workload, 1)
+            owners[owner.ownerBytes] = workload
         }
+        workload.references += 1
         join(id, workload)
         if let gone = live.insert(id, Entry(path: path, workload: workload)) {
             evicted += 1
@@ -244,17 +253,12 @@ package struct CgroupTable: ~Copyable {
     }
 
     private mutating func release(_ entry: Entry) {
-        let path = entry.workload.path
-        guard var owner = owners[path.ownerBytes] else { return }
-        owner.references -= 1
-        if owner.references > 0 {
-            owners[path.ownerBytes] = owner
-            return
-        }
-        owners[path.ownerBytes] = nil
-        guard let pod = podUID(entry.workload.path, entry.workload.runtime) else { return }
-        ownedByPod[pod]?.removeAll { $0 === entry.workload }
-        if ownedByPod[pod]?.isEmpty ?? false { ownedByPod[pod] = nil }
+        let workload = entry.workload
+        workload.references -= 1
+        guard workload.references == 0 else { return }
+        if owners[workload.path.ownerBytes] === workload { owners[workload.path.ownerBytes] = nil }
+        // Events may wait for it still: whoever makes cgroups in numbers must not make its pod miss it.
+        if !workload.isHeld { disown(workload) }
     }
 
     private mutating func disown(_ workload: Workload) {

@@ -23,6 +23,10 @@ package final class Workload {
     /// The kernel is to tell what it does: it is watched itself, or the operator's map has a watched workload for one of
     /// its programs.
     var isCaptured = true
+    /// Events wait for it.
+    var isHeld = false
+    /// How many cgroups of the table, living and removed ones, are its.
+    var references = 0
     /// Its cgroups that are alive.
     var cgroups: [UInt64] = []
     /// The container has executed a program of its own, not only its runtime's.

@@ -93,8 +93,10 @@ final class WorkloadProcess {
         guard write(input, "x", 1) == 1 else { throw SystemError("open the gate") }
     }
 
-    /// Collects lines until one that says "done", twenty seconds at most; false if the output ends before.
-    func readLines() throws -> Bool {
+    /// Collects lines until one that says "done"; false if the output ends before.
+    ///
+    /// - Parameter seconds: how long each line may take.
+    func readLines(within seconds: Int32 = 20) throws -> Bool {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
             while let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
@@ -104,7 +106,7 @@ final class WorkloadProcess {
                 lines.append(line)
             }
             var poller = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-            let ready = poll(&poller, 1, 20_000)
+            let ready = poll(&poller, 1, seconds * 1000)
             if ready < 0, errno == EINTR { continue }
             guard ready == 1 else { throw Timeout() }
             let count = read(output, &buffer, buffer.count)

@@ -262,6 +262,42 @@ import Testing
         #expect(Set(events.map(\.workload.name)) == ["planner"])
     }
 
+    // MARK: Many cgroups
+
+    @Test func `whoever makes cgroups in numbers does not make a pod miss the events that wait for it`() {
+        var pipeline = pipeline { ($0.cgroups.live, $0.cgroups.removed) = (8, 4) }
+        func flood(_ ids: ClosedRange<UInt64>) {
+            for id in ids {
+                pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: id, path: "/flood/\(id)")))
+                pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: id, path: "/flood/\(id)")))
+            }
+        }
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: 50, path: Self.path)))
+        flood(1000...1099)
+        pipeline.consume(.cluster([.pod(Self.pod())]))
+        #expect(pipeline.takeEvents().map(\.workload.name) == ["planner"])
+        // And nothing is kept of it after that, nor of one that nothing waits for.
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 51, path: Self.path)))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: 51, path: Self.path)))
+        flood(2000...2099)
+        #expect(pipeline.cgroups.followed(byPod: Self.podUID).isEmpty)
+    }
+
+    @Test func `a pod that never comes is not waited for without end, however many cgroups there are`() {
+        var pipeline = pipeline { ($0.cgroups.live, $0.cgroups.removed, $0.waitingTime) = (8, 1, 1000) }
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: 50, path: Self.path)))
+        for id in UInt64(1000)...1003 {
+            pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: id, path: "/flood/\(id)")))
+            pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: id, path: "/flood/\(id)")))
+        }
+        #expect(pipeline.cgroups.followed(byPod: Self.podUID).count == 1)
+        pipeline.consume(.settle(.max))
+        #expect(pipeline.takeEvents().map(\.workload.kind) == ["Unknown"])
+        #expect(pipeline.cgroups.followed(byPod: Self.podUID).isEmpty)
+    }
+
     // MARK: The operator's map
 
     @Test func `the operator's map says whose a cgroup or a program is`() throws {

@@ -265,7 +265,10 @@ package struct Pipeline: ~Copyable {
 
     private mutating func hold(_ event: Event, _ subject: EventSubject) {
         settle(at: event.bootTime)
-        if subject.isAwaited, waiting.add(event, of: subject.workload, isRuntimes: subject.isRuntimes) { return }
+        if subject.isAwaited, waiting.add(event, of: subject.workload, isRuntimes: subject.isRuntimes) {
+            subject.workload.isHeld = true
+            return
+        }
         if subject.isAwaited { counters.refusedWaits += 1 }
         deliver([event], of: subject.workload)
     }
@@ -280,12 +283,14 @@ package struct Pipeline: ~Copyable {
         for (workload, events) in waiting.expire(at: time) {
             workload.isAwaited = false
             deliver(events, of: workload)
+            cgroups.letGo(workload)
         }
     }
 
     /// Nothing more is awaited of a workload.
     mutating func release(_ workload: Workload) {
         deliver(waiting.release(workload), of: workload)
+        cgroups.letGo(workload)
     }
 
     private mutating func deliver(_ held: [Event], of workload: Workload) {
