@@ -224,7 +224,8 @@ package struct CgroupTable: ~Copyable {
         latest = nil
         let owner = CgroupPath(path)
         let workload: Workload
-        if let known = owners[owner.ownerBytes] {
+        // A container whose cgroups are all gone is over: another may be made under its name.
+        if let known = owners[owner.ownerBytes], !known.isContainer || !known.cgroups.isEmpty {
             workload = known
         } else {
             workload = make(owner, source)

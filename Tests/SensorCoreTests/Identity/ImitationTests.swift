@@ -130,4 +130,36 @@ import Testing
         pipeline.consume(.cluster([.pod(pod(lists: [Self.containerID]))]))
         #expect(pipeline.takeEvents().map(\.workload.name) == ["planner"])
     }
+
+    // MARK: Names that come back
+
+    @Test func `a container made under the name of one that is gone is another`() throws {
+        func setImage(_ image: String) {
+            var container = RuntimeContainer(id: "web", runtime: .containerd)
+            (container.name, container.image) = ("web", image)
+            host.answers[.runtimeState(.containerd, id: "web", user: nil)] = .bytes(container.encoded)
+        }
+        setImage("img1")
+        var pipeline = pipeline(followsCluster: false, "/default/web")
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: 50, path: "/default/web")))
+        setImage("img2")
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 51, path: "/default/web")))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 52, path: "/default/web/inner")))
+        for cgroup in UInt64(50)...52 { pipeline.consume(.record(Records.open("/b", cgroup: cgroup))) }
+        #expect(
+            pipeline.takeEvents().map(\.workload.container?.image) == ["img1", "img1", "img2", "img2"])
+        // The cgroup of the former is forgotten some time, the latter's name stays.
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 50, path: "/default/web/other")))
+        pipeline.consume(.record(Records.open("/c", cgroup: 50)))
+        #expect(pipeline.takeEvents().map(\.workload.container?.image) == ["img2"])
+    }
+
+    @Test func `a unit that starts again is the same unit`() {
+        var pipeline = pipeline(followsCluster: false, "/system.slice/cron.service")
+        let first = pipeline.cgroups.workload(of: 50, pid: 0)
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: 50, path: "/system.slice/cron.service")))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 51, path: "/system.slice/cron.service")))
+        #expect(pipeline.cgroups.workload(of: 51, pid: 0) === first)
+    }
 }
