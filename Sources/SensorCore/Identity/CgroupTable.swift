@@ -42,6 +42,8 @@ package struct CgroupTable: ~Copyable {
     private(set) var owners: [ByteString: Workload] = [:]
     /// What a pod owns, by what cgroup paths call the pod.
     private var ownedByPod: [String: [Workload]] = [:]
+    /// Cgroups of a scan that could not be read: what is below them is not known.
+    package private(set) var unread: UInt64 = 0
     private var nextNumber: UInt64 = 1
     private var latest: (id: UInt64, workload: Workload)?
     var selector = WorkloadSelector()
@@ -81,7 +83,9 @@ package struct CgroupTable: ~Copyable {
             let length = Int(Self.integer(rest.dropFirst(8).prefix(4)))
             rest = rest.dropFirst(12)
             guard length <= rest.count else { return }
-            if live.peek(id) == nil, removed.peek(id) == nil {
+            if id == 0 {
+                unread += 1
+            } else if live.peek(id) == nil, removed.peek(id) == nil {
                 insert(id, path: ByteString(Array(rest.prefix(length))), .scan)
             }
             rest = rest.dropFirst(length)

@@ -32,7 +32,8 @@ package enum HostQuestion: Hashable, Sendable {
     /// it. Never leaves that root. Fails with `noProcess` if the process is gone.
     case resolve(pid: UInt32, path: ByteString, followLast: Bool)
     /// All cgroups of the tracked hierarchy. Answer: for each its id (64 bits) and the length of its path below the
-    /// hierarchy's root (32 bits), little-endian, and the path.
+    /// hierarchy's root (32 bits), little-endian, and the path. Of one that could not be read the id
+    /// is 0.
     case cgroups
     /// The id of the cgroup with this path below the tracked hierarchy's root. Answer: 64 bits, little-endian.
     case cgroupID(path: ByteString)

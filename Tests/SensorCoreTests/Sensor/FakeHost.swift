@@ -30,12 +30,12 @@ final class FakeHost: HostView {
         )
     }
 
-    func setCgroups(_ cgroups: [(id: UInt64, path: String)]) {
+    func setCgroups(_ cgroups: [(id: UInt64, path: ByteString)]) {
         var bytes: [UInt8] = []
         for (id, path) in cgroups {
             withUnsafeBytes(of: id.littleEndian) { bytes.append(contentsOf: $0) }
-            withUnsafeBytes(of: UInt32(path.utf8.count).littleEndian) { bytes.append(contentsOf: $0) }
-            bytes += Array(path.utf8)
+            withUnsafeBytes(of: UInt32(path.bytes.count).littleEndian) { bytes.append(contentsOf: $0) }
+            bytes += path.bytes
         }
         answers[.cgroups] = .bytes(bytes)
     }

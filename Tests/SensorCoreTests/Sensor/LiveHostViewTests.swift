@@ -114,4 +114,36 @@ import Testing
         #expect(table.path(of: number) == "/")
         #expect(table.workload(of: number, pid: 0).description.kind == "Host")
     }
+
+    @Test func `cgroups with names that are no text are found like others, and what cannot be read is counted`() throws
+    {
+        let tree = try TestDirectory()
+        let odd = ByteString(Array("/\u{e9}".utf8) + [0xff, 0xfe])
+        func full(_ path: ByteString) -> [CChar] {
+            (Array(tree.path.utf8) + path.bytes).map { CChar(bitPattern: $0) } + [0]
+        }
+        let below = ByteString(odd.bytes + Array("/below".utf8))
+        for path in [odd, below] { try #require(mkdir(full(path), 0o755) == 0) }
+        defer { for path in [below, odd] { rmdir(full(path)) } }
+        var status = stat()
+        try #require(stat(full(below), &status) == 0)
+
+        let host = LiveHostView(cgroupRoot: tree.path)
+        var table = CgroupTable(host: host)
+        table.scan()
+        #expect(table.path(of: UInt64(status.st_ino)) == below)
+        #expect(table.unread == 0)
+        let id = try #require(host.answer(.cgroupID(path: below)).bytes)
+        #expect(id.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) } == UInt64(status.st_ino))
+    }
+
+    @Test func `a cgroup that a scan could not read is counted and no workload`() {
+        let host = FakeHost()
+        host.setCgroups([(1, "/"), (0, "/deep"), (2, "/system.slice/cron.service")])
+        var table = CgroupTable(host: host)
+        table.scan()
+        #expect(table.unread == 1)
+        #expect(table.path(of: 0) == nil)
+        #expect(table.path(of: 2) == "/system.slice/cron.service")
+    }
 }

@@ -33,6 +33,8 @@ extension HealthReport {
                 ([("what", "process")], statistics.evictedProcesses), ([("what", "cgroup")], statistics.evictedCgroups),
                 ([("what", "first_sight")], statistics.evictedTemplates), ([("what", "name")], statistics.evictedNames),
             ])
+        text.add(
+            "unread_cgroups_total", .counter, "Cgroups that could not be read at the start.", statistics.unreadCgroups)
         let states = Dictionary(grouping: collector.programs) { $0.state.name }
         text.add(
             "hooks", .gauge, "Programs by what became of them.",

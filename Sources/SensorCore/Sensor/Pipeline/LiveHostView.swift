@@ -97,9 +97,7 @@ package final class LiveHostView: HostView {
         let root = sensor_open_directory("/proc/\(pid)/root")
         guard root >= 0 else { return .failure(root == -ENOENT ? HostQuestion.noProcess : -root) }
         defer { close(root) }
-        var terminated = path.bytes.map { CChar(bitPattern: $0) }
-        guard !terminated.contains(0) else { return .failure(EINVAL) }
-        terminated.append(0)
+        guard let terminated = Self.terminated(Array(path.bytes)) else { return .failure(EINVAL) }
 
         var found = sensor_open_beneath(root, terminated, followLast ? 1 : 0, hasCachedLookups ? 1 : 0)
         if found == -EINVAL, hasCachedLookups {
@@ -129,41 +127,63 @@ package final class LiveHostView: HostView {
 
     private func cgroupID(_ path: ByteString) -> HostAnswer {
         guard let cgroupRoot else { return .failure(ENOENT) }
+        guard let name = Self.terminated(Array(cgroupRoot.utf8) + path.bytes) else { return .failure(EINVAL) }
         var status = stat()
-        guard stat(cgroupRoot + path.text, &status) == 0 else { return .failure(errno) }
+        guard stat(name, &status) == 0 else { return .failure(errno) }
         return .bytes(withUnsafeBytes(of: UInt64(status.st_ino).littleEndian) { Array($0) })
     }
 
-    /// The id of a cgroup is the inode number of its directory.
+    /// The id of a cgroup is the inode number of its directory. Names are bytes: whoever makes one chooses them.
     private func cgroups() -> HostAnswer {
         guard let cgroupRoot else { return .failure(ENOENT) }
         var bytes: [UInt8] = []
-        var count = 0
-        var pending = [""]
-        while let path = pending.popLast(), count < Self.cgroupLimit {
-            guard let directory = opendir(cgroupRoot + path) else { continue }
-            defer { closedir(directory) }
-            var status = stat()
-            guard fstat(dirfd(directory), &status) == 0 else { continue }
-            let shown = Array((path.isEmpty ? "/" : path).utf8)
-            withUnsafeBytes(of: UInt64(status.st_ino).littleEndian) { bytes.append(contentsOf: $0) }
+        func add(_ id: UInt64, _ path: [UInt8]) {
+            let shown = path.isEmpty ? [UInt8(ascii: "/")] : path
+            withUnsafeBytes(of: id.littleEndian) { bytes.append(contentsOf: $0) }
             withUnsafeBytes(of: UInt32(shown.count).littleEndian) { bytes.append(contentsOf: $0) }
             bytes += shown
+        }
+        var count = 0
+        var pending: [[UInt8]] = [[]]
+        while let path = pending.popLast() {
+            guard count < Self.cgroupLimit, let name = Self.terminated(Array(cgroupRoot.utf8) + path),
+                let directory = opendir(name)
+            else {
+                // One that has just been removed is missed by nobody.
+                if count >= Self.cgroupLimit || errno != ENOENT { add(0, path) }
+                continue
+            }
+            defer { closedir(directory) }
+            var status = stat()
+            guard fstat(dirfd(directory), &status) == 0 else {
+                add(0, path)
+                continue
+            }
+            add(UInt64(status.st_ino), path)
             count += 1
-            var below: [String] = []
+            var below: [[UInt8]] = []
             while let entry = readdir(directory) {
                 guard entry.pointee.d_type == UInt8(DT_DIR) else { continue }
-                let name = Self.name(entry)
-                if name != ".", name != ".." { below.append(path + "/" + name) }
+                let name = Self.bytes(entry)
+                if !name.elementsEqual(".".utf8), !name.elementsEqual("..".utf8) {
+                    below.append(path + [UInt8(ascii: "/")] + name)
+                }
             }
             pending += below
         }
         return .bytes(bytes)
     }
 
+    /// For C; nil if a zero byte is in it.
+    private static func terminated(_ path: [UInt8]) -> [CChar]? {
+        path.contains(0) ? nil : path.map { CChar(bitPattern: $0) } + [0]
+    }
+
     private static func name(_ entry: UnsafeMutablePointer<dirent>) -> String {
-        withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        }
+        String(decoding: bytes(entry), as: UTF8.self)
+    }
+
+    private static func bytes(_ entry: UnsafeMutablePointer<dirent>) -> [UInt8] {
+        withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
     }
 }

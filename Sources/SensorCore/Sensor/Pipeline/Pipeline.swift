@@ -94,6 +94,7 @@ package struct Pipeline: ~Copyable {
         statistics.evictedProcesses = processes.evicted
         statistics.shortenedLineages = processes.shortened
         statistics.evictedCgroups = cgroups.evicted
+        statistics.unreadCgroups = cgroups.unread
         statistics.unwatchedCgroups = UInt64(cgroups.unwatchedCount)
         statistics.evictedTemplates = templates.evicted
         statistics.evictedNames = names.evicted
