@@ -7,7 +7,7 @@
 ///
 /// - `runc init`, run from the host's file, from a copy in memory (`memfd:runc_cloned:/proc/self/exe`) or, since 1.1,
 ///   from a mount of the file alone, which hangs nowhere and so shows as `/runc`; a runc without a name of its own
-///   (`/proc/self/exe init`, `/proc/self/fd/7`); `runc-dmz`, the small program that 1.2 ran in between;
+///   (`/proc/self/exe init`, `/proc/self/fd/7`);
 /// - crun, youki, and their copies in memory;
 /// - the shims and monitors beside a container (`containerd-shim-runc-v2`, `conmon`, `conmonrs`), which some
 ///   configurations keep in the pod's or the container's cgroup.
@@ -15,10 +15,10 @@
 /// A container's own init (`tini`, `docker-init`, `catatonit`) and `/pause` are the container's: they are its first
 /// program. So is what a hook runs in the container (`startContainer`), since nothing tells it apart.
 ///
-/// Names can be imitated by whoever makes the image, so they count only where a runtime must be at work: before the
-/// container has executed a program of its own and, later, in processes that came from outside (`runc exec`). Even
-/// there one process goes through two stages at most, so an image that calls its program so is hidden no further than
-/// its next exec.
+/// Names are whatever the image's maker likes: an entry point may be called `containerd-shim-x`. So they count only for
+/// programs that were executed in the mount namespace of the process's parent: that of the runtime, which has not
+/// entered the container's yet. And they count only where a runtime must be at work: before the container has executed
+/// a program of its own and, later, in processes that came from outside (`runc exec`), through two stages at most.
 package enum RuntimeStage {
     /// Whether an exec in a container's cgroup is the runtime's.
     ///
@@ -26,21 +26,22 @@ package enum RuntimeStage {
     ///   - executable: as the event has it; the name of a file in memory with or without its `/` and ` (deleted)`.
     ///   - arguments: from the program's name on; redacted or cut ones do.
     ///   - script: the script that an interpreter was started for: a runtime's stage never is one.
+    ///   - ranInMountsOfParent: it was executed in the mount namespace of the process's parent.
     ///   - hasRunOwnProgram: the container has executed a program that was not the runtime's.
     ///   - cameFromOutside: the process was forked outside of the container's cgroup and moved into it, and has not
     ///     executed a program of the container's yet.
     ///   - stages: how many execs of this process were told to be the runtime's before.
     package static func covers(
-        executable: ByteString, arguments: [String], script: ByteString?, hasRunOwnProgram: Bool,
-        cameFromOutside: Bool = false, stages: Int = 0
+        executable: ByteString, arguments: [String], script: ByteString?, ranInMountsOfParent: Bool,
+        hasRunOwnProgram: Bool, cameFromOutside: Bool = false, stages: Int = 0
     ) -> Bool {
-        guard script == nil, stages < 2, !hasRunOwnProgram || cameFromOutside else { return false }
+        guard ranInMountsOfParent, script == nil, stages < 2, !hasRunOwnProgram || cameFromOutside else { return false }
         let name = Program(executable)
         if name.isMonitor { return true }
         switch name.text {
         case "runc", "runc.amd64", "runc.arm64", "docker-runc", "nvidia-container-runtime":
             return isInit(arguments)
-        case "runc-dmz", "runc_dmz", "crun", "youki":
+        case "crun", "youki":
             return true
         // A runtime that runs itself by a name of the kernel's.
         case "exe" where name.isOfProc, _ where name.isDescriptor:

@@ -99,7 +99,9 @@ package struct ProcessTable: ~Copyable {
         let process = insert(key, parent: parent, ancestor: ancestor, facts: inherited, at: time)
         // The root is inherited from the creator as well, and the parent's may be another.
         if creator != nil { process.rootChangedAt = max(time, 1) }
-        process.settledIn = (creator.map { lookup($0) } ?? ancestor)?.settledIn ?? 0
+        let origin = creator.map { lookup($0) } ?? ancestor
+        process.settledIn = origin?.settledIn ?? 0
+        process.ranInMountsOfParent = origin?.ranInMountsOfParent ?? false
         return process
     }
 
@@ -108,15 +110,23 @@ package struct ProcessTable: ~Copyable {
         _ key: ProcessKey, parent: ProcessKey, facts: ProcessFacts, at time: UInt64
     ) -> TrackedProcess {
         guard let known = lookup(key) else {
-            return insert(key, parent: parent, ancestor: lookup(parent), facts: facts, at: time)
+            let process = insert(key, parent: parent, ancestor: lookup(parent), facts: facts, at: time)
+            process.ranInMountsOfParent = Self.isInMountsOfParent(process)
+            return process
         }
         known.description = describe(
             key, parentID: known.description.parentID, facts: facts,
             workingDirectory: facts.workingDirectory ?? known.description.workingDirectory)
         known.identity = facts.identity ?? known.identity
+        known.ranInMountsOfParent = Self.isInMountsOfParent(known)
         known.knownAt = time
         known.isSketch = false
         return known
+    }
+
+    private static func isInMountsOfParent(_ process: TrackedProcess) -> Bool {
+        guard let mount = process.identity?.namespaces.mount, mount != 0 else { return false }
+        return process.parent?.identity?.namespaces.mount == mount
     }
 
     /// A process that ran before the sensor, as it was at `time`. Fills in what is not known; newer knowledge stays.

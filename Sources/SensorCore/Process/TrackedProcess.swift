@@ -43,6 +43,9 @@ package final class TrackedProcess {
     /// Boot clock of its latest `chroot` or `pivot_root`, or of its fork if another than its parent called clone. 0: its
     /// root is its parent's, as far as was seen.
     package var rootChangedAt: UInt64 = 0
+    /// Its program was executed in the mount namespace that its parent was in then, as far as is known. A container's
+    /// own never is: its parent is the runtime, or in the container itself.
+    package internal(set) var ranInMountsOfParent = false
     /// Boot clock, ns; 0 while it lives.
     package internal(set) var endedAt: UInt64 = 0
     /// Boot clock of the newest fact about it.

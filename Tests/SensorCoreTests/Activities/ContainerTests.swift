@@ -29,17 +29,26 @@ import Testing
     }
 
     /// Makes the bundle and returns what runs it.
-    private func bundle(_ script: String) throws -> [String] {
+    ///
+    /// - Parameters:
+    ///   - program: the program of the host that runs the script, with the libraries that it needs.
+    ///   - name: what it is called in the container.
+    private func bundle(_ script: String, program: String = "/bin/busybox", name: String? = nil) throws -> [String] {
         let root = directory.path + "/rootfs"
         let copy = try Child([
-            "/bin/sh", "-c", "mkdir -p \(root)/bin \(root)/proc \(root)/tmp; cp /bin/busybox \(root)/bin/busybox",
+            "/bin/sh", "-c",
+            """
+            mkdir -p \(root)/bin \(root)/proc \(root)/tmp; cp \(program) \(root)/bin/\(name ?? "busybox")
+            for library in $(ldd \(program) | grep -o '/[^ ]*'); do cp -L --parents $library \(root); done
+            """,
         ])
         copy.wait()
+        let shell = name.map { "\"/bin/\($0)\"" } ?? "\"/bin/busybox\",\"sh\""
         let namespaces = ["pid", "mount", "ipc", "uts", "network"].map { "{\"type\":\"\($0)\"}" }.joined(separator: ",")
         try write(
             """
             {"ociVersion":"1.0.2","root":{"path":"rootfs"},"hostname":"test",
-             "process":{"user":{"uid":0,"gid":0},"args":["/bin/busybox","sh","-c","\(script)"],"env":["PATH=/bin"],"cwd":"/tmp"},
+             "process":{"user":{"uid":0,"gid":0},"args":[\(shell),"-c","\(script)"],"env":["PATH=/bin"],"cwd":"/tmp"},
              "mounts":[{"destination":"/proc","type":"proc","source":"proc"}],
              "linux":{"cgroupsPath":"\(cgroup)","namespaces":[\(namespaces)]}}
             """, to: directory.path + "/config.json")
@@ -108,8 +117,12 @@ import Testing
             #expect(
                 RuntimeStage.covers(
                     executable: stage.executable, arguments: stage.arguments, script: stage.script,
-                    hasRunOwnProgram: false))
+                    ranInMountsOfParent: true, hasRunOwnProgram: false))
         }
+        #expect(
+            inside[..<first].allSatisfy { $0.workload.container?.type == "runtime" },
+            "\(inside[..<first].map { "\($0.summary) by \($0.process?.arguments ?? [])" })")
+        #expect(inside[first...].allSatisfy { $0.workload.container?.type != "runtime" })
         // The runtime itself is not in the container.
         let runtime = try #require(seen.events(.processExec).first { $0.process?.arguments.first == "/usr/sbin/runc" })
         #expect(runtime.workload.container == nil)
@@ -118,6 +131,16 @@ import Testing
             inside[first...].filter { $0.process?.pid == shell?.pid && $0.kind != .processExec }.allSatisfy {
                 $0.process?.executable == "/bin/busybox"
             })
+    }
+
+    @Test func `an entry point with the name of a runtime's monitor is the container's own program`() throws {
+        let command = try bundle("echo made > file", program: "/bin/sh", name: "containerd-shim-x")
+        defer { cleanUp() }
+        let seen = try Observation.of(command: command)
+        let file = try seen.only(seen.events(.fileCreate).filter { $0.file?.path == "/tmp/file" })
+        #expect(file.process?.executable == "/bin/containerd-shim-x")
+        #expect(file.workload.container?.id == identifier)
+        #expect(file.workload.container?.type != "runtime")
     }
 }
 

@@ -249,17 +249,37 @@ import Testing
 
     // MARK: The runtime's own doings
 
+    /// On the host, as the parent of what it starts.
+    private func runRuntime(_ pipeline: inout Pipeline) {
+        let runc = Records.exec(pid: 1, start: 1, executable: "/usr/bin/runc", arguments: ["runc", "run"])
+        pipeline.consume(.record(runc))
+        _ = pipeline.takeEvents()
+    }
+
     @Test func `what the runtime does in a container's cgroup is told apart from the container`() {
         var pipeline = pipeline()
         pipeline.consume(.cluster([.pod(Self.pod())]))
+        runRuntime(&pipeline)
         let runc = Records.exec(executable: "/usr/bin/runc", arguments: ["runc", "init"], cgroup: 50)
         pipeline.consume(.record(runc))
         pipeline.consume(.record(Records.open("/proc/self/setgroups", cgroup: 50)))
-        pipeline.consume(.record(Records.exec(executable: "/app/planner", arguments: ["planner"], cgroup: 50)))
+        pipeline.consume(
+            .record(Records.exec(executable: "/app/planner", arguments: ["planner"], mount: 4_026_532_999, cgroup: 50)))
         pipeline.consume(.record(Records.open("/app/data", cgroup: 50)))
         let events = pipeline.takeEvents()
         #expect(events.map(\.workload.container?.type) == ["runtime", "runtime", "main", "main"])
         #expect(Set(events.map(\.workload.name)) == ["planner"])
+    }
+
+    @Test func `an entry point is the container's, though it is called like a monitor and the runtime started it`() {
+        var pipeline = pipeline()
+        pipeline.consume(.cluster([.pod(Self.pod())]))
+        runRuntime(&pipeline)
+        let program = Records.exec(
+            executable: "/containerd-shim-x", arguments: ["/containerd-shim-x"], mount: 4_026_532_999, cgroup: 50)
+        pipeline.consume(.record(program))
+        pipeline.consume(.record(Records.open("/etc/shadow", cgroup: 50)))
+        #expect(pipeline.takeEvents().map(\.workload.container?.type) == ["main", "main"])
     }
 
     // MARK: Many cgroups

@@ -13,7 +13,6 @@ import Testing
         ("memfd:runc_cloned:/proc/self/exe", ["/proc/self/exe", "init"]),
         ("/proc/self/exe", ["runc", "init"]),
         ("/proc/self/fd/7", ["runc", "init"]),
-        ("/memfd:runc_dmz:/x (deleted)", ["bash", "-c", "x"]),
         ("/usr/bin/crun", ["crun", "create", "--bundle", "/run/x", "id"]),
         ("/memfd:crun_cloned:/proc/self/exe", ["crun", "start"]),
         ("/usr/bin/containerd-shim-runc-v2", ["/usr/bin/containerd-shim-runc-v2", "-namespace", "k8s.io"]),
@@ -23,16 +22,22 @@ import Testing
 
     private func covers(
         _ example: (String, [String]), script: ByteString? = nil, own: Bool = false, outside: Bool = false,
-        stages: Int = 0
+        stages: Int = 0, mounts: Bool = true
     ) -> Bool {
         RuntimeStage.covers(
-            executable: ByteString(example.0), arguments: example.1, script: script, hasRunOwnProgram: own,
-            cameFromOutside: outside, stages: stages)
+            executable: ByteString(example.0), arguments: example.1, script: script, ranInMountsOfParent: mounts,
+            hasRunOwnProgram: own, cameFromOutside: outside, stages: stages)
     }
 
     @Test(arguments: stages)
     func `the runtime's stages are known`(_ executable: String, _ arguments: [String]) {
         #expect(covers((executable, arguments)))
+    }
+
+    @Test(arguments: stages)
+    func `in mounts of its own no program is the runtime's`(_ executable: String, _ arguments: [String]) {
+        #expect(!covers((executable, arguments), mounts: false))
+        #expect(!covers((executable, arguments), own: true, outside: true, mounts: false))
     }
 
     @Test(arguments: stages)
@@ -62,6 +67,7 @@ import Testing
             ("/usr/sbin/runc", ["init"]),
             ("/sbin/docker-init", ["/sbin/docker-init", "--", "sh"]),
             ("/pause", ["/pause"]),
+            ("/memfd:runc_dmz:/x (deleted)", ["bash", "-c", "x"]),
             ("/proc/self/exe", ["init"]),
             ("/proc/self/exe", ["agent", "init"]),
             ("/app/exe", ["runc", "init"]),

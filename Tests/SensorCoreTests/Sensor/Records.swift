@@ -27,7 +27,8 @@ enum Records {
     static func exec(
         pid: UInt32 = 100, start: UInt64 = 7, parent: (UInt32, UInt64) = (1, 1), executable: String = "/usr/bin/cat",
         arguments: [String] = ["cat", "/etc/passwd"], directory: String = "/home", script: String? = nil,
-        credentials: sensor_credentials = credentials(), flags: Int32 = 0, time: UInt64 = 10, cgroup: UInt64 = 42
+        credentials: sensor_credentials = credentials(), mount: UInt32 = 4_026_531_841, flags: Int32 = 0,
+        time: UInt64 = 10, cgroup: UInt64 = 42
     ) -> [UInt8] {
         var body = sensor_exec()
         (body.parent_tgid, body.parent_start) = parent
@@ -35,7 +36,7 @@ enum Records {
         body.inode = 77
         body.device = 8 << 20 | 1
         body.credentials = credentials
-        body.namespaces.mount = 4_026_531_841
+        body.namespaces.mount = mount
         var record = RecordBytes(SENSOR_PROCESS_EXEC, body, hook: SENSOR_HOOK_PROCESS_EXEC, time: time)
             .adding(SENSOR_SECTION_ARGUMENTS, arguments.flatMap { Array($0.utf8) + [0] })
             .adding(SENSOR_SECTION_EXECUTABLE, leafFirst(executable))

@@ -57,7 +57,8 @@ extension Pipeline {
         let program = process.description
         let isRuntimes = RuntimeStage.covers(
             executable: program.executable, arguments: program.arguments, script: program.script,
-            hasRunOwnProgram: workload.hasRunOwnProgram, cameFromOutside: true, stages: process.runtimeStages)
+            ranInMountsOfParent: process.ranInMountsOfParent, hasRunOwnProgram: workload.hasRunOwnProgram,
+            cameFromOutside: true, stages: process.runtimeStages)
         if isRuntimes { process.runtimesIn = workload.number } else { process.settledIn = workload.number }
         return isRuntimes
     }
