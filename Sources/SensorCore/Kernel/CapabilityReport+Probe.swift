@@ -128,7 +128,13 @@ extension CapabilityReport {
                     "not mounted: no DNS answers, no connects by io_uring; mount -t cgroup2 none /sys/fs/cgroup/unified"
                 ))
         }
-        if let tracked = hierarchy.tracked {
+        if hierarchy.isPartial {
+            found.append(
+                Capability(
+                    "workloads", .degraded,
+                    "in a cgroup namespace of its own sensord sees its own part only and cannot tell whose the rest is: "
+                        + "give it the host's pid namespace (hostPID: true) or the host's cgroup namespace"))
+        } else if let tracked = hierarchy.tracked {
             let kind = hierarchy.controller.map { "the v1 controller \($0)" } ?? "the unified tree"
             found.append(Capability("workloads", .ok, "by \(kind), \(tracked)"))
         } else {

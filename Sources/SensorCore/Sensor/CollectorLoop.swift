@@ -111,6 +111,7 @@ final class CollectorLoop {
         summary.uringOperations = pipeline.uringOperations
         summary.unenforcedCgroups = unenforcedCgroups
         summary.programs = kernel.programs
+        summary.seesPartOfCgroups = kernel.cgroups.isPartial
         summary.trouble = trouble
         return summary
     }

@@ -10,6 +10,8 @@ package struct CollectorSummary: Sendable {
     package var programs: [ProgramStatus] = []
     /// Cgroups that the kernel had no room to leave unwatched: what they do costs, though no event is made of it.
     package var unenforcedCgroups: UInt64 = 0
+    /// Workloads cannot be told: this process sees a part of the host's cgroups only.
+    package var seesPartOfCgroups = false
     /// The first thing that went wrong while collecting and did not end it: reading counts, writing the recording.
     package var trouble: String?
 

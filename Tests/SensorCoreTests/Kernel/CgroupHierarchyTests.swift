@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import SensorCore
 import Testing
 
@@ -43,6 +44,36 @@ import Testing
                 31 24 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
                 """)
         #expect(hierarchy.unified == "/sys/fs/cgroup")
+    }
+
+    /// As a container with a cgroup namespace of its own sees it: the runtime's mount of its part and one of the host's.
+    private static let inNamespace = """
+        31 24 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
+        32 24 0:27 /../../.. /host/sys/fs/cgroup rw - cgroup2 cgroup2 rw
+        33 24 0:27 /../../../system.slice /mnt/part rw - cgroup2 cgroup2 rw
+        """
+
+    @Test func `a mount that only seems to be the root of a tree is none`() {
+        let hierarchy = CgroupHierarchy(mountinfo: Self.inNamespace) { $0 == "/host/sys/fs/cgroup" }
+        #expect(hierarchy.unified == "/host/sys/fs/cgroup")
+        #expect(hierarchy.tracked == "/host/sys/fs/cgroup")
+        #expect(CgroupHierarchy(mountinfo: Self.inNamespace) { _ in false }.tracked == nil)
+    }
+
+    @Test func `the mounts of another process are below its root`() {
+        let text = "31 24 0:27 /../.. /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
+        let hierarchy = CgroupHierarchy(mountinfo: text, root: "/proc/1/root") { $0 == "/proc/1/root/sys/fs/cgroup" }
+        #expect(hierarchy.tracked == "/proc/1/root/sys/fs/cgroup")
+        #expect(hierarchy.unified == "/proc/1/root/sys/fs/cgroup")
+        #expect(hierarchy.controller == nil)
+    }
+
+    @Test func `the tree that is tracked here is whole, or is known not to be`() throws {
+        let current = CgroupHierarchy.current()
+        guard let tracked = current.tracked else { return }
+        var status = stat()
+        try #require(stat(tracked, &status) == 0)
+        #expect((status.st_ino == 1) == !current.isPartial)
     }
 
     @Test func `escapes in a mount point are undone`() {

@@ -79,6 +79,9 @@ package struct HealthReport: Sendable {
         }
         let isReady = attached > 0 && isKnown
         if !missing.isEmpty { reasons.append("hooks that do not work here: see sensord check") }
+        if collector.seesPartOfCgroups {
+            reasons.append("a cgroup namespace hides whose most events are: see sensord check")
+        }
         if let trouble = collector.trouble { reasons.append("collecting is not whole: \(trouble)") }
         if identity.unsettledPods > 0 { reasons.append("owners of \(identity.unsettledPods) pods are not known yet") }
         return Readiness(

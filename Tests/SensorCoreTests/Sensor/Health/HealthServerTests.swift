@@ -141,4 +141,12 @@ import Testing
     func `what is no address is none`(_ text: String) {
         #expect(ListenAddress(text) == nil)
     }
+
+    @Test func `cgroups out of sight are among the reasons, and keep nothing from being ready`() {
+        var report = report(.synced)
+        #expect(report.readiness().reasons.isEmpty)
+        report.collector.seesPartOfCgroups = true
+        #expect(report.readiness().ready)
+        #expect(report.readiness().reasons == ["a cgroup namespace hides whose most events are: see sensord check"])
+    }
 }
