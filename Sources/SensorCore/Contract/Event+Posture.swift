@@ -139,6 +139,7 @@ extension WorkloadDescription {
     fileprivate convenience init(_ workload: PostureWorkload) {
         var identity = WorkloadIdentity(kind: workload.kind)
         identity.cluster = workload.cluster
+        identity.clusterID = workload.clusterID
         identity.namespace = workload.namespace
         identity.group = workload.group
         identity.name = workload.name

@@ -33,6 +33,7 @@ extension PostureWorkload {
         self.init()
         let identity = workload.identity
         cluster = identity.cluster
+        clusterID = identity.clusterID
         namespace = identity.namespace
         group = identity.group
         kind = identity.kind

@@ -43,6 +43,7 @@ package final class WorkloadDescription: Sendable {
         json.append("\"workload\":")
         let start = json.bytes.count
         json.append(text: ",\"cluster\":", identity.cluster)
+        json.append(text: ",\"clusterId\":", identity.clusterID)
         json.append(text: ",\"namespace\":", identity.namespace)
         json.append(text: ",\"group\":", identity.group)
         json.append(text: ",\"kind\":", identity.kind)

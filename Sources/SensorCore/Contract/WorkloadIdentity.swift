@@ -39,6 +39,8 @@ package struct WorkloadIdentity: Sendable, Equatable {
 
     /// Display name of the cluster.
     package var cluster = ""
+    /// UID of the cluster's kube-system namespace: with it subjects are told apart, whatever clusters are called.
+    package var clusterID = ""
     package var namespace = ""
     /// API group of the kind.
     package var group = ""

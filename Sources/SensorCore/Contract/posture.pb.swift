@@ -429,6 +429,12 @@ package nonisolated struct PostureWorkload: @unchecked Sendable {
     set {_uniqueStorage()._sources = newValue}
   }
 
+  /// What the cluster goes by for good: the UID of its kube-system namespace. Part of the subject's key.
+  package var clusterID: String {
+    get {_storage._clusterID}
+    set {_uniqueStorage()._clusterID = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1379,7 +1385,7 @@ nonisolated extension PostureProcess: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension PostureWorkload: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Workload"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{1}namespace\0\u{1}group\0\u{1}kind\0\u{1}name\0\u{1}uid\0\u{1}revision\0\u{3}owner_chain\0\u{1}pod\0\u{1}container\0\u{3}service_account\0\u{3}spiffe_id\0\u{3}spiffe_id_source\0\u{1}node\0\u{1}labels\0\u{1}cgroup\0\u{3}cgroup_bytes\0\u{1}sources\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{1}namespace\0\u{1}group\0\u{1}kind\0\u{1}name\0\u{1}uid\0\u{1}revision\0\u{3}owner_chain\0\u{1}pod\0\u{1}container\0\u{3}service_account\0\u{3}spiffe_id\0\u{3}spiffe_id_source\0\u{1}node\0\u{1}labels\0\u{1}cgroup\0\u{3}cgroup_bytes\0\u{1}sources\0\u{3}cluster_id\0")
 
   fileprivate class _StorageClass {
     var _cluster: String = String()
@@ -1400,6 +1406,7 @@ nonisolated extension PostureWorkload: SwiftProtobuf.Message, SwiftProtobuf._Mes
     var _cgroup: String = String()
     var _cgroupBytes: Data = Data()
     var _sources: Dictionary<String,String> = [:]
+    var _clusterID: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1428,6 +1435,7 @@ nonisolated extension PostureWorkload: SwiftProtobuf.Message, SwiftProtobuf._Mes
       _cgroup = source._cgroup
       _cgroupBytes = source._cgroupBytes
       _sources = source._sources
+      _clusterID = source._clusterID
     }
   }
 
@@ -1464,6 +1472,7 @@ nonisolated extension PostureWorkload: SwiftProtobuf.Message, SwiftProtobuf._Mes
         case 16: try { try decoder.decodeSingularStringField(value: &_storage._cgroup) }()
         case 17: try { try decoder.decodeSingularBytesField(value: &_storage._cgroupBytes) }()
         case 18: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &_storage._sources) }()
+        case 19: try { try decoder.decodeSingularStringField(value: &_storage._clusterID) }()
         default: break
         }
       }
@@ -1530,6 +1539,9 @@ nonisolated extension PostureWorkload: SwiftProtobuf.Message, SwiftProtobuf._Mes
       if !_storage._sources.isEmpty {
         try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: _storage._sources, fieldNumber: 18)
       }
+      if !_storage._clusterID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._clusterID, fieldNumber: 19)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1557,6 +1569,7 @@ nonisolated extension PostureWorkload: SwiftProtobuf.Message, SwiftProtobuf._Mes
         if _storage._cgroup != rhs_storage._cgroup {return false}
         if _storage._cgroupBytes != rhs_storage._cgroupBytes {return false}
         if _storage._sources != rhs_storage._sources {return false}
+        if _storage._clusterID != rhs_storage._clusterID {return false}
         return true
       }
       if !storagesAreEqual {return false}

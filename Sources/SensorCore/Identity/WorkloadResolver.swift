@@ -11,7 +11,7 @@ struct WorkloadResolver: ~Copyable {
     private(set) var pods: PodTable
     /// Pods are followed at all: what belongs to one that is not known may become known.
     private(set) var followsPods = false
-    private var cluster = ""
+    private var cluster = (name: "", id: "")
 
     init(node: String, trustDomain: String, map: WorkloadMap, gonePods: Int) {
         self.node = node
@@ -32,9 +32,9 @@ struct WorkloadResolver: ~Copyable {
         followsPods = true
         switch change {
         case .cluster(let name, let id):
-            let name = name.isEmpty ? id : name
-            defer { cluster = name }
-            return cluster == name ? .nothing : .everything
+            let told = (name: name.isEmpty ? id : name, id: id)
+            defer { cluster = told }
+            return cluster == told ? .nothing : .everything
         case .pod(let pod):
             return pods.set(pod) ? .pod(pod.cgroupUID) : .nothing
         case .removed(let uid):
@@ -156,7 +156,8 @@ struct WorkloadResolver: ~Copyable {
             identity.sources["pod"] = runtime?.pod == nil ? "cgroup_path" : "runtime_state"
             return (identity, false)
         }
-        identity.cluster = cluster
+        identity.cluster = cluster.name
+        identity.clusterID = cluster.id
         identity.namespace = pod.namespace
         identity.group = pod.controller.group
         identity.kind = pod.controller.kind

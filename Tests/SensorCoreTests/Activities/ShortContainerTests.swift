@@ -119,7 +119,7 @@ private func watching(_ pid: UInt32) -> CollectorConfiguration {
             try workload.finish()
             let exec = try #require(collected.all.first { $0.kind == .processExec })
             let identity = exec.workload.identity
-            #expect(identity.cluster == "c1")
+            #expect([identity.cluster, identity.clusterID] == ["c1", "cluster-uid"])
             #expect([identity.namespace, identity.kind, identity.name] == ["agents", "Deployment", "planner"])
             #expect(identity.container?.name == "main")
             #expect(identity.container?.imageDigest == "sha256:0a1b")

@@ -49,7 +49,7 @@ import Testing
         let event = try #require(pipeline.takeEvents().first)
         let identity = event.workload.identity
         #expect(event.sequence == 1)
-        #expect(identity.cluster == "c1")
+        #expect([identity.cluster, identity.clusterID] == ["c1", "k-1"])
         #expect(identity.namespace == "agents")
         #expect(
             [identity.group, identity.kind, identity.name, identity.uid] == ["apps", "Deployment", "planner", "d-1"])
@@ -72,12 +72,13 @@ import Testing
 
     @Test func `the JSON of an attributed event is what the schema says`() throws {
         var pipeline = pipeline()
-        pipeline.consume(.cluster([.pod(Self.pod())]))
+        pipeline.consume(.cluster([.cluster(name: "c1", id: "k-1"), .pod(Self.pod())]))
         pipeline.consume(.record(Records.open("/a", cgroup: 50)))
         let event = try #require(pipeline.takeEvents().first)
         var line: [UInt8] = []
         EventEncoder(stream: "s").encode(event, into: &line)
         #expect(Event(json: line[...])?.workload.identity == event.workload.identity)
+        #expect(String(decoding: line, as: UTF8.self).contains("{\"cluster\":\"c1\",\"clusterId\":\"k-1\","))
         #expect(String(decoding: line, as: UTF8.self).contains("\"ownerChain\":[\"Application.argoproj.io/prod\"]"))
     }
 
