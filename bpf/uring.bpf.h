@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * io_uring does what syscalls do without being one. Opens, connects and accepts are decoded when they complete; every other operation is
- * counted by cgroup and opcode, so that it can be named as blind.
+ * counted by cgroup and opcode, so that it can be named as blind. So are those that are asked to complete in silence.
  */
 #ifndef SENSOR_URING_BPF_H
 #define SENSOR_URING_BPF_H
@@ -12,6 +12,7 @@
 #define IORING_OP_CONNECT 16
 #define IORING_OP_OPENAT 18
 #define IORING_OP_OPENAT2 28
+#define IOSQE_CQE_SKIP_SUCCESS 0x40 /* since 5.17 */
 #define ECANCELED 125
 
 /*
@@ -35,7 +36,8 @@ struct uring_request {
 	__u64 request;
 	__u64 argument; /* open: the caller's path */
 	__u32 opcode;
-	__u32 ambiguous; /* another operation had the same user data: whose completion it is cannot be told */
+	__u16 under_way; /* operations with this key */
+	__u16 ambiguous; /* there were several at once: whose completion it is cannot be told */
 };
 
 struct {
@@ -91,13 +93,33 @@ static __always_inline bool completion_has_request(void)
 	       !bpf_core_type_exists(btf_trace_io_uring_complete___three);
 }
 
+/*
+ * Before 5.17 all operations are remembered, lest a completion be taken for that of another with the same user data. Of decoded ones whose
+ * completions cannot be told apart nothing can be told but that they were.
+ */
+static __noinline void remember_by_data(const struct uring_request_key *key, const struct uring_request *fresh)
+{
+	struct uring_request *pending = bpf_map_lookup_elem(&uring_requests, key);
+
+	if (!pending) {
+		bpf_map_update_elem(&uring_requests, key, fresh, BPF_ANY);
+		return;
+	}
+	if (!pending->ambiguous && is_decoded(pending->opcode))
+		count_blind(cgroup_of(current_task()), pending->opcode);
+	if (is_decoded(fresh->opcode))
+		count_blind(cgroup_of(current_task()), fresh->opcode);
+	pending->ambiguous = 1;
+	pending->under_way++;
+}
+
 /* An operation is submitted. `request` is 0 where the kernel does not say: then nothing but TCP connects can be decoded. */
 static __noinline void on_submit(__u64 request, __u32 opcode)
 {
 	struct task_struct *task = current_task();
 	struct sensor_control *block = control_block();
 	struct uring_request_key key = {};
-	struct uring_request fresh = {}, *pending;
+	struct uring_request fresh = { .under_way = 1 };
 	struct io_kiocb *kiocb;
 
 	if (!block || (__u32)get(task, tgid) == config.self_tgid || is_unwanted(block, task))
@@ -113,24 +135,21 @@ static __noinline void on_submit(__u64 request, __u32 opcode)
 	if (completion_has_request()) {
 		struct filename *name;
 
+		/* A success completes without a trace; a failure clears the flag and is told as well. */
+		if (is_decoded(opcode) && get(kiocb, flags) & IOSQE_CQE_SKIP_SUCCESS)
+			count_blind(cgroup_of(task), opcode);
 		if (!is_uring_open(opcode))
 			return;
 		/* The kernel's copy is gone at completion; the caller's is still there, if only as a hint. */
 		name = get(cast(io_open, request), filename);
 		fresh.argument = name ? (__u64)get(name, uptr) : 0;
 		key.context = request;
+		bpf_map_update_elem(&uring_requests, &key, &fresh, BPF_ANY);
 	} else {
 		key.context = (__u64)get(kiocb, ctx);
 		read_member(&key.user_data, 8, kiocb, user_data);
-		pending = bpf_map_lookup_elem(&uring_requests, &key);
-		if (pending) {
-			pending->ambiguous = 1;
-			return;
-		}
-		if (!is_decoded(opcode))
-			return;
+		remember_by_data(&key, &fresh);
 	}
-	bpf_map_update_elem(&uring_requests, &key, &fresh, BPF_ANY);
 }
 
 static __always_inline void on_uring_open(struct sensor_control *block, struct task_struct *task, __u64 request,
@@ -222,10 +241,12 @@ static __always_inline void on_complete_by_data(__u64 context, __u64 user_data, 
 	if (!pending)
 		return;
 	found = *pending;
+	if (found.under_way > 1) {
+		pending->under_way--;
+		return;
+	}
 	bpf_map_delete_elem(&uring_requests, &key);
-	if (found.ambiguous)
-		count_blind(cgroup_of(current_task()), found.opcode);
-	else
+	if (!found.ambiguous && is_decoded(found.opcode))
 		on_completed(found.request, 0, result);
 }
 

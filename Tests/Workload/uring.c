@@ -54,8 +54,8 @@ static struct ring open_ring(unsigned int flags)
 	return ring;
 }
 
-/* Submits one and waits for its result. */
-static int perform(struct ring *ring, const struct io_uring_sqe *entry)
+/* Submits it, the last of `count`, and waits for the one result. */
+static int perform(struct ring *ring, const struct io_uring_sqe *entry, unsigned int count)
 {
 	unsigned int tail = *ring->tail, head = *ring->head;
 	int result;
@@ -63,7 +63,7 @@ static int perform(struct ring *ring, const struct io_uring_sqe *entry)
 	ring->entries[tail & ring->mask] = *entry;
 	ring->array[tail & ring->mask] = tail & ring->mask;
 	*ring->tail = tail + 1;
-	must(syscall(SYS_io_uring_enter, ring->descriptor, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0));
+	must(syscall(SYS_io_uring_enter, ring->descriptor, count, 1, IORING_ENTER_GETEVENTS, NULL, 0));
 	while (*ring->done == head)
 		must(syscall(SYS_io_uring_enter, ring->descriptor, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0));
 	result = ring->results[head & ring->done_mask].res;
@@ -84,10 +84,10 @@ static int uring_open(char **arguments)
 
 	make_file(path);
 	say_stat(path);
-	must(perform(&ring, &entry));
+	must(perform(&ring, &entry, 1));
 	entry.addr = (uint64_t)missing;
 	say("missing %s", missing);
-	say("error %d", -perform(&ring, &entry));
+	say("error %d", -perform(&ring, &entry, 1));
 	settle();
 	return 0;
 }
@@ -108,7 +108,36 @@ static int uring_direct(char **arguments)
 	say("opened %s", path);
 	must(syscall(SYS_io_uring_register, ring.descriptor, IORING_REGISTER_FILES, slots, 4));
 	/* Kernels before 5.19 know no free places. */
-	say("direct %d", perform(&ring, &entry) >= 0);
+	say("direct %d", perform(&ring, &entry, 1) >= 0);
+	settle();
+	return 0;
+}
+
+/* uring-silent DIRECTORY: an open that posts no completion, ahead of an operation that does; then one that fails. */
+static int uring_silent(char **arguments)
+{
+	struct ring ring = open_ring(0);
+	char *path = join(arguments[0], "silent"), *missing = join(arguments[0], "missing");
+	struct io_uring_sqe entry = { .opcode = IORING_OP_OPENAT,
+				      .flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK,
+				      .fd = AT_FDCWD,
+				      .addr = (uint64_t)path,
+				      .open_flags = O_RDONLY };
+	struct io_uring_sqe next = { .opcode = IORING_OP_NOP };
+	unsigned int tail = *ring.tail;
+	int open_before = must(dup(STDIN_FILENO));
+
+	close(open_before);
+	make_file(path);
+	ring.entries[tail & ring.mask] = entry;
+	ring.array[tail & ring.mask] = tail & ring.mask;
+	*ring.tail = tail + 1;
+	/* Kernels before 5.17 refuse the flag. */
+	say("silent %d", perform(&ring, &next, 2) == 0 && fcntl(open_before, F_GETFD) >= 0);
+	say("missing %s", missing);
+	entry.flags = IOSQE_CQE_SKIP_SUCCESS;
+	entry.addr = (uint64_t)missing;
+	say("error %d", -perform(&ring, &entry, 1));
 	settle();
 	return 0;
 }
@@ -128,7 +157,7 @@ static int uring_connect(char **arguments)
 	must(listen(listener, 1));
 	must(getsockname(listener, (struct sockaddr *)&address, &length));
 	say("server-port %d", ntohs(address.sin_port));
-	result = perform(&ring, &entry);
+	result = perform(&ring, &entry, 1);
 	if (result) {
 		errno = -result;
 		give_up("connect");
@@ -149,16 +178,13 @@ static int uring_blind(char **arguments)
 
 		make_file(path);
 		entry.addr = (uint64_t)path;
-		must(perform(&ring, &entry));
+		must(perform(&ring, &entry, 1));
 	}
 	settle();
 	return 0;
 }
 
 const struct activity uring_activities[] = {
-	{ "uring-open", 2, uring_open },
-	{ "uring-direct", 1, uring_direct },
-	{ "uring-connect", 0, uring_connect },
-	{ "uring-blind", 2, uring_blind },
-	{ 0 },
+	{ "uring-open", 2, uring_open },       { "uring-direct", 1, uring_direct }, { "uring-silent", 1, uring_silent },
+	{ "uring-connect", 0, uring_connect }, { "uring-blind", 2, uring_blind },   { 0 },
 };

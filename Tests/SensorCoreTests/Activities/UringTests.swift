@@ -48,6 +48,20 @@ import Testing
         #expect(blind.isEmpty)
     }
 
+    @Test func `an open that is asked to complete in silence is counted as blind, and told if it fails`() throws {
+        let cgroup = try TestCgroup()
+        let sensor = try TestSensor.shared.get()
+        let seen = try Observation.of("uring-silent", directory.path, cgroup: cgroup)
+        guard try seen.said("silent") == "1" else { return }
+        let blind = sensor.collector.summary().uringOperations.filter {
+            $0.key.cgroup == cgroup.identifier && $0.key.opcode == 18  // IORING_OP_OPENAT
+        }
+        #expect(blind.map(\.value) == [2])
+        let missing = ByteString(try seen.said("missing"))
+        let failed = try seen.only(seen.events(.fileOpen).filter { $0.file?.path == missing })
+        #expect(try failed.errorNumber == Int32(seen.said("error")))
+    }
+
     @Test func `an operation that nobody decodes is counted as blind, to the one`() throws {
         let cgroup = try TestCgroup()
         let sensor = try TestSensor.shared.get()
