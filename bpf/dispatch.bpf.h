@@ -12,7 +12,6 @@
 
 #define SYSCALL_LAST 511 /* above are x32's numbers on x86-64 */
 #define SIGSYS 31
-#define SIGNAL_UNKILLABLE 0x40
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
 #define O_CREAT 0100
@@ -35,23 +34,18 @@
 enum fate { CALL_RAN, CALL_DOUBTFUL, CALL_KILLED };
 
 /*
- * Of a call that returned what a killed one would. The kernel's own SIGSYS is never blocked. It is sure to have been a kill only if the
- * process is sure to die of it: if there is no handler, no other thread that can set one or ignore the signal, no tracer that can
- * swallow it. Everybody can send himself a SIGSYS, with any siginfo, while a call runs whose result he has arranged.
+ * Of a call that returned what a killed one would. Only the mode that a kill leaves proves one; kernels without that mode do not get as far
+ * as the exit of the call. A SIGSYS that is pending may be a trap's, or anybody's (a timer's, say), who arranged the call's result. The
+ * kernel's own is never blocked.
  */
 static __noinline __u32 fate_of_call(struct task_struct *task)
 {
-	struct sighand_struct *handlers = get(task, sighand);
-
 	if (bpf_core_field_exists(task->seccomp.mode) && get(task, seccomp.mode) == SECCOMP_MODE_DEAD)
 		return CALL_KILLED;
 	if (!in_filter_mode(task) || !(get(task, pending.signal.sig[0]) & (1UL << (SIGSYS - 1))) ||
 	    get(task, blocked.sig[0]) & (1UL << (SIGSYS - 1)))
 		return CALL_RAN;
-	if (get(handlers, action[SIGSYS - 1].sa.sa_handler) || get(handlers, count.refs.counter) > 1 ||
-	    get(task, ptrace) || get(get(task, signal), flags) & SIGNAL_UNKILLABLE)
-		return CALL_DOUBTFUL;
-	return CALL_KILLED;
+	return CALL_DOUBTFUL;
 }
 
 static __always_inline __u32 open_access(__u64 flags)

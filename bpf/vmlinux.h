@@ -158,10 +158,6 @@ typedef struct {
 	__s64 counter;
 } atomic64_t;
 
-typedef struct {
-	atomic_t refs;
-} refcount_t;
-
 struct list_head {
 	struct list_head *next, *prev;
 };
@@ -399,19 +395,6 @@ struct sigpending {
 	sigset_t signal;
 };
 
-struct sigaction {
-	void *sa_handler;
-};
-
-struct k_sigaction {
-	struct sigaction sa;
-};
-
-struct sighand_struct {
-	refcount_t count;
-	struct k_sigaction action[64];
-};
-
 struct seccomp {
 	int mode;
 };
@@ -429,7 +412,6 @@ struct task_struct {
 	void *stack;
 	struct thread_info thread_info;
 	unsigned int flags;
-	unsigned int ptrace;
 	unsigned int personality;
 	struct mm_struct *mm;
 	int exit_code;
@@ -446,7 +428,6 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
-	struct sighand_struct *sighand;
 	sigset_t blocked;
 	struct sigpending pending;
 	struct seccomp seccomp;

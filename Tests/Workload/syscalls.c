@@ -123,8 +123,11 @@ static int seccomp_openat(char **arguments)
 	return 0;
 }
 
-/* Lets a traced child run to its end. While it is in an openat it gets a SIGSYS, which never reaches it. */
-static void swallow_signal(pid_t child)
+/*
+ * Lets a traced child run to its end. While it is in an openat it gets a SIGSYS, which never reaches it; or, if it is let go of then, kills
+ * it at the end of the call.
+ */
+static void send_signal(pid_t child, bool lets_go)
 {
 	struct __ptrace_syscall_info info;
 	int status, pass = 0;
@@ -140,18 +143,25 @@ static void swallow_signal(pid_t child)
 		must(ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info));
 		if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_openat)
 			must(syscall(SYS_tgkill, child, child, SIGSYS));
+		else
+			continue;
+		if (lets_go) {
+			must(ptrace(PTRACE_DETACH, child, 0, 0));
+			must(waitpid(child, &status, 0));
+			break;
+		}
 	}
-	say("code %d", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	say("signal %d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
 /*
- * sigsys-number DIRECTORY plain|filter|traced: an open whose descriptor is the call's number, while a SIGSYS waits that is not seccomp's. The
- * process itself has blocked and sent it, or a tracer sends and swallows it.
+ * sigsys-number DIRECTORY plain|filter|traced|deadly: an open whose descriptor is the call's number, while a SIGSYS waits that is not seccomp's.
+ * The process itself has blocked and sent it, or a tracer sends it, and swallows it or not.
  */
 static int sigsys_number(char **arguments)
 {
 	char *path = join(arguments[0], "hidden");
-	bool is_traced = !strcmp(arguments[1], "traced");
+	bool is_deadly = !strcmp(arguments[1], "deadly"), is_traced = is_deadly || !strcmp(arguments[1], "traced");
 	pid_t child = 0;
 	sigset_t set;
 
@@ -162,7 +172,7 @@ static int sigsys_number(char **arguments)
 	if (is_traced) {
 		child = must(fork());
 		if (child) {
-			swallow_signal(child);
+			send_signal(child, is_deadly);
 			settle();
 			return 0;
 		}
