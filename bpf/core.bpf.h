@@ -143,7 +143,7 @@ struct socket_use {
 	__u32 length; /* of the address */
 	__u8 kind;
 	__u8 hook;
-	__u16 reserved;
+	__u16 is_earlier; /* a message of several, and not the last one that the kernel looked at */
 };
 
 /* Who opened a socket, and to whom. */

@@ -109,7 +109,7 @@ static __noinline void tell_use(struct sensor_control *block, const struct socke
 	fill_network(network, sk);
 	network->direction = direction;
 	if (use->kind == SENSOR_NETWORK_SEND && use->address) {
-		struct datagram *last = datagram_of(sk);
+		struct datagram *last = use->is_earlier ? NULL : datagram_of(sk);
 
 		if (last && last->owner.family && last->sender == bpf_get_current_pid_tgid())
 			recall_peer(network, &last->owner);
@@ -375,17 +375,24 @@ __noinline int observe_socket(void)
 	return 0;
 }
 
-/* A call on a descriptor that may be a socket. */
-static __always_inline void observe(struct sock *sk, __u8 kind, __u64 address, __u32 length, __s64 result, __u8 hook)
+static __always_inline void observe_use(const struct socket_use *use)
 {
 	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
 
-	if (!sk || !scratch)
+	if (!use->sk || !scratch)
 		return;
-	scratch->use = (struct socket_use){
+	scratch->use = *use;
+	observe_socket();
+}
+
+/* A call on a descriptor that may be a socket. */
+static __always_inline void observe(struct sock *sk, __u8 kind, __u64 address, __u32 length, __s64 result, __u8 hook)
+{
+	struct socket_use use = {
 		.sk = (__u64)sk, .address = address, .result = result, .length = length, .kind = kind, .hook = hook
 	};
-	observe_socket();
+
+	observe_use(&use);
 }
 
 static __always_inline void on_connect(struct task_struct *task, struct pt_regs *regs, __s64 result)
@@ -419,7 +426,11 @@ struct message_name {
 	__u32 reserved;
 };
 
-static __noinline void on_messages(struct sock *sk, __u64 messages, __s64 count)
+/*
+ * `count` of the messages that the caller handed over. What the hook knows is where the last went that the kernel looked at, be it one
+ * that then failed; of the others there is only the caller's address.
+ */
+static __noinline void on_messages(struct sock *sk, __u64 messages, __s64 count, __u64 handed_over)
 {
 	for (__u32 i = 0; i < MESSAGES_MAX; i++) {
 		__u64 message = messages + i * 64; /* struct mmsghdr: a msghdr of 56 bytes, the bytes sent */
@@ -434,7 +445,17 @@ static __noinline void on_messages(struct sock *sk, __u64 messages, __s64 count)
 			     SENSOR_NETWORK_SEND);
 			return;
 		}
-		observe(sk, SENSOR_NETWORK_SEND, name.address, name.length, sent, SENSOR_HOOK_SYS_EXIT);
+		struct socket_use use = {
+			.sk = (__u64)sk,
+			.address = name.address,
+			.length = name.length,
+			.result = sent,
+			.kind = SENSOR_NETWORK_SEND,
+			.hook = SENSOR_HOOK_SYS_EXIT,
+			.is_earlier = i + 1 != handed_over,
+		};
+
+		observe_use(&use);
 	}
 	if (count > MESSAGES_MAX)
 		lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_SENT_TOO_MANY, SENSOR_NETWORK_SEND);
@@ -453,7 +474,7 @@ static __always_inline void on_send(struct task_struct *task, struct sensor_cont
 	if (type == SOCK_STREAM || type == SOCK_SEQPACKET || !enabled(block, SENSOR_NETWORK_SEND))
 		return;
 	if (number == SYS_sendmmsg && result > 0)
-		return on_messages(sk, argument1(regs), result);
+		return on_messages(sk, argument1(regs), result, argument2(regs));
 	if (number == SYS_sendto) {
 		name.address = argument4(regs);
 		name.length = argument5(regs);

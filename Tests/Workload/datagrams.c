@@ -94,6 +94,29 @@ static int udp_send(char **arguments)
 	return 0;
 }
 
+/* udp-many: one call sends a datagram to each of three addresses, and one to the first of them. */
+static int udp_many(char **arguments)
+{
+	int client = must(socket(AF_INET, SOCK_DGRAM, 0));
+	struct sockaddr_in addresses[3];
+	struct iovec bytes = { "0123456789", 10 };
+	struct mmsghdr messages[3] = { 0 };
+
+	(void)arguments;
+	for (int i = 0; i < 3; i++) {
+		receiver(&addresses[i]);
+		say("server-port %d", ntohs(addresses[i].sin_port));
+		messages[i].msg_hdr = (struct msghdr){ .msg_name = &addresses[i],
+						       .msg_namelen = sizeof(addresses[i]),
+						       .msg_iov = &bytes,
+						       .msg_iovlen = 1 };
+	}
+	must(sendmmsg(client, messages, 3, 0));
+	must(sendmmsg(client, messages, 1, 0));
+	settle();
+	return 0;
+}
+
 /* A question for the address of `name`, as RFC 1035 has it. */
 static size_t question(unsigned char *to, const char *name, int type)
 {
@@ -192,6 +215,7 @@ static int unix_datagram(char **arguments)
 
 const struct activity datagram_activities[] = {
 	{ "udp-send", 2, udp_send },
+	{ "udp-many", 0, udp_many },
 	{ "dns-connect", 2, dns_connect },
 	{ "unix-datagram", 1, unix_datagram },
 	{ 0 },

@@ -131,6 +131,15 @@ import Testing
         #expect(connects.allSatisfy { $0.network?.peer?.port == server && $0.network?.transport == .udp })
     }
 
+    @Test func `each message of one call is told with where it went`() throws {
+        let seen = try Observation.of("udp-many")
+        let ports = try seen.all("server-port").map { try #require(UInt16($0)) }
+        try #require(ports.count == 3)
+        let sends = seen.events(.networkSend).compactMap(\.network)
+        #expect(sends.map(\.peer?.port) == ports + [ports[0]])
+        #expect(sends.allSatisfy { $0.peer?.address == loopback("4") && $0.bytesSent == 10 })
+    }
+
     // MARK: Unix
 
     @Test func `a connection to a socket file is told by its path, whatever led there`() throws {
