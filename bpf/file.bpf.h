@@ -151,7 +151,8 @@ static __noinline bool on_descriptor(struct sensor_control *block, const struct 
 	}
 	inode = get(file, f_inode);
 	type = get(inode, i_mode) & S_IFMT;
-	if (type == S_IFSOCK)
+	/* One that was received. An open may have one instead of what it opened, put there by another thread. */
+	if (type == S_IFSOCK && !opened->argument)
 		return true;
 	mode = get(file, f_mode);
 	access |= mode & (FMODE_READ | FMODE_WRITE);

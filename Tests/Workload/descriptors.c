@@ -93,7 +93,7 @@ static void *swap(void *nothing)
 
 /*
  * descriptor-contested SECRET DECOY COUNT: opens the secret again and again while a thread puts the decoy under its descriptor.
- * The decoy itself is opened once.
+ * The decoy itself is opened once; if it is "socket", it is one.
  */
 static int descriptor_contested(char **arguments)
 {
@@ -102,9 +102,13 @@ static int descriptor_contested(char **arguments)
 	pthread_t thread;
 
 	make_file(arguments[0]);
-	make_file(arguments[1]);
 	must(stat(arguments[0], &secret));
-	decoy = must((int)syscall(SYS_openat, AT_FDCWD, arguments[1], O_RDONLY));
+	if (!strcmp(arguments[1], "socket")) {
+		decoy = must(socket(AF_UNIX, SOCK_DGRAM, 0));
+	} else {
+		make_file(arguments[1]);
+		decoy = must((int)syscall(SYS_openat, AT_FDCWD, arguments[1], O_RDONLY));
+	}
 	/* The next free descriptor is the one that is fought for. */
 	for (int next = dup(decoy); next < SWAPPED - 1; next = dup(decoy))
 		must(next);
