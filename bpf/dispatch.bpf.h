@@ -23,6 +23,8 @@
 #define PR_CAP_AMBIENT 47
 #define PR_CAP_AMBIENT_IS_SET 1
 #define MAP_ANONYMOUS 0x20
+#define EBADF 9
+#define AREAS_MAX 8 /* of one mprotect: more than loaders and compilers of code make */
 
 /* What a call "returns" that seccomp killed or trapped: the register that its result would be in keeps what it had. */
 #if defined(__TARGET_ARCH_x86)
@@ -105,6 +107,57 @@ static __always_inline bool changes_identity(__u32 option, __u64 argument)
 static __always_inline bool maps_code(struct task_struct *task, __u64 protection)
 {
 	return protection & PROT_EXEC || (protection & PROT_READ && get(task, personality) & READ_IMPLIES_EXEC);
+}
+
+/*
+ * The file that was mapped at an address. The area has it; the descriptor, which another thread may have swapped since, stands in where
+ * areas cannot be looked at.
+ */
+static __noinline __u64 mapped_file(struct task_struct *task, __u64 address, __s32 descriptor)
+{
+	struct area area = {};
+
+#ifdef SENSOR_DIRECT
+	find_area(task, address, &area);
+#endif
+	return area.file ? area.file : address_of(file_at(task, descriptor));
+}
+
+/* Mapped code that mprotect made. Global, so that it is verified once and not for each area in a loop. */
+__noinline int on_protected_area(__u64 file)
+{
+	struct sensor_control *block = control_block();
+	struct deed deed = {
+		.file = file,
+		.access = SENSOR_ACCESS_EXECUTE | SENSOR_ACCESS_PROTECT,
+		.kind = SENSOR_FILE_EXECMAP,
+		.hook = SENSOR_HOOK_SYS_EXIT,
+	};
+
+	if (block)
+		on_file(block, &deed);
+	return 0;
+}
+
+/* mprotect succeeds only if there is an area everywhere. */
+static __noinline void on_protected(struct task_struct *task, __u64 address, __u64 length)
+{
+	__u64 end = address + length;
+
+	if (!CAN_FIND_AREAS)
+		return;
+	for (__u32 i = 0; i < AREAS_MAX && address < end; i++) {
+		struct area area;
+
+		find_area(task, address, &area);
+		if (!area.end)
+			break;
+		if (area.file)
+			on_protected_area(area.file);
+		address = area.end;
+	}
+	if (address < end)
+		lose(cgroup_of(task), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_UNREADABLE, SENSOR_FILE_EXECMAP);
 }
 
 static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
@@ -203,16 +256,13 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 		deed.kind = SENSOR_FILE_EXECMAP;
 		deed.access = SENSOR_ACCESS_EXECUTE;
 		deed.result = 0;
-		deed.file = (__u64)file_at(task, argument4(regs));
+		deed.file = mapped_file(task, result, argument4(regs));
 		goto file;
 	case SYS_mprotect:
 	case SYS_pkey_mprotect:
 		if (result < 0 || !maps_code(task, argument2(regs)))
 			return;
-		deed.kind = SENSOR_FILE_EXECMAP;
-		deed.access = SENSOR_ACCESS_EXECUTE | SENSOR_ACCESS_PROTECT;
-		deed.file = file_mapped_at(task, argument0(regs));
-		goto file;
+		return on_protected(task, argument0(regs), argument1(regs));
 	case SYS_fchmod:
 		deed.access = SENSOR_ACCESS_MODE;
 		goto attribute;
@@ -297,6 +347,8 @@ descriptor:
 attribute:
 	deed.file = (__u64)file_at(task, argument0(regs));
 file:
+	if (!deed.file && result != -EBADF)
+		lose(cgroup_of(task), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_UNREADABLE, deed.kind);
 	on_file(block, &deed);
 }
 

@@ -331,47 +331,59 @@ static __noinline void on_file(struct sensor_control *block, const struct deed *
 	send_file(scratch, block);
 }
 
-#ifdef SENSOR_DIRECT
-struct vma_search {
-	__u64 file;
+/* A part of the current process's memory. */
+struct area {
+	__u64 file; /* struct file; 0: anonymous memory */
+	__u64 end;  /* 0: it could not be seen */
 };
 
-static long vma_found(struct task_struct *task, struct vm_area_struct *area, struct vma_search *search)
+#ifdef SENSOR_DIRECT
+static long area_found(struct task_struct *task, struct vm_area_struct *found, struct area *area)
 {
 	(void)task;
-	search->file = (__u64)area->vm_file;
+	area->file = address_of(found->vm_file);
+	area->end = found->vm_end;
 	return 0;
 }
 #endif
 
-/* The file that is mapped at an address of the current process, 0 for anonymous memory. */
-static __always_inline __u64 file_mapped_at(struct task_struct *task, __u64 address)
-{
+/* 6.1 has neither what 6.0 has nor bpf_rdonly_cast: `check` says what is missing. */
 #ifdef SENSOR_DIRECT
-	struct vma_search search = {};
+#define CAN_FIND_AREAS true
+#else
+#define CAN_FIND_AREAS bpf_core_field_exists(struct mm_struct, mm_rb)
+#endif
 
+/* The area at an address of the current process. */
+static __always_inline void find_area(struct task_struct *task, __u64 address, struct area *area)
+{
+	area->file = 0;
+	area->end = 0;
+#ifdef SENSOR_DIRECT
 	(void)task;
-	bpf_find_vma(bpf_get_current_task_btf(), address, vma_found, &search, 0);
-	return search.file;
+	/* Not if another thread is about to change the map. */
+	bpf_find_vma(bpf_get_current_task_btf(), address, area_found, area, 0);
 #else
 	struct rb_node *node;
 
-	/* Until 6.0 the areas are in a red-black tree. 6.1 has neither that nor bpf_rdonly_cast: `check` says what is missing. */
-	if (!bpf_core_field_exists(struct mm_struct, mm_rb))
-		return 0;
+	/* Until 6.0 the areas are in a red-black tree. */
+	if (!CAN_FIND_AREAS)
+		return;
 	node = get(get(task, mm), mm_rb.rb_node);
 	for (__u32 i = 0; i < 40 && node; i++) {
-		struct vm_area_struct *area =
+		struct vm_area_struct *found =
 			(void *)((__u64)node - bpf_core_field_offset(struct vm_area_struct, vm_rb));
 
-		if (get(area, vm_end) <= address)
+		if (get(found, vm_end) <= address) {
 			node = get(node, rb_right);
-		else if (get(area, vm_start) > address)
+		} else if (get(found, vm_start) > address) {
 			node = get(node, rb_left);
-		else
-			return (__u64)get(area, vm_file);
+		} else {
+			area->file = (__u64)get(found, vm_file);
+			area->end = get(found, vm_end);
+			return;
+		}
 	}
-	return 0;
 #endif
 }
 
@@ -381,6 +393,7 @@ static __always_inline void on_exec_mappings(struct task_struct *task, struct se
 {
 	struct mm_struct *mm = get(task, mm);
 	__u64 pair[2], base = 0;
+	struct area interpreter;
 	struct deed deed = {
 		.file = (__u64)get(mm, exe_file),
 		.access = SENSOR_ACCESS_EXECUTE,
@@ -402,7 +415,8 @@ static __always_inline void on_exec_mappings(struct task_struct *task, struct se
 	}
 	if (!base)
 		return;
-	deed.file = file_mapped_at(task, base);
+	find_area(task, base, &interpreter);
+	deed.file = interpreter.file;
 	on_file(block, &deed);
 }
 

@@ -206,6 +206,68 @@ static int map_protected(char **arguments)
 	return 0;
 }
 
+/* map-spanning DIRECTORY: one mprotect over anonymous memory and then two files. */
+static int map_spanning(char **arguments)
+{
+	char *path = join(arguments[0], "code"), *other = join(arguments[0], "other");
+	char *at = mmap(NULL, 3 * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	make_file(path);
+	make_file(other);
+	if (at == MAP_FAILED ||
+	    mmap(at + 4096, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, must(open(path, O_RDONLY)), 0) == MAP_FAILED ||
+	    mmap(at + 8192, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, must(open(other, O_RDONLY)), 0) == MAP_FAILED)
+		give_up("mmap");
+	must(mprotect(at, 3 * 4096, PROT_READ | PROT_EXEC));
+	settle();
+	return 0;
+}
+
+/* map-areas: one mprotect over more areas than are looked at, every second of them a file's. */
+static int map_areas(char **arguments)
+{
+	char *path = join(arguments[0], "code"), *at;
+	int descriptor;
+
+	make_file(path);
+	descriptor = must(open(path, O_RDONLY));
+	at = mmap(NULL, 12 * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 12 && at != MAP_FAILED; i += 2)
+		if (mmap(at + i * 4096, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, descriptor, 0) == MAP_FAILED)
+			give_up("mmap");
+	must(mprotect(at, 12 * 4096, PROT_READ | PROT_EXEC));
+	settle();
+	return 0;
+}
+
+/* map-swapped FILE DECOY COUNT: maps the file as code again and again while a thread puts the decoy under its descriptor. */
+static int map_swapped(char **arguments)
+{
+	int file, mapped = 0, count = atoi(arguments[2]);
+	char *at;
+	pthread_t thread;
+
+	must(write(must(creat(arguments[0], 0600)), "secret", 6));
+	must(write(must(creat(arguments[1], 0600)), "decoys", 6));
+	file = must(open(arguments[0], O_RDONLY));
+	decoy = must(open(arguments[1], O_RDONLY));
+	if (pthread_create(&thread, NULL, swap, NULL))
+		give_up("pthread_create");
+	for (int i = 0; i < count; i++) {
+		must(dup2(file, SWAPPED));
+		at = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, SWAPPED, 0);
+		if (at == MAP_FAILED)
+			give_up("mmap");
+		mapped += !memcmp(at, "secret", 6);
+		must(munmap(at, 4096));
+	}
+	stop = 1;
+	pthread_join(thread, NULL);
+	say("mapped %d", mapped);
+	settle();
+	return 0;
+}
+
 const struct activity descriptor_activities[] = {
 	{ "descriptor-received", 2, descriptor_received },
 	{ "descriptor-taken", 1, descriptor_taken },
@@ -214,5 +276,8 @@ const struct activity descriptor_activities[] = {
 	{ "map-executable", 1, map_executable },
 	{ "map-implied", 1, map_implied },
 	{ "map-protected", 1, map_protected },
+	{ "map-spanning", 1, map_spanning },
+	{ "map-areas", 1, map_areas },
+	{ "map-swapped", 3, map_swapped },
 	{ 0 },
 };
