@@ -10,7 +10,7 @@
 #include "received.bpf.h"
 #include "syscall.bpf.h"
 
-#define SYSCALL_LAST 511 /* above are x32's numbers on x86-64 */
+#define SYSCALL_LAST 511 /* no kernel has more */
 #define SIGSYS 31
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
@@ -177,10 +177,12 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 	if (is_unwanted(block, task))
 		return;
 	/* A 32-bit call's number means another syscall: counted as blind, never decoded as what it is not. */
-	if (is_compat(task) || number > SYSCALL_LAST) {
+	if (is_compat(task) || is_x32(number)) {
 		lose(cgroup_of(task), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_COMPAT, 0);
 		return;
 	}
+	if (number > SYSCALL_LAST)
+		return;
 	if (result == rolled_back(regs))
 		fate = fate_of_call(task);
 	if (fate == CALL_KILLED)

@@ -70,18 +70,6 @@ static __always_inline struct datagram *datagram_of(struct sock *sk)
 	return cookie ? bpf_map_lookup_elem(&datagrams, &cookie) : NULL;
 }
 
-/* A connected datagram socket: its answers belong to the current task. */
-static __noinline void own_datagrams(struct sock *sk, const struct sensor_control *block)
-{
-	__u64 cookie = get(sk, __sk_common.skc_cookie.counter);
-	struct datagram fresh = {};
-
-	if (!cookie)
-		return;
-	fill_owner(&fresh.owner, block, current_task());
-	bpf_map_update_elem(&datagrams, &cookie, &fresh, BPF_ANY);
-}
-
 static __always_inline void fill_head(struct sensor_header *header, struct task_struct *task,
 				      const struct socket_use *use)
 {
@@ -277,12 +265,9 @@ static __always_inline void on_attempt(struct sensor_control *block, struct sock
 	if (family == AF_INET || family == AF_INET6) {
 		if ((protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) && is_told_by_state(use))
 			return;
-		if (protocol == IPPROTO_UDP && use->result == 0) {
-			/* An address of AF_UNSPEC dissolves a connection. */
-			if (!get(sk, __sk_common.skc_dport))
-				return;
-			own_datagrams(sk, block);
-		}
+		/* An address of AF_UNSPEC dissolves a connection. */
+		if (protocol == IPPROTO_UDP && use->result == 0 && !get(sk, __sk_common.skc_dport))
+			return;
 	}
 	tell_use(block, use, SENSOR_DIRECTION_EGRESS);
 }

@@ -20,6 +20,7 @@ struct arguments {
 #define argument3(regs) get(regs, r10)
 #define argument4(regs) get(regs, r8)
 #define argument5(regs) get(regs, r9)
+#define is_x32(number) ((number) & 0x40000000) /* 64-bit machine, 32-bit pointers */
 #elif defined(__TARGET_ARCH_arm64)
 #define syscall_number(regs) ((long)get(regs, syscallno))
 #define argument0(regs) get(regs, orig_x0)
@@ -28,6 +29,7 @@ struct arguments {
 #define argument3(regs) get(regs, regs[3])
 #define argument4(regs) get(regs, regs[4])
 #define argument5(regs) get(regs, regs[5])
+#define is_x32(number) false
 #endif
 
 /* The set of the cgroup that ran last on this processor: saves the look-up for nearly every call. A set bit is always true. */
