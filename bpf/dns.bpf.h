@@ -151,6 +151,7 @@ static __noinline void on_answer(struct __sk_buff *packet, const struct answer *
 	scratch->header.start = 0;
 	scratch->header.tgid = 0;
 	scratch->header.tid = 0;
+	fill_no_user(&scratch->header);
 	if (datagram) {
 		if (datagram->owner.tgid == config.self_tgid)
 			return;

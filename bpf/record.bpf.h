@@ -205,6 +205,21 @@ static __always_inline void remember(void *map, struct sensor_workload *workload
 		not_remembered(key, error);
 }
 
+/* Who the thread acts as: a change that is the repeat of an earlier one has no record of its own. */
+static __always_inline void fill_user(struct sensor_header *header, struct task_struct *task)
+{
+	const struct cred *cred = get(task, cred);
+
+	header->uid = get(cred, euid.val);
+	header->gid = get(cred, egid.val);
+}
+
+static __always_inline void fill_no_user(struct sensor_header *header)
+{
+	header->uid = -1;
+	header->gid = -1;
+}
+
 /* Starts a record in the scratch buffer; the key is in place already. */
 static __always_inline void begin(struct scratch *scratch, struct task_struct *task, __u16 flags, __s64 result)
 {
@@ -217,6 +232,7 @@ static __always_inline void begin(struct scratch *scratch, struct task_struct *t
 	header->tgid = get(task, tgid);
 	header->tid = get(task, pid);
 	header->result = result;
+	fill_user(header, task);
 	scratch->length = 0;
 }
 

@@ -191,6 +191,7 @@ static __always_inline void credit_owner(struct sensor_header *header, const str
 	header->start = owner->start;
 	header->tgid = owner->tgid;
 	header->tid = owner->tid;
+	fill_no_user(header);
 }
 
 static __always_inline void credit_task(struct sensor_header *header, struct task_struct *task)
@@ -200,6 +201,7 @@ static __always_inline void credit_task(struct sensor_header *header, struct tas
 	header->start = get(get(task, group_leader), start_boottime);
 	header->tgid = get(task, tgid);
 	header->tid = get(task, pid);
+	fill_user(header, task);
 }
 
 static __always_inline void fill_owner(struct owner *owner, const struct sensor_control *block,

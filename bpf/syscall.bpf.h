@@ -20,7 +20,7 @@ struct arguments {
 #define argument3(regs) get(regs, r10)
 #define argument4(regs) get(regs, r8)
 #define argument5(regs) get(regs, r9)
-#define is_x32(number) ((number) & 0x40000000) /* 64-bit machine, 32-bit pointers */
+#define is_x32(number) ((number)&0x40000000) /* 64-bit machine, 32-bit pointers */
 #elif defined(__TARGET_ARCH_arm64)
 #define syscall_number(regs) ((long)get(regs, syscallno))
 #define argument0(regs) get(regs, orig_x0)
@@ -156,7 +156,11 @@ static __noinline void on_identity(struct sensor_control *block, __u32 number, _
 	for (__u32 i = 0; i < SENSOR_GROUPS_MAX; i += 2)
 		key.object = mix(key.object, ((__u64)to->credentials.groups[i] << 32) | to->credentials.groups[i + 1]);
 	/* Not the bounding set: runtimes drop it one by one, forty times, and what matters is left in the next change. */
-	key.object = finish(mix(key.object, ((__u64)to->namespaces.mount << 32) | to->namespaces.network));
+	key.object = mix(mix(key.object, ((__u64)to->namespaces.mount << 32) | to->namespaces.network),
+			 ((__u64)to->namespaces.user << 32) | to->namespaces.pid);
+	key.object =
+		mix(mix(key.object, ((__u64)to->namespaces.uts << 32) | to->namespaces.ipc), to->namespaces.cgroup);
+	key.object = finish(key.object);
 	flags = recall(&memory, &key, block, get(task, tgid), 0, 0);
 	if (!flags)
 		return;

@@ -109,11 +109,27 @@ static int identity_bits(char **arguments)
 	return 0;
 }
 
+/* identity-switched: goes back and forth between two users, and looks for what is not there as either. */
+static int identity_switched(char **arguments)
+{
+	char name[] = "/no-such-0";
+
+	(void)arguments;
+	for (int i = 0; i < 5; i++, name[9]++) {
+		if (i)
+			must(syscall(SYS_setresuid, -1, i % 2 ? 1000 : 0, -1));
+		syscall(SYS_openat, AT_FDCWD, name, O_RDONLY);
+	}
+	settle();
+	return 0;
+}
+
 const struct activity identity_activities[] = {
 	{ "identity-users", 0, identity_users },
 	{ "identity-capabilities", 0, identity_capabilities },
 	{ "identity-bits", 0, identity_bits },
 	{ "identity-clone", 1, identity_clone },
 	{ "identity-namespaces", 0, identity_namespaces },
+	{ "identity-switched", 0, identity_switched },
 	{ 0 },
 };

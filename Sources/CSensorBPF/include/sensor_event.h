@@ -140,6 +140,8 @@ struct sensor_header {
 	__u32 tgid;  /* as the initial pid namespace has it; 0: no process */
 	__u32 tid;
 	__s64 result; /* what the syscall returned, or the negative errno */
+	__u32 uid;    /* effective, of the thread; -1: not known, as what it tells of was done before */
+	__u32 gid;
 };
 
 enum sensor_section_tag {
@@ -365,11 +367,12 @@ struct sensor_config {
 
 _Static_assert(sizeof(struct sensor_key) == 32, "");
 _Static_assert(sizeof(struct sensor_count) == 24, "");
-_Static_assert(sizeof(struct sensor_header) == 72, "");
+_Static_assert(sizeof(struct sensor_header) == 80, "");
 _Static_assert(offsetof(struct sensor_header, key) == 8, "");
 _Static_assert(offsetof(struct sensor_header, time) == 40, "");
 _Static_assert(offsetof(struct sensor_header, tgid) == 56, "");
 _Static_assert(offsetof(struct sensor_header, result) == 64, "");
+_Static_assert(offsetof(struct sensor_header, uid) == 72, "");
 _Static_assert(sizeof(struct sensor_section) == 8, "");
 _Static_assert(sizeof(struct sensor_credentials) == 112, "");
 _Static_assert(offsetof(struct sensor_credentials, permitted) == 40, "");

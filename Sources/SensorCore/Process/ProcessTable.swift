@@ -164,8 +164,13 @@ package struct ProcessTable: ~Copyable {
         process.knownAt = max(process.knownAt, time)
         let (uid, gid) = (identity.user.effective, identity.group.effective)
         if process.description.uid != uid || process.description.gid != gid {
-            process.description = process.description.with(uid: uid, gid: gid)
+            changeUser(of: process, uid: uid, gid: gid)
         }
+    }
+
+    /// The process acts as another user; that is all that is known of its new identity.
+    package func changeUser(of process: TrackedProcess, uid: UInt32, gid: UInt32) {
+        process.description = process.description.with(uid: uid, gid: gid)
     }
 
     /// Lets go of what ended long ago.

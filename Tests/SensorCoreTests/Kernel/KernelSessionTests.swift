@@ -35,6 +35,24 @@ import Testing
         #expect(try session.readLosses().lost == 0)
     }
 
+    @Test func `each record carries the user that its thread acts as`() throws {
+        let session = try KernelSession()
+        try session.attach()
+        let workload = try WorkloadProcess([WorkloadProcess.program, "identity-switched"])
+        try workload.openGate()
+        var users: [String] = []
+        // The second switch is a repeat of the first, and has no record.
+        drain(session, until: { users.count == 5 }) { record in
+            guard record.header.tgid == workload.pid, record.file != nil, record.header.key.error != 0,
+                let section = record.section(SENSOR_SECTION_ARGUMENT)
+            else { return }
+            let name = section.bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+            guard name.hasPrefix("/no-such-") else { return }
+            users.append("\(name.dropFirst(9)) \(Int32(bitPattern: record.header.uid)) \(record.header.gid)")
+        }
+        #expect(users == ["0 0 0", "1 1000 0", "2 0 0", "3 1000 0", "4 0 0"])
+    }
+
     @Test func `every program of the object is attached here, iterators apart`() throws {
         let session = try KernelSession()
         try session.attach()

@@ -19,6 +19,7 @@ struct RecordBytes {
         header.start = 7
         header.tgid = 100
         header.tid = 101
+        (header.uid, header.gid) = (.max, .max)
         bytes = withUnsafeBytes(of: header) { Array($0) } + withUnsafeBytes(of: body) { Array($0) }
         seal()
     }

@@ -407,6 +407,21 @@ import Testing
         #expect(events[2].process?.uid == 1000)
     }
 
+    @Test func `each event shows the user that acts, also where the change itself was only counted`() throws {
+        func acting(as uid: UInt32, _ gid: UInt32) -> [UInt8] {
+            var header = sensor_header()
+            var bytes = Records.open("/etc/passwd")
+            bytes.withUnsafeBytes { header = $0.loadUnaligned(as: sensor_header.self) }
+            (header.uid, header.gid) = (uid, gid)
+            withUnsafeBytes(of: header) { bytes.replaceSubrange(..<$0.count, with: $0) }
+            return bytes
+        }
+        let events = events([Records.exec(), acting(as: 1000, 100), acting(as: 0, 0), acting(as: .max, .max)])
+        #expect(events.map { $0.process?.uid } == [0, 1000, 0, 0])
+        #expect(events.map { $0.process?.gid } == [0, 100, 0, 0])
+        #expect(Set(events.map { $0.process?.id }).count == 1)
+    }
+
     @Test func `a set-uid exec is an identity change, another exec is none`() throws {
         let user = Records.credentials(uid: 1000)
         let events = events([

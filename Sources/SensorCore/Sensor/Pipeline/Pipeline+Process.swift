@@ -77,11 +77,16 @@ extension Pipeline {
         }
     }
 
-    /// The process that a record names; nil if it names none.
+    /// The process that a record names, as the user that its thread acts as; nil if it names none.
     mutating func process(_ header: sensor_header) -> TrackedProcess? {
         guard header.tgid != 0 else { return nil }
         let key = ProcessKey(tgid: header.tgid, start: header.start)
-        return processes.find(key, at: header.time) ?? sketch(key, header)
+        let process = processes.find(key, at: header.time) ?? sketch(key, header)
+        let description = process.description
+        if header.uid != .max, description.uid != header.uid || description.gid != header.gid {
+            processes.changeUser(of: process, uid: header.uid, gid: header.gid)
+        }
+        return process
     }
 
     /// Learns a process after the fact: its fork and exec went by unseen. /proc tells of it if it still lives.
