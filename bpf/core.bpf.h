@@ -242,10 +242,17 @@ static __always_inline void lose_of(struct scratch *scratch, __u8 reason)
 	lose(scratch->header.key.cgroup, scratch->header.key.hook, reason, scratch->header.key.kind);
 }
 
-/* Seeded, so that nobody outside can make two objects look like one. mix() one word at a time, finish() once. */
+/*
+ * Seeded, so that nobody outside can make two objects look like one. mix() one word at a time, finish() once. The factor is secret, and used
+ * twice: a difference in one word (its highest bit, say, which any factor leaves where it is) then becomes one that cannot be known, and so
+ * cannot be undone by another word.
+ */
 static __always_inline __u64 mix(__u64 hash, __u64 word)
 {
-	hash = (hash ^ word) * 0xd6e8feb86659fd93ULL;
+	__u64 factor = config.seed | 1;
+
+	hash = (hash ^ word) * factor;
+	hash = (hash ^ (hash >> 32)) * factor;
 	return hash ^ (hash >> 29);
 }
 

@@ -119,7 +119,8 @@ __noinline __u64 hash_answer(__u32 length)
 
 		if (!byte || at >= length)
 			break;
-		hash = hash * 31 + (byte | 0x20); /* some resolvers play with upper and lower case */
+		/* Some resolvers play with upper and lower case. The length of a label is no letter. */
+		hash = mix(hash, byte - 'A' < 26 ? byte | 0x20 : byte);
 	}
 	hash = mix(hash, pair_at(scratch, at + 1));
 	return finish(mix(hash, hash_records(at + 5, length, pair_at(scratch, 6))));
