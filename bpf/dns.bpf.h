@@ -29,12 +29,15 @@ static __always_inline int on_destination(struct bpf_sock_addr *context, __u16 f
 	struct task_struct *task;
 	struct datagram datagram = {};
 	struct sensor_network network = {};
+	struct datagram *before;
 	__u64 cookie;
 
 	if (context->protocol != IPPROTO_UDP || !block)
 		return 1;
 	task = current_task();
 	cookie = bpf_get_socket_cookie(context);
+	before = bpf_map_lookup_elem(&datagrams, &cookie);
+	datagram.asks = context->user_port == bpf_htons(DNS_PORT) || (before && before->asks);
 	fill_owner(&datagram.owner, block, task);
 	if (sends) {
 		__u32 *peer = (__u32 *)network.peer;
@@ -133,6 +136,12 @@ struct answer {
 	__u32 length;
 };
 
+/* Anybody can send what looks like an answer; it counts only where it was asked for. A connected socket hears nobody but its peer. */
+static __always_inline bool has_asked(struct __sk_buff *packet, const struct datagram *datagram)
+{
+	return (datagram && datagram->asks) || packet->remote_port == bpf_htons(DNS_PORT);
+}
+
 static __noinline void on_answer(struct __sk_buff *packet, const struct answer *answer)
 {
 	struct scratch *scratch = scratch_at(SCRATCH_SOFTIRQ);
@@ -145,7 +154,7 @@ static __noinline void on_answer(struct __sk_buff *packet, const struct answer *
 	bool scoped = false;
 	__u16 flags;
 
-	if (!scratch || !block || !enabled(block, SENSOR_DNS_ANSWER))
+	if (!scratch || !block || !enabled(block, SENSOR_DNS_ANSWER) || !has_asked(packet, datagram))
 		return;
 	key.kind = SENSOR_DNS_ANSWER;
 	key.hook = SENSOR_HOOK_SKB_INGRESS;

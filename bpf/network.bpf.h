@@ -18,6 +18,7 @@
 struct datagram {
 	struct owner owner; /* peer: the last destination, family 0 when there was none */
 	__u64 sender;       /* thread that the destination is of */
+	__u64 asks;         /* 1: a name server, by its port, was among the destinations */
 };
 
 struct {

@@ -200,6 +200,45 @@ static int dns_connect(char **arguments)
 	return 0;
 }
 
+/* dns-unasked NAME: who has sent elsewhere, and who has sent nothing, are told of NAME; then one who asked for "asked". */
+static int dns_unasked(char **arguments)
+{
+	unsigned char message[512], question_of[512];
+	size_t length = question(message, arguments[0], 1), asked = question(question_of, "asked", 1);
+	struct sockaddr_in server_address = loopback(1, 53), elsewhere = loopback(1, 9), address = loopback(1, 0);
+	static const unsigned char answer[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 8 };
+	socklen_t size = sizeof(address);
+	int server, client;
+
+	message[2] |= 0x80;
+	message[7] = 1;
+	memcpy(message + length, answer, sizeof(answer));
+	length += sizeof(answer);
+	enter_own_network();
+	server = must(socket(AF_INET, SOCK_DGRAM, 0));
+	must(bind(server, (struct sockaddr *)&server_address, sizeof(server_address)));
+	for (int sends = 0; sends < 2; sends++) {
+		address = loopback(1, 0);
+		client = must(socket(AF_INET, SOCK_DGRAM, 0));
+		must(bind(client, (struct sockaddr *)&address, sizeof(address)));
+		must(getsockname(client, (struct sockaddr *)&address, &size));
+		if (sends)
+			must(sendto(client, "x", 1, 0, (struct sockaddr *)&elsewhere, sizeof(elsewhere)));
+		must(sendto(server, message, length, 0, (struct sockaddr *)&address, sizeof(address)));
+		must(recv(client, message + 256, 256, 0));
+	}
+	/* Asking is remembered for the socket, whomever it talks to in between. */
+	must(sendto(client, question_of, asked, 0, (struct sockaddr *)&server_address, sizeof(server_address)));
+	must(sendto(client, "x", 1, 0, (struct sockaddr *)&elsewhere, sizeof(elsewhere)));
+	question_of[2] |= 0x80;
+	question_of[7] = 1;
+	memcpy(question_of + asked, answer, sizeof(answer));
+	must(sendto(server, question_of, asked + sizeof(answer), 0, (struct sockaddr *)&address, sizeof(address)));
+	must(recv(client, message, sizeof(message), 0));
+	settle();
+	return 0;
+}
+
 /* unix-datagram PATH: sent to without a connection. */
 static int unix_datagram(char **arguments)
 {
@@ -214,9 +253,6 @@ static int unix_datagram(char **arguments)
 }
 
 const struct activity datagram_activities[] = {
-	{ "udp-send", 2, udp_send },
-	{ "udp-many", 0, udp_many },
-	{ "dns-connect", 2, dns_connect },
-	{ "unix-datagram", 1, unix_datagram },
-	{ 0 },
+	{ "udp-send", 2, udp_send },       { "udp-many", 0, udp_many },           { "dns-connect", 2, dns_connect },
+	{ "dns-unasked", 1, dns_unasked }, { "unix-datagram", 1, unix_datagram }, { 0 },
 };

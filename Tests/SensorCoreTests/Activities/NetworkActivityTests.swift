@@ -189,4 +189,9 @@ import Testing
         #expect(connect.network?.peer?.address?.description == "127.0.0.7")
         #expect(connect.network?.peer?.names == ["api.example.test"])
     }
+
+    @Test func `an answer that nobody asked for tells no names`() throws {
+        let seen = try Observation.of("dns-unasked", "forged.example.test")
+        #expect(seen.events(.dnsAnswer).map { $0.dns?.name } == ["asked"])
+    }
 }
