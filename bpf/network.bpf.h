@@ -242,9 +242,17 @@ static __noinline bool is_told_by_state(struct socket_use *use)
 	if (use->result >= 0 || error == EALREADY || error == EISCONN || error == EINTR)
 		return true;
 	if (error == EINPROGRESS) {
+		struct owner *owner = bpf_map_lookup_elem(&sockets, &key);
+
+		if (owner)
+			owner->flags |= OWNER_RETURNED;
 		/* A refusal that an MPTCP socket hears within connect() changes its state before its error is set. */
-		if (protocol != IPPROTO_MPTCP || get(sk, __sk_common.skc_state) != TCP_CLOSE || !get(sk, sk_err))
+		if (protocol != IPPROTO_MPTCP || get(sk, __sk_common.skc_state) != TCP_CLOSE || !get(sk, sk_err)) {
+			/* Failed by now: nobody asks again, unless for another attempt. */
+			if (!owner)
+				bpf_map_delete_elem(&settled, &key);
 			return true;
+		}
 		use->result = -(__s64)get(sk, sk_err);
 	} else if (protocol == IPPROTO_TCP && is_late_error(error)) {
 		return true;

@@ -39,6 +39,7 @@
 
 #define OWNER_SCOPED 0x1 /* its process was watched when it opened the socket; it may be gone when the socket closes */
 #define OWNER_ESTABLISHED 0x2 /* the connect, or accept, was reported */
+#define OWNER_RETURNED 0x4    /* connect() has returned: it will not be the one to hear of a failure */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -422,7 +423,8 @@ static __noinline void on_failed(struct network_record *record, struct sock *sk,
 		if ((__u32)get(task, pid) == owner->tid && (is_in_uring(task) || current_syscall(task) == SYS_connect))
 			return;
 		error = ECONNABORTED;
-	} else if (!is_late_error(error) || get(sk, sk_protocol) == IPPROTO_MPTCP) {
+	} else if (!(owner->flags & OWNER_RETURNED) &&
+		   (!is_late_error(error) || get(sk, sk_protocol) == IPPROTO_MPTCP)) {
 		bpf_map_update_elem(&settled, &key, &told, BPF_ANY);
 	}
 	on_outcome(record, sk, owner, error);

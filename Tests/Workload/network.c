@@ -4,12 +4,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -180,6 +184,67 @@ static int tcp_unreachable(char **arguments)
 	return 0;
 }
 
+static void set(const char *path, const char *value)
+{
+	int descriptor = must(open(path, O_WRONLY));
+
+	must(write(descriptor, value, strlen(value)));
+	close(descriptor);
+}
+
+/* A link, 10.9.0.1/24, on which nobody answers, and that is soon known. */
+static void make_silent_link(void)
+{
+	struct ifreq request = { .ifr_name = "silent", .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct sockaddr_in *address = (struct sockaddr_in *)&request.ifr_addr;
+	int descriptor = must(socket(AF_INET, SOCK_DGRAM, 0));
+
+	must(ioctl(must(open("/dev/net/tun", O_RDWR)), TUNSETIFF, &request));
+	*address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = inet_addr("10.9.0.1") };
+	must(ioctl(descriptor, SIOCSIFADDR, &request));
+	address->sin_addr.s_addr = inet_addr("255.255.255.0");
+	must(ioctl(descriptor, SIOCSIFNETMASK, &request));
+	request.ifr_flags = IFF_UP;
+	must(ioctl(descriptor, SIOCSIFFLAGS, &request));
+	close(descriptor);
+	set("/proc/sys/net/ipv4/neigh/silent/mcast_solicit", "1");
+	set("/proc/sys/net/ipv4/neigh/silent/retrans_time_ms", "50");
+}
+
+/* tcp-late: a connect that does not wait and fails later, then, with the same socket, one that fails at once. */
+static int tcp_late(char **arguments)
+{
+	union address address = { .four = { .sin_family = AF_INET, .sin_port = htons(98) } };
+	int client, error;
+	socklen_t length = sizeof(error);
+
+	(void)arguments;
+	if (access("/dev/net/tun", R_OK | W_OK)) {
+		say("late 0");
+		settle();
+		return 0;
+	}
+	enter_own_network();
+	make_silent_link();
+	address.four.sin_addr.s_addr = inet_addr("10.9.0.2");
+	client = must(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+	if (!connect(client, &address.any, sizeof(address.four)) || errno != EINPROGRESS)
+		give_up("a connect that had to wait");
+	if (must(poll(&(struct pollfd){ .fd = client, .events = POLLOUT }, 1, 15000)) != 1)
+		give_up("a connect that had to fail");
+	must(getsockopt(client, SOL_SOCKET, SO_ERROR, &error, &length));
+	say("late %d", error);
+	/* The kernel ends the first attempt with this one. */
+	if (!connect(client, &address.any, sizeof(address.four)) || errno != ECONNABORTED)
+		give_up("a connect that had to be aborted");
+	address.four.sin_addr.s_addr = inet_addr("192.0.2.7");
+	if (!connect(client, &address.any, sizeof(address.four)))
+		give_up("a connect that had to fail at once");
+	say("early %d", errno);
+	settle();
+	return 0;
+}
+
 /* tcp-open: a connection that is still there when the workload ends. */
 static int tcp_open(char **arguments)
 {
@@ -273,13 +338,9 @@ static int unix_failing(char **arguments)
 }
 
 const struct activity network_activities[] = {
-	{ "tcp-transfer", 2, tcp_transfer },
-	{ "tcp-refused", 2, tcp_refused },
-	{ "tcp-waiting", 1, tcp_waiting },
-	{ "tcp-unreachable", 0, tcp_unreachable },
-	{ "tcp-open", 0, tcp_open },
-	{ "tcp-handed-on", 0, tcp_handed_on },
-	{ "unix-stream", 1, unix_stream },
-	{ "unix-failing", 1, unix_failing },
-	{ 0 },
+	{ "tcp-transfer", 2, tcp_transfer },   { "tcp-refused", 2, tcp_refused },
+	{ "tcp-waiting", 1, tcp_waiting },     { "tcp-unreachable", 0, tcp_unreachable },
+	{ "tcp-late", 0, tcp_late },           { "tcp-open", 0, tcp_open },
+	{ "tcp-handed-on", 0, tcp_handed_on }, { "unix-stream", 1, unix_stream },
+	{ "unix-failing", 1, unix_failing },   { 0 },
 };

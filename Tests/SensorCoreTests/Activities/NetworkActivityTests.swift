@@ -79,6 +79,15 @@ import Testing
         #expect(event.network?.peer?.port == 4444)
     }
 
+    @Test func `a failure that comes late hides none that comes early`() throws {
+        let seen = try Observation.of("tcp-late")
+        let late = try seen.said("late")
+        guard late != "0" else { return }
+        let attempts = seen.events(.networkConnect)
+        #expect(try attempts.map { "\($0.errorNumber)" } == [late, seen.said("early")])
+        #expect(attempts.map { $0.network?.peer?.address?.description } == ["10.9.0.2", "192.0.2.7"])
+    }
+
     @Test(arguments: ["4", "6"])
     func `a connect that does not wait is one attempt that worked`(_ family: String) throws {
         let seen = try Observation.of("tcp-waiting", family)
