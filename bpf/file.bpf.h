@@ -217,12 +217,13 @@ struct naming {
 };
 
 /*
- * The name is read after the call: who shares the memory may have written another one there. And what a seccomp filter keeps from running
- * can be made to look done.
+ * The name, and the directory that it starts from, are read after the call: who shares the memory, the descriptors or the working directory
+ * may have put another one there. And what a seccomp filter keeps from running can be made to look done.
  */
 static __always_inline bool is_unproved(struct task_struct *task)
 {
-	return get(get(task, mm), mm_users.counter) > 1 || in_filter_mode(task);
+	return get(get(task, mm), mm_users.counter) > 1 || get(get(task, files), count.counter) > 1 ||
+	       get(get(task, fs), users) > 1 || in_filter_mode(task);
 }
 
 /*

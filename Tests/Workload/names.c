@@ -3,7 +3,9 @@
 #include "workload.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -77,17 +79,32 @@ static void *wait_forever(void *nothing)
 	return nothing;
 }
 
-/* names-shared DIRECTORY: while another thread could write to the names. */
+/*
+ * names-shared DIRECTORY memory|descriptors|root: while another thread could write to the names, or a process that shares but the descriptors or
+ * the working directory could change these.
+ */
 static int names_shared(char **arguments)
 {
+	struct clone_args clone = { .flags = arguments[1][0] == 'd' ? CLONE_FILES : CLONE_FS, .exit_signal = SIGCHLD };
+	pid_t child = 0;
 	pthread_t thread;
 
 	must(chdir(arguments[0]));
 	make_file("file");
-	if (pthread_create(&thread, NULL, wait_forever, NULL))
+	if (arguments[1][0] != 'm') {
+		child = must(syscall(SYS_clone3, &clone, sizeof(clone)));
+		if (!child)
+			for (;;)
+				pause();
+	} else if (pthread_create(&thread, NULL, wait_forever, NULL)) {
 		give_up("pthread_create");
+	}
 	must(syscall(SYS_renameat2, AT_FDCWD, "file", AT_FDCWD, "moved", 0));
 	must(syscall(SYS_unlinkat, AT_FDCWD, "moved", 0));
+	if (child) {
+		must(kill(child, SIGKILL));
+		reap(child);
+	}
 	settle();
 	return 0;
 }
@@ -157,7 +174,7 @@ const struct activity name_activities[] = {
 	{ "names-changed", 1, names_changed },
 	{ "names-gone", 1, names_gone },
 	{ "names-attributes", 1, names_attributes },
-	{ "names-shared", 1, names_shared },
+	{ "names-shared", 2, names_shared },
 	{ "names-unreadable", 0, names_unreadable },
 	{ "names-old", 1, names_old },
 	{ "names-failing", 1, names_failing },

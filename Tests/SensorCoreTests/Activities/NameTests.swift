@@ -49,8 +49,9 @@ import Testing
         #expect(sources == [.argument, .resolved, .resolved])
     }
 
-    @Test func `names that another thread could have written since are told as unverified`() throws {
-        let seen = try Observation.of("names-shared", directory.path)
+    @Test(arguments: ["memory", "descriptors", "root"])
+    func `names that somebody else could have had a hand in since are told as unverified`(_ shared: String) throws {
+        let seen = try Observation.of("names-shared", directory.path, shared)
         let changes = seen.files(under: directory.path, .fileRename, .fileDelete)
         #expect(changes.map(\.kind) == [.fileRename, .fileDelete])
         #expect(changes.map { $0.file?.path.text } == ["\(directory.path)/file", "\(directory.path)/moved"])
