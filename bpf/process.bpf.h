@@ -208,6 +208,9 @@ static __always_inline void on_fork(struct task_struct *creator, struct task_str
 	on_cloned_identity(block, creator, child);
 }
 
+/* The tracepoint's second argument, where it has one (6.16 on): is this the last thread? */
+typedef void (*btf_trace_sched_process_exit___last)(void *, struct task_struct *, bool);
+
 static __always_inline void on_exit(struct task_struct *task)
 {
 	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
@@ -217,7 +220,10 @@ static __always_inline void on_exit(struct task_struct *task)
 	struct sensor_exit *exit;
 	int flags, code;
 
-	/* The process ends with its last thread, whichever that is, not with its leader. */
+	/*
+	 * The process ends with its last thread, whichever that is, not with its leader. Where the tracepoint does not say which that
+	 * is, several that end at once may each take itself for it.
+	 */
 	if (!scratch || !block || get(signal, live.counter) != 0 || tgid == config.self_tgid)
 		return;
 	flags = lifecycle_flags(block, SENSOR_PROCESS_EXIT, tgid, cgroup_of(task));

@@ -46,9 +46,10 @@ int BPF_PROG(sched_process_fork, struct task_struct *creator, struct task_struct
 }
 
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(sched_process_exit, struct task_struct *task)
+int sched_process_exit(__u64 *context)
 {
-	on_exit(cast(task_struct, task));
+	if (!bpf_core_type_exists(btf_trace_sched_process_exit___last) || context[1])
+		on_exit(cast(task_struct, context[0]));
 	return 0;
 }
 

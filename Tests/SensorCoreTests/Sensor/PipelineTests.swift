@@ -134,6 +134,13 @@ import Testing
         #expect(pipeline.takeEvents().count == 900)
     }
 
+    @Test func `a process ends once, however many of its threads tell it`() {
+        let exits = [Records.exit(), Records.exit(time: 21)]
+        #expect(events([Records.exec()] + exits).map(\.kind) == [.processExec, .processExit])
+        // One that was never heard of before has ended by the time that it is looked up.
+        #expect(events([exits[0]]).map(\.kind) == [.processExit])
+    }
+
     @Test func `a process that ran before the sensor gets its arguments from proc, and causes no event`() throws {
         host.set(.file(pid: 100, .cmdline), "nginx: worker\0")
         let events = events([
