@@ -220,6 +220,12 @@ static __always_inline void fill_no_user(struct sensor_header *header)
 	header->gid = -1;
 }
 
+/* Does the record tell of what the current task does, not of what comes of something done before? */
+static __always_inline bool has_user(const struct sensor_header *header)
+{
+	return header->uid != (__u32)-1;
+}
+
 /* Starts a record in the scratch buffer; the key is in place already. */
 static __always_inline void begin(struct scratch *scratch, struct task_struct *task, __u16 flags, __s64 result)
 {
@@ -319,10 +325,14 @@ static __always_inline void dispatch_record(struct sensor_header *header, __u32 
 
 	header->size = size;
 	if (header->flags & SENSOR_FIRST_SEEN) {
-		workload = workload_of(&header->key.cgroup);
-		if (!workload)
-			lose(header->key.cgroup, header->key.hook, SENSOR_LOSS_MEMORY_FULL, header->key.kind);
-		else if (has_entry_budget(workload, &header->key, failed))
+		workload = bpf_map_lookup_elem(&workloads, &header->key.cgroup);
+		/* What a socket leaves behind may come when its cgroup is gone, and nobody would forget that one again. */
+		if (!workload && has_user(header)) {
+			workload = new_workload(header->key.cgroup);
+			if (!workload)
+				lose(header->key.cgroup, header->key.hook, SENSOR_LOSS_MEMORY_FULL, header->key.kind);
+		}
+		if (workload && has_entry_budget(workload, &header->key, failed))
 			header->flags |= SENSOR_REMEMBERED;
 	}
 	if (!submit(header, size, block, header) || !workload || !(header->flags & SENSOR_REMEMBERED))
