@@ -87,13 +87,8 @@ extension CapabilityReport {
         return found
     }
 
-    /// The initial pid namespace has a fixed inode number.
     private static func processNamespace() -> Capability {
-        let initial: ino_t = 0xEFFF_FFFC
-        var status = stat()
-        guard stat("/proc/self/ns/pid", &status) == 0, status.st_ino != initial else {
-            return Capability("pid namespace", .ok, "the host's")
-        }
+        if PidNamespace.isInitial { return Capability("pid namespace", .ok, "the host's") }
         return Capability(
             "pid namespace", .degraded,
             "not the host's: process ids do not match /proc, and the sensor sees itself; run with hostPID")
@@ -125,8 +120,7 @@ extension CapabilityReport {
             found.append(
                 Capability(
                     "cgroup2", .degraded,
-                    "not mounted: no DNS answers, no connects by io_uring; mount -t cgroup2 none /sys/fs/cgroup/unified"
-                ))
+                    "not mounted: no DNS answers; mount -t cgroup2 none /sys/fs/cgroup/unified"))
         }
         if hierarchy.isPartial {
             found.append(

@@ -53,7 +53,8 @@ package final class KernelSession {
         var config = sensor_config()
         var generator = SystemRandomNumberGenerator()
         config.seed = generator.next()
-        config.self_tgid = UInt32(getpid())
+        // Elsewhere the number is another process's, which nothing may hide. 0 is nobody's.
+        config.self_tgid = PidNamespace.isInitial ? UInt32(getpid()) : 0
         config.cgroup_subsystem = -1
         config.ring_budget = settings.ringBudget
         config.ring_size = UInt32(settings.activityRingBytes)

@@ -31,7 +31,7 @@ package struct Privileges: Sendable, Equatable {
         package var purpose: String {
             switch self {
             case .dacReadSearch: "reading other users' /proc entries"
-            case .netAdmin: "attaching cgroup programs: DNS answers and io_uring connects"
+            case .netAdmin: "attaching cgroup programs: DNS answers, and where datagrams go"
             case .sysPtrace: "looking into other processes' /proc/<pid>/root and exe"
             case .sysAdmin: "the iterator over running processes, and everything on kernels before 5.8"
             case .sysResource: "raising RLIMIT_MEMLOCK on kernels before 5.11"
@@ -44,7 +44,7 @@ package struct Privileges: Sendable, Equatable {
         package var lossWithout: String {
             switch self {
             case .dacReadSearch: "programs that already run as other users have no command line"
-            case .netAdmin: "no DNS answers, no connects and datagrams by io_uring"
+            case .netAdmin: "no DNS answers, and where datagrams go only as the sender wrote it"
             case .sysPtrace: "no paths as other processes' roots show them where the kernel has no name to give"
             case .sysAdmin, .sysResource: "nothing works on kernels that ask for it"
             case .perfmon, .bpf: "nothing works"

@@ -66,8 +66,9 @@ extension ProgramStatus {
         case SENSOR_HOOK_SOCKET_STATE: "no TCP connections with their outcome, bytes and ends"
         case SENSOR_HOOK_SKB_INGRESS: "no DNS answers: peers are addresses without names"
         case SENSOR_HOOK_CONNECT4, SENSOR_HOOK_CONNECT6:
-            "no connects by io_uring, and no address as it was before translation"
-        case SENSOR_HOOK_SENDMSG4, SENSOR_HOOK_SENDMSG6: "no datagrams sent by io_uring"
+            "DNS answers to connected sockets without the process that asked"
+        case SENSOR_HOOK_SENDMSG4, SENSOR_HOOK_SENDMSG6:
+            "no DNS answers to sockets that are not connected, and where datagrams go only as the sender wrote it"
         case SENSOR_HOOK_URING_COMPLETE, SENSOR_HOOK_URING_SUBMIT:
             "no files opened by io_uring, and its operations uncounted"
         case SENSOR_HOOK_CGROUP_MKDIR: "containers known only from their first process on"
