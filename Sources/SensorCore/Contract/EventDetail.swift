@@ -11,4 +11,17 @@ package enum EventDetail: Sendable {
     indirect case identity(IdentityDetail)
     case exit(ExitDetail)
     indirect case dns(DNSDetail)
+
+    /// Bytes that it holds outside of itself, about.
+    var bytes: Int {
+        switch self {
+        case .none, .exit: 0
+        case .file(let file):
+            48 + file.path.bytes.count + (file.newPath?.bytes.count ?? 0) + (file.argumentPath?.bytes.count ?? 0)
+        case .network: 384
+        case .syscall: 160
+        case .identity: 320
+        case .dns(let dns): 192 + 24 * dns.addresses.count
+        }
+    }
 }

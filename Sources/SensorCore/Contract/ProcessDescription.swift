@@ -31,6 +31,8 @@ package final class ProcessDescription: Sendable {
     let fragment: [UInt8]
     /// Where in the fragment the thread is named.
     let threadPlace: Int
+    /// Bytes of it, about: its JSON, and what that was made of.
+    var bytes: Int { 256 + 2 * fragment.count }
 
     package init(
         id: String, pid: UInt32, parentID: String = "", executable: ByteString,

@@ -27,6 +27,9 @@ package final class WorkloadDescription: Sendable {
         self.init(identity)
     }
 
+    /// Bytes of it, about: its JSON, and what that was made of.
+    var bytes: Int { 512 + 2 * fragment.count }
+
     package var kind: String { identity.kind }
     package var name: String { identity.name }
     package var cgroup: ByteString { identity.cgroup }

@@ -2,14 +2,15 @@
 
 /// Events whose workload is about to become known: a pod's containers run before the API server tells of the pod.
 ///
-/// Bounded in time, in number and, for each workload, in number too, so that none uses up what others need. Nothing is
-/// dropped: what may not wait is handed back to go as it is.
+/// Bounded in time, in number and in bytes. One workload has an eighth of the room, so that none uses up what others
+/// need. Nothing is dropped: what may not wait is handed back to go as it is.
 struct WaitingEvents: ~Copyable {
     struct Limits: Sendable {
         /// From a workload's first event on, ns of the boot clock.
         var time: UInt64 = 10_000_000_000
         var events = 65_536
-        var eventsOfOne = 8_192
+        /// Estimated.
+        var bytes = 32 << 20
     }
 
     private struct Queue {
@@ -17,11 +18,20 @@ struct WaitingEvents: ~Copyable {
         let deadline: UInt64
         /// What the container's runtime did there is told apart.
         var events: [(event: Event, isRuntimes: Bool)] = []
+        var bytes = 0
+
+        /// A process is shared by the events of one run.
+        func cost(of event: Event) -> Int {
+            var cost = MemoryLayout<(Event, Bool)>.stride + event.detail.bytes
+            if let process = event.process, process !== events.last?.event.process { cost += process.bytes }
+            return cost
+        }
     }
 
     private let limits: Limits
     private var queues: [UInt64: Queue] = [:]
     private(set) var count = 0
+    private var bytes = 0
     /// When the first of them has waited long enough, boot clock; the end of time if none waits.
     private(set) var nextDeadline = UInt64.max
 
@@ -32,9 +42,14 @@ struct WaitingEvents: ~Copyable {
         guard count < limits.events else { return false }
         let deadline = event.bootTime &+ limits.time
         var queue = queues.removeValue(forKey: workload.number) ?? Queue(workload: workload, deadline: deadline)
-        let hasRoom = queue.events.count < limits.eventsOfOne
+        let cost = queue.cost(of: event)
+        let hasRoom =
+            queue.events.count < max(1, limits.events / 8) && queue.bytes + cost <= limits.bytes / 8
+            && bytes + cost <= limits.bytes
         if hasRoom {
             queue.events.append((event, isRuntimes))
+            queue.bytes += cost
+            bytes += cost
             count += 1
             nextDeadline = min(nextDeadline, queue.deadline)
         }
@@ -59,6 +74,7 @@ struct WaitingEvents: ~Copyable {
 
     private mutating func credited(_ queue: Queue) -> [Event] {
         count -= queue.events.count
+        bytes -= queue.bytes
         return queue.events.map { event, isRuntimes in
             var event = event
             event.workload = queue.workload.description(ofRuntime: isRuntimes)

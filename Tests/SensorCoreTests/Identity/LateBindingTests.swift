@@ -163,6 +163,18 @@ import Testing
         #expect(pipeline.statistics.unattributedEvents == 51)
     }
 
+    @Test func `events that wait are bounded in bytes, too`() {
+        var pipeline = pipeline { $0.waitingEvents = 80 }
+        let name = String(repeating: "n", count: 1000)
+        for number in 0..<9 { pipeline.consume(.record(Records.open("/\(number)/\(name)", cgroup: 50))) }
+        #expect((1...4).contains(pipeline.statistics.waitingEvents))
+        #expect(pipeline.statistics.waitingEvents + pipeline.statistics.refusedWaits == 9)
+        pipeline.consume(.cluster([.pod(Self.pod())]))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 51, path: Self.path + "/below")))
+        #expect(pipeline.takeEvents().count == 9)
+        #expect(pipeline.statistics.waitingEvents == 0)
+    }
+
     @Test func `without an API server a pod's container goes by its id at once`() throws {
         var pipeline = Pipeline(session: Records.session, host: host)
         pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 50, path: Self.path)))

@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 
 /// The events of the last while, as far as `sensord explain` wants to know of them: who acted, and whose that is.
 ///
-/// Bounded in number; an event costs it two references. What an event was about stands in its own line already.
+/// Bounded in number and bytes; an event costs it two references. What an event was about stands in its own line already.
 package final class RecentEvents: EventSink, Sendable {
     private struct Entry {
         var sequence: UInt64
@@ -15,15 +15,44 @@ package final class RecentEvents: EventSink, Sendable {
         var errorNumber: Int32
         var process: ProcessDescription?
         var workload: WorkloadDescription
+        /// Bytes, about: of process and workload if the event before has others.
+        var cost: Int
     }
 
     private struct State {
-        var entries: [Entry] = []
-        /// Where the oldest is, once the room is used up.
-        var start = 0
+        /// The oldest first, what had to go in front of them.
+        var entries: [Entry?] = []
+        /// How many had to go.
+        var gone = 0
+        var bytes = 0
+
+        mutating func append(_ event: Event) {
+            var cost = MemoryLayout<Entry?>.stride
+            if let process = event.process, process !== entries.last??.process { cost += process.bytes }
+            if event.workload !== entries.last??.workload { cost += event.workload.bytes }
+            bytes += cost
+            entries.append(
+                Entry(
+                    sequence: event.sequence, time: event.time, bootTime: event.bootTime, kind: event.kind,
+                    via: event.via, errorNumber: event.errorNumber, process: event.process, workload: event.workload,
+                    cost: cost))
+        }
+
+        mutating func shrink(to capacity: Int, bytes limit: Int) {
+            while entries.count - gone > capacity || bytes > limit, gone < entries.count {
+                bytes -= entries[gone]?.cost ?? 0
+                entries[gone] = nil
+                gone += 1
+            }
+            if gone > capacity {
+                entries.removeFirst(gone)
+                gone = 0
+            }
+        }
     }
 
     private let capacity: Int
+    private let byteLimit: Int
     private let encoder: EventEncoder
     private let stream: String
     private let state = NIOLockedValueBox(State())
@@ -31,26 +60,19 @@ package final class RecentEvents: EventSink, Sendable {
     /// - Parameters:
     ///   - stream: the first half of every event's id.
     ///   - capacity: events that are kept; 0: none.
-    package init(stream: String, capacity: Int = 16_384) {
+    ///   - byteLimit: what they may take, with the processes and workloads that they hold, estimated.
+    package init(stream: String, capacity: Int = 16_384, byteLimit: Int = 8 << 20) {
         self.stream = stream
         self.capacity = capacity
+        self.byteLimit = byteLimit
         encoder = EventEncoder(stream: stream)
     }
 
     package func receive(_ events: [Event]) {
         if capacity == 0 { return }
         state.withLockedValue { state in
-            for event in events {
-                let entry = Entry(
-                    sequence: event.sequence, time: event.time, bootTime: event.bootTime, kind: event.kind,
-                    via: event.via, errorNumber: event.errorNumber, process: event.process, workload: event.workload)
-                if state.entries.count < capacity {
-                    state.entries.append(entry)
-                } else {
-                    state.entries[state.start] = entry
-                    state.start = (state.start + 1) % capacity
-                }
-            }
+            for event in events { state.append(event) }
+            state.shrink(to: capacity, bytes: byteLimit)
         }
     }
 
@@ -61,7 +83,7 @@ package final class RecentEvents: EventSink, Sendable {
         guard let dash = identifier.lastIndex(of: "-"), identifier[..<dash] == stream[...],
             let sequence = UInt64(identifier[identifier.index(after: dash)...])
         else { return nil }
-        let entry = state.withLockedValue { $0.entries.first { $0.sequence == sequence } }
+        let entry = state.withLockedValue { $0.entries.first { $0?.sequence == sequence } ?? nil }
         guard let entry else { return nil }
         var line: [UInt8] = []
         encoder.encode(

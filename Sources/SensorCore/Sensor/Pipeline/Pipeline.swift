@@ -50,7 +50,7 @@ package struct Pipeline: ~Copyable {
         waiting = WaitingEvents(
             limits: .init(
                 time: configuration.waitingTime, events: configuration.waitingEvents,
-                eventsOfOne: max(1, configuration.waitingEvents / 8)))
+                bytes: configuration.waitingEvents * configuration.bytesPerWaitingEvent))
         names = PeerNames(capacity: configuration.peerNames)
         resolver = PathResolver(host: host, limit: configuration.resolutions)
         sketchesLeft = configuration.sketches

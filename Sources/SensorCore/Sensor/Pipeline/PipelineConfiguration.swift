@@ -18,6 +18,8 @@ package struct PipelineConfiguration: Sendable {
     package var waitingTime: UInt64 = 10_000_000_000
     /// Events that may wait so. One workload has an eighth of them.
     package var waitingEvents = 65_536
+    /// Bytes that each of them may take on average, estimated.
+    package var bytesPerWaitingEvent = 512
     /// Whose a cgroup or a program is, by the operator's word.
     package var workloadMap = WorkloadMap()
     /// Of SPIFFE ids that are derived; empty: none are.
