@@ -71,6 +71,28 @@ struct CountReader: ~Copyable {
         }
     }
 
+    /// Deletes these entries, wherever they are. Returns for each what it has counted since it was last read.
+    mutating func forget(_ keys: [sensor_key]) -> [CountChange] {
+        var evicted: [UInt64: Int] = [:]
+        var failedEvicted: [UInt64: Int] = [:]
+        var changes: [CountChange] = []
+        changes.reserveCapacity(keys.count)
+        for key in keys {
+            if let change = memory.forget(key) {
+                evicted[key.cgroup, default: 0] += 1
+                changes.append(change)
+            } else if let change = failures.forget(key) {
+                failedEvicted[key.cgroup, default: 0] += 1
+                changes.append(change)
+            } else {
+                changes.append(CountChange(key: key, difference: sensor_count(), isEvicted: true))
+            }
+        }
+        giveBack(evicted, failed: false)
+        giveBack(failedEvicted, failed: true)
+        return changes
+    }
+
     /// Deletes all entries of these cgroups that were read once.
     mutating func forget(cgroups: Set<UInt64>) {
         memory.forget(cgroups: cgroups)

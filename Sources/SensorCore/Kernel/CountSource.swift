@@ -149,23 +149,21 @@ struct CountSource: ~Copyable {
     mutating func evictIdle(_ handle: (CountChange) -> Void) -> [UInt64: Int] {
         var evicted: [UInt64: Int] = [:]
         for key in idle {
-            var value = sensor_count()
-            guard take(key, &value) else { continue }
-            let last = value
-            let difference = table.withSlot(of: key) { Self.difference(last, $0.count) }
-            table.remove(key)
-            handle(CountChange(key: key, difference: difference, isEvicted: true))
+            guard let change = forget(key) else { continue }
+            handle(change)
             evicted[key.cgroup, default: 0] += 1
         }
         return evicted
     }
 
-    /// Deletes an entry and reads its last value in the same call; before 5.14, right before.
-    private func take(_ key: sensor_key, _ value: inout sensor_count) -> Bool {
-        var key = key
-        let error = bpf_map_lookup_and_delete_elem(map, &key, &value)
-        if error == 0 || error == -ENOENT { return error == 0 }
-        return bpf_map_lookup_elem(map, &key, &value) == 0 && bpf_map_delete_elem(map, &key) == 0
+    /// Deletes one entry. Returns what it has counted since it was last read, nil if there was no such entry.
+    mutating func forget(_ key: sensor_key) -> CountChange? {
+        var value = sensor_count()
+        guard MapElement.take(key, from: map, into: &value) else { return nil }
+        let last = value
+        let difference = table.withSlot(of: key) { Self.difference(last, $0.count) }
+        table.remove(key)
+        return CountChange(key: key, difference: difference, isEvicted: true)
     }
 
     /// One pass over the table, however many they are.

@@ -25,6 +25,7 @@ extension KernelSession {
     }
 
     /// All that was lost since the start: the kernel's ledger, programs that could not run, and the daemon's `losses`.
+    /// Throws nothing away: the totals of cgroups that were forgotten are in those of cgroup 0.
     package func readLosses() throws(KernelError) -> LossLedger {
         var ledger = losses
         try forEach(in: "losses") { (key: sensor_loss_key, count: UInt64) in
@@ -41,7 +42,7 @@ extension KernelSession {
         return ledger
     }
 
-    /// io_uring operations that no event tells of, for a cgroup and an opcode.
+    /// io_uring operations that no event tells of, for a cgroup (0: those that are gone, together) and an opcode.
     package struct BlindOperations: Sendable {
         package let cgroup: UInt64
         package let opcode: UInt32
@@ -50,11 +51,42 @@ extension KernelSession {
 
     package func readBlindOperations() throws(KernelError) -> [BlindOperations] {
         guard object.optionalMap("uring_opcodes") != nil else { return [] }
+        var node = foldedOperations
         var operations: [BlindOperations] = []
         try forEach(in: "uring_opcodes") { (key: sensor_uring_key, count: UInt64) in
-            operations.append(BlindOperations(cgroup: key.cgroup, opcode: key.opcode, count: count))
+            if key.cgroup == 0 {
+                node[key.opcode, default: 0] &+= count
+            } else {
+                operations.append(BlindOperations(cgroup: key.cgroup, opcode: key.opcode, count: count))
+            }
         }
-        return operations
+        return operations + node.map { BlindOperations(cgroup: 0, opcode: $0.key, count: $0.value) }
+    }
+
+    /// Makes room for the losses of others: those of cgroups that are gone count for the node from now on.
+    func foldLosses(of cgroups: Set<UInt64>) {
+        losses.fold(cgroups)
+        for (key, count) in take(from: "losses", where: { (key: sensor_loss_key) in cgroups.contains(key.cgroup) }) {
+            losses.add(LossLedger.Key(cgroup: 0, hook: key.hook, reason: key.reason, kind: key.kind), count: count)
+        }
+        for (key, count) in take(
+            from: "uring_opcodes", where: { (key: sensor_uring_key) in cgroups.contains(key.cgroup) })
+        {
+            foldedOperations[key.opcode, default: 0] &+= count
+        }
+    }
+
+    /// Deletes what `isGone` says so of, and returns it with its last values.
+    private func take<Key: BitwiseCopyable>(
+        from name: String, where isGone: (Key) -> Bool
+    ) -> [(key: Key, count: UInt64)] {
+        guard let map = object.optionalMap(name) else { return [] }
+        var gone: [Key] = []
+        try? forEach(in: name) { (key: Key, _: UInt64) in if isGone(key) { gone.append(key) } }
+        return gone.compactMap { key in
+            var count: UInt64 = 0
+            return MapElement.take(key, from: map, into: &count) ? (key, count) : nil
+        }
     }
 
     /// Goes through a small map. Entries that come or go meanwhile may be missed or come twice.

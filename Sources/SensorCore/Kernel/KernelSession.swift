@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CSensorBPF
+package import CSensorBPF
 internal import Glibc
 
 /// The kernel side, from loading to the last record: everything that touches a map, a ring or a program.
@@ -23,6 +23,8 @@ package final class KernelSession {
     package let waker: Waker
     /// What the daemon itself lost: records that it could not read, and what the rooms above add.
     package var losses: LossLedger
+    /// io_uring operations that no event tells of, in cgroups that are gone, by opcode.
+    var foldedOperations: [UInt32: UInt64] = [:]
 
     var object: BPFObject
     let control: ControlBlock
@@ -196,7 +198,7 @@ package final class KernelSession {
     /// Hands on what is in the rings, in the order of time, `settings.batchLimit` records at most. Returns how many.
     ///
     /// A record's bytes are valid during the call only. What is no record is counted in `losses` and passed over.
-    /// `handle` must not call this session, but for `losses`.
+    /// `handle` must not call this session, but for `losses` and `forget(_:)`.
     @discardableResult
     package func drain(_ handle: (RecordView) -> Void) -> Int {
         let pass = rings.drain(limit: settings.batchLimit) { handOn($0, handle) }
@@ -252,16 +254,21 @@ package final class KernelSession {
         try counts.read(beforeNew: { rings.drainPresent { handOn($0, records) } }, handle)
     }
 
-    /// Forgets a cgroup that is gone: its entries in the memory, its account and its scope.
+    /// Forgets entries of the memory: the next event of each is a first sight again. Not while counts are read.
+    ///
+    /// - Returns: for each key, in their order, what was counted since the last reading: with it no count is lost, but
+    ///   as `readCounts` says of deletions.
+    package func forget(_ keys: [sensor_key]) -> [CountChange] { counts.forget(keys) }
+
+    /// Forgets cgroups that are gone: their entries in the memory, their accounts and scopes. What was lost in them and
+    /// done out of sight counts for the node from now on (cgroup 0).
     ///
     /// Read the counts first; what was counted since is lost.
-    package func forget(cgroup: UInt64) {
-        var id = cgroup
-        _ = setWatched(true, cgroup: cgroup)
-        counts.forget(cgroups: [cgroup])
-        for name in ["workloads", "released", "scope_cgroups"] {
-            if let map = object.optionalMap(name) { _ = bpf_map_delete_elem(map, &id) }
-        }
+    package func forget(cgroups: Set<UInt64>) {
+        for cgroup in cgroups { _ = setWatched(true, cgroup: cgroup) }
+        forgetActivity(of: cgroups)
+        delete(cgroups, from: "scope_cgroups")
+        foldLosses(of: cgroups)
     }
 
     /// Forgets what happened in cgroups that are not watched any more: were they watched again, all would be new.
@@ -269,12 +276,15 @@ package final class KernelSession {
     /// Read the counts first; what was counted since is lost.
     package func forgetActivity(of cgroups: Set<UInt64>) {
         counts.forget(cgroups: cgroups)
-        for name in ["workloads", "released"] {
-            guard let map = object.optionalMap(name) else { continue }
-            for cgroup in cgroups {
-                var id = cgroup
-                _ = bpf_map_delete_elem(map, &id)
-            }
+        delete(cgroups, from: "workloads")
+        delete(cgroups, from: "released")
+    }
+
+    private func delete(_ cgroups: Set<UInt64>, from name: String) {
+        guard let map = object.optionalMap(name) else { return }
+        for cgroup in cgroups {
+            var id = cgroup
+            _ = bpf_map_delete_elem(map, &id)
         }
     }
 

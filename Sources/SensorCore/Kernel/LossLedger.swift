@@ -52,6 +52,14 @@ package struct LossLedger: Sendable {
         overflow &+= other.overflow
     }
 
+    /// Counts for the node what was lost in these cgroups, which are gone: no total changes, and their rows are free.
+    package mutating func fold(_ cgroups: Set<UInt64>) {
+        for (key, count) in counts.filter({ cgroups.contains($0.key.cgroup) }) {
+            counts[key] = nil
+            counts[Key(cgroup: 0, hook: key.hook, reason: key.reason, kind: key.kind), default: 0] &+= count
+        }
+    }
+
     /// Events that are gone, whatever found no room in the ledger included.
     package var lost: UInt64 {
         counts.reduce(overflow) { $1.key.isLost ? $0 &+ $1.value : $0 }

@@ -5,8 +5,12 @@ internal import CSensorBPF
 /// The names of io_uring's operations: those of `enum io_uring_op` in the kernel's `include/uapi/linux/io_uring.h`,
 /// without `IORING_OP_`. Numbers are the kernel's ABI, so they never change.
 package enum UringOperationNames {
+    /// Stands for operations that the kernel had no room to tell apart.
+    package static let others = UInt32.max
+
     /// - Parameter opcode: as `sensor_uring_key` has it. "openat direct" is one whose file went into the ring's own table.
     package static func name(of opcode: UInt32) -> String {
+        if opcode == others { return "others" }
         let number = opcode & ~UInt32(SENSOR_URING_DIRECT)
         let name = number < UInt32(all.count) ? String(all[Int(number)]) : "\(number)"
         return number == opcode ? name : name + " direct"

@@ -22,7 +22,7 @@ final class CollectorLoop {
     private var lostLifecycle: UInt64 = 0
     private var lastUring: [Pipeline.UringOperation: UInt64] = [:]
     /// Cgroups that were gone at the last tick: nothing of them is under way any more.
-    private var goneCgroups: [UInt64] = []
+    private var goneCgroups: Set<UInt64> = []
     /// Cgroups that are not watched any more, and those for which that was so at the last tick: nothing is under way there.
     private var unwatched: (fresh: Set<UInt64>, settled: Set<UInt64>) = ([], [])
     private var unenforcedCgroups: UInt64 = 0
@@ -198,14 +198,22 @@ final class CollectorLoop {
         if configuration.readsCounts { readCounts() }
         readLosses()
         seedAgainIfNeeded()
-        for id in goneCgroups { kernel.forget(cgroup: id) }
-        goneCgroups = pipeline.takeRemovedCgroups()
+        forgetGoneCgroups()
         if !unwatched.settled.isEmpty { kernel.forgetActivity(of: unwatched.settled) }
         unwatched = ([], unwatched.fresh)
         recording?.flush()
         noteRecording(recording?.failure)
         deliver()
         reportLosses()
+    }
+
+    private func forgetGoneCgroups() {
+        if !goneCgroups.isEmpty {
+            kernel.forget(cgroups: goneCgroups)
+            lastLosses.fold(goneCgroups)
+            lastUring.fold(goneCgroups)
+        }
+        goneCgroups = Set(pipeline.takeRemovedCgroups())
     }
 
     private func reportLosses() {

@@ -55,6 +55,31 @@ import Testing
 
     private static let maps = ["memory", "failures", "workloads", "uring_opcodes"]
 
+    @Test func `a cgroup that is gone leaves nothing in the kernel, and no loss is forgotten`() throws {
+        let cgroup = try TestCgroup("gone")
+        var settings = KernelSettings()
+        settings.entryBudget = 16
+        let session = try KernelSession(settings: settings)
+        try session.attach()
+        try work(in: cgroup)
+        session.detach()
+        _ = kinds(session)
+        try session.readCounts(records: { _ in }, { _ in })
+        let maps = Self.maps + ["losses"]
+        for map in maps { #expect(try cgroups(in: map, session).contains(cgroup.identifier), "\(map)") }
+        let losses = try session.readLosses()
+        let blind = try session.readBlindOperations()
+
+        session.forget(cgroups: [cgroup.identifier])
+        for map in maps { #expect(try !cgroups(in: map, session).contains(cgroup.identifier), "\(map)") }
+        let later = try session.readLosses()
+        #expect(later.counts.values.reduce(0, +) == losses.counts.values.reduce(0, +))
+        #expect(!later.counts.keys.contains { $0.cgroup == cgroup.identifier })
+        let blindLater = try session.readBlindOperations()
+        #expect(blindLater.reduce(0) { $0 + $1.count } == blind.reduce(0) { $0 + $1.count })
+        #expect(!blindLater.contains { $0.cgroup == cgroup.identifier })
+    }
+
     @Test func `no activity of an unwatched cgroup is told or remembered, its processes' lives are`() throws {
         let (watched, unwatched) = (try TestCgroup("watched"), try TestCgroup("unwatched"))
         let session = try KernelSession()
@@ -144,7 +169,7 @@ import Testing
         let session = try KernelSession(settings: settings)
         let answers = (UInt64(1)...3).map { session.setWatched(false, cgroup: $0) }
         #expect(answers == [true, true, false])
-        session.forget(cgroup: 1)
+        session.forget(cgroups: [1])
         #expect(session.unwatched == [2])
         let again = session.setWatched(false, cgroup: 3)
         #expect(again)

@@ -536,6 +536,42 @@ import Testing
         #expect(late == nil)
     }
 
+    @Test func `what was lost in a cgroup that is gone counts for the node, and is told once`() throws {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        let key = LossLedger.Key(cgroup: 9, hook: 1, reason: LossReason.ringFull.rawValue, kind: 10)
+        let operation = sensor_uring_key(cgroup: 9, opcode: 36, reserved: 0)
+        pipeline.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 9, path: "/system.slice/cron.service"))
+        pipeline.consume(.loss(key, count: 3))
+        pipeline.consume(.uring(operation, count: 6))
+        _ = pipeline.takeLossReport()
+        pipeline.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: 9, path: "/system.slice/cron.service"))
+        func tick(_ boot: UInt64) { pipeline.consume(.tick(ClockReading(boot: boot, wallOffset: 0))) }
+        for number: UInt64 in 1...2 {
+            tick(number)
+            pipeline.consume(.loss(key, count: 1))
+            let report = pipeline.takeLossReport()
+            #expect(report?.subjects.map(\.workload?.name) == ["cron.service"])
+            #expect(report?.subjects.map(\.lostCount) == [1])
+        }
+        tick(3)
+        #expect(
+            pipeline.ledger.counts == [LossLedger.Key(cgroup: 0, hook: key.hook, reason: key.reason, kind: key.kind): 5]
+        )
+        #expect(pipeline.uringOperations == [.init(cgroup: 0, opcode: 36): 6])
+        let last = pipeline.takeLossReport()
+        #expect(last == nil)
+    }
+
+    @Test func `an operation that the kernel had no room to tell apart is blind all the same`() throws {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        let key = LossLedger.Key(
+            cgroup: 9, hook: Via.uringSubmit.rawValue, reason: LossReason.memoryFull.rawValue, kind: 0)
+        pipeline.consume(.loss(key, count: 4))
+        let report = pipeline.takeLossReport()
+        #expect(report?.subjects.map(\.blind) == [["io_uring others": 4]])
+        #expect(pipeline.ledger.lost == 0)
+    }
+
     @Test func `a process that had to go stands in the ledger`() {
         var configuration = PipelineConfiguration()
         configuration.processes.live = 8

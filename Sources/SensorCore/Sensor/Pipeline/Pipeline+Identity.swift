@@ -41,6 +41,7 @@ extension Pipeline {
         if kind == .cgroupRemoved {
             cgroups.removed(cgroup.id)
             removedCgroups.append(cgroup.id)
+            goneCgroups.fresh.insert(cgroup.id)
         } else if let section = view.section(SENSOR_SECTION_ARGUMENT) {
             cgroups.created(
                 cgroup.id, path: ByteString(section.bytes.withUnsafeBytes { [UInt8]($0) }))

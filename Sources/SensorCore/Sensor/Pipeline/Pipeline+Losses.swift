@@ -65,6 +65,16 @@ extension Pipeline {
     }
 }
 
+extension [Pipeline.UringOperation: UInt64] {
+    /// Counts for the node what was done in these cgroups, which are gone.
+    mutating func fold(_ cgroups: Set<UInt64>) {
+        for (operation, count) in filter({ cgroups.contains($0.key.cgroup) }) {
+            self[operation] = nil
+            self[Pipeline.UringOperation(cgroup: 0, opcode: operation.opcode), default: 0] &+= count
+        }
+    }
+}
+
 extension LossReport.Loss {
     fileprivate init(_ key: LossLedger.Key, count: UInt64) {
         self.init(

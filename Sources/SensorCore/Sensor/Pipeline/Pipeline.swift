@@ -29,6 +29,8 @@ package struct Pipeline: ~Copyable {
     private var notedEvictions: (processes: UInt64, cgroups: UInt64) = (0, 0)
     var counters = PipelineStatistics()
     var removedCgroups: [UInt64] = []
+    /// Cgroups that were removed since the last tick, in the tick before that, and in the one before that.
+    var goneCgroups: (fresh: Set<UInt64>, late: Set<UInt64>, settled: Set<UInt64>) = ([], [], [])
 
     package struct UringOperation: Hashable, Sendable {
         package var cgroup: UInt64
@@ -156,7 +158,13 @@ package struct Pipeline: ~Copyable {
     }
 
     package mutating func loss(_ key: LossLedger.Key, count: UInt64) {
-        ledger.add(key, count: count)
+        if key.hook == Via.uringSubmit.rawValue, key.reason == LossReason.memoryFull.rawValue {
+            // There was no room to say which operation it was: blind it is all the same.
+            uring(
+                sensor_uring_key(cgroup: key.cgroup, opcode: UringOperationNames.others, reserved: 0), count: count)
+        } else {
+            ledger.add(key, count: count)
+        }
     }
 
     package mutating func uring(_ key: sensor_uring_key, count: UInt64) {
@@ -179,6 +187,19 @@ package struct Pipeline: ~Copyable {
         resolver.tick()
         sketchesLeft = configuration.sketches
         noteEvictions()
+        foldLosses()
+    }
+
+    /// By the third tick all has been told that was lost in a cgroup before it was removed, and the kernel has forgotten
+    /// it. Whoever is to come needs its rows.
+    private mutating func foldLosses() {
+        let gone = goneCgroups.settled
+        goneCgroups = ([], goneCgroups.fresh, goneCgroups.late)
+        if gone.isEmpty { return }
+        ledger.fold(gone)
+        uringOperations.fold(gone)
+        told.ledger.fold(gone)
+        told.uringOperations.fold(gone)
     }
 
     /// What had to go while it may have been in use makes later events poorer: that belongs in the ledger, too.
