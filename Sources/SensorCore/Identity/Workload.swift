@@ -31,6 +31,8 @@ package final class Workload {
     var cgroups: [UInt64] = []
     /// The container has executed a program of its own, not only its runtime's.
     var hasRunOwnProgram = false
+    /// What its first sights take of the memory for them.
+    @exclusivity(unchecked) var templateBytes = 0
     private var ofRuntime: WorkloadDescription?
 
     init(number: UInt64, path: CgroupPath, description: WorkloadDescription) {

@@ -21,6 +21,10 @@ final class CollectorLoop {
     /// Lifecycle events that had been lost when processes were last seeded.
     private var lostLifecycle: UInt64 = 0
     private var lastUring: [Pipeline.UringOperation: UInt64] = [:]
+    /// Creations of cgroups that had been lost when cgroups were last scanned.
+    private var lostCgroups: UInt64 = 0
+    /// The kernel's counts are being read: nothing of them can be forgotten meanwhile.
+    private var isReadingCounts = false
     /// Cgroups that were gone at the last tick: nothing of them is under way any more.
     private var goneCgroups: Set<UInt64> = []
     /// Cgroups that are not watched any more, and those for which that was so at the last tick: nothing is under way there.
@@ -152,10 +156,19 @@ final class CollectorLoop {
 
     private func deliver() {
         for change in pipeline.takeWatchChanges() { enforce(change) }
+        if pipeline.hasUnforgotten, !isReadingCounts { forgetUnkept() }
         guard pipeline.eventCount > 0 else { return }
         let events = pipeline.takeEvents()
         for sink in sinks { sink.receive(events) }
         pipeline.reuse(consume events)
+    }
+
+    /// The kernel forgets what there was no room to keep: counted there, it could not be told here.
+    private func forgetUnkept() {
+        for change in kernel.forget(pipeline.takeUnforgotten()) {
+            if configuration.readsCounts, change.difference.count > 0 { consume(.count(CountDelta(change))) }
+            consume(.forgotten(change.key))
+        }
     }
 
     /// What the API server's side has told.
@@ -226,15 +239,11 @@ final class CollectorLoop {
     private func readCounts() {
         hasSkippedCounts = areCountsQuiet && !hasSkippedCounts
         if hasSkippedCounts { return }
+        isReadingCounts = true
+        defer { isReadingCounts = false }
         do throws(KernelError) {
             let summary = try kernel.readCounts(records: { record($0) }) { change in
-                if change.difference.count > 0 {
-                    consume(
-                        .count(
-                            CountDelta(
-                                key: change.key, count: change.difference.count, sent: change.difference.sent,
-                                received: change.difference.received)))
-                }
+                if change.difference.count > 0 { consume(.count(CountDelta(change))) }
                 if change.isEvicted { consume(.forgotten(change.key)) }
             }
             areCountsQuiet = summary.isQuiet
@@ -307,6 +316,14 @@ final class CollectorLoop {
             if fields.count >= 2, fields[0] == controller { return Int32(fields[1]) ?? 0 }
         }
         return 0
+    }
+}
+
+extension CountDelta {
+    fileprivate init(_ change: CountChange) {
+        self.init(
+            key: change.key, count: change.difference.count, sent: change.difference.sent,
+            received: change.difference.received)
     }
 }
 

@@ -19,6 +19,7 @@ extension CollectorConfiguration {
         kernel.workloadEntries = UInt32(limits.maximumWorkloads)
         // A container and the pod's own cgroup, at least.
         kernel.unwatchedCgroups = UInt32(2 * limits.maximumWorkloads)
+        pipeline.templates = limits.memoryEntries + limits.failureEntries
         pipeline.processes.live = limits.maximumProcesses
         pipeline.redactor = Redactor(patterns: settings.redactionPatterns)
         pipeline.cgroups.live = max(pipeline.cgroups.live, limits.maximumWorkloads)

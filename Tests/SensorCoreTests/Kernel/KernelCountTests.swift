@@ -86,6 +86,32 @@ import Testing
         #expect(tally.counted == 18)
     }
 
+    @Test func `an entry that is to be forgotten tells its last count, and the next open is a first sight again`()
+        throws
+    {
+        let file = try temporaryFile()
+        defer { unlink(file.path) }
+        let session = try KernelSession()
+        try session.attach()
+        try open(file.path, times: 10)
+        var keys: [sensor_key] = []
+        session.drain { record in
+            guard record.kind == UInt8(SENSOR_FILE_OPEN.rawValue), record.file?.inode == file.inode else { return }
+            keys.append(record.header.key)
+        }
+        try #require(keys.count == 1)
+        var unknown = keys[0]
+        unknown.object ^= 1
+        let changes = session.forget([unknown, keys[0]])
+        #expect(changes.map(\.difference.count) == [0, 9])
+        #expect(changes.map(\.key.object) == [unknown.object, keys[0].object])
+        try open(file.path, times: 10)
+        var tally = Tally()
+        try collect(session, file.inode, into: &tally)
+        #expect(tally.firstSights == 1)
+        #expect(tally.counted == 9)
+    }
+
     @Test func `a record wakes a sleeping consumer at once`() throws {
         var settings = KernelSettings()
         settings.idleMilliseconds = 60_000

@@ -340,22 +340,51 @@ import Testing
         #expect(events[1].count == 2)
     }
 
-    @Test func `a count whose first sight fell out is lost and counted`() throws {
+    @Test func `what a first sight has no room for any more is counted until the kernel has forgotten it`() throws {
         var configuration = PipelineConfiguration()
         configuration.templates = 2
+        configuration.bytesPerTemplate = 10_000
         var pipeline = Pipeline(session: Records.session, host: host, configuration: configuration)
         let opens = (1...3).map { Records.open("/f\($0)", object: UInt64($0)) }
         for open in opens { pipeline.record(open) }
         _ = pipeline.takeEvents()
-        for open in opens { pipeline.count(CountDelta(key: key(of: open), count: 5)) }
-        #expect(pipeline.takeEvents().map { $0.fileDetail?.path } == ["/f2", "/f3"])
-        #expect(pipeline.ledger.lost == 5)
         #expect(pipeline.statistics.evictedTemplates == 1)
+        let unforgotten = pipeline.takeUnforgotten()
+        #expect(unforgotten.map(\.object) == [1])
+        for open in opens { pipeline.count(CountDelta(key: key(of: open), count: 5)) }
+        #expect(pipeline.takeEvents().map { $0.fileDetail?.path } == ["/f1", "/f2", "/f3"])
+        for key in unforgotten { pipeline.forget(key) }
+        let isForgotten = !pipeline.hasUnforgotten
+        #expect(isForgotten)
+        #expect(pipeline.ledger.lost == 0)
+    }
+
+    @Test func `a count of what is not known is lost, and the kernel is to forget it`() {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        let open = key(of: Records.open("/a", object: 7))
+        pipeline.count(CountDelta(key: open, count: 5))
+        #expect(pipeline.takeEvents().isEmpty)
+        #expect(pipeline.ledger.lost == 5)
+        let unforgotten = pipeline.takeUnforgotten()
+        #expect(unforgotten.map(\.object) == [7])
+        #expect(unforgotten.first?.kind == open.kind && unforgotten.first?.hook == open.hook)
+    }
+
+    @Test func `a workload with many first sights does not take the room of another's`() {
+        var configuration = PipelineConfiguration()
+        configuration.templates = 100
+        configuration.bytesPerTemplate = 10_000
+        var pipeline = Pipeline(session: Records.session, host: host, configuration: configuration)
+        for object in 0..<20 { pipeline.record(Records.open("/a", object: UInt64(object), cgroup: 42)) }
+        for object in 0..<1000 { pipeline.record(Records.open("/a", object: UInt64(object), cgroup: 43)) }
+        #expect(Set(pipeline.takeUnforgotten().map(\.cgroup)) == [43])
+        #expect(pipeline.statistics.evictedTemplates == 920)
     }
 
     @Test func `bytes of first sights are bounded too`() {
         var configuration = PipelineConfiguration()
-        configuration.templateBytes = 64 << 10
+        configuration.templates = 1000
+        configuration.bytesPerTemplate = 64
         var pipeline = Pipeline(session: Records.session, host: host, configuration: configuration)
         for number in 1...1000 { pipeline.record(Records.open("/some/longer/path/\(number)", object: UInt64(number))) }
         #expect(pipeline.statistics.evictedTemplates > 700)

@@ -56,7 +56,8 @@ package struct Pipeline: ~Copyable {
         names = PeerNames(capacity: configuration.peerNames)
         resolver = PathResolver(host: host, limit: configuration.resolutions)
         sketchesLeft = configuration.sketches
-        templates = TemplateTable(capacity: configuration.templates, byteLimit: configuration.templateBytes)
+        templates = TemplateTable(
+            capacity: configuration.templates, byteLimit: configuration.templates * configuration.bytesPerTemplate)
     }
 
     /// The events since the last call, in the order of the stream, but for those that had to wait for their workload:
@@ -82,6 +83,13 @@ package struct Pipeline: ~Copyable {
 
     /// When events that wait for their workload have waited long enough, boot clock; the end of time if none waits.
     package var nextDeadline: UInt64 { waiting.nextDeadline }
+
+    /// Whether `takeUnforgotten` has something.
+    package var hasUnforgotten: Bool { templates.hasUnforgotten }
+
+    /// What the kernel is to forget since there was no room to keep what it was. For each of them `count` is to be told
+    /// what was counted until then, and `forget` that it is done.
+    package mutating func takeUnforgotten() -> [sensor_key] { templates.takeUnforgotten().map(\.kernelKey) }
 
     /// Cgroups that were removed since the last call.
     package mutating func takeRemovedCgroups() -> [UInt64] {
@@ -140,8 +148,10 @@ package struct Pipeline: ~Copyable {
     /// Tells what the kernel counted for a key as an event like its first sight.
     package mutating func count(_ delta: CountDelta) {
         guard delta.count != 0 else { return }
-        guard let template = templates.use(MemoryKey(delta.key)) else {
+        let key = MemoryKey(delta.key)
+        guard var template = templates.use(key) else {
             lose(delta.key, .daemonLimit, count: delta.count)
+            templates.disown(key)
             return
         }
         var detail = template.detail

@@ -4,10 +4,11 @@
 package struct PipelineConfiguration: Sendable {
     package var processes = ProcessTable.Limits()
     package var cgroups = CgroupTable.Limits()
-    /// First sights kept so that later counts can be told as events.
-    package var templates = 147_456
-    /// Bytes that they may take, estimated.
-    package var templateBytes = 32 << 20
+    /// First sights kept so that later counts can be told as events: as many as the kernel remembers objects. One that
+    /// has to go is forgotten there, too.
+    package var templates = Int(KernelSettings().memoryEntries + KernelSettings().failureEntries)
+    /// Bytes that each of them may take on average, estimated. Seldom are all of them there.
+    package var bytesPerTemplate = 228
     /// Addresses with names, of all workloads together.
     package var peerNames = 16_384
     /// Paths that may be looked up in processes' roots between two ticks.

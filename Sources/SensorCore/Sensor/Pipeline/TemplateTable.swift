@@ -17,6 +17,16 @@ struct MemoryKey: TableKey {
         rest = UInt64(key.kind) | UInt64(key.hook) << 8 | UInt64(key.error) << 16 | UInt64(key.calls) << 32
     }
 
+    var kernelKey: sensor_key {
+        var key = sensor_key()
+        (key.cgroup, key.executable, key.object) = (cgroup, executable, object)
+        key.kind = UInt8(truncatingIfNeeded: rest)
+        key.hook = UInt8(truncatingIfNeeded: rest >> 8)
+        key.error = UInt16(truncatingIfNeeded: rest >> 16)
+        key.calls = UInt32(truncatingIfNeeded: rest >> 32)
+        return key
+    }
+
     func tableHash(seed: UInt64) -> UInt64 {
         mixed(mixed(object ^ rest, seed), mixed(executable ^ seed, cgroup))
     }
@@ -33,7 +43,10 @@ struct Template {
 }
 
 /// The first sights that the kernel's memory counts repeats of, bounded in number and bytes; the one not counted for
-/// longest goes first.
+/// longest goes first, but of workloads that hold little of it.
+///
+/// The kernel is to forget what had to go, and until it has, that is kept aside: so nothing is counted that cannot be
+/// told.
 struct TemplateTable: ~Copyable {
     struct Entry {
         var template: Template
@@ -41,58 +54,87 @@ struct TemplateTable: ~Copyable {
     }
 
     private var table: RecencyTable<MemoryKey, Entry>
+    private let capacity: Int
     private let byteLimit: Int
     private(set) var bytes = 0
     private(set) var evicted: UInt64 = 0
     private var latestProcess: ProcessDescription?
+    /// Who held most when it was last looked; looked at only while something has to go.
+    private var largest: Workload?
+    private var leaving: RecencyTable<MemoryKey, Template>
+    /// What the kernel is to forget, and does not know of yet.
+    private var unforgotten: [MemoryKey] = []
+
+    /// Of these. More only come together where nobody takes them, as in a replay.
+    private static let leavingLimit = 65_536
+    /// First sights of small workloads that are passed over before one of them has to go.
+    private static let patience = 64
 
     var count: Int { table.count }
 
     init(capacity: Int, byteLimit: Int) {
-        table = RecencyTable(capacity: capacity)
+        self.capacity = capacity
         self.byteLimit = byteLimit
+        table = RecencyTable(capacity: capacity + 1)
+        leaving = RecencyTable(capacity: Self.leavingLimit)
     }
 
     mutating func insert(_ key: MemoryKey, _ template: consuming Template) {
-        var cost = Self.entryCost + template.detail.heapCost
+        var cost = Self.entryCost + template.detail.bytes
         // A process is shared by the first sights of one run; another run's pays for its own.
         if let process = template.process, process !== latestProcess {
-            cost += Self.processCost
+            cost += process.bytes
             latestProcess = process
         }
+        let workload = template.subject.workload
         bytes += cost
-        if let gone = table.insert(key, Entry(template: template, cost: cost)) {
-            bytes -= gone.value.cost
-            if gone.key != key { evicted += 1 }
-        }
-        while bytes > byteLimit, table.count > 1, let gone = table.removeOldest() {
-            bytes -= gone.value.cost
-            evicted += 1
-        }
+        workload.templateBytes += cost
+        if let replaced = table.insert(key, Entry(template: template, cost: cost)) { account(replaced.value) }
+        while bytes > byteLimit || table.count > capacity, table.count > 1 { evict(for: workload) }
     }
 
-    mutating func use(_ key: MemoryKey) -> Template? { table.use(key)?.template }
+    mutating func use(_ key: MemoryKey) -> Template? { table.use(key)?.template ?? leaving.peek(key) }
 
     mutating func remove(_ key: MemoryKey) {
-        if let gone = table.remove(key) { bytes -= gone.cost }
+        if let gone = table.remove(key) { account(gone) }
+        leaving.remove(key)
     }
 
-    /// Bytes of an entry in the table and its index, and of a process description with its JSON: about.
-    private static let entryCost = 256
-    private static let processCost = 768
-}
+    // MARK: What has to go
 
-extension EventDetail {
-    /// Bytes that it holds outside of itself, about.
-    fileprivate var heapCost: Int {
-        switch self {
-        case .none, .exit: 0
-        case .file(let file):
-            48 + file.path.bytes.count + (file.newPath?.bytes.count ?? 0) + (file.argumentPath?.bytes.count ?? 0)
-        case .network: 384
-        case .syscall: 160
-        case .identity: 320
-        case .dns(let dns): 192 + 24 * dns.addresses.count
+    /// The kernel counts what is not known here: it is to forget that.
+    mutating func disown(_ key: MemoryKey) {
+        if unforgotten.count < Self.leavingLimit { unforgotten.append(key) }
+    }
+
+    var hasUnforgotten: Bool { !unforgotten.isEmpty }
+
+    /// What the kernel is to forget since the last call. Each is to be removed once it has.
+    mutating func takeUnforgotten() -> [MemoryKey] {
+        defer { unforgotten = [] }
+        return unforgotten
+    }
+
+    private mutating func evict(for workload: Workload) {
+        if workload.templateBytes > largest?.templateBytes ?? 0 { largest = workload }
+        let most = largest?.templateBytes ?? 0
+        for _ in 0..<Self.patience {
+            guard let (key, oldest) = table.peekOldest() else { return }
+            if 2 * oldest.template.subject.workload.templateBytes >= most { break }
+            _ = table.use(key)
         }
+        guard let gone = table.removeOldest() else { return }
+        account(gone.value)
+        evicted += 1
+        leaving.insert(gone.key, gone.value.template)
+        disown(gone.key)
     }
+
+    private mutating func account(_ gone: Entry) {
+        bytes -= gone.cost
+        gone.template.subject.workload.templateBytes -= gone.cost
+    }
+
+    /// Bytes of an entry in the table and its index: about.
+    private static let entryCost = 256
 }
