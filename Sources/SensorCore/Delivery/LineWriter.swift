@@ -96,11 +96,17 @@ package final class LineWriter: Sendable {
     /// - Returns: false if there was no room, or no reader any more; the lines are then counted as dropped.
     @discardableResult
     package func append(_ bytes: [UInt8], lines: Int) -> Bool {
+        if offer(bytes, lines: lines) { return true }
+        drop(lines: lines)
+        return false
+    }
+
+    /// As `append`, but lines that find no room are not counted as dropped: the caller keeps them.
+    func offer(_ bytes: [UInt8], lines: Int) -> Bool {
         if lines == 0 { return true }
         let (accepted, wake) = state.withLockedValue { state in
             // A batch longer than the whole queue still goes when nothing else waits.
             guard !state.isBroken, !state.isEnding, state.waiting == 0 || state.waiting + bytes.count <= capacity else {
-                state.counters.dropped += UInt64(lines)
                 return (false, false)
             }
             state.queue(bytes)
@@ -117,6 +123,11 @@ package final class LineWriter: Sendable {
     }
 
     package func drop(lines: Int) { state.withLockedValue { $0.counters.dropped += UInt64(lines) } }
+
+    /// At least half of the queue is free.
+    var hasMuchRoom: Bool {
+        state.withLockedValue { !$0.isBroken && !$0.isEnding && $0.waiting <= capacity / 2 }
+    }
 
     /// Waits until half of the queue is free, for callers that have the time.
     package func waitForRoom() {

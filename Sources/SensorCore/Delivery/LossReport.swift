@@ -20,6 +20,14 @@ package struct LossReport: Sendable {
         package var blind: [String: UInt64] = [:]
 
         package var lostCount: UInt64 { lost.reduce(0) { $0 &+ $1.count } }
+
+        fileprivate mutating func merge(_ other: Subject) {
+            for loss in other.lost {
+                let place = lost.firstIndex { ($0.hook, $0.reason, $0.kind) == (loss.hook, loss.reason, loss.kind) }
+                if let place { lost[place].count &+= loss.count } else { lost.append(loss) }
+            }
+            blind.merge(other.blind, uniquingKeysWith: &+)
+        }
     }
 
     /// Nanoseconds since 1970.
@@ -30,6 +38,29 @@ package struct LossReport: Sendable {
 }
 
 extension LossReport {
+    /// Workloads that are told apart in a report of several.
+    private static let subjectLimit = 4096
+
+    /// Makes one report of both. What is lost by more workloads than are told apart counts for the node.
+    mutating func merge(_ other: LossReport) {
+        from = min(from, other.from)
+        to = max(to, other.to)
+        var places: [[UInt8]: Int] = [:]
+        for (index, subject) in subjects.enumerated() { places[subject.workload?.fragment ?? []] = index }
+        for var subject in other.subjects {
+            if places[subject.workload?.fragment ?? []] == nil, subjects.count >= Self.subjectLimit {
+                subject.workload = nil
+            }
+            let name = subject.workload?.fragment ?? []
+            if let place = places[name] {
+                subjects[place].merge(subject)
+            } else {
+                places[name] = subjects.count
+                subjects.append(subject)
+            }
+        }
+    }
+
     /// Lines of JSON, one for each workload, newlines included.
     func lines() -> (bytes: [UInt8], count: Int) {
         var bytes: [UInt8] = []

@@ -4,11 +4,22 @@ import NIOConcurrencyHelpers
 
 /// Writes events as JSON, one a line: first sights at once, and at the tick what was counted since, and what was lost.
 ///
-/// What is streamed for a `--tail` only is left out: the counts have it.
+/// What is streamed for a `--tail` only is left out: the counts have it. What the output has no room for is told as lost
+/// as soon as there is room again, and so are losses whose own lines found none.
 package final class NDJSONSink: EventSink, Sendable {
     private let encoder: EventEncoder
     private let writer: LineWriter
-    private let buffer = NIOLockedValueBox<[UInt8]>([])
+    private let state = NIOLockedValueBox(State())
+
+    private struct State {
+        var buffer: [UInt8] = []
+        /// Losses whose lines have not found room yet.
+        var owed: LossReport?
+
+        mutating func owe(_ report: LossReport) {
+            if owed == nil { owed = report } else { owed?.merge(report) }
+        }
+    }
 
     /// - Parameters:
     ///   - stream: the first half of every event's id.
@@ -19,32 +30,58 @@ package final class NDJSONSink: EventSink, Sendable {
     }
 
     package func receive(_ events: [Event]) {
-        buffer.withLockedValue { buffer in
-            buffer.removeAll(keepingCapacity: true)
-            var lines = 0
-            for event in events where event.isFirstSeen || !event.isStreamed {
-                encoder.encode(event, into: &buffer)
+        state.withLockedValue { state in
+            if state.owed != nil { settle(&state) }
+            state.buffer.removeAll(keepingCapacity: true)
+            var (lines, start) = (0, events.startIndex)
+            for (index, event) in events.enumerated() where Self.isRecord(event) {
+                encoder.encode(event, into: &state.buffer)
                 lines += 1
                 // Small pieces, so that a full queue refuses no more than it must.
-                if buffer.count >= 64 << 10 {
-                    writer.append(buffer, lines: lines)
-                    buffer.removeAll(keepingCapacity: true)
-                    lines = 0
+                if state.buffer.count >= 64 << 10 {
+                    write(&state, lines, events[start...index])
+                    state.buffer.removeAll(keepingCapacity: true)
+                    (lines, start) = (0, index + 1)
                 }
             }
-            writer.append(buffer, lines: lines)
+            write(&state, lines, events[start...])
         }
     }
 
     package func receive(_ report: LossReport) {
-        let (bytes, count) = report.lines()
-        writer.append(bytes, lines: count)
+        state.withLockedValue { state in
+            state.owe(report)
+            settle(&state)
+        }
     }
 
     package func finish() {
+        state.withLockedValue { state in
+            guard let (bytes, count) = state.owed?.lines() else { return }
+            writer.append(bytes, lines: count)
+            state.owed = nil
+        }
         _ = writer.finish()
     }
 
     /// What became of the lines.
     package var counters: LineWriter.Counters { writer.counters }
+
+    private static func isRecord(_ event: Event) -> Bool { event.isFirstSeen || !event.isStreamed }
+
+    private func write(_ state: inout State, _ lines: Int, _ events: ArraySlice<Event>) {
+        guard !writer.append(state.buffer, lines: lines) else { return }
+        let refused = events.filter(Self.isRecord)
+        let times = refused.map(\.time)
+        let count = refused.reduce(0) { $0 &+ $1.count }
+        let loss = LossReport.Loss(hook: Via.daemon.name, reason: "output_full", kind: "", count: count)
+        state.owe(
+            LossReport(from: times.min() ?? 0, to: times.max() ?? 0, subjects: [.init(workload: nil, lost: [loss])]))
+    }
+
+    /// Not before there is much room: the lines are made anew for each attempt.
+    private func settle(_ state: inout State) {
+        guard writer.hasMuchRoom, let (bytes, count) = state.owed?.lines() else { return }
+        if writer.offer(bytes, lines: count) { state.owed = nil }
+    }
 }

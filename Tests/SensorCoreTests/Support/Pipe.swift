@@ -33,6 +33,17 @@ final class Pipe {
         writer = -1
     }
 
+    /// What is in the pipe now.
+    func readAvailable() -> String {
+        var entry = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        var bytes: [UInt8] = []
+        while poll(&entry, 1, 0) == 1, case let count = read(reader, &buffer, buffer.count), count > 0 {
+            bytes += buffer.prefix(count)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// Closes the writing end and takes all that was written.
     func readToEnd() -> String {
         closeWriter()
