@@ -19,6 +19,7 @@ package final class Collector: Sendable {
     }
 
     private let mailbox = NIOLockedValueBox(Mailbox())
+    private let latest = NIOLockedValueBox<(summary: CollectorSummary, time: UInt64)?>(nil)
     private let ready: WakeUp
 
     /// Loads, attaches, seeds, and returns when every event from now on is seen.
@@ -48,6 +49,17 @@ package final class Collector: Sendable {
             loop.readLosses()
             return loop.summary()
         } ?? lastSummary
+    }
+
+    /// As `summary`, so many nanoseconds old at most: however often it is asked for, the collecting thread does not
+    /// answer oftener than that.
+    package func recentSummary(maximumAge: UInt64 = 1_000_000_000) -> CollectorSummary {
+        latest.withLockedValue { latest in
+            if let latest, KernelSession.bootTime() &- latest.time < maximumAge { return latest.summary }
+            let summary = summary()
+            latest = (summary, KernelSession.bootTime())
+            return summary
+        }
     }
 
     /// How it went, once all that the kernel had written before this call was handed to the sinks.

@@ -77,7 +77,7 @@ struct Daemon {
             services.append(
                 HealthServer(address, group: background.group, log: log) {
                     // Waits for the collecting thread, which threads of Swift concurrency must not.
-                    let summary = await Worker.value("health") { collector.summary() }
+                    let summary = await Worker.value("health") { collector.recentSummary() }
                     return summary.map {
                         HealthReport(collector: $0, identity: status.snapshot, output: writer?.output)
                     }

@@ -68,7 +68,7 @@ final class DaemonTests {
         let metrics = try get("/metrics")
         #expect(metrics.contains("\nsensord_events_total "))
         _ = try sensord(wrapper: ["sh", "-c", "exec \(RunningSensord.workload) uring-blind \(folder) 3 < /dev/null"])
-        #expect(try get("/metrics").contains("\nsensord_blind_operations_total{opcode=\"unlinkat\"} "))
+        try eventually { try get("/metrics").contains("\nsensord_blind_operations_total{opcode=\"unlinkat\"} ") }
         #expect(metrics.contains(#"sensord_identity_state{state="disabled"} 1"#))
         kill(daemon.pid, SIGTERM)
         #expect(try daemon.wait().status == 0)

@@ -8,9 +8,8 @@ internal import ServiceLifecycle
 
 /// The local HTTP server: `/healthz`, `/readyz`, `/metrics`.
 package struct HealthServer: Service {
-    /// Scrapers and probes keep one each; whoever comes beyond that waits.
-    private static let maximumConnections = 16
-    private static let idleTime = TimeAmount.seconds(30)
+    /// Whoever comes beyond that waits. Each is answered once, and lasts no longer than `connectionTime`.
+    static let maximumConnections = 16
 
     private let address: ListenAddress
     private let group: any EventLoopGroup
@@ -19,12 +18,15 @@ package struct HealthServer: Service {
     private let running: @Sendable (ListenAddress) -> Void
     /// Between two attempts to take an address that is taken.
     private let retry: Duration
+    private let connectionTime: TimeAmount
 
     /// - Parameters:
+    ///   - connectionTime: how long a client may take to ask and to read the answer.
     ///   - running: is told the address with the port that it really has.
     ///   - report: how the daemon is now; nil while that is not to be had, which makes it unready.
     package init(
         _ address: ListenAddress, group: any EventLoopGroup, log: Logger, retry: Duration = .seconds(10),
+        connectionTime: TimeAmount = .seconds(10),
         running: @escaping @Sendable (ListenAddress) -> Void = { _ in },
         report: @escaping @Sendable () async -> HealthReport?
     ) {
@@ -32,6 +34,7 @@ package struct HealthServer: Service {
         self.group = group
         self.log = log
         self.retry = retry
+        self.connectionTime = connectionTime
         self.running = running
         self.report = report
     }
@@ -61,14 +64,18 @@ package struct HealthServer: Service {
         // Hummingbird tells of its own comings and goings, being cancelled as an error; ours are told here.
         var quiet = log
         quiet.logLevel = .critical
-        let server = try HTTPServerBuilder.http1(configuration: .init(idleTimeout: Self.idleTime)).buildServer(
+        let connectionTime = connectionTime
+        let server = try HTTPServerBuilder.http1(
+            configuration: .init(additionalChannelHandlers: [ConnectionEnd(after: connectionTime)])
+        ).buildServer(
             configuration: ServerConfiguration(
                 address: .hostname(address.host, port: address.port), serverName: "sensord",
                 availableConnectionsDelegate: MaximumAvailableConnections(Self.maximumConnections)),
             eventLoopGroup: group, logger: quiet
-        ) { request, writer, _ in
+        ) { request, writer, channel in
             let response = await answer(request)
             try await writer.write(response: response.head, body: response.body)
+            channel.close(mode: .output, promise: nil)
         } onServerRunning: { channel in
             let bound = ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
             log.info("listening for HTTP", metadata: ["address": "\(bound)"])
@@ -111,8 +118,28 @@ package struct HealthServer: Service {
     ) -> Response {
         let response = Response(
             status: status,
-            headers: [.contentType: type, .cacheControl: "no-store", .contentLength: "\(text.utf8.count)"],
+            headers: [
+                .contentType: type, .cacheControl: "no-store", .contentLength: "\(text.utf8.count)",
+                .connection: "close",
+            ],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
         return request.method == .head ? response.createHeadResponse() : response
     }
+}
+
+/// Closes a connection when its time is over, whatever its client does or does not do.
+private final class ConnectionEnd: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
+    private let time: TimeAmount
+    private var end: Scheduled<Void>?
+
+    init(after time: TimeAmount) { self.time = time }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let channel = context.channel
+        end = context.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { end?.cancel() }
 }

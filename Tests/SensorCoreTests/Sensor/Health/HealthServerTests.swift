@@ -24,22 +24,24 @@ import Testing
 
     /// Serves the report while `body` asks.
     private func serving(
-        _ report: HealthReport?, _ body: (_ get: (String) async throws -> Answer) async throws -> Void
+        _ report: HealthReport?, connectionTime: TimeAmount = .seconds(10),
+        _ body: (_ get: (String) async throws -> Answer, _ address: ListenAddress) async throws -> Void
     ) async throws {
         let (addresses, address) = AsyncStream<ListenAddress>.makeStream()
         let server = HealthServer(
             ListenAddress(port: 0), group: MultiThreadedEventLoopGroup.singleton, log: Self.log,
-            running: { address.yield($0) }, report: { report })
+            connectionTime: connectionTime, running: { address.yield($0) }, report: { report })
         let running = Task { try await server.run() }
         let bound = try #require(await addresses.first { _ in true })
         #expect(bound.port != 0)
-        try await body { path in
+        let get = { (path: String) in
             let response = try await HTTPClient.shared.execute(
                 HTTPClientRequest(url: "http://\(bound)\(path)"), timeout: .seconds(10))
             return Answer(
                 status: Int(response.status.code), type: response.headers.first(name: "content-type"),
                 body: String(buffer: try await response.body.collect(upTo: 1 << 20)))
         }
+        try await body(get, bound)
         running.cancel()
         try await running.value
     }
@@ -67,7 +69,7 @@ import Testing
     func `ready is what has its hooks attached and its pods known`(
         _ state: ClusterStatus.State, _ isAttached: Bool, _ status: Int
     ) async throws {
-        try await serving(report(state, attached: isAttached)) { get in
+        try await serving(report(state, attached: isAttached)) { get, _ in
             let answer = try await get("/readyz")
             #expect(answer.status == status)
             #expect(answer.type == "application/json")
@@ -81,7 +83,7 @@ import Testing
     }
 
     @Test func `metrics are Prometheus text, summed over workloads`() async throws {
-        try await serving(report(.synced)) { get in
+        try await serving(report(.synced)) { get, _ in
             let answer = try await get("/metrics")
             #expect(answer.status == 200)
             #expect(answer.type == "text/plain; version=0.0.4; charset=utf-8")
@@ -104,11 +106,49 @@ import Testing
     }
 
     @Test func `what is not there is told so, and a daemon that does not answer is not ready`() async throws {
-        try await serving(nil) { get in
+        try await serving(nil) { get, _ in
             for (path, status) in [("/", 404), ("/readyz", 503), ("/metrics", 503), ("/healthz", 200)] {
                 let answer = try await get(path)
                 #expect(answer.status == status)
             }
+        }
+    }
+
+    @Test func `clients that ask nothing do not keep others out`() async throws {
+        try await serving(report(.synced), connectionTime: .milliseconds(200)) { get, address in
+            var idle: [any Channel] = []
+            for _ in 0..<HealthServer.maximumConnections {
+                idle.append(
+                    try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                        .connect(host: address.host, port: address.port).get())
+            }
+            let answer = try await get("/healthz")
+            #expect(answer.status == 200)
+            for channel in idle { try await channel.closeFuture.get() }
+        }
+    }
+
+    @Test func `a connection is for one answer, which comes whole`() async throws {
+        try await serving(report(.synced)) { _, address in
+            let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: address.host, port: address.port) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    }
+                }
+            let text = try await client.executeThenClose { inbound, outbound in
+                let request = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
+                try await outbound.write(ByteBuffer(string: request))
+                var text = ""
+                for try await part in inbound { text += String(buffer: part) }
+                return text
+            }
+            #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n"))
+            #expect(text.lowercased().contains("\r\nconnection: close\r\n"))
+            #expect(text.contains("sensord_events_total 42\n"))
+            let length = text.firstMatch(of: /(?i)content-length: ([0-9]+)/).flatMap { Int($0.1) }
+            let body = text.firstRange(of: "\r\n\r\n").map { text[$0.upperBound...].utf8.count }
+            #expect(length == body)
         }
     }
 
