@@ -183,6 +183,20 @@ import Testing
         #expect(longest == live.lines.count)
     }
 
+    @Test func `cut while an event waited for its pod, it shows that event as it is`() throws {
+        let path = "/kubepods/pod11111111-2222-3333-4444-555555555555/\(String(repeating: "ab", count: 32))"
+        let (_, recording) = try record([
+            .cluster([.stale]), .record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 60, path: path)),
+            .record(Records.open("/a", cgroup: 60)),
+        ])
+        let sink = KeepingSink()
+        let descriptor = try file(recording.dropLast(1))
+        let (_, error) = Replay.run(descriptor: descriptor) { _ in [sink] }
+        #expect(error?.reason == .cut)
+        #expect(sink.events.map(\.workload.kind) == ["Unknown"])
+        #expect(sink.isFinished)
+    }
+
     @Test func `damaged anywhere, it shows what was before and tells where`() throws {
         let (live, recording) = try record(inputs())
         for offset in recording.indices {

@@ -28,7 +28,11 @@ package enum Replay {
                 for sink in sinks { sink.receive(events) }
                 if isStopped() { break }
             }
-        } catch { failure = error }
+        } catch {
+            failure = error
+            // What waited for its workload to become known would have been told after the cut.
+            pipeline.consume(.settle(.max))
+        }
         let events = pipeline.takeEvents()
         for sink in sinks {
             if !events.isEmpty { sink.receive(events) }
