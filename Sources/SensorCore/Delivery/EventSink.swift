@@ -12,10 +12,15 @@ package protocol EventSink: AnyObject, Sendable {
     /// Takes what was lost since the last tick, if anything was.
     func receive(_ report: LossReport)
 
+    /// Takes word, once, of something that went wrong while collecting and did not end it.
+    func receive(trouble: String)
+
     /// No more events come. Called once; what was taken before is on its way out when it returns.
     func finish()
 }
 
 extension EventSink {
     package func receive(_ report: LossReport) {}
+
+    package func receive(trouble: String) {}
 }

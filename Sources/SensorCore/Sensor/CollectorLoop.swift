@@ -31,6 +31,8 @@ final class CollectorLoop {
     private var unwatched: (fresh: Set<UInt64>, settled: Set<UInt64>) = ([], [])
     private var unenforcedCgroups: UInt64 = 0
     private(set) var trouble: String?
+    /// Few: each has its cause in it, and nothing of the moment.
+    private var toldTroubles: Set<String> = []
 
     /// Loads and attaches; seeds cgroups and processes.
     init(_ configuration: CollectorConfiguration, sinks: [any EventSink & Sendable]) throws(CollectorError) {
@@ -293,6 +295,8 @@ final class CollectorLoop {
 
     private func note(_ trouble: String) {
         if self.trouble == nil { self.trouble = trouble }
+        guard toldTroubles.insert(trouble).inserted else { return }
+        for sink in sinks { sink.receive(trouble: trouble) }
     }
 
     /// - Parameter number: errno of what went wrong with it, if anything did.

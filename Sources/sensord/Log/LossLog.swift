@@ -4,7 +4,8 @@ import Logging
 import NIOConcurrencyHelpers
 import SensorCore
 
-/// Logs what is lost while the daemon runs: a line for each of the workloads that lost most, every ten seconds at most.
+/// Logs what is lost while the daemon runs: a line for each of the workloads that lost most, every ten seconds at most;
+/// and what goes wrong with collecting itself.
 ///
 /// The collecting thread only hands reports over; whoever calls `tell` does the writing.
 final class LossLog: EventSink {
@@ -19,6 +20,7 @@ final class LossLog: EventSink {
     private struct State {
         /// By what the workload is called.
         var waiting: [String: Sums] = [:]
+        var troubles: [String] = []
         var nextTime: UInt64 = 0
     }
 
@@ -56,12 +58,24 @@ final class LossLog: EventSink {
         attention.signal()
     }
 
-    /// Logs what waits, if it is time.
+    func receive(trouble: String) {
+        state.withLockedValue { $0.troubles.append(trouble) }
+        attention.signal()
+    }
+
+    /// Logs what waits, if it is time; what went wrong, at once.
     ///
     /// - Parameter isEnd: it is time in any case.
     /// - Returns: after how many milliseconds to call again; -1 if nothing waits.
     @discardableResult
     func tell(isEnd: Bool = false) -> Int32 {
+        let troubles = state.withLockedValue { state in
+            defer { state.troubles = [] }
+            return state.troubles
+        }
+        for trouble in troubles {
+            log.error("collecting is not whole", metadata: ["error": "\(trouble)"])
+        }
         let now = KernelSession.bootTime()
         let (waiting, patience): ([String: Sums], Int32) = state.withLockedValue { state in
             if state.waiting.isEmpty { return ([:], -1) }

@@ -26,6 +26,17 @@ final class KeepingSink: EventSink, Sendable {
     }
 }
 
+/// Keeps what it is told went wrong.
+private final class TroubleSink: EventSink, Sendable {
+    private let state = NIOLockedValueBox<[String]>([])
+
+    var troubles: [String] { state.withLockedValue { $0 } }
+
+    func receive(_ events: [Event]) {}
+    func receive(trouble: String) { state.withLockedValue { $0.append(trouble) } }
+    func finish() {}
+}
+
 @Suite(.tags(.kernel), .needsKernel, .serialized) struct CollectorTests {
     private func configuration() -> CollectorConfiguration {
         var configuration = CollectorConfiguration()
@@ -162,6 +173,55 @@ final class KeepingSink: EventSink, Sendable {
         #expect(opens.reduce(0) { $0 + $1.count } == 300)
         #expect(opens.filter(\.isFirstSeen).count == 1)
         #expect(summary.losses.lost == 0)
+    }
+
+    @Test func `with little room for first sights, all that was done still adds up`() throws {
+        var configuration = configuration()
+        configuration.stream = .none
+        configuration.pipeline.templates = 64
+        let sink = KeepingSink()
+        let collector = try Collector(configuration, sinks: [sink])
+        let directory = "/tmp/sensord-room-\(getpid())"
+        defer { _ = try? Child.shell("rm -r '\(directory)'") }
+        try Child.shell("mkdir '\(directory)'; cd '\(directory)'; seq 300 | xargs touch")
+        var pids: Set<UInt32> = []
+        for _ in 0..<5 {
+            pids.insert(
+                try Child.shell("cd '\(directory)'; i=0; while [ $i -lt 300 ]; do i=$((i+1)); : <$i; : <$i; done"))
+            // What found no room is forgotten by then.
+            _ = collector.drained()
+        }
+        let summary = collector.stop()
+        let opens = sink.events.filter { event in
+            event.kind == .fileOpen && event.fileDetail?.path.text.hasPrefix(directory + "/") == true
+                && event.process.map { pids.contains($0.pid) } == true
+        }
+        #expect(opens.reduce(0) { $0 + $1.count } == 3000)
+        #expect(opens.filter(\.isFirstSeen).count > 300)
+        #expect(summary.statistics.evictedTemplates > 200)
+        #expect(summary.losses.lost == 0)
+    }
+
+    @Test func `a recent summary is asked of the collecting thread no oftener than it may be old`() throws {
+        let collector = try Collector(configuration(), sinks: [])
+        defer { collector.stop() }
+        let first = collector.recentSummary()
+        try Child.shell(":")
+        #expect(collector.drained().statistics.records > first.statistics.records)
+        #expect(collector.recentSummary(maximumAge: .max).statistics == first.statistics)
+        #expect(collector.recentSummary(maximumAge: 0).statistics.records > first.statistics.records)
+    }
+
+    @Test func `a recording that cannot be written is told of while it goes on, once`() throws {
+        var configuration = configuration()
+        configuration.recording = "/dev/full"
+        configuration.tick = 10_000_000
+        let sink = TroubleSink()
+        let collector = try Collector(configuration, sinks: [sink])
+        try eventually { !sink.troubles.isEmpty }
+        let summary = collector.stop()
+        #expect(sink.troubles == [summary.trouble])
+        #expect(summary.trouble?.contains("/dev/full") == true)
     }
 
     @Test func `a recording of what happened replays to the same bytes`() throws {

@@ -74,6 +74,13 @@ final class DaemonTests {
         #expect(try daemon.wait().status == 0)
     }
 
+    @Test func `a recording that cannot be written is told of while the daemon runs`() throws {
+        let daemon = try daemon("--record", "/dev/full", "--tick", "0.1")
+        try daemon.eventually { daemon.errorsSoFar.contains("collecting is not whole") }
+        kill(daemon.pid, SIGTERM)
+        #expect(try daemon.wait().status == 1)
+    }
+
     @Test func `whose an event is can be asked of the daemon, or looked up in its records`() throws {
         let mark = folder + "/mark"
         let daemon = try daemon("--records", folder + "/records")

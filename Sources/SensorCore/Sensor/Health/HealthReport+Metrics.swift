@@ -35,6 +35,9 @@ extension HealthReport {
             ])
         text.add(
             "unread_cgroups_total", .counter, "Cgroups that could not be read at the start.", statistics.unreadCgroups)
+        text.add(
+            "trouble", .gauge, "1 if something went wrong with collecting itself: /readyz says what.",
+            collector.trouble == nil ? 0 : 1)
         let states = Dictionary(grouping: collector.programs) { $0.state.name }
         text.add(
             "hooks", .gauge, "Programs by what became of them.",
