@@ -10,9 +10,12 @@ package final class WorkloadDescription: Sendable {
 
     /// `"workload":{` … `}`
     let fragment: [UInt8]
+    /// Whose it is cannot be told (yet).
+    package let isUnknown: Bool
 
     package init(_ identity: WorkloadIdentity) {
         self.identity = identity
+        isUnknown = identity.kind == Self.unknownKind
         fragment = Self.render(identity)
     }
 
@@ -38,8 +41,10 @@ package final class WorkloadDescription: Sendable {
 
     /// For what cannot be told (yet) whose it is.
     package static func unknown(cgroup: ByteString = "") -> WorkloadDescription {
-        WorkloadDescription(kind: "Unknown", cgroup: cgroup)
+        WorkloadDescription(kind: unknownKind, cgroup: cgroup)
     }
+
+    private static let unknownKind = "Unknown"
 
     private static func render(_ identity: WorkloadIdentity) -> [UInt8] {
         var json = JSONText()

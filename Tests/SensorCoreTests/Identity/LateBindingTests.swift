@@ -109,6 +109,7 @@ import Testing
         // It is not held up again, and known once the pod is.
         pipeline.consume(.record(Records.open("/b", cgroup: 50)))
         #expect(pipeline.takeEvents().map(\.workload.kind) == ["Unknown"])
+        #expect(pipeline.statistics.unattributedEvents == 2)
         pipeline.consume(.cluster([.pod(Self.pod())]))
         pipeline.consume(.record(Records.open("/c", cgroup: 50)))
         #expect(pipeline.takeEvents().map(\.workload.kind) == ["Deployment"])

@@ -20,7 +20,7 @@ extension HealthReport {
         text.add("waiting_events", .gauge, "Events that wait for their workload.", statistics.waitingEvents)
         text.add("refused_waits_total", .counter, "Events for which too many waited already.", statistics.refusedWaits)
         text.add(
-            "unattributed_events_total", .counter, "Events delivered as Unknown since no pod became known in time.",
+            "unattributed_events_total", .counter, "Events delivered as Unknown: whose they are could not be told.",
             statistics.unattributedEvents)
         text.add(
             "unwatched_cgroups", .gauge, "Cgroups that no selector of --watch covers.", statistics.unwatchedCgroups)

@@ -20,7 +20,7 @@ extension Pipeline {
         let isWatched = subject.mapped.map { cgroups.selects($0) } ?? subject.workload.isWatched
         if isWatched { return flags }
         if flags & UInt16(SENSOR_STREAMED) != 0 { return flags & ~UInt16(SENSOR_FIRST_SEEN) }
-        counters.unwatchedEvents += count
+        counters.unwatchedEvents &+= count
         return nil
     }
 
@@ -29,7 +29,7 @@ extension Pipeline {
         if workload.isWatched { return events }
         return events.compactMap { event in
             guard event.isStreamed else {
-                counters.unwatchedEvents += event.count
+                counters.unwatchedEvents &+= event.count
                 return nil
             }
             var event = event

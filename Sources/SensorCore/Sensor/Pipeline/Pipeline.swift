@@ -289,8 +289,14 @@ package struct Pipeline: ~Copyable {
         if subject.isAwaited {
             hold(event, subject)
         } else {
+            if event.workload.isUnknown { noteUnknown(event) }
             events.append(event)
         }
+    }
+
+    /// A tail's copy is counted with the repeats that it is one of.
+    private mutating func noteUnknown(_ event: Event) {
+        if event.isFirstSeen || !event.isStreamed { counters.unattributedEvents &+= event.count }
     }
 
     // MARK: Late binding
@@ -327,7 +333,7 @@ package struct Pipeline: ~Copyable {
 
     private mutating func deliver(_ held: [Event], of workload: Workload) {
         let late = wanted(held, of: workload)
-        for event in late where event.workload.kind == "Unknown" { counters.unattributedEvents += event.count }
+        for event in late where event.workload.isUnknown { noteUnknown(event) }
         events += late
     }
 

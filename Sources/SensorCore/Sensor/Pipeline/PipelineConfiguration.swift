@@ -55,7 +55,7 @@ package struct PipelineStatistics: Sendable, Equatable {
     package var waitingEvents: UInt64 = 0
     /// Events that were delivered at once though waiting might have told whose they were: too many waited.
     package var refusedWaits: UInt64 = 0
-    /// What was delivered as `Unknown` since no pod became known in time.
+    /// What was delivered as `Unknown`: no pod became known in time, or nobody could name the cgroup.
     package var unattributedEvents: UInt64 = 0
     /// Cgroups that live and are not watched, now.
     package var unwatchedCgroups: UInt64 = 0
