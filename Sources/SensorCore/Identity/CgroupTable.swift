@@ -74,7 +74,7 @@ package struct CgroupTable: ~Copyable {
         live.peek(id)?.path ?? removed.peek(id)?.path
     }
 
-    /// Learns all cgroups that there are. What is known already stays.
+    /// Learns all cgroups that there are. What is known already stays, and what is not found is looked for again.
     package mutating func scan() {
         guard let bytes = host.answer(.cgroups).bytes else { return }
         var rest = bytes[...]
@@ -90,6 +90,7 @@ package struct CgroupTable: ~Copyable {
             }
             rest = rest.dropFirst(length)
         }
+        unknown = RecencyTable(capacity: limits.unknown)
     }
 
     /// A cgroup was made at `path`.
@@ -185,13 +186,15 @@ package struct CgroupTable: ~Copyable {
             if let entry = live.peek(id) { return entry.workload }
         }
         if var known {
-            known.looks += 1
-            unknown.insert(id, known)
+            if pid != 0 {
+                known.looks += 1
+                unknown.insert(id, known)
+            }
             return known.workload
         }
         let workload = Workload(
             number: takeNumber(), path: CgroupPath("/"), description: .unknown(cgroup: ByteString(String(id))))
-        unknown.insert(id, Unknown(workload: workload))
+        unknown.insert(id, Unknown(workload: workload, looks: pid == 0 ? 0 : 1))
         return workload
     }
 

@@ -65,9 +65,13 @@ package struct LossLedger: Sendable {
         counts.reduce(overflow) { $1.key.isLost ? $0 &+ $1.value : $0 }
     }
 
-    /// Events of these kinds that are gone.
+    /// Events of these kinds that are gone, but for those that were lost at the daemon's own limits.
     package func lost(of kinds: [UInt8]) -> UInt64 {
-        counts.reduce(0) { $1.key.isLost && kinds.contains($1.key.kind) ? $0 &+ $1.value : $0 }
+        counts.reduce(0) { sum, entry in
+            let (key, count) = entry
+            let isMeant = key.isLost && kinds.contains(key.kind) && key.reason != LossReason.daemonLimit.rawValue
+            return isMeant ? sum &+ count : sum
+        }
     }
 
     /// Events that came with something missing, by the reason.

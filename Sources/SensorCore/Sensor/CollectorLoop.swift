@@ -271,8 +271,14 @@ final class CollectorLoop {
         } catch { note("losses: \(error)") }
     }
 
-    /// A lost exec or fork makes identities doubtful: the kernel's own list of processes mends them.
+    /// A lost exec or fork makes identities doubtful: the kernel's own list of processes mends them. So does a scan for
+    /// cgroups whose creation was lost.
     private func seedAgainIfNeeded() {
+        let lostCreations = pipeline.ledger.lost(of: [EventKind.cgroupCreated.rawValue])
+        if lostCreations > lostCgroups {
+            lostCgroups = lostCreations
+            consume(.scanCgroups)
+        }
         let lost = pipeline.ledger.lost(of: Self.lifecycleKinds)
         guard lost > lostLifecycle else { return }
         lostLifecycle = lost

@@ -509,6 +509,34 @@ import Testing
         #expect(host.asked.filter { $0 == .file(pid: 100, .cgroup) }.count == 6)
     }
 
+    @Test func `a cgroup whose creation was lost is found by a scan, and so are the counts of its first sights`() {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        let open = Records.open("/a", cgroup: 60)
+        for _ in 0..<10 { pipeline.record(open) }
+        pipeline.record(Records.open("/b", cgroup: 61))
+        let looks = { host.asked.filter { $0 == .file(pid: 100, .cgroup) }.count }
+        #expect(looks() == 5)
+        #expect(Set(pipeline.takeEvents().map(\.workload.kind)) == ["Unknown"])
+        host.setCgroups([(60, "/system.slice/a.service")])
+        pipeline.consume(.scanCgroups)
+        pipeline.record(Records.open("/c", cgroup: 60))
+        pipeline.count(CountDelta(key: key(of: open), count: 5))
+        #expect(pipeline.takeEvents().map(\.workload.name) == ["a.service", "a.service"])
+        #expect(looks() == 5)
+        for _ in 0..<10 { pipeline.record(Records.open("/b", cgroup: 61)) }
+        #expect(looks() == 9)
+    }
+
+    @Test func `what cannot be told whose it is is counted, repeats too, and a tail's copies once`() {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        let open = Records.open("/a", cgroup: 60)
+        pipeline.record(open)
+        pipeline.record(Records.open("/a", flags: SENSOR_STREAMED, cgroup: 60))
+        pipeline.count(CountDelta(key: key(of: open), count: 5))
+        #expect(pipeline.takeEvents().count == 3)
+        #expect(pipeline.statistics.unattributedEvents == 6)
+    }
+
     // MARK: Losses
 
     @Test func `bytes that are no record are counted, and nothing else happens`() {

@@ -154,6 +154,11 @@ package struct Pipeline: ~Copyable {
             templates.disown(key)
             return
         }
+        if template.subject.description.isUnknown {
+            // Its cgroup may have been found since.
+            let workload = cgroups.workload(of: delta.key.cgroup, pid: 0)
+            if workload !== template.subject.workload { template.subject = EventSubject(workload: workload) }
+        }
         var detail = template.detail
         if case .network(var network) = detail {
             if network.bytesSent != nil || delta.sent != 0 { network.bytesSent = delta.sent }
