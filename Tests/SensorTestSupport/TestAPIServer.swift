@@ -41,7 +41,8 @@ package struct TestAPIServer: Sendable {
             configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: 0)),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet
         ) { request, writer, channel in
-            let response = try await cluster.answer(request)
+            let certificate = try await channel.nioSSL_peerCertificate().get()
+            let response = try await cluster.answer(request, client: certificate.flatMap(Self.commonName))
             if response.status == Self.hangUp {
                 try? await channel.close()
                 throw CancellationError()
@@ -66,6 +67,12 @@ package struct TestAPIServer: Sendable {
         serving.cancel()
         _ = try? await serving.value
         try outcome.get()
+    }
+
+    /// From how a certificate shows itself, which is all that it shows of its name.
+    private static func commonName(_ certificate: NIOSSLCertificate) -> String? {
+        certificate.description.split(separator: ";").first { $0.hasPrefix("common_name=") }
+            .map { String($0.drop { $0 != "=" }.dropFirst().prefix { $0 != ">" }) }
     }
 
     /// No status: the connection is to be closed without an answer.

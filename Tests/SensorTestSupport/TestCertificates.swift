@@ -6,7 +6,8 @@ import NIOConcurrencyHelpers
 
 /// A certificate authority, and a server and a client that it vouches for, made once for all tests.
 package struct TestCertificates: Sendable {
-    /// Files of PEM: `ca.crt`, and `.crt` and `.key` of `server`, `named` (which has no address) and `client`.
+    /// Files of PEM: `ca.crt`, and `.crt` and `.key` of `server`, `named` (which has no address), `client` and
+    /// `rotated`, the client's next one.
     package let directory: String
 
     package static let shared = Result { try TestCertificates() }
@@ -18,7 +19,7 @@ package struct TestCertificates: Sendable {
             cd '\(directory)' && {
                 curve='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'
                 openssl req -x509 $curve -days 2 -subj /CN=test-ca -keyout ca.key -out ca.crt
-                for name in server named client; do
+                for name in server named client rotated; do
                     openssl req $curve -subj "/O=system:nodes/CN=$name" -keyout $name.key -out $name.csr
                     address=IP:127.0.0.1,
                     [ $name != named ] || address=

@@ -9,7 +9,7 @@ import NIOConcurrencyHelpers
 package final class TestCluster: Sendable {
     /// What one request meets instead of an answer.
     package enum Fault: Sendable {
-        case status(Int, retryAfter: Int? = nil)
+        case status(Int, retryAfter: Int? = nil, reason: String = "as the test wants it")
         /// This text in the place of the body.
         case body(String)
         /// No answer, until the client gives up or the test ends.
@@ -41,6 +41,7 @@ package final class TestCluster: Sendable {
 
     private struct State: Sendable {
         var tokens: Set<String> = ["first-token"]
+        var client: String?
         var version = 100
         var pods: [Pod] = []
         var objects: [String: String] = [:]
@@ -48,9 +49,9 @@ package final class TestCluster: Sendable {
         var history: [(version: Int, line: String)] = []
         /// Watches from before this version are too late.
         var oldest = 0
-        var pageLimit = 500
         var expiredPages = 0
         var faults: [Request: [Fault]] = [:]
+        var lastingFaults: [Request: Fault] = [:]
         var watches: [Int: AsyncStream<Step>.Continuation] = [:]
         var nextWatch = 0
         var requests: [String] = []
@@ -63,6 +64,9 @@ package final class TestCluster: Sendable {
 
     package func setTokens(_ tokens: Set<String>) { state.withLockedValue { $0.tokens = tokens } }
 
+    /// Whoever shows the client certificate of that name is let in, and nobody else.
+    package func setClient(_ name: String) { state.withLockedValue { $0.client = name } }
+
     /// An object by its path.
     package func set(_ path: String, _ json: String?) { state.withLockedValue { $0.objects[path] = json } }
 
@@ -70,14 +74,17 @@ package final class TestCluster: Sendable {
         state.withLockedValue { $0.objects.merge(objects) { _, new in new } }
     }
 
-    package func setPageLimit(_ limit: Int) { state.withLockedValue { $0.pageLimit = limit } }
-
     /// So many continue tokens will have expired when they come.
     package func expirePages(_ count: Int) { state.withLockedValue { $0.expiredPages = count } }
 
     /// The next requests of that kind meet these, one each.
     package func fail(_ request: Request, _ faults: Fault...) {
         state.withLockedValue { $0.faults[request, default: []] += faults }
+    }
+
+    /// Every request of that kind meets this from now on; nil: none does any more.
+    package func keepFailing(_ request: Request, _ fault: Fault?) {
+        state.withLockedValue { $0.lastingFaults[request] = fault }
     }
 
     /// Adds a pod or changes it, and tells the watches.
@@ -152,22 +159,24 @@ package final class TestCluster: Sendable {
 
     // MARK: Answers
 
-    func answer(_ request: HummingbirdCore.Request) async throws -> Response {
+    /// - Parameter client: the name in the certificate that it has shown; nil: none.
+    func answer(_ request: HummingbirdCore.Request, client: String?) async throws -> Response {
         let uri = request.uri
         let isWatch = uri.queryParameters["watch"] == "1"
         let kind: Request = uri.path == "/api/v1/pods" ? (isWatch ? .watch : .list) : .get(uri.path)
         let (fault, isAllowed) = state.withLockedValue { state -> (Fault?, Bool) in
             state.requests.append(uri.string)
             let token = request.headers[.authorization].map { String($0.dropFirst("Bearer ".count)) } ?? ""
-            guard state.tokens.isEmpty || state.tokens.contains(token) else { return (nil, false) }
-            guard var faults = state.faults[kind], !faults.isEmpty else { return (nil, true) }
+            let isKnown = state.client.map { $0 == client } ?? (state.tokens.isEmpty || state.tokens.contains(token))
+            guard isKnown else { return (nil, false) }
+            guard var faults = state.faults[kind], !faults.isEmpty else { return (state.lastingFaults[kind], true) }
             let fault = faults.removeFirst()
             state.faults[kind] = faults
             return (fault, true)
         }
         guard isAllowed else { return Self.status(401, "Unauthorized") }
         switch fault {
-        case .status(let code, let seconds): return Self.status(code, "as the test wants it", retryAfter: seconds)
+        case .status(let code, let seconds, let reason): return Self.status(code, reason, retryAfter: seconds)
         case .body(let text): return Self.json(text)
         case .hangUp: return Response(status: TestAPIServer.hangUp)
         case .silence:
@@ -179,8 +188,10 @@ package final class TestCluster: Sendable {
         }
         switch kind {
         case .list:
+            // From the cache of a real one comes everything, whatever the limit.
+            let isCached = uri.queryParameters["resourceVersion"] == "0"
             return list(
-                limit: uri.queryParameters["limit"].flatMap { Int($0) },
+                limit: isCached ? nil : uri.queryParameters["limit"].flatMap { Int($0) },
                 page: uri.queryParameters["continue"].map(String.init))
         case .watch: return watch(from: uri.queryParameters["resourceVersion"].flatMap { Int($0) } ?? 0)
         case .get(let path):
@@ -189,6 +200,7 @@ package final class TestCluster: Sendable {
         }
     }
 
+    /// - Parameter limit: nil: all that there are.
     private func list(limit: Int?, page: String?) -> Response {
         state.withLockedValue { state in
             if page != nil, state.expiredPages > 0 {
@@ -196,7 +208,7 @@ package final class TestCluster: Sendable {
                 return Self.status(410, "The provided continue parameter is too old")
             }
             let start = page.flatMap { Int($0) } ?? 0
-            let end = min(state.pods.count, start + min(limit ?? .max, state.pageLimit))
+            let end = limit.map { min(state.pods.count, start + $0) } ?? state.pods.count
             let items = state.pods[min(start, end)..<end].map { Self.object($0) }.joined(separator: ",")
             let next =
                 end < state.pods.count ? #""continue":"\#(end)","remainingItemCount":\#(state.pods.count - end),"# : ""

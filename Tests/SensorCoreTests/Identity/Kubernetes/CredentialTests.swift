@@ -82,12 +82,20 @@ import Testing
         }
     }
 
-    @Test func `a client certificate from a kubeconfig is shown to the server`() async throws {
+    @Test func `a client certificate from a kubeconfig is shown to the server, and the one that takes its place`()
+        async throws
+    {
         let certificates = try TestCertificates.shared.get()
         let directory = try TestDirectory()
+        func issue(_ name: String) throws {
+            for suffix in ["crt", "key"] {
+                let content = try SmallFile.read(certificates.path("\(name).\(suffix)"), limit: 1 << 20)
+                try SmallFile.replace("\(directory.path)/current.\(suffix)", with: content)
+            }
+        }
+        try issue("client")
         try await TestAPIServer.run(requiringClientCertificate: true) { server in
-            // Whoever gets this far has shown the certificate.
-            server.cluster.setTokens([])
+            server.cluster.setClient("client")
             let file = directory.path + "/kubeconfig"
             let config = """
                 apiVersion: v1
@@ -106,12 +114,18 @@ import Testing
                 users:
                 - name: u
                   user:
-                    client-certificate: \(certificates.path("client.crt"))
-                    client-key: \(certificates.path("client.key"))
+                    client-certificate: current.crt
+                    client-key: current.key
                 """
             try SmallFile.replace(file, with: Array(config.utf8))
             try await ledger.watching(APIEndpoint(kubeconfig: file)) {
-                try await ledger.wait("in sync") { $0.isSynced }
+                try await ledger.wait("in sync") { $0.isSynced && ledger.counters.watches >= 1 }
+                try issue("rotated")
+                server.cluster.setClient("rotated")
+                server.cluster.step(.end)
+                try await ledger.wait("another watch") { _ in ledger.counters.watches == 2 }
+                #expect(ledger.counters.unauthorized == 1)
+                #expect(!ledger.now.changes.contains(.stale))
             }
         }
     }

@@ -103,8 +103,10 @@ struct APIClient: Sendable {
             let body = try? await response.body.collect(upTo: 65536)
             if response.status == .unauthorized {
                 status.count(\.unauthorized)
+                // What proves who speaks may have been replaced on disk.
                 endpoint.token?.refuse()
-                if !isRetry, endpoint.token != nil {
+                if endpoint.certificate != nil { tls.invalidate() }
+                if !isRetry, endpoint.token != nil || endpoint.certificate != nil {
                     isRetry = true
                     continue
                 }

@@ -3,7 +3,8 @@
 internal import NIOSSL
 import NIOConcurrencyHelpers
 
-/// The TLS side of an endpoint: read when it is first needed, and again after a connection failed.
+/// The TLS side of an endpoint: read when it is first needed, and again after a connection failed or the server refused
+/// whom it proves.
 final class TLSMaterial: Sendable {
     private let endpoint: APIEndpoint
     private let state = NIOLockedValueBox<TLSConfiguration?>(nil)
