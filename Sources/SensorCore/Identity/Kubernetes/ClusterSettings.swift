@@ -18,9 +18,10 @@ package struct ClusterSettings: Sendable {
     var pageSize = 100
     /// How long the server keeps a watch open: so many seconds, to twice as many.
     var watchSeconds = 300.0
-    /// A watch that ends earlier is followed by a wait.
+    /// A watch that ends earlier, and has told nothing, proves nothing: it is followed by a wait that grows.
     var shortWatch = Duration.seconds(5)
-    /// How long the server may fail until what is known is called stale.
+    /// How long the server may fail until what is known is called stale; longer than `shortWatch`, which it takes to see
+    /// that it does not fail any more.
     var staleAfter = Duration.seconds(10)
     /// Between two writings of the cache, at least.
     var cacheInterval = Duration.seconds(5)

@@ -11,6 +11,8 @@ package struct ClusterStatus: Sendable, Equatable {
         case synced
         /// The API server cannot be reached: what was known is used on.
         case stale
+        /// It does not let this program list or watch pods (401, 403): what was known is used on.
+        case refused
     }
 
     /// Since the start; they only grow.

@@ -19,8 +19,11 @@ struct PodReflector {
     private var pageSize: Int
     /// Malformed objects and fields that the log has told of, and when.
     private var told: (count: UInt64, at: ContinuousClock.Instant?) = (0, nil)
-    /// Whether a list may be as old as the server's cache. Only the first: it costs the server's store nothing.
+    /// Whether a list may be as old as the server's cache, which costs the server's store nothing but comes in one page.
+    /// Only the first, and only while one page can be read.
     private var mayBeCached = true
+    /// Since when a watch is open; nil: none has been opened since the last list or watch ended.
+    private var openedAt: ContinuousClock.Instant?
 
     init(_ client: APIClient, _ settings: ClusterSettings, _ tracker: PodTracker, log: Logger) {
         self.client = client
@@ -34,14 +37,22 @@ struct PodReflector {
     /// Until the task is cancelled.
     mutating func run() async {
         while !Task.isCancelled {
+            var trouble: APIError?
+            openedAt = nil
             do throws(APIError) {
                 if version == nil { try await list() }
                 try await watch()
             } catch {
                 if error.kind == .cancelled { return }
+                trouble = error
                 await recover(error)
-                do { try await backoff.wait(atLeast: error.retryAfter) } catch { return }
             }
+            // That a list is answered, or a watch opened, says nothing: the next may fail at once, and so on for ever.
+            if openedAt.map({ ContinuousClock.now - $0 >= settings.shortWatch }) ?? false {
+                backoff.reset()
+                if trouble == nil { continue }
+            }
+            do { try await backoff.wait(atLeast: trouble?.retryAfter) } catch { return }
         }
     }
 
@@ -54,8 +65,10 @@ struct PodReflector {
             version = nil
             mayBeCached = false
             log.notice("listing the pods anew", metadata: ["reason": "\(error)"])
-            if error.kind == .gone { return }
-        case .tooLarge: pageSize = max(1, pageSize / 2)
+        case .tooLarge:
+            // Real servers answer from their cache without pages.
+            mayBeCached = false
+            pageSize = max(1, pageSize / 2)
         default: break
         }
         await tracker.lostContact(error)
@@ -74,8 +87,6 @@ struct PodReflector {
         tellMalformed()
         await tracker.replace(with: pods)
         version = page.version
-        mayBeCached = true
-        backoff.reset()
     }
 
     private func page(_ next: String) async throws(APIError) -> PodPage {
@@ -91,7 +102,6 @@ struct PodReflector {
 
     /// Until the stream ends.
     private mutating func watch() async throws(APIError) {
-        let start = ContinuousClock.now
         // By chance, so that not all nodes come back at once.
         let seconds = Int(settings.watchSeconds * Double.random(in: 1...2))
         var stream = try await client.stream(
@@ -102,17 +112,21 @@ struct PodReflector {
                     ("timeoutSeconds", "\(max(1, seconds))"),
                 ]))
         client.status.count(\.watches)
-        await tracker.madeContact()
+        openedAt = .now
+        // A quiet watch is as good as one that tells something, once it lasts.
+        let contact = Task { [tracker, time = settings.shortWatch] in
+            try await Task.sleep(for: time, clock: .continuous)
+            await tracker.madeContact()
+        }
+        defer { contact.cancel() }
         while let line = try await stream.next() {
             if stream.dropped > 0 { throw APIError(.malformed, "an event that is too long") }
             try await take(WatchEvent(line, choices: settings.choices, status: client.status))
+            await tracker.madeContact()
+            backoff.reset()
         }
         if Task.isCancelled { throw APIError(.cancelled, "cancelled") }
         if stream.dropped > 0 { throw APIError(.malformed, "an event that is too long") }
-        // A server that hangs up at once is not asked again at once.
-        if ContinuousClock.now - start < settings.shortWatch {
-            do { try await backoff.wait() } catch { throw APIError(.cancelled, "cancelled") }
-        }
     }
 
     private mutating func take(_ event: WatchEvent) async throws(APIError) {
@@ -133,7 +147,6 @@ struct PodReflector {
         case .failed(let error): throw error
         }
         tellMalformed()
-        backoff.reset()
     }
 
     /// Once a minute at most: what is wrong in one object is wrong in it each time it changes.

@@ -33,7 +33,8 @@ actor PodTracker {
     private var awaited: Set<String> = []
     private var hasList = false
     private var isTellingSynced = false
-    private var failingSince: ContinuousClock.Instant?
+    /// Since the server was last seen to be well.
+    private var failing: (since: ContinuousClock.Instant, isLogged: Bool)?
     /// Grows with everything that the cache on disk should know.
     private(set) var revision: UInt64 = 0
 
@@ -77,7 +78,6 @@ actor PodTracker {
         var changes = entries.filter { !known.contains($0.key) }.keys.sorted().flatMap { forget($0) }
         for pod in pods { changes += take(pod) }
         hasList = true
-        contact()
         awaited = Set(entries.filter { $0.value.told == nil || $0.value.observed == nil || $0.value.isSettling }.keys)
         tell(changes + tellSynced())
     }
@@ -198,36 +198,46 @@ actor PodTracker {
 
     // MARK: Contact
 
-    /// The server has opened a watch.
+    /// A watch lasts, or has told something.
     func madeContact() {
-        contact()
+        guard let failing else { return }
+        if failing.isLogged { log.notice("the API server answers again") }
+        self.failing = nil
         tell(tellSynced())
     }
 
+    /// A list or a watch has failed.
     func lostContact(_ error: APIError) {
         let now = ContinuousClock.now
-        if failingSince == nil {
-            failingSince = now
+        let before = failing ?? (since: now, isLogged: false)
+        var isLogged = before.isLogged
+        // That a version is too old happens to the best.
+        if !isLogged, error.kind != .gone {
+            isLogged = true
             log.warning(
                 "the API server does not answer as it should, trying again",
                 metadata: ["error": "\(error)", "pods": "\(entries.count)"])
         }
-        guard let since = failingSince, now - since >= settings.staleAfter, status.snapshot.state != .stale else {
+        let state: ClusterStatus.State = error.isRefusal ? .refused : .stale
+        let known = status.snapshot.state
+        guard now - before.since >= settings.staleAfter, known != state else {
+            failing = (before.since, isLogged)
             return
         }
+        failing = (before.since, true)
+        status.set(state)
+        log.warning(
+            state == .refused
+                ? "the API server does not permit to list and watch this node's pods: working from what is known"
+                : "the API server is away: working from what is known",
+            metadata: ["error": "\(error)", "pods": "\(entries.count)"])
+        guard known != .stale, known != .refused else { return }
         isTellingSynced = false
-        status.set(.stale)
-        log.warning("the API server is away: working from what is known", metadata: ["pods": "\(entries.count)"])
         tell([.stale])
     }
 
-    private func contact() {
-        if failingSince != nil { log.notice("the API server answers again") }
-        failingSince = nil
-    }
-
     private func tellSynced() -> [ClusterChange] {
-        guard hasList, failingSince == nil, awaited.isEmpty, !isTellingSynced else { return [] }
+        guard hasList, failing == nil, awaited.isEmpty, !isTellingSynced else { return [] }
         isTellingSynced = true
         status.set(.synced)
         log.info("the pods of this node are known", metadata: ["pods": "\(entries.count)"])

@@ -76,6 +76,10 @@ package struct HealthReport: Sendable {
             reasons.append(
                 "the API server is away for \(Int(seconds)) s, working from what is known"
                     + (error.isEmpty ? "" : ": \(error)"))
+        case .refused:
+            reasons.append(
+                "the API server does not permit to list and watch this node's pods (see deploy/kubernetes/rbac.yaml): \(error)"
+            )
         }
         let isReady = attached > 0 && isKnown
         if !missing.isEmpty { reasons.append("hooks that do not work here: see sensord check") }

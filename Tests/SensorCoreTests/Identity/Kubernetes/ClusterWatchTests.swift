@@ -150,7 +150,7 @@ import Testing
     @Test func `a stream that says nothing is given up and taken up again`() async throws {
         try await synced(.fast { $0.limits.silence = .milliseconds(500) }) { server in
             try await ledger.wait("further watches") { _ in ledger.counters.watches >= 3 }
-            #expect(server.cluster.lists.count == 1)
+            #expect(ledger.counters.lists == 1)
         }
     }
 
@@ -161,12 +161,14 @@ import Testing
                 server.cluster.set(objects)
                 server.cluster.put(pod.uid, pod.json)
             }
+            // The first list comes without pages.
+            server.cluster.fail(.list, .status(410))
             server.cluster.expirePages(1)
             try await ledger.watching(.test(server), .fast { $0.pageSize = 10 }) {
                 let now = try await ledger.wait("in sync") { $0.isSynced }
                 #expect(now.pods.count == 25)
-                #expect(server.cluster.lists.count == 5)
-                #expect(ledger.counters.relists == 1)
+                #expect(server.cluster.lists.count == 6)
+                #expect(ledger.counters.relists == 2)
                 // All of one ReplicaSet: one request for it, one for the Deployment.
                 #expect(server.cluster.requests("/apis/").count == 2)
                 #expect(ledger.counters.cacheHits >= 48)
@@ -174,7 +176,7 @@ import Testing
         }
     }
 
-    @Test func `a page that is too long is asked for in smaller ones`() async throws {
+    @Test func `a list that is too long is asked for in pages, and in smaller ones`() async throws {
         try await TestAPIServer.run { server in
             for index in 0..<8 {
                 let (pod, objects) = PodFixture.deployment(index)
@@ -182,12 +184,13 @@ import Testing
                 server.cluster.put(pod.uid, pod.json)
             }
             let settings = ClusterSettings.fast {
-                $0.pageSize = 8
+                $0.pageSize = 16
                 $0.limits.listBytes = 8000
             }
             try await ledger.watching(.test(server), settings) {
                 let now = try await ledger.wait("in sync") { $0.isSynced }
                 #expect(now.pods.count == 8)
+                #expect(server.cluster.lists.count { $0.contains("resourceVersion=0") } == 1)
             }
         }
     }
@@ -230,6 +233,60 @@ import Testing
                 try await ledger.wait("in sync") { $0.isSynced }
                 #expect(ContinuousClock.now - start >= .seconds(1))
                 #expect(ledger.counters.throttled == 1)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        TestCluster.Fault.status(410),
+        .body(
+            #"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","code":410}}"#
+                + "\n"),
+    ])
+    func `a server whose lists are good and whose watches are not is asked ever less often, and is not in sync`(
+        _ fault: TestCluster.Fault
+    ) async throws {
+        try await TestAPIServer.run { server in
+            let (pod, objects) = PodFixture.deployment()
+            server.cluster.set(objects)
+            server.cluster.put(pod.uid, pod.json)
+            server.cluster.keepFailing(.watch, fault)
+            let settings = ClusterSettings.fast {
+                $0.backoff = Backoff.Bounds(first: .milliseconds(50), ceiling: .seconds(600))
+                $0.shortWatch = .seconds(600)
+                $0.staleAfter = .seconds(1)
+            }
+            try await ledger.watching(.test(server), settings) {
+                try await ledger.wait("stale") { $0.isStale }
+                #expect(ledger.status.snapshot.state == .stale)
+                #expect(ledger.now.pods.count == 1)
+                // Without growth there would be some forty in that second; that twelve waits that double, from 50 ms on and
+                // each of any part of that, fit into it is as good as impossible.
+                #expect((2...12).contains(server.cluster.lists.count))
+            }
+        }
+    }
+
+    @Test(arguments: [TestCluster.Request.list, .watch])
+    func `a server that does not permit it is told as such, until it does`(_ request: TestCluster.Request) async throws
+    {
+        try await TestAPIServer.run { server in
+            let (pod, objects) = PodFixture.deployment()
+            server.cluster.set(objects)
+            server.cluster.put(pod.uid, pod.json)
+            server.cluster.keepFailing(
+                request, .status(403, reason: "pods is forbidden: User cannot watch resource at the cluster scope"))
+            try await ledger.watching(.test(server)) {
+                try await ledger.wait("refused") { _ in ledger.status.snapshot.state == .refused }
+                let report = HealthReport(collector: CollectorSummary(), identity: ledger.status.snapshot)
+                let readiness = report.readiness()
+                #expect(!readiness.ready && readiness.identity.state == "refused")
+                let reason = readiness.reasons.first { $0.contains("rbac.yaml") }
+                #expect(reason?.contains("status 403: pods is forbidden: User") == true)
+                #expect(ledger.counters.forbidden >= 1)
+                server.cluster.keepFailing(request, nil)
+                try await ledger.wait("in sync") { $0.isSynced }
+                #expect(ledger.status.snapshot.state == .synced)
             }
         }
     }

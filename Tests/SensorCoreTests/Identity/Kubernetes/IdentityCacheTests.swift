@@ -45,14 +45,15 @@ import Testing
             server.cluster.delete(pod.uid, isTold: false)
             let (other, _) = PodFixture.deployment(1)
             server.cluster.put(other.uid, other.json)
-            server.cluster.setTokens(["none"])
+            server.cluster.keepFailing(.list, .hangUp)
+            server.cluster.keepFailing(.get("/api/v1/namespaces/kube-system"), .hangUp)
             try await next.watching(.test(server), settings) {
                 let now = try await next.wait("stale") { $0.isStale }
                 #expect(now.cluster == "cluster-uid")
                 let told = try #require(now.pods[pod.uid])
                 #expect(told.source == .cache && told.controllerSource == .cache && told.controller.name == "planner")
                 #expect(next.status.snapshot.state == .stale)
-                server.cluster.setTokens(["first-token"])
+                server.cluster.keepFailing(.list, nil)
                 let after = try await next.wait("in sync") { $0.isSynced }
                 #expect(after.pods[pod.uid] == nil && after.pods[other.uid]?.source == .watch)
             }

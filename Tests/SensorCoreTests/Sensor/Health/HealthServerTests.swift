@@ -64,7 +64,7 @@ import Testing
 
     @Test(arguments: [
         (ClusterStatus.State.synced, true, 200), (.disabled, true, 200), (.syncing, true, 503), (.stale, true, 503),
-        (.synced, false, 503),
+        (.refused, true, 503), (.synced, false, 503),
     ])
     func `ready is what has its hooks attached and its pods known`(
         _ state: ClusterStatus.State, _ isAttached: Bool, _ status: Int

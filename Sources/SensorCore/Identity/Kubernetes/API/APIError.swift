@@ -70,6 +70,9 @@ struct APIError: Error, Sendable, CustomStringConvertible {
 
     var description: String { message }
 
+    /// Whether the server has answered, and does not let this program see what it asked for.
+    var isRefusal: Bool { kind == .unauthorized || kind == .forbidden }
+
     /// Whether the object may be had by asking again, with nothing changed.
     var isTransient: Bool {
         switch kind {
