@@ -69,6 +69,9 @@ package struct CgroupTable: ~Copyable {
         return workload
     }
 
+    /// Pods that have cgroups which live, by what cgroup paths and runtimes say.
+    package var podCount: Int { ownedByPod.values.count { $0.contains { !$0.cgroups.isEmpty } } }
+
     /// The path of a cgroup below the hierarchy's root, nil if not known.
     package func path(of id: UInt64) -> ByteString? {
         live.peek(id)?.path ?? removed.peek(id)?.path

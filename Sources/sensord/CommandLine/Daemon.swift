@@ -27,6 +27,7 @@ struct Daemon {
         var configuration = CollectorConfiguration(settings)
         configuration.recording = settings.record
         let endpoint = try APIEndpoint(settings, environment: Environment.inCluster)
+        if endpoint != nil { try settings.requireNode(environment: Environment.inCluster) }
         configuration.followsCluster = endpoint != nil
         configuration.watch = settings.watch
         let hub = TailHub()

@@ -98,6 +98,7 @@ struct TailSession {
             return try AttachedWatch(tail, client: ControlClient(descriptor: descriptor), root: root, writer: writer)
         }
         let endpoint = try APIEndpoint(tail.settings, environment: Environment.inCluster)
+        if endpoint != nil { try tail.settings.requireNode(environment: Environment.inCluster) }
         return try LocalWatch(tail, endpoint: endpoint, root: root, writer: writer, completion: attention)
     }
 

@@ -136,6 +136,19 @@ import Testing
         #expect(pipeline.takeEvents().map(\.workload.name) == ["planner", "planner"])
     }
 
+    @Test func `pods that have cgroups here are counted, whoever knows of them`() {
+        var pipeline = pipeline()
+        #expect(pipeline.statistics.podsHere == 1)
+        pipeline.consume(
+            .record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 51, path: "/kubepods/burstable/pod\(Self.podUID)")))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 52, path: "/system.slice/a.service")))
+        #expect(pipeline.statistics.podsHere == 1)
+        for id: UInt64 in [50, 51] {
+            pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: id, path: Self.path)))
+        }
+        #expect(pipeline.statistics.podsHere == 0)
+    }
+
     @Test func `counts of what was first seen while the pod was unknown have the Deployment too`() throws {
         var pipeline = pipeline()
         let open = Records.open("/a", cgroup: 50)

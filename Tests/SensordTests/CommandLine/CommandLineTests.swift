@@ -89,6 +89,17 @@ import Testing
         #expect(message == "sensord: /nonexistent/sensord.json: no such file or directory")
     }
 
+    @Test func `a pod that was not told on which node it runs ends with 78`() throws {
+        let pod = ["KUBERNETES_SERVICE_HOST": "10.96.0.1"]
+        let settings: RunCommand = try parse("run")
+        let error = #expect(throws: SettingsError.self) { try settings.settings().requireNode(environment: pod) }
+        let outcome = CommandLineInterface.outcome(of: try #require(error))
+        #expect(outcome.status == 78 && outcome.message.hasPrefix("sensord: SENSORD_NODE: "))
+        try settings.settings().requireNode(environment: [:])
+        let told: RunCommand = try parse("run --node n1")
+        try told.settings().requireNode(environment: pod)
+    }
+
     @Test func `a file of patterns that is not there ends with 78`() throws {
         let (status, message, _) = try outcome("--redact-file /nonexistent/patterns")
         #expect(status == 78)

@@ -67,10 +67,17 @@ package struct HealthReport: Sendable {
             Double(time.components.seconds) + Double(time.components.attoseconds / 1_000_000_000_000_000) / 1000
         var reasons: [String] = []
         if attached == 0 { reasons.append("no hook is attached") }
-        let isKnown = identity.state == .synced || identity.state == .disabled
+        let podsHere = collector.statistics.podsHere
+        let isAnotherNode = identity.state == .synced && identity.pods == 0 && podsHere > 0
+        let isKnown = identity.state == .synced && !isAnotherNode || identity.state == .disabled
         let error = identity.lastError
         switch identity.state {
-        case .disabled, .synced: break
+        case .disabled: break
+        case .synced:
+            guard isAnotherNode else { break }
+            reasons.append(
+                "\(podsHere) pods run here, and the API server has none for this node: is SENSORD_NODE its name in the cluster?"
+            )
         case .syncing: reasons.append("the pods of this node are not known yet" + (error.isEmpty ? "" : ": \(error)"))
         case .stale:
             reasons.append(

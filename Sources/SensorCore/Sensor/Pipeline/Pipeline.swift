@@ -105,6 +105,7 @@ package struct Pipeline: ~Copyable {
         statistics.shortenedLineages = processes.shortened
         statistics.evictedCgroups = cgroups.evicted
         statistics.unreadCgroups = cgroups.unread
+        statistics.podsHere = UInt64(cgroups.podCount)
         statistics.unwatchedCgroups = UInt64(cgroups.unwatchedCount)
         statistics.evictedTemplates = templates.evicted
         statistics.evictedNames = names.evicted

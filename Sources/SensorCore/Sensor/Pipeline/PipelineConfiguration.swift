@@ -57,6 +57,8 @@ package struct PipelineStatistics: Sendable, Equatable {
     package var refusedWaits: UInt64 = 0
     /// What was delivered as `Unknown`: no pod became known in time, or nobody could name the cgroup.
     package var unattributedEvents: UInt64 = 0
+    /// Pods that have cgroups here, whoever knows of them, now.
+    package var podsHere: UInt64 = 0
     /// Cgroups that live and are not watched, now.
     package var unwatchedCgroups: UInt64 = 0
     /// What came of them to the pipeline all the same and ended there: their processes' lives, and what was under way.

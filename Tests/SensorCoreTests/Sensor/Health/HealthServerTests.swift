@@ -82,6 +82,18 @@ import Testing
         }
     }
 
+    @Test(arguments: [(0, 0, true), (1, 0, false), (1, 1, true)])
+    func `a node that has pods of which the API server knows none is not the one it goes by`(
+        _ here: Int, _ known: Int, _ isReady: Bool
+    ) {
+        var report = report(.synced)
+        report.collector.statistics.podsHere = UInt64(here)
+        report.identity.pods = known
+        let readiness = report.readiness()
+        #expect(readiness.ready == isReady)
+        #expect(readiness.reasons.contains { $0.contains("SENSORD_NODE") } == !isReady)
+    }
+
     @Test func `metrics are Prometheus text, summed over workloads`() async throws {
         try await serving(report(.synced)) { get, _ in
             let answer = try await get("/metrics")
