@@ -52,7 +52,8 @@ struct IdentityCache: Sendable {
     func read(node: String) -> Content? {
         guard SmallFile.exists(path) else { return nil }
         do {
-            let bytes = try SmallFile.read(path, limit: Self.maximumBytes)
+            // Whoever can write it says whose every event of this node is.
+            let bytes = try SmallFile.read(path, limit: Self.maximumBytes, isOwn: true)
             let content = try JSONDecoder().decode(Content.self, from: Data(bytes))
             guard content.node == node else {
                 log.notice("the identity cache is another node's: not used", metadata: ["file": "\(path)"])

@@ -39,6 +39,7 @@ import Testing
 
             var details = stat()
             #expect(stat(file, &details) == 0 && details.st_mode & 0o777 == 0o600)
+            #expect(stat(directory.path + "/state", &details) == 0 && details.st_mode & 0o777 == 0o700)
 
             // The next run finds no server, and then a cluster in which the pod is gone.
             let next = ClusterLedger()
@@ -82,6 +83,24 @@ import Testing
     func `a file that is damaged, of another version or another node's is not used`(_ text: String) throws {
         SmallFile.makeDirectory(of: file)
         try SmallFile.replace(file, with: Array(text.utf8))
+        #expect(cache().read(node: "n1") == nil)
+    }
+
+    @Test(arguments: [
+        "chmod g+w identity.json", "chmod o+w identity.json", "mv identity.json other; ln -s other identity.json",
+    ])
+    func `a file that somebody else can have written is not used`(_ change: String) throws {
+        cache().write(.init(node: "n1", cluster: "c", pods: [pod("u1")]))
+        #expect(cache().read(node: "n1") != nil)
+        try Child.shell("cd '\(directory.path)/state' && { \(change); }")
+        #expect(cache().read(node: "n1") == nil)
+        #expect(ledger.counters.cacheFailures == 1)
+    }
+
+    @Test(.enabled(if: getuid() == 0, "only root gives files away"))
+    func `a file that belongs to somebody else is not used`() throws {
+        cache().write(.init(node: "n1", cluster: "c", pods: [pod("u1")]))
+        #expect(chown(file, 65534, 0) == 0)
         #expect(cache().read(node: "n1") == nil)
     }
 

@@ -11,11 +11,13 @@ enum SmallFile {
         if let end = path.lastIndex(of: "/"), end > path.startIndex { mkdir(String(path[..<end]), 0o700) }
     }
 
+    /// - Parameter isOwn: whether it must be a file that nobody but this user and root can have written.
     /// - Throws: why not, without the path. What is longer than `limit` is refused, not cut.
-    static func read(_ path: String, limit: Int) throws(APIEndpointError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+    static func read(_ path: String, limit: Int, isOwn: Bool = false) throws(APIEndpointError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (isOwn ? O_NOFOLLOW : 0))
         guard descriptor >= 0 else { throw APIEndpointError(SystemError.text(of: errno)) }
         defer { close(descriptor) }
+        if isOwn { try checkOwner(descriptor) }
         var content: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 16384)
         while true {
@@ -26,6 +28,16 @@ enum SmallFile {
             content += buffer.prefix(count)
             guard content.count <= limit else { throw APIEndpointError("longer than \(limit) bytes") }
         }
+    }
+
+    private static func checkOwner(_ descriptor: Int32) throws(APIEndpointError) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw APIEndpointError(SystemError.text(of: errno)) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw APIEndpointError("no regular file") }
+        guard status.st_uid == 0 || status.st_uid == geteuid() else {
+            throw APIEndpointError("it belongs to user \(status.st_uid)")
+        }
+        guard status.st_mode & 0o022 == 0 else { throw APIEndpointError("others may write to it") }
     }
 
     /// Puts `content` in the place of what is there, whole or not at all, so that it outlives a loss of power. For the
