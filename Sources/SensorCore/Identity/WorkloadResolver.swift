@@ -181,9 +181,13 @@ struct WorkloadResolver: ~Copyable {
         guard let found = byID ?? byName else { return (identity, false) }
         identity.container?.name = found.name
         identity.container?.type = found.role.rawValue
-        identity.container?.image = found.image
-        // The status tells of the container that runs now; one before it may have had another image.
-        if found.ids.first == container.id { identity.container?.imageDigest = found.imageDigest }
+        // The status tells of the container that runs now; one before or after it may have another image.
+        if found.ids.first == container.id {
+            identity.container?.image = found.image
+            identity.container?.imageDigest = found.imageDigest
+        } else if identity.container?.image.isEmpty ?? false {
+            identity.container?.image = found.image
+        }
         if byID != nil { identity.sources["container"] = pod.source.rawValue }
         return (identity, true)
     }

@@ -247,6 +247,20 @@ import Testing
         #expect(container.type == "main")
     }
 
+    @Test func `a container that another one has followed has the image that its runtime ran, not the other's`() throws
+    {
+        setRuntime { $0.image = "registry.test/planner:1" }
+        var pipeline = pipeline()
+        let next = PodIdentity.Container(
+            name: "main", role: .main, ids: ["next", Self.containerID], image: "registry.test/planner:2",
+            imageDigest: "sha256:22")
+        pipeline.consume(.cluster([.pod(Self.pod(containers: [next]))]))
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        let container = try #require(pipeline.takeEvents().first?.workload.container)
+        #expect(container.name == "main" && container.image == "registry.test/planner:1")
+        #expect(container.imageDigest == "")
+    }
+
     @Test func `the container that holds a pod's namespaces is its pause`() throws {
         setRuntime { $0.isSandbox = true }
         var pipeline = pipeline()

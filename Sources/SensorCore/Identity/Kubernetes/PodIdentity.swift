@@ -50,7 +50,7 @@ package struct PodIdentity: Sendable, Equatable, Codable {
         /// The ids without the runtime's scheme (`containerd://`): the running one first, then those it had before a
         /// restart as far as the status tells. Empty until the kubelet has reported one.
         package var ids: [String]
-        /// As the spec names it.
+        /// As the status names the image of what runs, else as the spec does.
         package var image: String
         /// `sha256:…` of what really runs; empty until reported.
         package var imageDigest: String

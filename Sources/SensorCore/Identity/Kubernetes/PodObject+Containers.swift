@@ -19,7 +19,7 @@ extension PodObject {
             guard let name = spec.name, !name.isEmpty else { return nil }
             let status = statuses?.elements.first { $0.name == name }
             return PodIdentity.Container(
-                name: name, role: role(spec), ids: status?.ids ?? [], image: spec.image ?? "",
+                name: name, role: role(spec), ids: status?.ids ?? [], image: status?.runningImage ?? spec.image ?? "",
                 imageDigest: status?.imageDigest ?? "")
         }
     }
@@ -35,6 +35,13 @@ extension PodObject.ContainerStatus {
             if !bare.isEmpty, !ids.contains(bare) { ids.append(bare) }
         }
         return ids
+    }
+
+    /// The image of the container that the digest is of: the spec may name the next one by now. nil: nothing has run yet,
+    /// or the runtime has no name for it.
+    fileprivate var runningImage: String? {
+        guard let image, containerID?.isEmpty == false, !image.isEmpty, !image.hasPrefix("sha256:") else { return nil }
+        return image
     }
 
     /// `docker.io/library/nginx@sha256:…`, `docker-pullable://…@sha256:…` or `sha256:…` alone.

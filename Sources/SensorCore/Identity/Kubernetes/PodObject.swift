@@ -58,6 +58,7 @@ struct PodObject: Decodable, Sendable {
 
         @Lenient var name: String?
         @Lenient var containerID: String?
+        @Lenient var image: String?
         @Lenient var imageID: String?
         @Lenient var state: State?
         @Lenient var lastState: State?

@@ -48,6 +48,17 @@ import Testing
         #expect(identity.serviceAccount == "sa")
     }
 
+    @Test func `an image that was changed in place is the new one when the container runs it, as its digest`() throws {
+        var fixture = PodFixture("u1", "p1")
+        let running = #""image":"registry.test/planner:1.4","imageID":"registry.test/planner@sha256:0a1b""#
+        fixture.spec = fixture.spec.replacing("planner:1.4", with: "planner:1.5")
+        var container = try #require(try pod(fixture).identity.containers.first)
+        #expect(container.image == "registry.test/planner:1.4" && container.imageDigest == "sha256:0a1b")
+        fixture.status = fixture.status.replacing(running, with: #""image":"sha256:77","imageID":"sha256:0a1c""#)
+        container = try #require(try pod(fixture).identity.containers.first)
+        #expect(container.image == "registry.test/planner:1.5" && container.imageDigest == "sha256:0a1c")
+    }
+
     @Test func `a token that a container mounts is told with audience and path`() throws {
         var fixture = PodFixture("u1", "p1")
         #expect(
