@@ -146,12 +146,17 @@ extension WorkloadDescription {
         identity.uid = workload.uid
         identity.revision = workload.revision
         identity.ownerChain = workload.ownerChain
-        if workload.hasPod { identity.pod = .init(name: workload.pod.name, uid: workload.pod.uid) }
+        if workload.hasPod {
+            identity.pod = .init(name: workload.pod.name, uid: workload.pod.uid)
+            identity.pod?.usesHostNetwork = workload.pod.hostNetwork
+            identity.pod?.usesHostPID = workload.pod.hostPid
+        }
         if workload.hasContainer {
             let container = workload.container
             identity.container = .init(
                 id: container.id, runtime: container.runtime, name: container.name, type: container.type,
                 image: container.image, imageDigest: container.imageDigest)
+            identity.container?.tokens = container.tokens.map { .init(audience: $0.audience, path: $0.path) }
         }
         identity.serviceAccount = workload.serviceAccount
         identity.spiffeID = workload.spiffeID

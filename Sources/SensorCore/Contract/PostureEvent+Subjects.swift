@@ -44,6 +44,8 @@ extension PostureWorkload {
         if let pod = identity.pod {
             self.pod.name = pod.name
             self.pod.uid = pod.uid
+            self.pod.hostNetwork = pod.usesHostNetwork
+            self.pod.hostPid = pod.usesHostPID
         }
         if let container = identity.container {
             self.container.name = container.name
@@ -52,6 +54,12 @@ extension PostureWorkload {
             self.container.image = container.image
             self.container.imageDigest = container.imageDigest
             self.container.runtime = container.runtime
+            self.container.tokens = container.tokens.map { token in
+                PostureToken.with {
+                    $0.audience = token.audience
+                    $0.path = token.path
+                }
+            }
         }
         serviceAccount = identity.serviceAccount
         spiffeID = identity.spiffeID

@@ -67,6 +67,8 @@ package final class WorkloadDescription: Sendable {
             let start = json.bytes.count
             json.append(text: ",\"name\":", pod.name)
             json.append(text: ",\"uid\":", pod.uid)
+            if pod.usesHostNetwork { json.append(",\"hostNetwork\":true") }
+            if pod.usesHostPID { json.append(",\"hostPid\":true") }
             json.closeObject(startedAt: start)
         }
         if let container = identity.container { append(container, to: &json) }
@@ -90,7 +92,21 @@ package final class WorkloadDescription: Sendable {
         json.append(text: ",\"image\":", container.image)
         json.append(text: ",\"imageDigest\":", container.imageDigest)
         json.append(text: ",\"runtime\":", container.runtime)
+        append(container.tokens, to: &json)
         json.closeObject(startedAt: start)
+    }
+
+    private static func append(_ tokens: [WorkloadIdentity.Token], to json: inout JSONText) {
+        if tokens.isEmpty { return }
+        json.append(",\"tokens\":[")
+        for (index, token) in tokens.enumerated() {
+            if index > 0 { json.append(",") }
+            let start = json.bytes.count
+            json.append(text: ",\"audience\":", token.audience)
+            json.append(text: ",\"path\":", token.path)
+            json.closeObject(startedAt: start)
+        }
+        json.append("]")
     }
 
     /// In the order of the keys, so that equal workloads read equal.

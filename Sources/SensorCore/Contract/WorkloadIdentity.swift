@@ -5,10 +5,26 @@ package struct WorkloadIdentity: Sendable, Equatable {
     package struct Pod: Sendable, Equatable {
         package var name: String
         package var uid: String
+        /// Its processes are in the node's own network, or process, namespace.
+        package var usesHostNetwork = false
+        package var usesHostPID = false
 
         package init(name: String = "", uid: String) {
             self.name = name
             self.uid = uid
+        }
+    }
+
+    /// A ServiceAccount token, as a file of a container.
+    package struct Token: Sendable, Equatable {
+        /// Empty: the API server's own.
+        package var audience: String
+        /// Absolute, as the container sees it.
+        package var path: String
+
+        package init(audience: String, path: String) {
+            self.audience = audience
+            self.path = path
         }
     }
 
@@ -23,6 +39,8 @@ package struct WorkloadIdentity: Sendable, Equatable {
         package var image: String
         /// `sha256:…`
         package var imageDigest: String
+        /// That the pod's spec has it mount.
+        package var tokens: [Token] = []
 
         package init(
             id: String, runtime: String = "", name: String = "", type: String = "", image: String = "",

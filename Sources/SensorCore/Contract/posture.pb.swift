@@ -452,6 +452,11 @@ package nonisolated struct PosturePod: Sendable {
 
   package var uid: String = String()
 
+  /// Its processes are in the node's own network, or process, namespace.
+  package var hostNetwork: Bool = false
+
+  package var hostPid: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -478,6 +483,26 @@ package nonisolated struct PostureContainer: Sendable {
 
   /// `docker`, `podman`, `containerd`, `crio`.
   package var runtime: String = String()
+
+  /// ServiceAccount tokens that the pod's spec has it mount.
+  package var tokens: [PostureToken] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// A ServiceAccount token, as a file of a container.
+package nonisolated struct PostureToken: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Empty: the API server's own.
+  package var audience: String = String()
+
+  /// Absolute, as the container sees it.
+  package var path: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1581,7 +1606,7 @@ nonisolated extension PostureWorkload: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension PosturePod: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Pod"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}uid\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}uid\0\u{3}host_network\0\u{3}host_pid\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1591,6 +1616,8 @@ nonisolated extension PosturePod: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.uid) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.hostNetwork) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.hostPid) }()
       default: break
       }
     }
@@ -1603,12 +1630,20 @@ nonisolated extension PosturePod: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if !self.uid.isEmpty {
       try visitor.visitSingularStringField(value: self.uid, fieldNumber: 2)
     }
+    if self.hostNetwork != false {
+      try visitor.visitSingularBoolField(value: self.hostNetwork, fieldNumber: 3)
+    }
+    if self.hostPid != false {
+      try visitor.visitSingularBoolField(value: self.hostPid, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: PosturePod, rhs: PosturePod) -> Bool {
     if lhs.name != rhs.name {return false}
     if lhs.uid != rhs.uid {return false}
+    if lhs.hostNetwork != rhs.hostNetwork {return false}
+    if lhs.hostPid != rhs.hostPid {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1616,7 +1651,7 @@ nonisolated extension PosturePod: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension PostureContainer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Container"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}type\0\u{1}id\0\u{1}image\0\u{3}image_digest\0\u{1}runtime\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}type\0\u{1}id\0\u{1}image\0\u{3}image_digest\0\u{1}runtime\0\u{1}tokens\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1630,6 +1665,7 @@ nonisolated extension PostureContainer: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 4: try { try decoder.decodeSingularStringField(value: &self.image) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.imageDigest) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.runtime) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.tokens) }()
       default: break
       }
     }
@@ -1654,6 +1690,9 @@ nonisolated extension PostureContainer: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.runtime.isEmpty {
       try visitor.visitSingularStringField(value: self.runtime, fieldNumber: 6)
     }
+    if !self.tokens.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.tokens, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1664,6 +1703,42 @@ nonisolated extension PostureContainer: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.image != rhs.image {return false}
     if lhs.imageDigest != rhs.imageDigest {return false}
     if lhs.runtime != rhs.runtime {return false}
+    if lhs.tokens != rhs.tokens {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureToken: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Token"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}audience\0\u{1}path\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.audience) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.audience.isEmpty {
+      try visitor.visitSingularStringField(value: self.audience, fieldNumber: 1)
+    }
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureToken, rhs: PostureToken) -> Bool {
+    if lhs.audience != rhs.audience {return false}
+    if lhs.path != rhs.path {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -166,6 +166,8 @@ struct WorkloadResolver: ~Copyable {
         identity.revision = pod.revision
         identity.ownerChain = pod.ownerChain.map(Self.text)
         identity.pod = .init(name: pod.name, uid: pod.uid)
+        identity.pod?.usesHostNetwork = pod.usesHostNetwork
+        identity.pod?.usesHostPID = pod.usesHostPID
         identity.serviceAccount = pod.serviceAccount
         if !pod.serviceAccount.isEmpty, !trustDomain.isEmpty {
             identity.spiffeID = "spiffe://\(trustDomain)/ns/\(pod.namespace)/sa/\(pod.serviceAccount)"
@@ -181,6 +183,8 @@ struct WorkloadResolver: ~Copyable {
         guard let found = byID ?? byName else { return (identity, false) }
         identity.container?.name = found.name
         identity.container?.type = found.role.rawValue
+        identity.container?.tokens = pod.tokens.filter { $0.container == found.name }
+            .map { .init(audience: $0.audience, path: $0.path) }
         // The status tells of the container that runs now; one before or after it may have another image.
         if found.ids.first == container.id {
             identity.container?.image = found.image

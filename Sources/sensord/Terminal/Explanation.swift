@@ -21,7 +21,10 @@ struct Explanation {
             add("  image", [container.image, container.imageDigest].filter { !$0.isEmpty }.joined(separator: " "), "")
         }
         if let pod = identity.pod {
-            add("  pod", pod.name.isEmpty ? pod.uid : "\(pod.name) (\(pod.uid))", Self.source(identity.sources["pod"]))
+            let name = pod.name.isEmpty ? pod.uid : "\(pod.name) (\(pod.uid))"
+            let network = pod.usesHostNetwork ? ", in the node's network" : ""
+            let processes = pod.usesHostPID ? ", among the node's processes" : ""
+            add("  pod", name + network + processes, Self.source(identity.sources["pod"]))
         }
         if let source = identity.sources["owner"] {
             let group = identity.group.isEmpty ? "" : ".\(identity.group)"
@@ -31,6 +34,10 @@ struct Explanation {
         }
         for owner in identity.ownerChain { add("  above it", owner, "") }
         if !identity.serviceAccount.isEmpty { add("  acts as", identity.serviceAccount, "from the pod's spec") }
+        for token in identity.container?.tokens ?? [] {
+            let audience = token.audience.isEmpty ? "the API server" : token.audience
+            add("  token for", "\(audience): \(token.path)", "from the pod's spec")
+        }
         if !identity.spiffeID.isEmpty { add("", identity.spiffeID, identity.spiffeIDSource) }
         add("  cluster", identity.cluster, "")
         add("  node", identity.node, "")

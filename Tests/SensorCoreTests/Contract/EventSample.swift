@@ -38,6 +38,18 @@ struct EventSample: Sendable, CustomTestStringConvertible {
     static let container = WorkloadDescription(
         kind: "Container", name: "web", cgroup: ByteString([0x2f, 0x80]),
         container: .init(id: "4f1c", runtime: "docker", name: "web"))
+    static let pod: WorkloadDescription = {
+        var identity = WorkloadIdentity(kind: "Deployment")
+        identity.pod = .init(name: "planner-7c9d", uid: "p-1")
+        identity.pod?.usesHostNetwork = true
+        identity.pod?.usesHostPID = true
+        identity.container = .init(id: "4f1c", name: "main")
+        identity.container?.tokens = [
+            .init(audience: "", path: "/var/run/secrets/kubernetes.io/serviceaccount/token"),
+            .init(audience: "vault \"a\"", path: "/tokens/vault"), .init(audience: "", path: ""),
+        ]
+        return WorkloadDescription(identity)
+    }()
     static let loopback = Endpoint(address: IPAddress(ipv4: 0x7f00_0001), port: 0)
 
     static let all: [EventSample] =
@@ -49,6 +61,7 @@ struct EventSample: Sendable, CustomTestStringConvertible {
             EventSample("a process whose names are no UTF-8", .processExec, process: foreign),
             EventSample("nothing known of the workload", .processFork, workload: .unknown()),
             EventSample("a container", .processFork, workload: container),
+            EventSample("a container of a pod with tokens, in the node's namespaces", .processFork, workload: pod),
             EventSample("all numbers zero", .processFork) {
                 ($0.sequence, $0.time, $0.bootTime, $0.count) = (0, 0, 0, 0)
             },

@@ -20,6 +20,11 @@ import Testing
         pod.ownerChain = [.init(group: "argoproj.io", kind: "Application", name: "prod", uid: "a-1")]
         pod.revision = "7"
         pod.serviceAccount = "planner"
+        pod.usesHostNetwork = true
+        pod.tokens = [
+            .init(audience: "vault", path: "/tokens/vault", container: "main"),
+            .init(audience: "", path: "/token", container: "other"),
+        ]
         pod.labels = ["team": "ai"]
         pod.containers =
             containers ?? [
@@ -55,7 +60,9 @@ import Testing
             [identity.group, identity.kind, identity.name, identity.uid] == ["apps", "Deployment", "planner", "d-1"])
         #expect(identity.revision == "7")
         #expect(identity.ownerChain == ["Application.argoproj.io/prod"])
-        #expect(identity.pod == .init(name: "planner-7c9d-x2x", uid: Self.podUID))
+        #expect(identity.pod?.name == "planner-7c9d-x2x" && identity.pod?.uid == Self.podUID)
+        #expect(identity.pod?.usesHostNetwork == true && identity.pod?.usesHostPID == false)
+        #expect(identity.container?.tokens == [.init(audience: "vault", path: "/tokens/vault")])
         #expect(identity.container?.name == "main")
         #expect(identity.container?.type == "main")
         #expect(identity.container?.imageDigest == "sha256:11")

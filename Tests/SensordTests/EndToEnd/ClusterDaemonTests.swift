@@ -159,10 +159,12 @@ final class ClusterDaemonTests {
             #expect(exec.workload.identity.sources["owner"] == "api_get")
 
             let line = try #require(
-                try await records(#""kind":"process.exec""#).first { $0.contains("planner") })
+                try await records(#""kind":"process.exec""#).first { $0.contains(early.uid) })
             let id = try #require(line.split(separator: #""id":""#).dropFirst().first?.split(separator: "\"").first)
             let explanation = try await output(["explain", String(id), "--run-dir", folder])
-            for part in ["Deployment", "planner", "agents", early.uid, TestKubepods.container(0), "by list and watch"] {
+            let token = "the API server: /var/run/secrets/kubernetes.io/serviceaccount/token"
+            let sources = ["by list and watch", "asked for the object"]
+            for part in ["agents/Deployment/planner", early.uid, TestKubepods.container(0), token] + sources {
                 #expect(explanation.contains(part), "\(part): \(explanation)")
             }
             #expect(try await get("/metrics", of: daemon).contains(#"sensord_identity_state{state="synced"} 1"#))
