@@ -144,7 +144,7 @@ if Context.environment["SENSORD_FUZZ"] != nil {
     }
 }
 
-// Run by hand: see Benchmarks/EncoderBenchmark and Benchmarks/PipelineBenchmark.
+// Run by hand: see Benchmarks/README.md.
 if Context.environment["SENSORD_BENCHMARKS"] != nil {
     for name in ["EncoderBenchmark", "PipelineBenchmark"] {
         package.targets.append(
@@ -155,4 +155,16 @@ if Context.environment["SENSORD_BENCHMARKS"] != nil {
                 swiftSettings: swiftSettings
             ))
     }
+    package.targets.append(
+        .executableTarget(
+            name: "ClusterBenchmark",
+            dependencies: [
+                "SensorCore",
+                "SensorTestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Benchmarks/ClusterBenchmark",
+            swiftSettings: swiftSettings
+        ))
 }

@@ -305,7 +305,9 @@ import Testing
         }
     }
 
-    @Test func `250 pods are known within a second`() async throws {
+    /// The servers in these tests and the client are one debug build on busy processors; `Benchmarks/ClusterBenchmark`
+    /// measures how long it really takes.
+    @Test func `250 pods of a full node are known within 15 seconds, at worst`() async throws {
         try await TestAPIServer.run { server in
             server.cluster.set(PodFixture.kubeSystem)
             for index in 0..<250 {
@@ -318,8 +320,6 @@ import Testing
                 let now = try await ledger.wait("in sync") { $0.isSynced }
                 let time = ContinuousClock.now - start
                 #expect(now.pods.count == 250)
-                print("first sync of 250 pods of 50 Deployments: \(time)")
-                // Not of an optimised build, on a machine with other work: the figure is what counts.
                 #expect(time < .seconds(15))
             }
         }
