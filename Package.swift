@@ -134,10 +134,11 @@ let package = Package(
 
 // The fuzzers link only with libFuzzer: see make fuzz.
 if Context.environment["SENSORD_FUZZ"] != nil {
-    package.targets += ["RecordFuzzer", "RedactorFuzzer"].map { name in
+    package.targets.append(.target(name: "FuzzDriver", path: "Tests/Fuzz/FuzzDriver", swiftSettings: swiftSettings))
+    package.targets += ["RecordFuzzer", "RedactorFuzzer", "KubeconfigFuzzer"].map { name in
         .executableTarget(
             name: name,
-            dependencies: ["SensorCore", "CSensorBPF"],
+            dependencies: ["FuzzDriver", "SensorCore", "CSensorBPF"],
             path: "Tests/Fuzz/\(name)",
             swiftSettings: swiftSettings
         )

@@ -1,25 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSensorBPF
-import Glibc
+import FuzzDriver
 import SensorCore
 
 @main
 struct RecordFuzzer {
-    static func main() {
-        var count = CommandLine.argc
-        var arguments = CommandLine.unsafeArgv
-        exit(runFuzzer(&count, &arguments, testOneInput))
-    }
+    static func main() { FuzzDriver.run(testOneInput) }
 }
-
-/// libFuzzer's own loop. The corresponding C function is `LLVMFuzzerRunDriver`.
-@_silgen_name("LLVMFuzzerRunDriver")
-private func runFuzzer(
-    _ count: UnsafeMutablePointer<CInt>,
-    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-) -> CInt
 
 /// Reads the fuzzer's bytes as one ring record, whole.
 ///

@@ -1,24 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
+import FuzzDriver
 import SensorCore
 
 @main
 struct RedactorFuzzer {
-    static func main() {
-        var count = CommandLine.argc
-        var arguments = CommandLine.unsafeArgv
-        exit(runFuzzer(&count, &arguments, testOneInput))
-    }
+    static func main() { FuzzDriver.run(testOneInput) }
 }
-
-/// libFuzzer's own loop. The corresponding C function is `LLVMFuzzerRunDriver`.
-@_silgen_name("LLVMFuzzerRunDriver")
-private func runFuzzer(
-    _ count: UnsafeMutablePointer<CInt>,
-    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-) -> CInt
 
 private let redactor = Redactor(patterns: RedactionPatterns(parsing: "corp-pin\n*_PIN\n/run/*"))
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SensorCore
 
-@Suite struct KubeconfigTests {
+@Suite(.timeLimit(.minutes(1))) struct KubeconfigTests {
     /// As kind, kubeadm and the cloud providers write them, comments and oddities included.
     private static let kind = """
         apiVersion: v1
@@ -41,7 +41,7 @@ import Testing
         """
 
     private func endpoint(_ text: String) throws(APIEndpointError) -> APIEndpoint {
-        try APIEndpoint(Kubeconfig.parse(Array(text.utf8)), directory: "/etc/k/")
+        try APIEndpoint(kubeconfig: Array(text.utf8), directory: "/etc/k/")
     }
 
     @Test func `a kubeconfig of kind leads to its cluster`() throws {
@@ -104,6 +104,27 @@ import Testing
         let deep = (0..<5000).map { String(repeating: " ", count: $0) + "a:" }.joined(separator: "\n")
         #expect(throws: YAMLReader.Fault.self) { try YAMLReader.read(deep) }
         #expect(throws: YAMLReader.Fault.self) { try YAMLReader.read(String(repeating: "- ", count: 50_000) + "a") }
+    }
+
+    @Test func `a file of nothing but comments and marks takes no longer than another`() throws {
+        #expect(try YAMLReader.read(String(repeating: "#\n---\n", count: 100_000)) == .null)
+    }
+
+    @Test func `a damaged kubeconfig is read or refused, and never more`() {
+        var random = SplitMix(seed: 7)
+        for _ in 0..<2000 {
+            var text = Array(Self.kind.utf8)
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let place = Int.random(in: 0..<text.count, using: &random)
+                let piece = Array(" :-#\"'|>{}[]&*!\t\r\n\\\u{0}é".utf8).randomElement(using: &random) ?? 0
+                switch Int.random(in: 0...2, using: &random) {
+                case 0: text[place] = piece
+                case 1: text.insert(piece, at: place)
+                default: text.removeSubrange(place..<min(text.count, place + 9))
+                }
+            }
+            _ = try? APIEndpoint(kubeconfig: text, directory: "/etc/k/")
+        }
     }
 
     @Test func `scalars are read as YAML has them`() throws {

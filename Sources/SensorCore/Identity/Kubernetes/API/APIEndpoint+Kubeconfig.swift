@@ -6,15 +6,14 @@ extension APIEndpoint {
     /// What a kubeconfig's current context says. Paths in it are relative to the file.
     package init(kubeconfig path: String) throws(APIEndpointError) {
         let text = try SmallFile.read(path, limit: 1 << 20)
-        try self.init(Kubeconfig.parse(text), directory: Self.directory(of: path))
+        try self.init(kubeconfig: text, directory: Self.directory(of: path))
     }
 
-    private static func directory(of path: String) -> String {
-        path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-    }
-
-    init(_ config: Kubeconfig, directory: String) throws(APIEndpointError) {
-        let (cluster, user) = try config.selected()
+    /// The same of a file's content.
+    ///
+    /// - Parameter directory: what paths in it are relative to, with a slash at the end.
+    package init(kubeconfig text: [UInt8], directory: String) throws(APIEndpointError) {
+        let (cluster, user) = try Kubeconfig.parse(text).selected()
         guard var url = cluster.server, !url.isEmpty else { throw APIEndpointError("the cluster has no server") }
         guard url.hasPrefix("https://") || url.hasPrefix("http://") else {
             throw APIEndpointError("the cluster's server is no http or https URL")
@@ -47,6 +46,10 @@ extension APIEndpoint {
         } else if let text = user.token, !text.isEmpty {
             token = BearerToken(text)
         }
+    }
+
+    private static func directory(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
     }
 
     private static func material(

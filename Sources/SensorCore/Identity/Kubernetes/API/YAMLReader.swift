@@ -35,6 +35,7 @@ struct YAMLReader {
 
     private init(_ text: String) throws(Fault) {
         lines = []
+        var hasBegun = false
         let rows = text.split(omittingEmptySubsequences: false) { $0.isNewline }
         for (offset, row) in rows.enumerated() {
             let row = offset == 0 && row.first == "\u{feff}" ? row.dropFirst() : row
@@ -43,13 +44,15 @@ struct YAMLReader {
             let number = offset + 1
             if content.hasPrefix("\t") { throw Fault(line: number, reason: "a tab indents: spaces are expected") }
             if indent == 0, content == "---" || content.hasPrefix("%") {
-                guard lines.allSatisfy({ Self.isBlank($0) }) else {
+                guard !hasBegun else {
                     throw Fault(line: number, reason: "one document is expected")
                 }
                 continue
             }
             if indent == 0, content == "..." { break }
-            lines.append(Line(number: number, indent: indent, text: YAMLScalar.trimmed(content)))
+            let line = Line(number: number, indent: indent, text: YAMLScalar.trimmed(content))
+            hasBegun = hasBegun || !Self.isBlank(line)
+            lines.append(line)
         }
     }
 
