@@ -94,6 +94,11 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
         return remove(key).map { (key, $0) }
     }
 
+    /// Calls `body` with every key, in no particular order.
+    package func forEachKey(_ body: (Key) -> Void) {
+        for node in nodes where node.value != nil { body(node.key) }
+    }
+
     /// The entry that would go next.
     package func peekOldest() -> (key: Key, value: Value)? {
         guard oldest >= 0, let value = nodes[Int(oldest)].value else { return nil }

@@ -167,7 +167,7 @@ import Testing
             "python3.11", "a-name-of-some-length-that-is-no-token", "é", "x",
         ]
         var found = 0
-        for _ in 0..<2000 {
+        for _ in 0..<500 {
             let text = (0..<Int.random(in: 0..<8, using: &random)).map { _ in parts.randomElement(using: &random) ?? ""
             }
             .joined()
@@ -177,7 +177,7 @@ import Testing
             #expect(walking.bytes == leaping.bytes + Array("/\(Redactor.replacement)".utf8))
             if leaping.text != text { found += 1 }
         }
-        #expect(found > 500)
+        #expect(found > 50)
     }
 
     @Test(arguments: [

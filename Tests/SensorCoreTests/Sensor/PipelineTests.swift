@@ -619,6 +619,23 @@ import Testing
         #expect(last == nil)
     }
 
+    @Test func `what is kept for the counts of a cgroup goes by the third tick after it`() {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        let open = Records.open("/a", cgroup: 9)
+        pipeline.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 9, path: "/system.slice/cron.service"))
+        pipeline.record(open)
+        pipeline.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: 9, path: "/system.slice/cron.service"))
+        for number: UInt64 in 1...3 {
+            pipeline.count(CountDelta(key: key(of: open), count: 1))
+            pipeline.consume(.tick(ClockReading(boot: number, wallOffset: 0)))
+        }
+        #expect(pipeline.takeEvents().map(\.count) == [1, 1, 1, 1])
+        #expect(pipeline.ledger.lost == 0)
+        pipeline.count(CountDelta(key: key(of: open), count: 1))
+        #expect(pipeline.takeEvents().isEmpty)
+        #expect(pipeline.ledger.lost == 1)
+    }
+
     @Test func `an operation that the kernel had no room to tell apart is blind all the same`() throws {
         var pipeline = Pipeline(session: Records.session, host: host)
         let key = LossLedger.Key(

@@ -203,15 +203,16 @@ package struct Pipeline: ~Copyable {
         resolver.tick()
         sketchesLeft = configuration.sketches
         noteEvictions()
-        foldLosses()
+        forgetGoneCgroups()
     }
 
     /// By the third tick all has been told that was lost in a cgroup before it was removed, and the kernel has forgotten
     /// it. Whoever is to come needs its rows.
-    private mutating func foldLosses() {
+    private mutating func forgetGoneCgroups() {
         let gone = goneCgroups.settled
         goneCgroups = ([], goneCgroups.fresh, goneCgroups.late)
         if gone.isEmpty { return }
+        templates.remove(cgroups: gone)
         ledger.fold(gone)
         uringOperations.fold(gone)
         told.ledger.fold(gone)

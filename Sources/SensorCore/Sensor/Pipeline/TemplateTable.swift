@@ -100,6 +100,14 @@ struct TemplateTable: ~Copyable {
         leaving.remove(key)
     }
 
+    /// Of cgroups that are gone, and whose counts the kernel has forgotten. They keep alive who acted and for whom.
+    mutating func remove(cgroups: Set<UInt64>) {
+        var gone: [MemoryKey] = []
+        table.forEachKey { if cgroups.contains($0.cgroup) { gone.append($0) } }
+        leaving.forEachKey { if cgroups.contains($0.cgroup) { gone.append($0) } }
+        for key in gone { remove(key) }
+    }
+
     // MARK: What has to go
 
     /// The kernel counts what is not known here: it is to forget that.
