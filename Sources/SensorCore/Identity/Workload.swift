@@ -5,6 +5,7 @@
 /// A reference, since what is known of it grows while cgroups, first sights and waiting events refer to it.
 package final class Workload {
     // Of the properties that each event reads, exclusive access is not checked: only that thread changes them, as a whole.
+
     /// Unique while the sensor runs and never used again; what per-workload tables are keyed by.
     package let number: UInt64
     /// What its cgroup's path says.

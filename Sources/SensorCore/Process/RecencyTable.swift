@@ -96,7 +96,7 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
 
     /// Calls `body` with every key, in no particular order.
     package func forEachKey(_ body: (Key) -> Void) {
-        for node in nodes where node.value != nil { body(node.key) }
+        index.forEach { key, _ in body(key) }
     }
 
     /// The entry that would go next.

@@ -33,6 +33,7 @@ package struct ProcessFacts {
 /// A process in the table. Lives as long as the table or a descendant needs it; used on the pipeline's thread only.
 package final class TrackedProcess {
     // Of the properties that each event reads, exclusive access is not checked: only that thread changes them, as a whole.
+
     package internal(set) var key: ProcessKey
     /// As it is now; made anew when it changes.
     @exclusivity(unchecked) package internal(set) var description: ProcessDescription
