@@ -122,6 +122,23 @@ import Testing
         #expect(pipeline.takeEvents().map(\.workload.kind) == ["Deployment"])
     }
 
+    @Test func `a count waits as its first sight does, though its cgroup is gone and forgotten by then`() {
+        var pipeline = pipeline { $0.cgroups.removed = 1 }
+        let open = Records.open("/a", cgroup: 50)
+        pipeline.consume(.record(open))
+        for id: UInt64 in [50, 51] {
+            if id == 51 { pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: id, path: "/other"))) }
+            pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: id, path: "/other")))
+        }
+        pipeline.consume(.count(CountDelta(key: key(of: open), count: 5)))
+        #expect(pipeline.takeEvents().isEmpty)
+        pipeline.consume(.cluster([.pod(Self.pod())]))
+        let events = pipeline.takeEvents()
+        #expect(events.map(\.workload.name) == ["planner", "planner"])
+        #expect(events.map(\.count) == [1, 5])
+        #expect(pipeline.statistics.unattributedEvents == 0)
+    }
+
     @Test func `a container without a name in time is still credited to its Deployment`() throws {
         var pipeline = pipeline()
         pipeline.consume(.record(Records.open("/a", cgroup: 50)))

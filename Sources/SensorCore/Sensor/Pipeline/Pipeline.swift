@@ -155,10 +155,12 @@ package struct Pipeline: ~Copyable {
             templates.disown(key)
             return
         }
-        if template.subject.description.isUnknown {
-            // Its cgroup may have been found since.
+        if template.subject.description.isUnknown, !template.subject.isAwaited {
+            // Its cgroup may have been found since; one that has been forgotten is no better known than it was.
             let workload = cgroups.workload(of: delta.key.cgroup, pid: 0)
-            if workload !== template.subject.workload { template.subject = EventSubject(workload: workload) }
+            if workload.isAwaited || !workload.description.isUnknown {
+                template.subject = EventSubject(workload: workload)
+            }
         }
         var detail = template.detail
         if case .network(var network) = detail {
