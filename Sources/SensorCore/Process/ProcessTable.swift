@@ -80,7 +80,10 @@ package struct ProcessTable: ~Copyable {
     ) -> TrackedProcess {
         if let known = byKey[key] {
             // Later facts were faster.
-            if known.isSketch { learn(known, facts, at: time) }
+            if known.isSketch {
+                expectExit(known)
+                learn(known, facts, at: time)
+            }
             return known
         }
         let ancestor = lookup(parent)
@@ -121,6 +124,7 @@ package struct ProcessTable: ~Copyable {
         known.ranInMountsOfParent = Self.isInMountsOfParent(known)
         known.knownAt = time
         known.isSketch = false
+        expectExit(known)
         return known
     }
 
@@ -268,6 +272,11 @@ package struct ProcessTable: ~Copyable {
         guard !process.hasEnded else { return }
         process.endedAt = max(time, 1)
         ended.append(process.key, time: process.endedAt)
+    }
+
+    /// Where its beginning comes through, its end will: what only /proc had for ended lives until then.
+    private func expectExit(_ process: TrackedProcess) {
+        if !process.isExitTold { process.endedAt = 0 }
     }
 
     private mutating func forget(_ process: TrackedProcess) {

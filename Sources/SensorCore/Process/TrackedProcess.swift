@@ -47,8 +47,10 @@ package final class TrackedProcess {
     /// Its program was executed in the mount namespace that its parent was in then, as far as is known. A container's
     /// own never is: its parent is the runtime, or in the container itself.
     package internal(set) var ranInMountsOfParent = false
-    /// Boot clock, ns; 0 while it lives.
+    /// Boot clock, ns; 0 while it lives, as far as is known.
     package internal(set) var endedAt: UInt64 = 0
+    /// Its exit is an event already.
+    package var isExitTold = false
     /// Boot clock of the newest fact about it.
     @exclusivity(unchecked) var knownAt: UInt64
     /// Boot clock of its latest event.

@@ -138,7 +138,23 @@ import Testing
         let exits = [Records.exit(), Records.exit(time: 21)]
         #expect(events([Records.exec()] + exits).map(\.kind) == [.processExec, .processExit])
         // One that was never heard of before has ended by the time that it is looked up.
-        #expect(events([exits[0]]).map(\.kind) == [.processExit])
+        #expect(events(exits).map(\.kind) == [.processExit])
+    }
+
+    @Test func `a process that had ended when it was looked up still has its exec and its exit`() throws {
+        // Its fork went by unseen, and /proc has nothing of it any more when its first call is read.
+        var configuration = PipelineConfiguration()
+        configuration.processes.endedLife = 1
+        var pipeline = Pipeline(session: Records.session, host: host, configuration: configuration)
+        pipeline.record(Records.open("/etc/passwd", time: 9))
+        pipeline.record(Records.exec())
+        pipeline.tick(ClockReading(boot: 15, wallOffset: 0))
+        pipeline.record(Records.exit(code: 7))
+        pipeline.record(Records.exit(time: 21))
+        let events = pipeline.takeEvents()
+        #expect(events.map(\.kind) == [.fileOpen, .processExec, .processExit])
+        #expect(events.last?.process?.executable == "/usr/bin/cat")
+        #expect(pipeline.statistics.unknownProcesses == 1)
     }
 
     @Test func `a process that ran before the sensor gets its arguments from proc, and causes no event`() throws {

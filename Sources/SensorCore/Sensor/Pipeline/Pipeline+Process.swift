@@ -49,8 +49,9 @@ extension Pipeline {
     mutating func exited(_ view: borrowing RecordView, _ header: sensor_header) {
         guard let exit = view.exit else { return }
         let process = process(header)
-        // Threads that end at the same time may each have told it. Of a sketch only a look at /proc said that it has ended.
-        if let process, process.hasEnded, !process.isSketch { return }
+        // Threads that end at the same time may each have told it.
+        if process?.isExitTold == true { return }
+        process?.isExitTold = true
         emit(
             .processExit, header, process: process,
             detail: .exit(ExitDetail(code: exit.code, signal: exit.signal, dumpedCore: exit.core_dumped != 0)))
