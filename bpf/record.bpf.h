@@ -12,10 +12,10 @@ static __always_inline bool enabled(const struct sensor_control *block, __u8 kin
 
 static __always_inline bool in_scope(const struct sensor_control *block, __u32 tgid, __u64 cgroup)
 {
-	if (block->stream == SENSOR_STREAM_ALL)
-		return true;
 	if (block->stream == SENSOR_STREAM_NONE)
 		return false;
+	if (block->stream == SENSOR_STREAM_ALL && !(block->unstreamed && bpf_map_lookup_elem(&unstreamed, &cgroup)))
+		return true;
 	return bpf_map_lookup_elem(&scope_processes, &tgid) || bpf_map_lookup_elem(&scope_cgroups, &cgroup);
 }
 

@@ -24,6 +24,7 @@
  *   scope_processes       hash tgid (__u32) -> SENSOR_SCOPE_* (__u32)
  *   scope_cgroups         hash cgroup id -> __u32
  *   unwatched             hash cgroup id -> __u32, whatever its value: of its activity nothing is reported or remembered
+ *   unstreamed            hash cgroup id -> __u32, whatever its value: where all is streamed, its activity is not
  *   control               array of one sensor_control, mapped by both sides
  */
 
@@ -346,6 +347,8 @@ struct sensor_control {
 	__u64 enabled_kinds; /* bit per kind: what is reported at all */
 	__u32 scope_only;    /* 1: what is outside the scope is not reported at all (a --tail of its own) */
 	__u32 unwatched;     /* 0: the map unwatched is empty, so that nobody need look there */
+	__u32 unstreamed;    /* 0: the map unstreamed is */
+	__u32 reserved;
 };
 
 /* Written before load into .rodata.config. */
@@ -389,7 +392,7 @@ _Static_assert(sizeof(struct sensor_cgroup) == 24, "");
 _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");
 _Static_assert(sizeof(struct sensor_workload) == 112, "");
-_Static_assert(sizeof(struct sensor_control) == 40, "");
+_Static_assert(sizeof(struct sensor_control) == 48, "");
 _Static_assert(sizeof(struct sensor_config) == 40, "");
 
 #endif

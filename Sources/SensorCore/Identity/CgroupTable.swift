@@ -48,6 +48,8 @@ package struct CgroupTable: ~Copyable {
     private var latest: (id: UInt64, workload: Workload)?
     var selector = WorkloadSelector()
     var watchChanges: [WatchChange] = []
+    var streamed: [WorkloadFilter] = []
+    var streamChanges: [StreamChange] = []
 
     package init(
         host: any HostView, limits: Limits = Limits(), node: String = "", trustDomain: String = "",
@@ -151,13 +153,20 @@ package struct CgroupTable: ~Copyable {
         let before = workload.description.identity
         let source = before.sources["cgroup"].flatMap(CgroupSource.init) ?? .scan
         let (identity, isComplete) = resolver.resolve(workload.path, runtime: workload.runtime, source: source)
-        if identity != before {
-            workload.description = WorkloadDescription(identity)
-            decide(workload)
+        let isSettled = isComplete && workload.isAwaited
+        guard identity != before || isSettled else { return }
+        if identity != before { workload.description = WorkloadDescription(identity) }
+        if isSettled {
+            workload.isAwaited = false
+            settled.append(workload)
         }
-        guard isComplete, workload.isAwaited else { return }
+        decide(workload)
+    }
+
+    /// Nothing more is awaited of the workload: it takes too long.
+    package mutating func giveUp(_ workload: Workload) {
         workload.isAwaited = false
-        settled.append(workload)
+        decide(workload)
     }
 
     private func runtimeState(_ path: CgroupPath) -> RuntimeContainer? {

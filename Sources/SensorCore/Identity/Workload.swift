@@ -24,6 +24,8 @@ package final class Workload {
     /// The kernel is to tell what it does: it is watched itself, or the operator's map has a watched workload for one of
     /// its programs.
     var isCaptured = true
+    /// A tail asks for what it does, or may do so once it is known.
+    var isStreamed = true
     /// Events wait for it.
     var isHeld = false
     /// How many cgroups of the table, living and removed ones, are its.

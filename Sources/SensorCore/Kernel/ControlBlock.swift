@@ -42,6 +42,10 @@ struct ControlBlock: ~Copyable {
         sensor_store_release_u32(block.pointer(to: \.unwatched), hasUnwatched ? 1 : 0)
     }
 
+    func setHasUnstreamed(_ hasUnstreamed: Bool) {
+        sensor_store_release_u32(block.pointer(to: \.unstreamed), hasUnstreamed ? 1 : 0)
+    }
+
     func setScopeOnly(_ scopeOnly: Bool) {
         sensor_store_release_u32(block.pointer(to: \.scope_only), scopeOnly ? 1 : 0)
     }

@@ -2,25 +2,41 @@
 
 internal import CSensorBPF
 
-/// Which cgroups are watched: takes effect at once, and costs who watches all of them one load for each look.
+/// Which cgroups are watched, and of which all is streamed: takes effect at once, and costs who leaves none of them out one
+/// load for each look.
 extension KernelSession {
     /// Watched is what nobody said anything of.
     ///
     /// - Parameter cgroup: id in the tracked hierarchy.
     /// - Returns: false where there is no room for another unwatched cgroup: it is watched then.
     package func setWatched(_ isWatched: Bool, cgroup: UInt64) -> Bool {
-        guard isWatched == unwatched.contains(cgroup) else { return true }
-        guard let map = object.optionalMap("unwatched") else { return isWatched }
+        let isDone = put(isWatched, cgroup, leftOut: &unwatched, map: "unwatched")
+        control.setHasUnwatched(!unwatched.isEmpty)
+        return isDone
+    }
+
+    /// Where all is streamed, that is what nobody said anything of.
+    ///
+    /// - Parameter cgroup: id in the tracked hierarchy.
+    /// - Returns: false where there is no room for another unstreamed cgroup: it is streamed then.
+    package func setStreamed(_ isStreamed: Bool, cgroup: UInt64) -> Bool {
+        let isDone = put(isStreamed, cgroup, leftOut: &unstreamed, map: "unstreamed")
+        control.setHasUnstreamed(!unstreamed.isEmpty)
+        return isDone
+    }
+
+    private func put(_ isIn: Bool, _ cgroup: UInt64, leftOut: inout Set<UInt64>, map name: String) -> Bool {
+        guard isIn == leftOut.contains(cgroup) else { return true }
+        guard let map = object.optionalMap(name) else { return isIn }
         var id = cgroup
-        if isWatched {
+        if isIn {
             guard bpf_map_delete_elem(map, &id) == 0 else { return true }
-            unwatched.remove(cgroup)
+            leftOut.remove(cgroup)
         } else {
             var value: UInt32 = 1
             guard bpf_map_update_elem(map, &id, &value, UInt64(BPF_ANY)) == 0 else { return false }
-            unwatched.insert(cgroup)
+            leftOut.insert(cgroup)
         }
-        control.setHasUnwatched(!unwatched.isEmpty)
         return true
     }
 }

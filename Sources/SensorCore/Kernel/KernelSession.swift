@@ -31,8 +31,9 @@ package final class KernelSession {
     private var rings: MergedRings
     private let poll: RingPoll
     private var counts: CountReader
-    /// What the map of unwatched cgroups holds.
+    /// What the maps of unwatched and of unstreamed cgroups hold.
     var unwatched: Set<UInt64> = []
+    var unstreamed: Set<UInt64> = []
     /// How the next wait goes, as the last pass ended.
     private var pace = Pace.asleep
 
@@ -265,7 +266,10 @@ package final class KernelSession {
     ///
     /// Read the counts first; what was counted since is lost.
     package func forget(cgroups: Set<UInt64>) {
-        for cgroup in cgroups { _ = setWatched(true, cgroup: cgroup) }
+        for cgroup in cgroups {
+            _ = setWatched(true, cgroup: cgroup)
+            _ = setStreamed(true, cgroup: cgroup)
+        }
         forgetActivity(of: cgroups)
         delete(cgroups, from: "scope_cgroups")
         foldLosses(of: cgroups)

@@ -72,8 +72,10 @@ package final class Collector: Sendable {
     }
 
     /// What is streamed besides first sights. Does not change the scope.
-    package func setStream(_ stream: KernelSession.Stream, kinds: UInt64 = .max) {
-        _ = perform { $0.kernel.setStream(stream, kinds: kinds) }
+    ///
+    /// - Parameter workloads: where all is streamed, that of which; none: of all. Who is not known yet is streamed until it is.
+    package func setStream(_ stream: KernelSession.Stream, kinds: UInt64 = .max, workloads: [WorkloadFilter] = []) {
+        _ = perform { $0.setStream(stream, kinds: kinds, workloads: workloads) }
     }
 
     /// Which kinds are reported at all.

@@ -70,6 +70,7 @@ final class CollectorLoop {
         for id in configuration.scope.cgroups { try kernel.addScope(cgroup: id) }
         // Before any cgroup is known: then each is decided once.
         if !configuration.watch.isEmpty { consume(.watch(configuration.watch)) }
+        pipeline.stream(configuration.streamedWorkloads)
         // Before any cgroup is known: the pods that own them will be.
         if configuration.followsCluster { consume(.cluster([.stale])) }
         // First the hooks, then what was there before: nothing falls between.
@@ -158,6 +159,7 @@ final class CollectorLoop {
 
     private func deliver() {
         for change in pipeline.takeWatchChanges() { enforce(change) }
+        enforceStream()
         if pipeline.hasUnforgotten, !isReadingCounts { forgetUnkept() }
         guard pipeline.eventCount > 0 else { return }
         let events = pipeline.takeEvents()
@@ -195,6 +197,18 @@ final class CollectorLoop {
         } else {
             unwatched.fresh.insert(change.cgroup)
         }
+    }
+
+    /// From now on this is streamed.
+    func setStream(_ stream: KernelSession.Stream, kinds: UInt64, workloads: [WorkloadFilter]) {
+        pipeline.stream(stream == .all ? workloads : [])
+        enforceStream()
+        kernel.setStream(stream, kinds: kinds)
+    }
+
+    /// Where the kernel has no room for it, more is sent than tails ask for: their own filters hold it back.
+    private func enforceStream() {
+        for change in pipeline.takeStreamChanges() { _ = kernel.setStreamed(change.isStreamed, cgroup: change.cgroup) }
     }
 
     private func settle(at time: UInt64) {

@@ -25,11 +25,12 @@ final class LocalWatch: TailWatch {
         if endpoint == nil, !tail.filter.namespaces.isEmpty, tail.settings.workloadMap == nil {
             StandardStream.complain("--namespace: no API server is known here, so nothing is shown")
         }
-        let demand = StreamDemand(filter: tail.filter, kinds: tail.compiled.kinds.withPrerequisites, root: root)
+        let demand = StreamDemand(filter: tail.filter, compiled: tail.compiled, root: root)
         var configuration = CollectorConfiguration(tail.settings)
         configuration.recording = tail.settings.record
         configuration.enabledKinds = demand.kinds.rawValue
         configuration.streamedKinds = demand.kinds.rawValue
+        configuration.streamedWorkloads = demand.workloads.isEverything ? [] : [demand.workloads]
         configuration.kernel.scopeOnly = !demand.isOfAll
         configuration.scope.processes = demand.pids
         configuration.scope.roots = root.map { [$0] } ?? []

@@ -133,6 +133,70 @@ import Testing
         #expect(pipeline.statistics.unwatchedCgroups == 0)
     }
 
+    // MARK: What tails ask for
+
+    private func streamChanges(_ pipeline: inout Pipeline) -> [UInt64: Bool] {
+        Dictionary(pipeline.takeStreamChanges().map { ($0.cgroup, $0.isStreamed) }, uniquingKeysWith: { $1 })
+    }
+
+    private func filter(_ change: (inout EventFilter) -> Void) throws -> WorkloadFilter {
+        var filter = EventFilter()
+        change(&filter)
+        return try CompiledFilter(filter).workloads
+    }
+
+    @Test func `a workload is streamed until it is known, and then if a tail asks for it`() throws {
+        for (filter, isStreamed) in [
+            (try filter { $0.namespaces = ["agents"] }, true), (try filter { $0.namespaces = ["other"] }, false),
+            (try filter { $0.workloads = ["deployment/plan*"] }, true),
+            (try filter { $0.workloads = ["StatefulSet"] }, false), (try filter { $0.containers = ["main"] }, true),
+            (try filter { $0.containers = [String(Self.containerID.prefix(12))] }, true),
+            (try filter { $0.containers = ["sidecar"] }, false),
+        ] {
+            var pipeline = pipeline()
+            pipeline.stream([filter])
+            #expect(pipeline.takeStreamChanges().isEmpty, "\(filter)")
+            pipeline.consume(.cluster([.pod(pod())]))
+            #expect(streamChanges(&pipeline) == (isStreamed ? [:] : [50: false]), "\(filter)")
+            #expect(pipeline.takeWatchChanges().isEmpty, "\(filter)")
+        }
+    }
+
+    @Test func `each tail adds to what is streamed, and when the last of them goes all is as it was`() throws {
+        var pipeline = pipeline()
+        pipeline.consume(.cluster([.pod(pod())]))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 60, path: "/system.slice/cron.service")))
+        let (agents, cron) = (
+            try filter { $0.namespaces = ["agents"] }, try filter { $0.workloads = ["SystemdUnit/cron.service"] }
+        )
+        pipeline.stream([agents])
+        #expect(streamChanges(&pipeline) == [60: false])
+        pipeline.stream([agents, cron])
+        #expect(streamChanges(&pipeline) == [60: true])
+        pipeline.stream([cron])
+        #expect(streamChanges(&pipeline) == [50: false])
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 51, path: Self.path + "/inner")))
+        #expect(streamChanges(&pipeline) == [51: false])
+        pipeline.stream([])
+        #expect(streamChanges(&pipeline) == [50: true, 51: true])
+    }
+
+    @Test func `who stays unknown, or gets another name for one of its programs, stays streamed`() throws {
+        let map = try WorkloadMap(
+            Array(
+                """
+                [{"cgroup": "/shells", "executable": "*/python3*", "workload": {"kind": "Agent", "name": "writer"}}]
+                """.utf8), from: "map.json")
+        var pipeline = pipeline(map: map)
+        pipeline.stream([try filter { $0.workloads = ["Agent/*"] }])
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        pipeline.consume(.settle(.max))
+        #expect(pipeline.takeEvents().map(\.workload.kind) == ["Unknown"])
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 60, path: "/shells")))
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 61, path: "/others")))
+        #expect(streamChanges(&pipeline) == [61: false])
+    }
+
     // MARK: Events
 
     @Test func `no event comes of what is not watched, and what came of it is counted`() {

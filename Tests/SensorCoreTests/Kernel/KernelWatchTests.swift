@@ -140,6 +140,46 @@ import Testing
         #expect(try !cgroups(in: "memory", session).contains(cgroup.identifier))
     }
 
+    @Test func `where all is streamed, a cgroup that no tail asks for is remembered instead`() throws {
+        let (wanted, unwanted) = (try TestCgroup("wanted"), try TestCgroup("unwanted"))
+        let session = try KernelSession()
+        let isDone = session.setStreamed(false, cgroup: unwanted.identifier)
+        #expect(isDone)
+        session.setStream(.all)
+        try session.attach()
+        func streamed() throws -> (wanted: Set<UInt8>, unwanted: Set<UInt8>) {
+            var streamed: [UInt64: Set<UInt8>] = [:]
+            for cgroup in [wanted, unwanted] { try work(in: cgroup) }
+            while session.drain({ record in
+                guard record.header.flags & UInt16(SENSOR_STREAMED) != 0 else { return }
+                streamed[record.header.key.cgroup, default: []].insert(record.kind)
+            }) > 0 {}
+            return (streamed[wanted.identifier] ?? [], streamed[unwanted.identifier] ?? [])
+        }
+        let activities = Set(
+            [
+                SENSOR_FILE_OPEN, SENSOR_FILE_CREATE, SENSOR_FILE_DELETE, SENSOR_NETWORK_CONNECT, SENSOR_NETWORK_CLOSE,
+                SENSOR_SYSCALL_NOTABLE, SENSOR_PROCESS_EXEC,
+            ].map { UInt8($0.rawValue) })
+        var kinds = try streamed()
+        #expect(kinds.wanted.isSuperset(of: activities))
+        #expect(kinds.unwanted == [])
+        #expect(try cgroups(in: "memory", session).contains(unwanted.identifier))
+
+        // A tail of a process or cgroup is sent that in any case.
+        try session.addScope(cgroup: unwanted.identifier)
+        kinds = try streamed()
+        #expect(kinds.unwanted.isSuperset(of: activities))
+        try session.removeScope(cgroup: unwanted.identifier)
+
+        _ = session.setStreamed(true, cgroup: unwanted.identifier)
+        kinds = try streamed()
+        #expect(kinds.unwanted.isSuperset(of: activities))
+        _ = session.setStreamed(false, cgroup: unwanted.identifier)
+        session.forget(cgroups: [unwanted.identifier])
+        #expect(session.unstreamed.isEmpty)
+    }
+
     @Test func `watching begins and ends while programs run, and begins anew`() throws {
         let cgroup = try TestCgroup("switched")
         let session = try KernelSession()

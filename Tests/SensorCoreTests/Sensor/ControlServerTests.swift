@@ -137,6 +137,7 @@ private final class InstantController: StreamController {
         do {
             let client = try attach()
             #expect(controller.plan?.stream == .all)
+            #expect(controller.plan?.workloads == [])
             _ = client
         }
         try eventually { controller.plan?.stream == KernelSession.Stream.none }

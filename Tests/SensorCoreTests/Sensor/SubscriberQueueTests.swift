@@ -174,14 +174,15 @@ private final class Peer {
         let hub = TailHub()
         var filter = EventFilter()
         filter.pids = [7]
+        let demand = StreamDemand(filter: filter, compiled: try CompiledFilter(filter))
         var stuck: [Tail] = []
         for number in 0..<15 {
             let tail = try Tail(filter, budget, wakeUp)
-            hub.add(tail.sink, demand: StreamDemand(filter: filter, kinds: .all), as: number)
+            hub.add(tail.sink, demand: demand, as: number)
             stuck.append(tail)
         }
         let quick = try Tail(filter, budget, wakeUp)
-        hub.add(quick.sink, demand: StreamDemand(filter: filter, kinds: .all), as: 15)
+        hub.add(quick.sink, demand: demand, as: 15)
 
         let peer = try Peer()
         var reader = ControlFrameReader(limit: 1 << 20)

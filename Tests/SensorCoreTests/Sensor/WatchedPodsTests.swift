@@ -123,6 +123,12 @@ import Testing
         #expect(seen.second.kinds.isSuperset(of: Self.activities.subtracting([.syscallFirst])))
         #expect(seen.second.news == 0)
         #expect(seen.first.news > 0)
+
+        // Of one that asks for the first pod only, nothing of the other is sent.
+        collector.setStream(.all, workloads: [WorkloadFilter(namespaces: ["agents"])])
+        seen = try round()
+        #expect(seen.first.kinds.isSuperset(of: Self.activities.subtracting([.syscallFirst])))
+        #expect(seen.second.kinds == [])
         collector.setStream(.none)
 
         collector.watch(["deploy/web+namespace=shop"])

@@ -194,7 +194,7 @@ private struct ControlLoop {
         let sink = TailSink(
             filter: filter, scope: scope, isStreaming: !request.filter.firstSeenOnly, limit: request.limit,
             formatter: EventEncoder(stream: server.stream), output: connection.queue, completion: server.wakeUp)
-        let demand = StreamDemand(filter: request.filter, kinds: filter.kinds.withPrerequisites, root: request.root)
+        let demand = StreamDemand(filter: request.filter, compiled: filter, root: request.root)
         server.hub.add(sink, demand: demand, as: number)
         do throws(KernelError) { try server.controller.setStream(server.hub.plan, leaving: []) } catch {
             forget(number, sink)

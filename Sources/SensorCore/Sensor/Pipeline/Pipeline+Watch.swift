@@ -8,6 +8,13 @@ extension Pipeline {
     /// Cgroups that are watched from now on, or not any more, since the last call.
     package mutating func takeWatchChanges() -> [WatchChange] { cgroups.takeWatchChanges() }
 
+    /// From now on tails ask for what these workloads do, none: for what all do. Nothing of it is in a recording: no event
+    /// is another by it.
+    package mutating func stream(_ workloads: [WorkloadFilter]) { cgroups.stream(workloads) }
+
+    /// Cgroups of which all is streamed from now on, or not any more, since the last call.
+    package mutating func takeStreamChanges() -> [StreamChange] { cgroups.takeStreamChanges() }
+
     mutating func watch(_ selectors: [String]) {
         // They were read before they came here.
         guard let selector = try? WorkloadSelector(selectors) else { return }

@@ -328,7 +328,7 @@ package struct Pipeline: ~Copyable {
     /// Lets go what has waited long enough.
     private mutating func settle(at time: UInt64) {
         for (workload, events) in waiting.expire(at: time) {
-            workload.isAwaited = false
+            cgroups.giveUp(workload)
             deliver(events, of: workload)
             cgroups.letGo(workload)
         }

@@ -19,7 +19,7 @@ package final class CollectorStreams: StreamController {
         for pid in new where !old.contains(pid) || before.roots.contains(pid) != next.roots.contains(pid) {
             try collector.addScope(process: pid, descendants: next.roots.contains(pid))
         }
-        collector.setStream(next.stream, kinds: next.kinds.rawValue)
+        collector.setStream(next.stream, kinds: next.kinds.rawValue, workloads: next.workloads)
     }
 
     package func drained() -> CollectorSummary { collector.drained() }

@@ -19,18 +19,12 @@ package struct CompiledFilter: Sendable {
         }
     }
 
-    private struct WorkloadPattern: Sendable {
-        let kind: Glob
-        let name: Glob?
-    }
-
     /// The kinds that are shown.
     package let kinds: KindSet
     private let pids: Set<UInt32>
     private let executables: [PathPattern]
-    private let namespaces: [Glob]
-    private let workloads: [WorkloadPattern]
-    private let containers: [(name: Glob, id: String)]
+    /// The workloads that are shown.
+    package let workloads: WorkloadFilter
     private let paths: [PathPattern]
     private let peers: [PeerPattern]
     private let isFirstSeenOnly: Bool
@@ -47,14 +41,14 @@ package struct CompiledFilter: Sendable {
             }
             kinds.formUnion(matching)
         }
-        var workloads: [WorkloadPattern] = []
+        var subjects: [WorkloadFilter.Subject] = []
         for pattern in filter.workloads {
             let parts = pattern.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
             guard let kind = parts.first, !kind.isEmpty else {
                 throw FilterError(flag: "--workload", value: pattern, reason: "not of the form KIND/NAME")
             }
             let name = parts.count > 1 && !parts[1].isEmpty ? Glob(String(parts[1])) : nil
-            workloads.append(WorkloadPattern(kind: Glob(String(kind), ignoringCase: true), name: name))
+            subjects.append(WorkloadFilter.Subject(kind: Glob(String(kind), ignoringCase: true), name: name))
         }
         var peers: [PeerPattern] = []
         for text in filter.peers {
@@ -67,9 +61,8 @@ package struct CompiledFilter: Sendable {
         self.kinds = kinds
         pids = Set(filter.pids)
         executables = filter.executables.map(PathPattern.init)
-        namespaces = filter.namespaces.map { Glob($0) }
-        self.workloads = workloads
-        containers = filter.containers.map { (Glob($0), $0) }
+        workloads = WorkloadFilter(
+            namespaces: filter.namespaces, subjects: subjects, containers: filter.containers)
         paths = filter.paths.map(PathPattern.init)
         self.peers = peers
         isFirstSeenOnly = filter.firstSeenOnly
@@ -87,25 +80,7 @@ package struct CompiledFilter: Sendable {
             guard let process = event.process else { return false }
             if !executables.contains(where: { $0.matches(process.executable) }) { return false }
         }
-        return matchesWorkload(event.workload) && matchesObject(event)
-    }
-
-    private func matchesWorkload(_ workload: WorkloadDescription) -> Bool {
-        if !namespaces.isEmpty {
-            let namespace = workload.identity.namespace
-            if namespace.isEmpty || !namespaces.contains(where: { $0.matches(namespace) }) { return false }
-        }
-        if !workloads.isEmpty {
-            let matches = workloads.contains { pattern in
-                pattern.kind.matches(workload.kind) && (pattern.name?.matches(workload.name) ?? true)
-            }
-            if !matches { return false }
-        }
-        if !containers.isEmpty {
-            guard let container = workload.container else { return false }
-            return containers.contains { $0.name.matches(container.name) || container.id.hasPrefix($0.id) }
-        }
-        return true
+        return workloads.matches(event.workload) && matchesObject(event)
     }
 
     private func matchesObject(_ event: borrowing Event) -> Bool {

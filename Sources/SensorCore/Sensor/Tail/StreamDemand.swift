@@ -7,13 +7,19 @@ package struct StreamDemand: Sendable, Equatable {
     /// A process with everything that it forks.
     package var root: UInt32?
     package var kinds: KindSet
+    package var workloads: WorkloadFilter
     /// First sights come in any case: nothing needs to be streamed.
     package var isFirstSeenOnly: Bool
 
-    package init(filter: EventFilter, kinds: KindSet, root: UInt32? = nil) {
+    /// - Parameters:
+    ///   - filter: which events the tail shows.
+    ///   - compiled: the same.
+    ///   - root: a process that is watched with everything that it forks, instead of those of the filter.
+    package init(filter: EventFilter, compiled: CompiledFilter, root: UInt32? = nil) {
         pids = root == nil ? Set(filter.pids) : []
         self.root = root
-        self.kinds = kinds
+        kinds = compiled.kinds.withPrerequisites
+        workloads = compiled.workloads
         isFirstSeenOnly = filter.firstSeenOnly
     }
 
@@ -27,17 +33,21 @@ package struct StreamPlan: Sendable, Equatable {
     package var kinds: KindSet = []
     package var pids: Set<UInt32> = []
     package var roots: Set<UInt32> = []
+    /// Where all is streamed: of which workloads; none: of all of them.
+    package var workloads: [WorkloadFilter] = []
 
     package init(_ demands: some Sequence<StreamDemand>) {
         for demand in demands where !demand.isFirstSeenOnly {
             kinds.formUnion(demand.kinds)
             if demand.isOfAll {
                 stream = .all
+                workloads.append(demand.workloads)
             } else {
                 if stream == .none { stream = .scoped }
                 pids.formUnion(demand.pids)
                 if let root = demand.root { roots.insert(root) }
             }
         }
+        if workloads.contains(where: \.isEverything) { workloads = [] }
     }
 }
