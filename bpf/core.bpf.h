@@ -167,6 +167,8 @@ struct owner {
 	__u8 flags;
 	__u16 peer_port;
 	__u16 reserved;
+	__u32 calls; /* open when it was opened */
+	__u32 reserved2;
 	__u8 peer[16];
 };
 

@@ -167,6 +167,7 @@ static __noinline void on_answer(struct __sk_buff *packet, const struct answer *
 			return;
 		key.cgroup = datagram->owner.cgroup;
 		key.executable = datagram->owner.executable;
+		key.calls = datagram->owner.calls;
 		scratch->header.start = datagram->owner.start;
 		scratch->header.tgid = datagram->owner.tgid;
 		scratch->header.tid = datagram->owner.tid;

@@ -3,6 +3,7 @@
 #ifndef SENSOR_FILE_BPF_H
 #define SENSOR_FILE_BPF_H
 
+#include "call.bpf.h"
 #include "path.bpf.h"
 
 #define FMODE_READ 0x1
@@ -22,14 +23,15 @@
 /* The caller's string is staged behind the body, where it becomes the first section if it is wanted. */
 #define STAGED_AT (sizeof(struct sensor_file) + sizeof(struct sensor_section))
 
-static __always_inline void file_key(struct sensor_key *key, struct task_struct *task, __u8 kind, __u8 hook, int error)
+static __always_inline void file_key(struct sensor_key *key, const struct sensor_control *block,
+				     struct task_struct *task, __u8 kind, __u8 hook, int error)
 {
 	key->cgroup = cgroup_of(task);
 	key->executable = executable_of(task);
 	key->kind = kind;
 	key->hook = hook;
 	key->error = error;
-	key->calls = 0;
+	key->calls = calls_of(block, task);
 }
 
 /*
@@ -171,7 +173,7 @@ static __noinline bool on_descriptor(struct sensor_control *block, const struct 
 	if (!enabled(block, kind))
 		return true;
 	key = &scratch->header.key;
-	file_key(key, task, kind, opened->hook, 0);
+	file_key(key, block, task, kind, opened->hook, 0);
 	key->object = file_object(file, inode, access);
 	scratch->sight.flags = 0;
 	scratch->sight.staged = -1;
@@ -244,7 +246,7 @@ static __noinline void on_name(struct sensor_control *block, const struct naming
 
 	if (!scratch || !enabled(block, naming->kind))
 		return;
-	file_key(&key, task, naming->kind, naming->hook ? naming->hook : SENSOR_HOOK_SYS_EXIT, failed ? -result : 0);
+	file_key(&key, block, task, naming->kind, naming->hook ? naming->hook : SENSOR_HOOK_SYS_EXIT, failed ? -result : 0);
 	scratch->header.key = key;
 	begin(scratch, task, 0, result);
 	to = body(scratch, sensor_file);
@@ -318,7 +320,7 @@ static __noinline void on_file(struct sensor_control *block, const struct deed *
 		return;
 	file = cast(file, deed->file);
 	key = &scratch->header.key;
-	file_key(key, task, deed->kind, deed->hook, deed->result < 0 ? -deed->result : 0);
+	file_key(key, block, task, deed->kind, deed->hook, deed->result < 0 ? -deed->result : 0);
 	key->object = file_object(file, get(file, f_inode), deed->access);
 	scratch->sight.record = recall(&memory, key, block, get(task, tgid), 0, 0);
 	if (!scratch->sight.record)

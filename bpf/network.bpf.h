@@ -71,10 +71,10 @@ static __always_inline struct datagram *datagram_of(struct sock *sk)
 	return cookie ? bpf_map_lookup_elem(&datagrams, &cookie) : NULL;
 }
 
-static __always_inline void fill_head(struct sensor_header *header, struct task_struct *task,
-				      const struct socket_use *use)
+static __always_inline void fill_head(struct sensor_header *header, const struct sensor_control *block,
+				      struct task_struct *task, const struct socket_use *use)
 {
-	credit_task(header, task);
+	credit_task(header, block, task);
 	header->key.kind = use->kind;
 	header->key.hook = use->hook;
 	header->key.error = use->result < 0 ? -use->result : 0;
@@ -93,7 +93,7 @@ static __noinline void tell_use(struct sensor_control *block, const struct socke
 		return;
 	record = (struct network_record *)&scratch->header;
 	__builtin_memset(record, 0, sizeof(*record));
-	fill_head(&record->header, current_task(), use);
+	fill_head(&record->header, block, current_task(), use);
 	network = &record->network;
 	fill_network(network, sk);
 	network->direction = direction;
@@ -172,7 +172,7 @@ static __noinline void tell_unix(struct sensor_control *block, const struct sock
 	if (!scratch)
 		return;
 	__builtin_memset(&scratch->header.key, 0, sizeof(scratch->header.key));
-	fill_head(&scratch->header, task, use);
+	fill_head(&scratch->header, block, task, use);
 	begin(scratch, task, 0, use->result);
 	network = body(scratch, sensor_network);
 	network->family = AF_UNIX;
@@ -301,6 +301,7 @@ static __always_inline void own_accepted(struct scratch *scratch, struct sensor_
 
 	owner->cgroup = record->header.key.cgroup;
 	owner->executable = record->header.key.executable;
+	owner->calls = record->header.key.calls;
 	owner->start = record->header.start;
 	owner->tgid = record->header.tgid;
 	owner->tid = record->header.tid;

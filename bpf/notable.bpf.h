@@ -21,7 +21,7 @@ static __noinline void on_notable(struct sensor_control *block, struct pt_regs *
 
 	if (!scratch || !enabled(block, SENSOR_SYSCALL_NOTABLE))
 		return;
-	file_key(&key, task, SENSOR_SYSCALL_NOTABLE, SENSOR_HOOK_SYS_EXIT, result < 0 ? -result : 0);
+	file_key(&key, block, task, SENSOR_SYSCALL_NOTABLE, SENSOR_HOOK_SYS_EXIT, result < 0 ? -result : 0);
 	scratch->header.key = key;
 	begin(scratch, task, 0, result);
 	fill_syscall(scratch, regs, number, 0);

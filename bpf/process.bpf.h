@@ -35,13 +35,15 @@ static __always_inline struct sensor_exec *fill_process(struct scratch *scratch,
 	return exec;
 }
 
-static __always_inline void lifecycle_key(struct scratch *scratch, struct task_struct *task, __u8 kind, __u8 hook)
+static __always_inline void lifecycle_key(struct scratch *scratch, const struct sensor_control *block,
+					  struct task_struct *task, __u8 kind, __u8 hook)
 {
 	struct sensor_key key = {
 		.cgroup = cgroup_of(task),
 		.executable = executable_of(task),
 		.kind = kind,
 		.hook = hook,
+		.calls = calls_of(block, task),
 	};
 
 	scratch->header.key = key;
@@ -104,7 +106,7 @@ static __always_inline void on_exec(struct task_struct *task, __u32 old_pid, str
 	flags = lifecycle_flags(block, SENSOR_PROCESS_EXEC, tgid, cgroup);
 	if (flags < 0)
 		return;
-	lifecycle_key(scratch, task, SENSOR_PROCESS_EXEC, SENSOR_HOOK_PROCESS_EXEC);
+	lifecycle_key(scratch, block, task, SENSOR_PROCESS_EXEC, SENSOR_HOOK_PROCESS_EXEC);
 	begin(scratch, task, flags, 0);
 	exec = fill_process(scratch, task);
 	if (BPF_CORE_READ_BITFIELD_PROBED(binary, secureexec))
@@ -153,7 +155,7 @@ static __noinline void on_cloned_identity(struct sensor_control *block, struct t
 	if (!scratch || !enabled(block, SENSOR_IDENTITY_CHANGE) || !has_other_namespaces(creator, child) ||
 	    is_unwanted(block, child))
 		return;
-	file_key(&key, child, SENSOR_IDENTITY_CHANGE, SENSOR_HOOK_PROCESS_FORK, 0);
+	file_key(&key, block, child, SENSOR_IDENTITY_CHANGE, SENSOR_HOOK_PROCESS_FORK, 0);
 	scratch->header.key = key;
 	begin(scratch, child, 0, 0);
 	to = body(scratch, sensor_identity);
@@ -184,6 +186,8 @@ static __always_inline void on_fork(struct task_struct *creator, struct task_str
 
 	if (!scratch || !block)
 		return;
+	if (block->has_calls)
+		inherit_calls(creator, child);
 	if (tgid == creator_tgid) { /* a thread */
 		if (tgid != config.self_tgid)
 			on_cloned_identity(block, creator, child);
@@ -199,7 +203,7 @@ static __always_inline void on_fork(struct task_struct *creator, struct task_str
 		return;
 	flags = lifecycle_flags(block, SENSOR_PROCESS_FORK, tgid, cgroup_of(child));
 	if (flags >= 0) {
-		lifecycle_key(scratch, child, SENSOR_PROCESS_FORK, SENSOR_HOOK_PROCESS_FORK);
+		lifecycle_key(scratch, block, child, SENSOR_PROCESS_FORK, SENSOR_HOOK_PROCESS_FORK);
 		begin(scratch, child, flags, 0);
 		exec = fill_process(scratch, child);
 		exec->creator_tgid = creator_tgid;
@@ -228,7 +232,7 @@ static __always_inline void on_exit(struct task_struct *task)
 		return;
 	flags = lifecycle_flags(block, SENSOR_PROCESS_EXIT, tgid, cgroup_of(task));
 	if (flags >= 0) {
-		lifecycle_key(scratch, task, SENSOR_PROCESS_EXIT, SENSOR_HOOK_PROCESS_EXIT);
+		lifecycle_key(scratch, block, task, SENSOR_PROCESS_EXIT, SENSOR_HOOK_PROCESS_EXIT);
 		begin(scratch, task, flags, 0);
 		exit = body(scratch, sensor_exit);
 		code = get(signal, flags) & SIGNAL_GROUP_EXIT ? get(signal, group_exit_code)
@@ -245,6 +249,7 @@ static __always_inline void on_exit(struct task_struct *task)
 static __always_inline int on_seen(struct bpf_iter__task *context)
 {
 	struct scratch *scratch = scratch_at(SCRATCH_ITERATOR);
+	struct sensor_control *block = control_block();
 	struct task_struct *task = context->task;
 	struct seq_file *file = context->meta->seq;
 	struct sensor_exec *exec;
@@ -252,13 +257,13 @@ static __always_inline int on_seen(struct bpf_iter__task *context)
 	struct fs_struct *fs;
 	__u32 size;
 
-	if (!scratch || !task)
+	if (!scratch || !block || !task)
 		return 0;
 	task = cast(task_struct, task);
 	if (get(task, pid) != get(task, tgid) || (__u32)get(task, tgid) == config.self_tgid)
 		return 0;
 	scratch->slot = SCRATCH_ITERATOR;
-	lifecycle_key(scratch, task, SENSOR_PROCESS_SEEN, SENSOR_HOOK_ITER_TASK);
+	lifecycle_key(scratch, block, task, SENSOR_PROCESS_SEEN, SENSOR_HOOK_ITER_TASK);
 	begin(scratch, task, SENSOR_FIRST_SEEN, 0);
 	exec = fill_process(scratch, task);
 	(void)exec;

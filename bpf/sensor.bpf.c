@@ -3,6 +3,7 @@
 /* BPF_PROG() declares a context that not every program uses. */
 #pragma clang diagnostic ignored "-Wunused-parameter"
 #include "core.bpf.h"
+#include "call.bpf.h"
 #include "cgroup.bpf.h"
 #include "dispatch.bpf.h"
 #include "dns.bpf.h"
@@ -48,8 +49,11 @@ int BPF_PROG(sched_process_fork, struct task_struct *creator, struct task_struct
 SEC("tp_btf/sched_process_exit")
 int sched_process_exit(__u64 *context)
 {
+	struct task_struct *task = cast(task_struct, context[0]);
+
 	if (!bpf_core_type_exists(btf_trace_sched_process_exit___last) || context[1])
-		on_exit(cast(task_struct, context[0]));
+		on_exit(task);
+	forget_calls(task);
 	return 0;
 }
 

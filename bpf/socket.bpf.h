@@ -8,6 +8,7 @@
 
 #include <bpf/bpf_endian.h>
 #include "numbers.bpf.h"
+#include "call.bpf.h"
 #include "record.bpf.h"
 
 #define AF_UNSPEC 0
@@ -189,14 +190,17 @@ static __always_inline void credit_owner(struct sensor_header *header, const str
 	header->key.cgroup = owner->cgroup;
 	header->key.executable = owner->executable;
 	header->key.hook = owner->hook;
+	header->key.calls = owner->calls;
 	header->start = owner->start;
 	header->tgid = owner->tgid;
 	header->tid = owner->tid;
 	fill_no_user(header);
 }
 
-static __always_inline void credit_task(struct sensor_header *header, struct task_struct *task)
+static __always_inline void credit_task(struct sensor_header *header, const struct sensor_control *block,
+					struct task_struct *task)
 {
+	header->key.calls = calls_of(block, task);
 	header->key.cgroup = cgroup_of(task);
 	header->key.executable = executable_of(task);
 	header->start = get(get(task, group_leader), start_boottime);
@@ -209,6 +213,7 @@ static __always_inline void fill_owner(struct owner *owner, const struct sensor_
 				       struct task_struct *task)
 {
 	owner->cgroup = cgroup_of(task);
+	owner->calls = calls_of(block, task);
 	owner->executable = executable_of(task);
 	owner->start = get(get(task, group_leader), start_boottime);
 	owner->since = bpf_ktime_get_boot_ns();

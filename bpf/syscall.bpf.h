@@ -96,7 +96,7 @@ static __noinline void on_unseen_syscall(struct sensor_control *block, struct pt
 		/* No room for this cgroup's set: this processor's copy keeps it from being sent each time. */
 		lose(cgroup, SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_MEMORY_FULL, SENSOR_SYSCALL_FIRST);
 	}
-	file_key(&scratch->header.key, task, SENSOR_SYSCALL_FIRST, SENSOR_HOOK_SYS_EXIT, 0);
+	file_key(&scratch->header.key, block, task, SENSOR_SYSCALL_FIRST, SENSOR_HOOK_SYS_EXIT, 0);
 	scratch->header.key.object = number;
 	begin(scratch, task, scoped ? SENSOR_FIRST_SEEN | SENSOR_STREAMED : SENSOR_FIRST_SEEN, result);
 	fill_syscall(scratch, regs, number, 0);
@@ -138,7 +138,7 @@ static __noinline void on_identity(struct sensor_control *block, __u32 number, _
 
 	if (!scratch || !enabled(block, SENSOR_IDENTITY_CHANGE))
 		return;
-	file_key(&key, task, SENSOR_IDENTITY_CHANGE, SENSOR_HOOK_SYS_EXIT, result < 0 ? -result : 0);
+	file_key(&key, block, task, SENSOR_IDENTITY_CHANGE, SENSOR_HOOK_SYS_EXIT, result < 0 ? -result : 0);
 	scratch->header.key = key;
 	begin(scratch, task, 0, result);
 	to = body(scratch, sensor_identity);

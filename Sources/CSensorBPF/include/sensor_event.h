@@ -25,6 +25,9 @@
  *   scope_cgroups         hash cgroup id -> __u32
  *   unwatched             hash cgroup id -> __u32, whatever its value: of its activity nothing is reported or remembered
  *   unstreamed            hash cgroup id -> __u32, whatever its value: where all is streamed, its activity is not
+ *   call_threads          hash tid (__u32) -> sensor_calls
+ *   call_processes        hash tgid (__u32) -> sensor_calls
+ *   call_sets             hash set of tool calls (__u32) -> __u32, whatever its value: one of them is open
  *   control               array of one sensor_control, mapped by both sides
  */
 
@@ -105,6 +108,7 @@ enum sensor_loss_reason {
 	SENSOR_LOSS_UNREADABLE = 20,         /* lost: what it was about could not be read at all */
 	SENSOR_LOSS_SCOPE_FULL = 21,         /* lost for tails: no room for another process of the scope */
 	SENSOR_LOSS_STREAM = 22,             /* lost for tails: a streamed copy; the event itself is counted */
+	SENSOR_LOSS_CALLS_FULL = 23,         /* degraded: no room to note which tool calls a child was made within */
 	SENSOR_LOSS_LIMIT = 32,
 };
 
@@ -348,8 +352,20 @@ struct sensor_control {
 	__u32 scope_only;    /* 1: what is outside the scope is not reported at all (a --tail of its own) */
 	__u32 unwatched;     /* 0: the map unwatched is empty, so that nobody need look there */
 	__u32 unstreamed;    /* 0: the map unstreamed is */
-	__u32 reserved;
+	__u32 has_calls;     /* 0: no tool call was ever announced, so that nobody need look for one */
 };
+
+/* Several calls may be open in a place where the programs cannot tell which of them a task acts for. */
+#define SENSOR_CALLS_UNCERTAIN 0xffffffff
+
+/* What a thread or a process acts for. Sets of tool calls are numbered by the daemon; a number is never used again. */
+struct sensor_calls {
+	__u32 set;
+	__u32 base;  /* of a thread: the set of its process that is part of this one */
+	__u64 start; /* of the task, boot clock, in SENSOR_CLOCK_TICK */
+};
+
+#define SENSOR_CLOCK_TICK 10000000 /* ns: what /proc counts starts of processes in, on every machine */
 
 /* Written before load into .rodata.config. */
 struct sensor_config {
@@ -392,6 +408,7 @@ _Static_assert(sizeof(struct sensor_cgroup) == 24, "");
 _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");
 _Static_assert(sizeof(struct sensor_workload) == 112, "");
+_Static_assert(sizeof(struct sensor_calls) == 16, "");
 _Static_assert(sizeof(struct sensor_control) == 48, "");
 _Static_assert(sizeof(struct sensor_config) == 40, "");
 
