@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -58,6 +59,54 @@ int sensor_terminal_columns(int descriptor)
 	struct winsize size;
 
 	return ioctl(descriptor, TIOCGWINSZ, &size) < 0 ? 0 : size.ws_col;
+}
+
+int sensor_pass_credentials(int descriptor)
+{
+	int on = 1;
+
+	return setsockopt(descriptor, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+}
+
+ssize_t sensor_receive_from(int descriptor, void *bytes, size_t capacity, pid_t *process, uid_t *user, gid_t *group)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec vector = { .iov_base = bytes, .iov_len = capacity };
+	struct msghdr message = {
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t length = recvmsg(descriptor, &message, MSG_CMSG_CLOEXEC);
+
+	*process = 0;
+	if (length < 0)
+		return length;
+	for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head)) {
+		if (head->cmsg_level != SOL_SOCKET)
+			continue;
+		if (head->cmsg_type == SCM_CREDENTIALS) {
+			struct ucred credentials;
+
+			memcpy(&credentials, CMSG_DATA(head), sizeof(credentials));
+			*process = credentials.pid;
+			*user = credentials.uid;
+			*group = credentials.gid;
+		} else if (head->cmsg_type == SCM_RIGHTS) {
+			/* Nobody asked for them. */
+			for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= head->cmsg_len; at += sizeof(int)) {
+				int given;
+
+				memcpy(&given, CMSG_DATA(head) + at, sizeof(given));
+				close(given);
+			}
+		}
+	}
+	return length;
 }
 
 int sensor_peer_credentials(int descriptor, pid_t *process, uid_t *user, gid_t *group)

@@ -33,6 +33,15 @@ int sensor_become_subreaper(void);
 /* Columns of the terminal behind the descriptor; 0 if there is none. */
 int sensor_terminal_columns(int descriptor);
 
+/*
+ * Receives from a socket with SO_PASSCRED: what one process has sent, and which. Returns as recv(2) does; *process is 0 if the kernel did
+ * not say.
+ */
+ssize_t sensor_receive_from(int descriptor, void *bytes, size_t capacity, pid_t *process, uid_t *user, gid_t *group);
+
+/* From now on what is received says who sent it; connections that a listening socket accepts take it over. 0 or -1 with errno set. */
+int sensor_pass_credentials(int descriptor);
+
 /* The peer of a connected Unix socket, as it was at connect(2). 0 or -1 with errno set. */
 int sensor_peer_credentials(int descriptor, pid_t *process, uid_t *user, gid_t *group);
 

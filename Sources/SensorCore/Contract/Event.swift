@@ -28,11 +28,14 @@ package struct Event: Sendable {
     /// The errno of a failed attempt, 0 for success.
     package var errorNumber: Int32
     package var via: Via
+    /// The tool call that it was done for; nil: none was open, as far as is known.
+    package var toolCall: ToolCallReference?
 
     package init(
         sequence: UInt64, time: UInt64, bootTime: UInt64, kind: EventKind, count: UInt64 = 1,
         isFirstSeen: Bool = false, isStreamed: Bool = false, process: ProcessDescription? = nil, threadID: UInt32 = 0,
-        workload: WorkloadDescription, detail: EventDetail = .none, errorNumber: Int32 = 0, via: Via
+        workload: WorkloadDescription, detail: EventDetail = .none, errorNumber: Int32 = 0, via: Via,
+        toolCall: ToolCallReference? = nil
     ) {
         self.sequence = sequence
         self.time = time
@@ -47,5 +50,6 @@ package struct Event: Sendable {
         self.detail = detail
         self.errorNumber = errorNumber
         self.via = via
+        self.toolCall = toolCall
     }
 }

@@ -11,6 +11,7 @@ package enum EventDetail: Sendable {
     indirect case identity(IdentityDetail)
     case exit(ExitDetail)
     indirect case dns(DNSDetail)
+    indirect case toolCall(ToolCallDetail)
 
     /// Bytes that it holds outside of itself, about.
     var bytes: Int {
@@ -22,6 +23,7 @@ package enum EventDetail: Sendable {
         case .syscall: 160
         case .identity: 320
         case .dns(let dns): 192 + 24 * dns.addresses.count
+        case .toolCall: 384
         }
     }
 }

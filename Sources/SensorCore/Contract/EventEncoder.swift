@@ -50,6 +50,7 @@ extension JSONText {
         append(",")
         append(fragment: event.workload.fragment)
         append(event.detail)
+        if let toolCall = event.toolCall { append(fragment: toolCall.fragment) }
         append(",\"via\":\"")
         append(event.via.nameText)
         append("\"")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What happened. The raw values are those of `enum sensor_kind` and go into recorded streams.
+/// What happened. The raw values go into recorded streams; those of what the kernel tells are `enum sensor_kind`'s.
 package enum EventKind: UInt8, Sendable, CaseIterable {
     case processExec = 1
     case processFork = 2
@@ -25,6 +25,8 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
     case syscallNotable = 31
     case identityChange = 32
     case dnsAnswer = 40
+    case toolCallBegin = 50
+    case toolCallEnd = 51
 
     /// What there are events of. The rest is between the kernel's side and the pipeline.
     package static let told = allCases.filter { ![.processSeen, .cgroupCreated, .cgroupRemoved].contains($0) }
@@ -57,6 +59,8 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
         case .syscallNotable: "syscall.notable"
         case .identityChange: "identity.change"
         case .dnsAnswer: "dns.answer"
+        case .toolCallBegin: "toolcall.begin"
+        case .toolCallEnd: "toolcall.end"
         }
     }
 }

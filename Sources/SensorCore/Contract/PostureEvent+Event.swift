@@ -23,7 +23,9 @@ extension PostureEvent {
         case .identity(let identity): self.identity = PostureIdentity(identity)
         case .exit(let exit): self.exit = PostureExit(exit)
         case .dns(let dns): self.dns = PostureDNS(dns)
+        case .toolCall(let call): toolCall = PostureToolCall(call)
         }
+        if let reference = event.toolCall { toolCall = PostureToolCall(reference) }
         via = event.via.name
         error = ErrorName.of(event.errorNumber)
         bootTime = event.bootTime

@@ -62,7 +62,8 @@ package nonisolated struct PostureEvent: @unchecked Sendable {
   /// What happened: `process.exec`, `process.fork`, `process.exit`, `process.seen` (it ran before the sensor did),
   /// `file.open`, `file.create`, `file.delete`, `file.rename`, `file.link`, `file.attribute`, `file.execmap`,
   /// `network.connect`, `network.send`, `network.listen`, `network.accept`, `network.close`, `syscall.first` (new to the
-  /// workload), `syscall.notable`, `identity.change`, `dns.answer`, `cgroup.created`, `cgroup.removed`.
+  /// workload), `syscall.notable`, `identity.change`, `dns.answer`, `toolcall.begin`, `toolcall.end`, `cgroup.created`,
+  /// `cgroup.removed`.
   package var kind: String {
     get {_storage._kind}
     set {_uniqueStorage()._kind = newValue}
@@ -1034,6 +1035,49 @@ package nonisolated struct PostureToolCall: Sendable {
 
   /// Ids of all calls that it could have been.
   package var candidates: [String] = []
+
+  /// For `toolcall.*`. What acts for it: `thread`, `process`, `tree`, `none`.
+  package var scope: String = String()
+
+  package var initiator: PostureInitiator {
+    get {_initiator ?? PostureInitiator()}
+    set {_initiator = newValue}
+  }
+  /// Returns true if `initiator` has been explicitly set.
+  package var hasInitiator: Bool {self._initiator != nil}
+  /// Clears the value of `initiator`. Subsequent reads from it will return its default value.
+  package mutating func clearInitiator() {self._initiator = nil}
+
+  /// Of `toolcall.end`: `ok`, `error`, `cancelled`, `denied`, or `abandoned` if the client went away without an end.
+  package var status: String = String()
+
+  package var error: String = String()
+
+  /// Nanoseconds from its beginning to its end.
+  package var duration: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _initiator: PostureInitiator? = nil
+}
+
+/// Who asked for a tool call, as the agent says.
+package nonisolated struct PostureInitiator: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `human`, `agent`, `service`, `schedule`.
+  package var kind: String = String()
+
+  package var id: String = String()
+
+  package var onBehalfOf: String = String()
+
+  /// What stands behind it: `claimed`, the client's own word.
+  package var assurance: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2486,7 +2530,7 @@ nonisolated extension PostureDNS: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ToolCall"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0\u{1}scope\0\u{1}initiator\0\u{1}status\0\u{1}error\0\u{1}duration\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2499,12 +2543,21 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 3: try { try decoder.decodeSingularStringField(value: &self.session) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.method) }()
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.candidates) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.scope) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._initiator) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.status) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.error) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.duration) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.id.isEmpty {
       try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
     }
@@ -2520,6 +2573,21 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.candidates.isEmpty {
       try visitor.visitRepeatedStringField(value: self.candidates, fieldNumber: 5)
     }
+    if !self.scope.isEmpty {
+      try visitor.visitSingularStringField(value: self.scope, fieldNumber: 6)
+    }
+    try { if let v = self._initiator {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if !self.status.isEmpty {
+      try visitor.visitSingularStringField(value: self.status, fieldNumber: 8)
+    }
+    if !self.error.isEmpty {
+      try visitor.visitSingularStringField(value: self.error, fieldNumber: 9)
+    }
+    if self.duration != 0 {
+      try visitor.visitSingularUInt64Field(value: self.duration, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2529,6 +2597,56 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.session != rhs.session {return false}
     if lhs.method != rhs.method {return false}
     if lhs.candidates != rhs.candidates {return false}
+    if lhs.scope != rhs.scope {return false}
+    if lhs._initiator != rhs._initiator {return false}
+    if lhs.status != rhs.status {return false}
+    if lhs.error != rhs.error {return false}
+    if lhs.duration != rhs.duration {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureInitiator: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Initiator"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}id\0\u{3}on_behalf_of\0\u{1}assurance\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.onBehalfOf) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.assurance) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 1)
+    }
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 2)
+    }
+    if !self.onBehalfOf.isEmpty {
+      try visitor.visitSingularStringField(value: self.onBehalfOf, fieldNumber: 3)
+    }
+    if !self.assurance.isEmpty {
+      try visitor.visitSingularStringField(value: self.assurance, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureInitiator, rhs: PostureInitiator) -> Bool {
+    if lhs.kind != rhs.kind {return false}
+    if lhs.id != rhs.id {return false}
+    if lhs.onBehalfOf != rhs.onBehalfOf {return false}
+    if lhs.assurance != rhs.assurance {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -46,6 +46,10 @@ struct ControlBlock: ~Copyable {
         sensor_store_release_u32(block.pointer(to: \.unstreamed), hasUnstreamed ? 1 : 0)
     }
 
+    func setHasCalls() {
+        sensor_store_release_u32(block.pointer(to: \.has_calls), 1)
+    }
+
     func setScopeOnly(_ scopeOnly: Bool) {
         sensor_store_release_u32(block.pointer(to: \.scope_only), scopeOnly ? 1 : 0)
     }

@@ -26,6 +26,8 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
     case scopeFull = 21
     /// A tail's copy of an event that the records count: lost for that tail only.
     case stream = 22
+    /// No room to note which tool calls a child was made within.
+    case callsFull = 23
 
     /// The word for it in records, metrics and the tail's summary.
     package var name: String {
@@ -51,6 +53,7 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
         case .sentTooMany: "sent_too_many"
         case .unreadable: "unreadable"
         case .scopeFull: "scope_full"
+        case .callsFull: "calls_full"
         case .stream: "stream"
         }
     }
@@ -58,7 +61,7 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
     /// Whether something is missing from what came: a field, the beginning of a path.
     package var isIncomplete: Bool {
         switch self {
-        case .readFault, .pathTooLong, .taskStorage, .argumentsTooLong: true
+        case .readFault, .pathTooLong, .taskStorage, .argumentsTooLong, .callsFull: true
         default: false
         }
     }
@@ -70,7 +73,7 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
             .subscriber, .receivedTooMany, .sentTooMany, .unreadable:
             true
         case .memoryFull, .memoryBudget, .memoryBusy, .memoryError, .readFault, .pathTooLong, .taskStorage,
-            .argumentsTooLong, .compat, .scopeFull, .stream:
+            .argumentsTooLong, .compat, .scopeFull, .stream, .callsFull:
             false
         }
     }

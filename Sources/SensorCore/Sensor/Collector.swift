@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
 import NIOConcurrencyHelpers
 
 /// Collects on a thread of its own: kernel, pipeline, sinks.
@@ -117,6 +118,25 @@ package final class Collector: Sendable {
     /// - Parameter selectors: as `WorkloadSelector` reads them, which it can.
     package func watch(_ selectors: [String]) {
         _ = perform { $0.watch(selectors) }
+    }
+
+    /// Where the kernel looks for tool calls, and the tree whose ids name workloads. Good for as long as this collects.
+    package func calls() throws(KernelError) -> (calls: KernelCalls, hierarchy: CgroupHierarchy) {
+        let answer = perform { loop -> Result<(KernelCalls, CgroupHierarchy), KernelError> in
+            do throws(KernelError) { return .success((try loop.kernel.calls(), loop.kernel.cgroups)) } catch {
+                return .failure(error)
+            }
+        }
+        guard let answer else { throw KernelError(.systemCall, "the collector has stopped", errorNumber: ESRCH) }
+        return try answer.get()
+    }
+
+    /// From now on the programs look for tool calls.
+    package func lookForCalls() { _ = perform { $0.kernel.lookForCalls() } }
+
+    /// Has the collecting thread look at what waits for it. From any thread.
+    package func wake() {
+        mailbox.withLockedValue { mailbox in mailbox.summary == nil ? try? mailbox.started?.get() : nil }?.wake()
     }
 
     /// From now on the sink takes events, too.

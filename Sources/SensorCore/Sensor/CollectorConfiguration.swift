@@ -20,6 +20,8 @@ package struct CollectorConfiguration: Sendable {
     package var stream = KernelSession.Stream.none
     /// Which kinds are streamed, one bit for each `enum sensor_kind`.
     package var streamedKinds: UInt64 = .max
+    /// What the tool-call socket learns, where there is one.
+    package var calls: CallInbox?
     /// Where all is streamed: of which workloads; none: of all.
     package var streamedWorkloads: [WorkloadFilter] = []
     /// Which kinds are reported at all, one bit for each `enum sensor_kind`.

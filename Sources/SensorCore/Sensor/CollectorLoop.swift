@@ -127,6 +127,7 @@ final class CollectorLoop {
 
     @discardableResult
     private func pass() -> Int {
+        takeCalls()
         let count = kernel.drain { record($0) }
         deliver()
         return count
@@ -145,7 +146,14 @@ final class CollectorLoop {
         recording.flush()
     }
 
+    /// Before a record that a set of calls is named in, since whoever named it has told of it before.
+    private func takeCalls() {
+        guard let inbox = configuration.calls else { return }
+        for change in inbox.take() { consume(.call(change)) }
+    }
+
     private func record(_ view: borrowing RecordView) {
+        if view.header.key.calls != 0 { takeCalls() }
         pipeline.record(view)
         recording?.record(view.bytes)
         if pipeline.eventCount >= configuration.batch { deliver() }

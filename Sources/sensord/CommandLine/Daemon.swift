@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import SensorCore
 import ServiceLifecycle
+import Synchronization
 
 /// `sensord run`: collects until it is told to stop. For the main thread.
 struct Daemon {
@@ -37,7 +38,10 @@ struct Daemon {
         var sinks: [any EventSink] = [hub, recent, losses]
         if let writer { sinks.append(NDJSONSink(stream: configuration.streamID, writer: writer)) }
 
+        let inbox = CallInbox()
+        configuration.calls = inbox
         let collector = try Collector(configuration, sinks: sinks)
+        let calls = try toolCalls(collector, inbox)
         let server = try ControlServer(
             listener: listener, stream: configuration.streamID, hub: hub, recent: recent,
             controller: CollectorStreams(collector),
@@ -51,6 +55,7 @@ struct Daemon {
         let signal = wait(signals, attention, writer, losses) { reload.run(collector) }
         let reason = signal.map { ExitDetail(code: 0, signal: $0).signalName } ?? "nobody reads the records any more"
         log.info("stopping", metadata: ["reason": "\(reason)"])
+        calls.stop()
         server.stop()
         background.stop()
         let summary = collector.stop()
@@ -85,6 +90,19 @@ struct Daemon {
                 })
         }
         background.start(services)
+    }
+
+    /// The socket on which agents announce their calls.
+    private func toolCalls(_ collector: Collector, _ inbox: CallInbox) throws -> ToolCallServer {
+        let (marker, hierarchy) = try collector.calls()
+        let isLooking = Atomic(false)
+        return try ToolCallServer(
+            listener: ToolCallListener(runDirectory: settings.runDirectory), marker: marker,
+            senders: CallSenders(hierarchy: hierarchy)
+        ) { change in
+            if !isLooking.exchange(true, ordering: .relaxed) { collector.lookForCalls() }
+            if inbox.put(change) { collector.wake() }
+        }
     }
 
     private func writer(_ attention: WakeUp) throws -> LineWriter? {

@@ -33,12 +33,6 @@ struct TailConfiguration {
         isJSON ? EventEncoder(stream: stream) : LineFormatter(palette: palette, width: width)
     }
 
-    /// What is asked for that nothing can have here, in words.
-    var notes: [String] {
-        var notes: [String] = []
-        if !filter.toolCalls.isEmpty { notes.append("--tool-call: none are announced yet, so nothing is shown") }
-        return notes
-    }
 }
 
 /// Lines for people, as wide as the terminal is at the moment.

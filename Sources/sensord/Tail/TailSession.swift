@@ -49,7 +49,6 @@ struct TailSession {
             case .recovered(let dropped): StandardStream.complain("writing again, \(dropped) lines were dropped")
             }
         }
-        for note in tail.notes { StandardStream.complain(note) }
         try checkProcesses()
 
         var child: Descendants?

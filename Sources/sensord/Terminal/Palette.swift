@@ -36,6 +36,7 @@ struct Palette: Sendable {
         case .fileOpen, .fileExecmap: .blue
         case .fileCreate, .fileDelete, .fileRename, .fileLink, .fileAttribute: .cyan
         case .networkConnect, .networkSend, .networkListen, .networkAccept, .networkClose, .dnsAnswer: .magenta
+        case .toolCallBegin, .toolCallEnd: .cyan
         case .syscallNotable: .yellow
         case .identityChange: .boldYellow
         case .syscallFirst, .processSeen, .cgroupCreated, .cgroupRemoved: .dim

@@ -60,7 +60,12 @@ struct TailLine {
         case .dns(let dns):
             let answer = dns.addresses.isEmpty ? "no address" : dns.addresses.map(\.description).joined(separator: ", ")
             object = TerminalText("\(dns.name) \(dns.type) → \(answer)")
+        case .toolCall(let call):
+            object = TerminalText(call.name.isEmpty ? call.id : "\(call.name) (\(call.id))")
+            if !call.status.isEmpty { results.append(call.status) }
+            isFailure = ["error", "denied", "abandoned"].contains(call.status)
         }
+        if let call = event.toolCall { results.append(Self.result(call)) }
         if event.count > 1 { results.append("×\(event.count)") }
         result = results.joined(separator: " ")
     }
@@ -86,6 +91,8 @@ struct TailLine {
         case .syscallNotable: "notable"
         case .identityChange: "identity"
         case .dnsAnswer: "dns"
+        case .toolCallBegin: "call"
+        case .toolCallEnd: "call end"
         // There are no events of these.
         case .processSeen, .cgroupCreated, .cgroupRemoved: event.kind.name
         }
@@ -227,6 +234,12 @@ struct TailLine {
         if value >= 9.95 { return "\(UInt64(value.rounded()))\(unit)B" }
         let tenths = UInt64((value * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)\(unit)B"
+    }
+
+    /// The tool call that it was done for.
+    private static func result(_ call: ToolCallReference) -> String {
+        if call.id.isEmpty { return "in one of \(call.candidates.count) calls" }
+        return "in \(call.name.isEmpty ? call.id : call.name)"
     }
 
     private static func outcome(_ exit: ExitDetail) -> String {

@@ -44,7 +44,7 @@ package final class ControlListener: Sendable {
             throw SystemError("socket")
         }
         unlinkat(folder, "tail.sock", 0)
-        guard ControlSocket.withAddress(path, { bind(descriptor, $0, $1) }) == 0, chmod(path, 0o600) == 0,
+        guard UnixAddress.with(path, { bind(descriptor, $0, $1) }) == 0, chmod(path, 0o600) == 0,
             listen(descriptor, 16) == 0
         else {
             let error = SystemError("listen on \(path)")

@@ -15,7 +15,7 @@ package enum ControlSocket {
         let path = path(in: runDirectory)
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw SystemError("socket") }
-        guard withAddress(path, { Glibc.connect(descriptor, $0, $1) }) == 0, isPeerTrusted(descriptor) else {
+        guard UnixAddress.with(path, { Glibc.connect(descriptor, $0, $1) }) == 0, isPeerTrusted(descriptor) else {
             close(descriptor)
             return nil
         }
@@ -64,22 +64,5 @@ package enum ControlSocket {
             if case .container(let container) = CgroupPath(String(path)).owner { found.insert(container.id) }
         }
         return found
-    }
-
-    /// Calls with a Unix address; -1 with ENAMETOOLONG where the path does not fit one.
-    static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            errno = ENAMETOOLONG
-            return -1
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
     }
 }

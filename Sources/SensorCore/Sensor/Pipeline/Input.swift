@@ -26,6 +26,8 @@ package enum Input {
     case cluster([ClusterChange])
     /// The selectors of what is watched from now on; none: everything is.
     case watch([String])
+    /// What the tool-call socket has learned.
+    case call(CallChange)
     /// Events that have waited long enough for their workload at this time of the boot clock go as they are.
     case settle(UInt64)
 }

@@ -20,7 +20,12 @@ package struct Pipeline: ~Copyable {
     let configuration: PipelineConfiguration
     /// What the operator's map says of programs, by workload and program.
     var mappedPrograms: [MappedProgram: WorkloadDescription?] = [:]
-    private var templates: TemplateTable
+    var calls = CallTable()
+    /// Sets of calls that have all ended, since the last tick and in the one before that.
+    var settledSets: (fresh: [UInt32], late: [UInt32]) = ([], [])
+    /// What the kernel remembers for a set.
+    var keysOfSets: [UInt32: [MemoryKey]] = [:]
+    var templates: TemplateTable
     private var waiting: WaitingEvents
     var clock: ClockReading
     var told: ToldLosses
@@ -127,6 +132,7 @@ package struct Pipeline: ~Copyable {
         case .scanProcesses: scanProcesses()
         case .cluster(let changes): cluster(changes)
         case .watch(let selectors): watch(selectors)
+        case .call(let change): call(change)
         case .settle(let time): settle(at: time)
         }
     }
@@ -172,7 +178,7 @@ package struct Pipeline: ~Copyable {
         append(
             kind: template.kind, via: template.via, time: clock.boot, count: delta.count, flags: 0,
             process: template.process, threadID: 0, subject: template.subject, detail: detail,
-            errorNumber: template.errorNumber)
+            errorNumber: template.errorNumber, toolCall: template.toolCall)
     }
 
     package mutating func loss(_ key: LossLedger.Key, count: UInt64) {
@@ -206,6 +212,8 @@ package struct Pipeline: ~Copyable {
         sketchesLeft = configuration.sketches
         noteEvictions()
         forgetGoneCgroups()
+        calls.tick(at: clock.boot)
+        forgetSettledCalls()
     }
 
     /// By the third tick all has been told that was lost in a cgroup before it was removed, and the kernel has forgotten
@@ -254,6 +262,8 @@ package struct Pipeline: ~Copyable {
         case .syscallFirst, .syscallNotable: syscall(view, header, kind)
         case .identityChange: identityChanged(view, header)
         case .dnsAnswer: answered(view, header)
+        // The kernel tells of no such thing.
+        case .toolCallBegin, .toolCallEnd: lose(header.key, .unknownRecord)
         }
     }
 
@@ -271,22 +281,24 @@ package struct Pipeline: ~Copyable {
         let subject = subject(process, workload)
         let via = Via(rawValue: header.key.hook) ?? .daemon
         let errorNumber = Int32(header.key.error)
+        let toolCall = joined(header, process, detail)
         if header.flags & UInt16(SENSOR_REMEMBERED) != 0 {
             templates.insert(
                 MemoryKey(header.key),
                 Template(
                     kind: kind, via: via, errorNumber: errorNumber, process: process?.description, subject: subject,
-                    detail: detail))
+                    detail: detail, toolCall: toolCall))
+            if header.key.calls != 0 { keysOfSets[header.key.calls, default: []].append(MemoryKey(header.key)) }
         }
         append(
             kind: kind, via: via, time: header.time, count: 1, flags: header.flags,
             process: process?.description, threadID: header.tid, subject: subject, detail: detail,
-            errorNumber: errorNumber)
+            errorNumber: errorNumber, toolCall: toolCall)
     }
 
     private mutating func append(
         kind: EventKind, via: Via, time: UInt64, count: UInt64, flags: UInt16, process: ProcessDescription?,
-        threadID: UInt32, subject: EventSubject, detail: EventDetail, errorNumber: Int32
+        threadID: UInt32, subject: EventSubject, detail: EventDetail, errorNumber: Int32, toolCall: ToolCallReference?
     ) {
         guard let flags = wanted(flags, of: subject, count) else { return }
         sequence += 1
@@ -294,7 +306,7 @@ package struct Pipeline: ~Copyable {
             sequence: sequence, time: clock.wall(time), bootTime: time, kind: kind, count: count,
             isFirstSeen: flags & UInt16(SENSOR_FIRST_SEEN) != 0,
             isStreamed: flags & UInt16(SENSOR_STREAMED) != 0, process: process, threadID: threadID,
-            workload: subject.description, detail: detail, errorNumber: errorNumber, via: via)
+            workload: subject.description, detail: detail, errorNumber: errorNumber, via: via, toolCall: toolCall)
         if subject.isAwaited {
             hold(event, subject)
         } else {

@@ -40,6 +40,8 @@ struct Template {
     var process: ProcessDescription?
     var subject: EventSubject
     var detail: EventDetail
+    /// That it was done for: the key is of one set of calls.
+    var toolCall: ToolCallReference?
 }
 
 /// The first sights that the kernel's memory counts repeats of, bounded in number and bytes; the one not counted for

@@ -31,6 +31,7 @@ enum RecordingFrame {
         case cluster = 12
         case settle = 13
         case watch = 14
+        case call = 15
         /// Nothing follows; a file without it was cut.
         case end = 11
     }

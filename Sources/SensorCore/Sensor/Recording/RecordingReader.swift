@@ -130,6 +130,9 @@ package final class RecordingReader {
         case .watch:
             guard let selectors = selectors(&frame) else { return nil }
             input = .watch(selectors)
+        case .call:
+            guard let change = CallChange(json: frame.remaining()) else { return nil }
+            input = .call(change)
         case .settle:
             guard let time: UInt64 = frame.integer() else { return nil }
             input = .settle(time)

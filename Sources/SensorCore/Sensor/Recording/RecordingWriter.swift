@@ -71,6 +71,7 @@ package final class RecordingWriter {
                 for selector in selectors { $0.append(counted: selector.utf8) }
             }
         case .settle(let time): frame(.settle) { $0.append(time) }
+        case .call(let change): frame(.call) { $0.bytes += change.withoutTerms.json }
         }
     }
 

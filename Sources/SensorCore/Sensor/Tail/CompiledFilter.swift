@@ -28,8 +28,7 @@ package struct CompiledFilter: Sendable {
     private let paths: [PathPattern]
     private let peers: [PeerPattern]
     private let isFirstSeenOnly: Bool
-    /// Asks for what no event of this version has.
-    private let isEmpty: Bool
+    private let toolCalls: [Glob]
 
     package init(_ filter: EventFilter) throws(FilterError) {
         var kinds: KindSet = filter.kinds.isEmpty ? .all : []
@@ -66,12 +65,12 @@ package struct CompiledFilter: Sendable {
         paths = filter.paths.map(PathPattern.init)
         self.peers = peers
         isFirstSeenOnly = filter.firstSeenOnly
-        isEmpty = !filter.toolCalls.isEmpty
+        toolCalls = filter.toolCalls.map { Glob($0) }
     }
 
     /// Whether a tail with this filter shows the event.
     package func matches(_ event: borrowing Event) -> Bool {
-        guard kinds.contains(event.kind), !isEmpty else { return false }
+        guard kinds.contains(event.kind), matchesToolCall(event) else { return false }
         if isFirstSeenOnly, !event.isFirstSeen { return false }
         if !pids.isEmpty {
             guard let process = event.process, pids.contains(process.pid) else { return false }
@@ -81,6 +80,13 @@ package struct CompiledFilter: Sendable {
             if !executables.contains(where: { $0.matches(process.executable) }) { return false }
         }
         return workloads.matches(event.workload) && matchesObject(event)
+    }
+
+    private func matchesToolCall(_ event: borrowing Event) -> Bool {
+        if toolCalls.isEmpty { return true }
+        var ids = event.toolCall.map { [$0.id] + $0.candidates } ?? []
+        if case .toolCall(let call) = event.detail { ids.append(call.id) }
+        return ids.contains { id in toolCalls.contains { $0.matches(id) } }
     }
 
     private func matchesObject(_ event: borrowing Event) -> Bool {
@@ -102,7 +108,7 @@ package struct CompiledFilter: Sendable {
             return all.contains { end in peers.contains { $0.matches(end) } }
         case .none where event.kind == .processExec:
             return peers.isEmpty && matchesAnyPath([event.process?.executable, event.process?.script])
-        case .none, .syscall, .identity, .exit:
+        case .none, .syscall, .identity, .exit, .toolCall:
             return false
         }
     }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The beginning or the end of a tool call, as its agent announced it.
+package struct ToolCallDetail: Sendable, Equatable {
+    /// Who asked for it: the client's own word.
+    package struct Initiator: Sendable, Equatable, Codable {
+        /// `human`, `agent`, `service` or `schedule`.
+        package var kind: String
+        package var id: String?
+        package var onBehalfOf: String?
+
+        package init(kind: String, id: String? = nil, onBehalfOf: String? = nil) {
+            self.kind = kind
+            self.id = id
+            self.onBehalfOf = onBehalfOf
+        }
+    }
+
+    package var id: String
+    /// Of the tool.
+    package var name: String
+    package var session: String
+    /// What acts for it: `thread`, `process`, `tree` or `none`.
+    package var scope: String
+    package var initiator: Initiator?
+    /// At its end: `ok`, `error`, `cancelled`, `denied`, or `abandoned` if the client went away without an end; empty at
+    /// its beginning.
+    package var status: String
+    package var error: String
+    /// Nanoseconds, at its end.
+    package var duration: UInt64
+
+    package init(
+        id: String, name: String, session: String, scope: String, initiator: Initiator? = nil, status: String = "",
+        error: String = "", duration: UInt64 = 0
+    ) {
+        self.id = id
+        self.name = name
+        self.session = session
+        self.scope = scope
+        self.initiator = initiator
+        self.status = status
+        self.error = error
+        self.duration = duration
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The tool call that an event was done for, as far as that could be told: what `posture.proto` calls a `ToolCall`.
+///
+/// Shared by all events of a call, and immutable.
+package final class ToolCallReference: Sendable, Equatable {
+    /// How an event was joined to a call, strongest first.
+    package enum Method: String, Sendable, CaseIterable {
+        /// The thread announced the call and was answered before it acted, or the effect comes from a process that was
+        /// forked while exactly that call was open.
+        case exact
+        /// It was the one call open in the process.
+        case process
+        /// Several were open; path, host or command stands in the arguments of exactly this one.
+        case argument
+        /// Several were open: which of them is not known.
+        case candidates
+        /// By time alone.
+        case window
+    }
+
+    /// Empty where it is one of `candidates`.
+    package let id: String
+    /// Of the tool.
+    package let name: String
+    package let session: String
+    package let method: Method
+    /// Ids of all calls that it could have been, in the order in which they began.
+    package let candidates: [String]
+    /// The JSON member `,"toolCall":{…}`, ready to be written.
+    let fragment: [UInt8]
+
+    package init(id: String, name: String, session: String, method: Method, candidates: [String]) {
+        self.id = id
+        self.name = name
+        self.session = session
+        self.method = method
+        self.candidates = candidates
+        var json = JSONText()
+        json.append(",\"toolCall\":")
+        let start = json.bytes.count
+        json.append(text: ",\"id\":", id)
+        json.append(text: ",\"name\":", name)
+        json.append(text: ",\"session\":", session)
+        json.append(text: ",\"method\":", method.rawValue)
+        if !candidates.isEmpty {
+            json.append(",\"candidates\":")
+            json.append(strings: candidates)
+        }
+        json.closeObject(startedAt: start)
+        fragment = json.bytes.array
+    }
+
+    package static func == (left: ToolCallReference, right: ToolCallReference) -> Bool {
+        left.fragment == right.fragment
+    }
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A task as calls are bound to it.
+package struct CallTask: Sendable, Hashable {
+    /// Of a thread or a process, as the initial pid namespace has it.
+    package var id: UInt32
+    /// When it began, in clock ticks since boot, as /proc tells it.
+    package var start: UInt64
+
+    package init(id: UInt32, start: UInt64) {
+        self.id = id
+        self.start = start
+    }
+}
+
+/// Where the programs in the kernel look for the calls of a task. Each call takes effect before it returns.
+package protocol CallMarker {
+    /// The set that a process's entry names, its own or what it was forked within; nil if there is none.
+    func set(ofProcess process: CallTask) -> UInt32?
+    /// The same of a thread.
+    func set(ofThread thread: CallTask) -> UInt32?
+    /// - Parameter set: nil: the entry goes.
+    func mark(process: CallTask, set: UInt32?) throws(SystemError)
+    /// - Parameter base: the set of the thread's process that is part of `set`; 0 none.
+    func mark(thread: CallTask, set: UInt32?, base: UInt32) throws(SystemError)
+    func open(set: UInt32) throws(SystemError)
+    func close(set: UInt32)
+}
+
+/// Which tasks act for which calls: keeps the kernel's entries true while calls begin and end.
+///
+/// A task's entry names a set of calls. Sets never change: another selection is another set, so that what was inherited
+/// goes on to mean what it meant. For one thread.
+package struct CallScopes<Marker: CallMarker> {
+    private struct Bound {
+        var processes: [CallTask] = []
+        var thread: (task: CallTask, process: CallTask)?
+    }
+
+    private let marker: Marker
+    private var nextSet: UInt32 = 1
+    private var members: [UInt32: [UInt64]] = [:]
+    private var byMembers: [[UInt64]: UInt32] = [:]
+    /// Sets that a call is in.
+    private var setsOf: [UInt64: [UInt32]] = [:]
+    private var bound: [UInt64: Bound] = [:]
+    private var processCalls: [CallTask: [UInt64]] = [:]
+    private var threadCalls: [CallTask: (process: CallTask, calls: [UInt64])] = [:]
+    private var threadsOf: [CallTask: Set<CallTask>] = [:]
+
+    package init(marker: Marker) { self.marker = marker }
+
+    /// Sets that tasks may act for.
+    package var setCount: Int { members.count }
+
+    /// From when it returns, these processes act for the call.
+    ///
+    /// - Parameter tell: called with what has to be known before the kernel names a set.
+    /// - Throws: the kernel has no room; then nothing acts for it.
+    package mutating func begin(
+        _ call: UInt64, processes: [CallTask], tell: (CallChange) -> Void
+    ) throws(SystemError) {
+        bound[call] = Bound(processes: processes)
+        do throws(SystemError) {
+            for process in processes {
+                processCalls[process, default: []].append(call)
+                try update(process: process, tell)
+            }
+        } catch {
+            end(call, tell: tell)
+            throw error
+        }
+    }
+
+    /// From when it returns, the thread acts for the call.
+    package mutating func begin(
+        _ call: UInt64, thread: CallTask, of process: CallTask, tell: (CallChange) -> Void
+    ) throws(SystemError) {
+        bound[call] = Bound(thread: (thread, process))
+        threadCalls[thread, default: (process, [])].calls.append(call)
+        threadsOf[process, default: []].insert(thread)
+        do throws(SystemError) { try update(thread: thread, tell) } catch {
+            end(call, tell: tell)
+            throw error
+        }
+    }
+
+    /// Nothing acts for the call any more.
+    package mutating func end(_ call: UInt64, tell: (CallChange) -> Void) {
+        guard let bound = bound.removeValue(forKey: call) else { return }
+        for process in bound.processes {
+            processCalls[process]?.removeAll { $0 == call }
+            if processCalls[process]?.isEmpty ?? false { processCalls[process] = nil }
+            try? update(process: process, tell)
+        }
+        if let (thread, process) = bound.thread {
+            threadCalls[thread]?.calls.removeAll { $0 == call }
+            if threadCalls[thread]?.calls.isEmpty ?? false {
+                threadCalls[thread] = nil
+                threadsOf[process]?.remove(thread)
+                if threadsOf[process]?.isEmpty ?? false { threadsOf[process] = nil }
+            }
+            try? update(thread: thread, of: process, tell)
+        }
+        for set in setsOf.removeValue(forKey: call) ?? [] {
+            guard let calls = members[set], !calls.contains(where: isOpen) else { continue }
+            marker.close(set: set)
+            members[set] = nil
+            byMembers[calls] = nil
+            tell(.closed(set))
+        }
+    }
+
+    private func isOpen(_ call: UInt64) -> Bool { bound[call] != nil }
+
+    private mutating func update(process: CallTask, _ tell: (CallChange) -> Void) throws(SystemError) {
+        let inherited = marker.set(ofProcess: process).flatMap { members[$0] } ?? []
+        let own = processCalls[process] ?? []
+        try marker.mark(process: process, set: try set(of: inherited + own, tell))
+        for thread in threadsOf[process] ?? [] { try update(thread: thread, tell) }
+    }
+
+    private mutating func update(thread: CallTask, _ tell: (CallChange) -> Void) throws(SystemError) {
+        guard let process = threadCalls[thread]?.process else { return }
+        try update(thread: thread, of: process, tell)
+    }
+
+    private mutating func update(
+        thread: CallTask, of process: CallTask, _ tell: (CallChange) -> Void
+    ) throws(SystemError) {
+        let base = marker.set(ofProcess: process)
+        let shared = base.flatMap { members[$0] } ?? []
+        let inherited = marker.set(ofThread: thread).flatMap { members[$0] } ?? []
+        let own = threadCalls[thread]?.calls ?? []
+        let isMoreThanItsProcess = (inherited + own).contains { isOpen($0) && !shared.contains($0) }
+        let set = isMoreThanItsProcess ? try set(of: inherited + own + shared, tell) : nil
+        try marker.mark(thread: thread, set: set, base: base ?? 0)
+    }
+
+    /// The set of those that are open; nil if none is.
+    private mutating func set(of calls: [UInt64], _ tell: (CallChange) -> Void) throws(SystemError) -> UInt32? {
+        let open = Set(calls.filter(isOpen)).sorted()
+        if open.isEmpty { return nil }
+        if let known = byMembers[open] { return known }
+        // The last number stands for uncertainty: whoever gets there begins anew with a restart.
+        guard nextSet < .max else { throw SystemError("number a set of tool calls", number: 28) }
+        let set = nextSet
+        nextSet += 1
+        tell(.set(set, members: open))
+        try marker.open(set: set)
+        members[set] = open
+        byMembers[open] = set
+        for call in open { setsOf[call, default: []].append(set) }
+        return set
+    }
+}
