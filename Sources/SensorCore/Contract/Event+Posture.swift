@@ -26,7 +26,8 @@ extension Event {
             process: message.hasProcess ? ProcessDescription(message.process) : nil,
             threadID: message.process.threadID, workload: WorkloadDescription(message.workload),
             detail: EventDetail(message), errorNumber: ErrorName.number(of: message.error),
-            via: Via.allCases.first { $0.name == message.via } ?? .daemon)
+            via: Via.allCases.first { $0.name == message.via } ?? .daemon,
+            toolCall: message.hasToolCall ? ToolCallReference(message.toolCall) : nil)
     }
 }
 
@@ -57,9 +58,33 @@ extension EventDetail {
                 DNSDetail(
                     name: dns.name, type: dns.type, addresses: dns.addresses.compactMap(IPAddress.init),
                     ttl: dns.hasTtl ? dns.ttl : nil, source: dns.source))
+        } else if message.hasToolCall, message.toolCall.method.isEmpty {
+            self = .toolCall(ToolCallDetail(message.toolCall))
         } else {
             self = .none
         }
+    }
+}
+
+extension ToolCallDetail {
+    fileprivate init(_ call: PostureToolCall) {
+        let initiator = call.initiator
+        self.init(
+            id: call.id, name: call.name, session: call.session, scope: call.scope,
+            initiator: call.hasInitiator
+                ? Initiator(
+                    kind: initiator.kind, id: initiator.id.isEmpty ? nil : initiator.id,
+                    onBehalfOf: initiator.onBehalfOf.isEmpty ? nil : initiator.onBehalfOf) : nil,
+            status: call.status, error: call.error, duration: call.duration)
+    }
+}
+
+extension ToolCallReference {
+    /// nil for what is the call itself.
+    fileprivate convenience init?(_ call: PostureToolCall) {
+        guard let method = Method(rawValue: call.method) else { return nil }
+        self.init(
+            id: call.id, name: call.name, session: call.session, method: method, candidates: call.candidates)
     }
 }
 

@@ -11,6 +11,7 @@ struct Sensord: ParsableCommand {
             sensord [run] [settings]
             sensord --tail [filters] [-- CMD ...]
             sensord check
+            sensord tool-call [options] -- CMD ...
             sensord explain EVENT-ID
             sensord replay FILE [filters]
             sensord version
@@ -20,8 +21,8 @@ struct Sensord: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            RunCommand.self, TailCommand.self, CheckCommand.self, ExplainCommand.self, ReplayCommand.self,
-            VersionCommand.self,
+            RunCommand.self, TailCommand.self, CheckCommand.self, ToolCallCommand.self, ExplainCommand.self,
+            ReplayCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
 }

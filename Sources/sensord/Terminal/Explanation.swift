@@ -12,6 +12,9 @@ struct Explanation {
         if let process = event.process {
             add("process", "\(process.executable.text) (pid \(process.pid))", process.id)
         }
+        if let call = event.toolCall {
+            add("tool call", Self.name(call), Self.reason(call.method))
+        }
         let name = identity.name.isEmpty ? identity.kind : "\(identity.kind)/\(identity.name)"
         add("workload", identity.namespace.isEmpty ? name : "\(identity.namespace)/\(name)", Self.reason(identity))
         add("  cgroup", identity.cgroup.text, Self.source(identity.sources["cgroup"]))
@@ -50,6 +53,22 @@ struct Explanation {
         let shown = String(decoding: TerminalText(value).bytes, as: UTF8.self)
         let label = name + String(repeating: " ", count: max(0, 12 - name.utf8.count))
         lines.append(source.isEmpty ? "\(label)\(shown)" : "\(label)\(shown)  [\(source)]")
+    }
+
+    private static func name(_ call: ToolCallReference) -> String {
+        if call.id.isEmpty { return "one of \(call.candidates.joined(separator: ", "))" }
+        let name = call.name.isEmpty ? call.id : "\(call.name) (\(call.id))"
+        return call.session.isEmpty ? name : "\(name) of session \(call.session)"
+    }
+
+    private static func reason(_ method: ToolCallReference.Method) -> String {
+        switch method {
+        case .exact: "its thread announced the call before it acted, or what did this was started within it"
+        case .process: "the one call that was open in the process"
+        case .argument: "several were open, and this one was called with what it names"
+        case .candidates: "several were open"
+        case .window: "by the time alone"
+        }
     }
 
     private static func reason(_ identity: WorkloadIdentity) -> String {

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Announces an agent's tool calls to sensord, so that what they do can be told from what else the agent does.
+
+One file, no dependencies, Python 3.8 and later:
+
+    import sensord
+
+    client = sensord.Client(agent="planner")
+
+    with client.call("read_file", {"path": "/etc/hosts"}):
+        ...                                  # done for this call: its thread, and all that it starts
+
+    @client.tool()                           # functions and coroutines
+    async def fetch(url): ...
+
+Within a plain `with`, the announcing thread acts for the call. Within `async with`, and for coroutines, the process does:
+an asyncio task shares its thread with others. Where several calls are open in a process, sensord says which they are.
+
+Nothing here raises into the agent, and without a daemon all of it does nothing. A call costs one round trip on a local
+socket when it begins: the daemon answers once the kernel knows of it.
+"""
+
+import asyncio
+import functools
+import inspect
+import itertools
+import json
+import os
+import socket
+import threading
+import time
+
+__all__ = ["Client"]
+
+DEFAULT_PATH = "/run/sensord/agent/toolcalls.sock"
+LINE_LIMIT = 64 << 10
+RETRY_SECONDS = 5.0
+
+
+class _Connection:
+    """One thread's connection: messages in order, an answer for each."""
+
+    def __init__(self, path, timeout):
+        self.process = os.getpid()
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(timeout)
+        self.socket.connect(path)
+        self.answers = self.socket.makefile("rb")
+        self.sessions = set()
+
+    def ask(self, message):
+        line = json.dumps(message, default=str).encode() + b"\n"
+        if len(line) > LINE_LIMIT and "call" in message:
+            message["call"].pop("arguments", None)
+            line = json.dumps(message, default=str).encode() + b"\n"
+        self.socket.sendall(line)
+        answer = self.answers.readline(LINE_LIMIT)
+        if not answer.endswith(b"\n"):
+            raise OSError("the daemon has gone")
+        return json.loads(answer)
+
+    def close(self):
+        try:
+            self.answers.close()
+            self.socket.close()
+        except OSError:
+            pass
+
+
+class _Call:
+    """A call that is being made. `id` is its id; `is_known`: the daemon has acknowledged it."""
+
+    def __init__(self, client, name, arguments, scope, initiator):
+        self.id = client._next_id()
+        self.is_known = False
+        self._client = client
+        self._name = name
+        self._arguments = arguments
+        self._scope = scope
+        self._initiator = initiator
+
+    def __enter__(self):
+        self._begin(self._scope or "thread")
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self._end(kind, error)
+        return False
+
+    async def __aenter__(self):
+        # Not the thread: other tasks run on it while this one waits.
+        self._begin(self._scope or "process")
+        return self
+
+    async def __aexit__(self, kind, error, trace):
+        self._end(kind, error)
+        return False
+
+    def _begin(self, scope):
+        message = {
+            "type": "begin",
+            "session": self._client.session,
+            "call": {"id": self.id, "name": self._name, "arguments": self._arguments or {}},
+            "scope": scope,
+        }
+        if scope == "thread":
+            message["threadId"] = threading.get_native_id()
+        if self._initiator:
+            message["initiator"] = self._initiator
+        self.is_known = self._client._ask(message)
+
+    def _end(self, kind, error):
+        if not self.is_known:
+            return
+        message = {"type": "end", "session": self._client.session, "call": {"id": self.id}, "status": "ok"}
+        if kind is not None:
+            is_cancelled = issubclass(kind, asyncio.CancelledError)
+            message["status"] = "cancelled" if is_cancelled else "error"
+            # The type only: what an exception says may hold what the tool was given.
+            message["error"] = kind.__name__
+        self._client._ask(message)
+
+
+class Client:
+    """Announces calls. May be used from any thread, and goes on to work after a fork.
+
+    agent: name of the agent; session: an id of its own making (default: one for this process);
+    path: of the socket (default: $SENSORD_TOOLCALLS, or where the daemon has it);
+    timeout: seconds that the agent waits for an answer at most.
+    """
+
+    def __init__(self, agent="", session=None, path=None, timeout=1.0, framework=None, version=None):
+        self.session = session or "%d-%x" % (os.getpid(), time.time_ns())
+        self._path = path or os.environ.get("SENSORD_TOOLCALLS", DEFAULT_PATH)
+        self._timeout = timeout
+        self._agent = {"name": agent}
+        if framework:
+            self._agent["framework"] = framework
+        if version:
+            self._agent["version"] = version
+        self._local = threading.local()
+        self._numbers = itertools.count(1)
+        self._retry_at = 0.0
+
+    def call(self, name, arguments=None, scope=None, initiator=None):
+        """A call of the tool `name`, for `with` or `async with`.
+
+        arguments: what it is called with; values never leave this process and the daemon.
+        scope: `thread`, `process`, `tree` or `none`: what acts for it.
+        initiator: {"kind": "human" | "agent" | "service" | "schedule", "id": ..., "onBehalfOf": ...}
+        """
+        return _Call(self, name, arguments, scope, initiator)
+
+    def tool(self, name=None, scope=None, initiator=None):
+        """Makes each call of a function or coroutine function a tool call."""
+
+        def decorate(function):
+            signature = inspect.signature(function)
+            tool = name or function.__name__
+
+            def call(values, named):
+                try:
+                    arguments = dict(signature.bind_partial(*values, **named).arguments)
+                except TypeError:
+                    arguments = {}
+                return self.call(tool, arguments, scope, initiator)
+
+            if inspect.iscoroutinefunction(function):
+
+                @functools.wraps(function)
+                async def announced(*values, **named):
+                    async with call(values, named):
+                        return await function(*values, **named)
+
+            else:
+
+                @functools.wraps(function)
+                def announced(*values, **named):
+                    with call(values, named):
+                        return function(*values, **named)
+
+            return announced
+
+        return decorate
+
+    def _next_id(self):
+        return "%d-%d" % (os.getpid(), next(self._numbers))
+
+    def _ask(self, message):
+        """Whether the daemon has acknowledged the message."""
+        try:
+            connection = self._connection()
+            return connection is not None and connection.ask(message).get("type") == "ack"
+        except (OSError, ValueError, TypeError, RecursionError):
+            self._give_up()
+            return False
+
+    def _connection(self):
+        connection = getattr(self._local, "connection", None)
+        if connection is not None and connection.process != os.getpid():
+            # The parent's: what a child says on it would mix with what the parent says.
+            connection.close()
+            connection = None
+        if connection is None:
+            if time.monotonic() < self._retry_at:
+                return None
+            connection = _Connection(self._path, self._timeout)
+            self._local.connection = connection
+        if self.session not in connection.sessions:
+            hello = {"type": "hello", "protocol": 1, "session": self.session, "agent": self._agent}
+            if connection.ask(hello).get("type") != "ack":
+                return None
+            connection.sessions.add(self.session)
+        return connection
+
+    def _give_up(self):
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
