@@ -31,6 +31,8 @@ package struct ProcessTable: ~Copyable {
     private var byPid = IntegerTable<UInt32, TrackedProcess>()
     /// In the order of their ends.
     private var ended = KeyQueue()
+    /// Entries of `ended` whose process lives after all.
+    private var revived = 0
     private let population = TrackedProcess.Population()
     /// The one asked for last: events come in runs.
     private var latest: TrackedProcess?
@@ -182,7 +184,7 @@ package struct ProcessTable: ~Copyable {
         while let oldest = ended.first {
             guard ended.count > limits.ended || oldest.time &+ limits.endedLife <= time else { break }
             ended.removeFirst()
-            if let process = byKey[oldest.key], process.endedAt == oldest.time { forget(process) }
+            if let process = byKey[oldest.key], process.endedAt == oldest.time { forget(process) } else { revived -= 1 }
         }
     }
 
@@ -217,7 +219,7 @@ package struct ProcessTable: ~Copyable {
             // Its exit was lost: two living processes cannot share a pid.
             end(former, at: time)
         }
-        if byKey.count - ended.count >= limits.live { evictStale() }
+        if byKey.count - (ended.count - revived) >= limits.live { evictStale() }
         if ended.count > limits.ended { tick(at: time) }
         let parentID = ancestor?.description.id ?? (parent.tgid == 0 ? "" : id(parent))
         let process = TrackedProcess(
@@ -275,8 +277,10 @@ package struct ProcessTable: ~Copyable {
     }
 
     /// Where its beginning comes through, its end will: what only /proc had for ended lives until then.
-    private func expectExit(_ process: TrackedProcess) {
-        if !process.isExitTold { process.endedAt = 0 }
+    private mutating func expectExit(_ process: TrackedProcess) {
+        guard process.hasEnded, !process.isExitTold else { return }
+        process.endedAt = 0
+        revived += 1
     }
 
     private mutating func forget(_ process: TrackedProcess) {
