@@ -53,7 +53,6 @@ package struct CgroupTable: ~Copyable {
     package private(set) var unread: UInt64 = 0
     private var nextNumber: UInt64 = 1
     private var latest: (id: UInt64, workload: Workload)?
-    private var time: UInt64 = 0
     private var ticks: UInt64 = 0
     /// Who has most of the cgroups that live, looked at only while one has to go.
     private var largest: Workload?
@@ -114,7 +113,8 @@ package struct CgroupTable: ~Copyable {
         insert(id, path: path, .created)
     }
 
-    package mutating func removed(_ id: UInt64) {
+    /// - Parameter time: boot clock, ns.
+    package mutating func removed(_ id: UInt64, at time: UInt64) {
         guard var entry = live.remove(id) else { return }
         latest = nil
         entry.removedAt = time
@@ -124,7 +124,6 @@ package struct CgroupTable: ~Copyable {
 
     /// Lets go of cgroups that were removed long ago, and looks anew for those that nobody could name.
     package mutating func tick(at time: UInt64) {
-        self.time = time
         ticks += 1
         while let (id, entry) = removed.peekOldest(), entry.removedAt &+ limits.removedLife <= time {
             if let gone = removed.remove(id) { release(gone) }

@@ -175,10 +175,12 @@ import Testing
         #expect(open() == "SystemdUnit")
 
         // Removed ones are known for a while.
-        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: 50, path: Self.path)))
-        pipeline.tick(ClockReading(boot: 149, wallOffset: 0))
+        let removal = Records.cgroup(SENSOR_CGROUP_REMOVED, id: 50, path: Self.path)
+        pipeline.consume(.record(removal))
+        let time = removal.withUnsafeBytes { $0.loadUnaligned(as: sensor_header.self).time }
+        pipeline.tick(ClockReading(boot: time + 99, wallOffset: 0))
         pipeline.record(Records.open("/a", cgroup: 50))
-        pipeline.tick(ClockReading(boot: 150, wallOffset: 0))
+        pipeline.tick(ClockReading(boot: time + 100, wallOffset: 0))
         pipeline.record(Records.open("/a", cgroup: 50))
         #expect(pipeline.takeEvents().map(\.workload.kind) == ["Deployment", "Unknown"])
     }
