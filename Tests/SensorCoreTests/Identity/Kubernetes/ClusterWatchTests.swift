@@ -249,9 +249,8 @@ import Testing
                 $0.staleAfter = .seconds(1)
             }
             try await ledger.watching(.test(server), settings) {
-                try await ledger.wait("stale") { $0.isStale }
+                try await ledger.wait("stale") { $0.isStale && $0.pods.count == 1 }
                 #expect(ledger.status.snapshot.state == .stale)
-                #expect(ledger.now.pods.count == 1)
                 // Without growth there would be some forty in that second; that twelve waits that double, from 50 ms on and
                 // each of any part of that, fit into it is as good as impossible.
                 #expect((2...12).contains(server.cluster.lists.count))

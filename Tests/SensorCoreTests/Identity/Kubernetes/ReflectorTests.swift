@@ -54,11 +54,12 @@ import Testing
             try await ledger.watching(.test(server), settings) {
                 try await ledger.wait("the first watch") { _ in !server.cluster.watches.isEmpty }
                 let end = ContinuousClock.now + .seconds(1)
-                try await ledger.wait("a second") { _ in ContinuousClock.now > end }
+                try await ledger.wait("a second, and another watch") { _ in
+                    ContinuousClock.now > end && server.cluster.watches.count >= 2
+                }
                 // Without growth there would be some forty; that twelve waits that double, from 50 ms on and each of any
                 // part of that, fit into it is as good as impossible.
-                #expect((2...12).contains(server.cluster.watches.count))
-                #expect((1...12).contains(server.cluster.lists.count))
+                #expect(server.cluster.watches.count <= 12 && server.cluster.lists.count <= 12)
             }
         }
     }
