@@ -36,7 +36,7 @@ enum WatchEvent: Sendable {
                 self = metadata.resourceVersion.map { .bookmark(version: $0) } ?? .other(version: nil)
             case "ERROR":
                 let problem = try decoder.decode(Envelope<APIStatus>.self, from: data).object
-                self = .failed(APIError(status: problem.code ?? 500, reason: problem.message ?? problem.reason ?? ""))
+                self = .failed(APIError(problem))
             default: self = .other(version: nil)
             }
         } catch {

@@ -94,6 +94,25 @@ import Testing
         #expect(readiness.reasons.contains { $0.contains("SENSORD_NODE") } == !isReady)
     }
 
+    @Test(arguments: [(0, true), (1, true), (2, true), (3, false), (5, false)])
+    func `a node of most of whose pods the owner is not known is not ready`(_ unsettled: Int, _ isReady: Bool) {
+        var report = report(.synced)
+        report.identity.unsettledPods = unsettled
+        report.identity.lastError = "status 503"
+        let readiness = report.readiness()
+        #expect(readiness.ready == isReady)
+        #expect(
+            readiness.reasons == (unsettled == 0 ? [] : ["owners of \(unsettled) of 5 pods are not known: status 503"]))
+        #expect(readiness.identity.lastError == (unsettled == 0 ? nil : "status 503"))
+    }
+
+    @Test func `requests that are not permitted are among the reasons, and keep nothing from being ready`() {
+        var report = report(.synced)
+        report.identity.counters.forbidden = 2
+        #expect(report.readiness().ready)
+        #expect(report.readiness().reasons.first?.contains("2 requests (see deploy/kubernetes/rbac.yaml)") == true)
+    }
+
     @Test func `metrics are Prometheus text, summed over workloads`() async throws {
         try await serving(report(.synced)) { get, _ in
             let answer = try await get("/metrics")
