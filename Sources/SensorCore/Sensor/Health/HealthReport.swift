@@ -97,6 +97,7 @@ package struct HealthReport: Sendable {
         if collector.seesPartOfCgroups {
             reasons.append("a cgroup namespace hides whose most events are: see sensord check")
         }
+        if let output, output.dropped > 0 { reasons.append("\(output.dropped) lines of records could not be written") }
         if let trouble = collector.trouble { reasons.append("collecting is not whole: \(trouble)") }
         if identity.unsettledPods > 0 {
             reasons.append(
