@@ -71,21 +71,10 @@ package struct ClusterWatch: Service {
             group.addTask { await keepAsking(tracker) }
             group.addTask { await keep(cache, tracker, server) }
         }
-        await Self.shutDown([client, ownerClient])
-    }
-
-    /// Waits for the connections' end, and not for long.
-    private static func shutDown(_ clients: [APIClient]) async {
-        let (end, ended) = AsyncStream<Void>.makeStream()
-        Task {
-            for client in clients { await client.shutdown() }
-            ended.finish()
-        }
-        Task {
-            try? await Task.sleep(for: .milliseconds(200), clock: .continuous)
-            ended.finish()
-        }
-        for await _ in end {}
+        // Waited for, since they may not outlive the group; a TLS close has 200 ms.
+        async let end: Void = client.shutdown()
+        await ownerClient.shutdown()
+        await end
     }
 
     /// Knows the cluster's id, and looks again after each list: another cluster may have taken this one's place.

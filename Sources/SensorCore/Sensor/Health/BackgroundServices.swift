@@ -47,7 +47,10 @@ package final class BackgroundServices: Sendable {
     package func stop(milliseconds: Int32 = 5000) {
         guard let services = services.withLockedValue({ $0.take() }) else { return }
         Task { await services.triggerGracefulShutdown() }
-        if !ended.wait(milliseconds: milliseconds) { log.warning("services have not stopped in time") }
+        guard ended.wait(milliseconds: milliseconds) else {
+            // They use the group's thread still; it ends with the process.
+            return log.warning("services have not stopped in time")
+        }
         group.shutdownGracefully { _ in }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NIOPosix
 import SensorTestSupport
 import Testing
 
@@ -392,19 +393,19 @@ import Testing
         }
     }
 
-    /// `openssl` answers the handshake and is then stopped, as a machine that has lost its power would be.
+    /// `openssl` answers one request and is then stopped, as a machine that has lost its power would be.
     @Test func `a server that does not take leave holds up the end for a moment only`() async throws {
         let certificates = try TestCertificates.shared.get()
         let server = try SilentServer(certificates)
         defer { server.end() }
         var endpoint = APIEndpoint(url: "https://127.0.0.1:\(server.port)")
         endpoint.authority = .file(certificates.path("ca.crt"))
-        var start = ContinuousClock.now
-        try await ledger.watching(endpoint) {
-            try await ledger.wait("a connection") { _ in server.isConnected }
-            server.stop()
-            start = .now
-        }
+        let client = APIClient(
+            endpoint, limits: .init(), status: ledger.status, group: MultiThreadedEventLoopGroup.singleton)
+        await #expect(throws: APIError.self) { try await client.get("/") }
+        server.stop()
+        let start = ContinuousClock.now
+        await client.shutdown()
         #expect(ContinuousClock.now - start < .seconds(3))
     }
 }

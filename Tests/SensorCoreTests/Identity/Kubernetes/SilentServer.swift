@@ -5,29 +5,36 @@ import SensorTestSupport
 
 @testable import SensorCore
 
-/// A TLS server in a process of its own, which takes connections and answers nothing.
+/// A TLS server in a process of its own, which answers one request with 403 and nothing else, and can be stopped.
 final class SilentServer: Sendable {
     let port: Int
     private let process: pid_t
-    private let output: String
 
     init(_ certificates: TestCertificates) throws {
         port = Int.random(in: 20000..<30000)
-        output = "\(certificates.directory)/silent-\(port)"
+        let output = "\(certificates.directory)/silent-\(port)"
         let pid = "\(output).pid"
+        // Waits until it listens, and answers once it has shown a request.
         try Child.shell(
             """
-            sleep 60 2> /dev/null | exec openssl s_server -accept 127.0.0.1:\(port) -cert '\(certificates.path("server.crt"))' \
-                -key '\(certificates.path("server.key"))' > '\(output)' 2>&1 & echo $! > '\(pid)'
+            exec 2> /dev/null
+            touch '\(output)'
+            {
+                until grep -q GET '\(output)'; do sleep 0.02; done
+                printf 'HTTP/1.1 403 Forbidden\\r\\ncontent-length: 2\\r\\n\\r\\n{}'
+                sleep 60
+            } | exec openssl s_server -quiet -accept 127.0.0.1:\(port) -cert '\(certificates.path("server.crt"))' \
+                -key '\(certificates.path("server.key"))' > '\(output)' &
+            echo $! > '\(pid)'
+            port=$(printf ':%04X 00000000:0000 0A' \(port))
+            for try in $(seq 500); do
+                ! grep -q "$port" /proc/net/tcp || exit 0
+                sleep 0.02
+            done
+            exit 1
             """)
         let text = String(decoding: try SmallFile.read(pid, limit: 64), as: UTF8.self)
         process = pid_t(text.filter(\.isNumber)) ?? 0
-    }
-
-    /// Whether somebody has sent a request.
-    var isConnected: Bool {
-        let text = (try? SmallFile.read(output, limit: 1 << 20)).map { String(decoding: $0, as: UTF8.self) }
-        return text?.contains("GET ") ?? false
     }
 
     func stop() { kill(process, SIGSTOP) }
