@@ -5,7 +5,7 @@ import SensorTestSupport
 
 @testable import SensorCore
 
-/// A TLS server in a process of its own, which answers one request with 403 and nothing else, and can be stopped.
+/// A TLS server in a process of its own, which begins to answer one request, and can be stopped.
 final class SilentServer: Sendable {
     let port: Int
     private let process: pid_t
@@ -21,7 +21,7 @@ final class SilentServer: Sendable {
             touch '\(output)'
             {
                 until grep -q GET '\(output)'; do sleep 0.02; done
-                printf 'HTTP/1.1 403 Forbidden\\r\\ncontent-length: 2\\r\\n\\r\\n{}'
+                printf 'HTTP/1.1 200 OK\\r\\ntransfer-encoding: chunked\\r\\n\\r\\n3\\r\\n{}\\n\\r\\n'
                 sleep 60
             } | exec openssl s_server -quiet -accept 127.0.0.1:\(port) -cert '\(certificates.path("server.crt"))' \
                 -key '\(certificates.path("server.key"))' > '\(output)' &
