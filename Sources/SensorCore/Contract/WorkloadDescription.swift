@@ -20,8 +20,8 @@ package final class WorkloadDescription: Sendable {
         self.identity = identity
         isUnknown = identity.kind == Self.unknownKind
         let isNameless = identity.pod != nil && identity.container?.name.isEmpty ?? false
-        isAttributed = !isUnknown && (!isNameless || ["Container", "SystemdUnit"].contains(identity.kind)
-            || identity.container?.type == "pause")
+        let isNamed = !isNameless || identity.kind == "Container" || identity.container?.type == "pause"
+        isAttributed = !isUnknown && isNamed
         fragment = Self.render(identity)
     }
 

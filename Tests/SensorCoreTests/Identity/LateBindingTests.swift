@@ -148,7 +148,7 @@ import Testing
         #expect([container.name, container.type, container.imageDigest] == ["main", "main", "sha256:11"])
     }
 
-    @Test func `whoever makes cgroups in numbers loses his own, and what could not be named is looked for again`() throws {
+    @Test func `whoever makes cgroups in numbers loses his own, and what could not be named is looked for again`() {
         var pipeline = pipeline {
             $0.cgroups.live = 64
             $0.cgroups.removedLife = 100

@@ -27,7 +27,7 @@ package struct ClusterSettings: Sendable {
     var pageSize = 100
     /// How long the server keeps a watch open: so many seconds, to twice as many.
     var watchSeconds = 300.0
-    /// A watch that ends earlier, and has told nothing, proves nothing: it is followed by a wait that grows.
+    /// A watch that ends earlier proves nothing: it is followed by a wait that grows.
     var shortWatch = Duration.seconds(5)
     /// How long the server may fail until what is known is called stale; longer than `shortWatch`, which it takes to see
     /// that it does not fail any more.

@@ -238,8 +238,8 @@ struct PodReflector {
         case .pod(nil, let version), .other(let version):
             client.status.count(\.malformed)
             advance(version)
-        case .deleted(let uid, let version):
-            await tracker.remove(uid)
+        case .deleted(let uid, let last, let version):
+            await tracker.remove(uid, last: last)
             advance(version)
         case .bookmark(let version):
             client.status.count(\.bookmarks)

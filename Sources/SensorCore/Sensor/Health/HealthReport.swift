@@ -101,13 +101,12 @@ package struct HealthReport: Sendable {
         if let trouble = collector.trouble { reasons.append("collecting is not whole: \(trouble)") }
         if identity.unsettledPods > 0 {
             reasons.append(
-                "owners of \(identity.unsettledPods) of \(identity.pods) pods are not known"
+                "owners of \(identity.unsettledPods) of \(identity.pods) pods are not known for certain"
                     + (identity.state != .synced || error.isEmpty ? "" : ": \(error)"))
         }
-        if identity.state == .synced, identity.counters.forbidden > 0 {
+        if identity.forbiddenOwners > 0 {
             reasons.append(
-                "the API server has not permitted \(identity.counters.forbidden) requests (see deploy/kubernetes/rbac.yaml)"
-            )
+                "owners of \(identity.forbiddenOwners) pods may not be read (see deploy/kubernetes/rbac.yaml)")
         }
         return Readiness(
             ready: isReady, reasons: reasons, hooks: .init(attached: attached, missing: missing),

@@ -344,12 +344,16 @@ import Testing
         }
     }
 
+    /// Leads to a list.
+    private static let gone =
+        #"{"type":"ERROR","object":{"kind":"Status","message":"too old resource version","code":410}}"# + "\n"
+
     @Test func `pods of other nodes are left out and counted`() async throws {
         try await synced { server in
             let foreign = PodFixture("u2", "p2").json.replacing(#""nodeName":"n1""#, with: #""nodeName":"n2""#)
             server.cluster.put("u2", foreign)
             try await ledger.wait("the event") { _ in ledger.counters.foreignPods == 1 }
-            server.cluster.step(.bytes("{broken\n"))
+            server.cluster.step(.bytes(Self.gone))
             try await ledger.wait("the second list") { _ in ledger.counters.foreignPods == 2 }
             #expect(ledger.now.pods.count == 1 && ledger.status.snapshot.pods == 1)
         }
@@ -378,7 +382,7 @@ import Testing
     @Test func `another cluster behind the same address is recognised with the next list`() async throws {
         try await synced { server in
             server.cluster.set("/api/v1/namespaces/kube-system", PodFixture.metadata("other-uid", "kube-system"))
-            server.cluster.step(.bytes("{broken\n"))
+            server.cluster.step(.bytes(Self.gone))
             try await ledger.wait("the other id") { $0.cluster == "other-uid" }
             #expect(ledger.status.snapshot.clusterID == "other-uid")
         }
