@@ -308,8 +308,9 @@ static __noinline void on_name(struct sensor_control *block, const struct naming
 		}
 	}
 	key.object = relative ? mix_base(key.object, task, naming->directory) : mix_root(key.object, task);
-	if (new_relative)
-		key.object = mix_base(key.object, task, naming->new_directory);
+	if (naming->new_name)
+		key.object =
+			new_relative ? mix_base(key.object, task, naming->new_directory) : mix_root(key.object, task);
 	key.object = finish(key.object);
 	flags = failed ? recall(&failures, &key, block, get(task, tgid), 0, 0)
 		       : recall(&memory, &key, block, get(task, tgid), 0, 0);

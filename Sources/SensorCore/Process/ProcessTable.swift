@@ -31,8 +31,9 @@ package struct ProcessTable: ~Copyable {
     private var byPid = IntegerTable<UInt32, TrackedProcess>()
     /// In the order of their ends.
     private var ended = KeyQueue()
-    /// Entries of `ended` whose process lives after all.
-    private var revived = 0
+    /// Processes of the table that have ended. `ended` may have more entries: of those that live after all, or are known by
+    /// another key now.
+    private var endedCount = 0
     private let population = TrackedProcess.Population()
     /// The one asked for last: events come in runs.
     private var latest: TrackedProcess?
@@ -184,7 +185,7 @@ package struct ProcessTable: ~Copyable {
         while let oldest = ended.first {
             guard ended.count > limits.ended || oldest.time &+ limits.endedLife <= time else { break }
             ended.removeFirst()
-            if let process = byKey[oldest.key], process.endedAt == oldest.time { forget(process) } else { revived -= 1 }
+            if let process = byKey[oldest.key], process.endedAt == oldest.time { forget(process) }
         }
     }
 
@@ -219,7 +220,7 @@ package struct ProcessTable: ~Copyable {
             // Its exit was lost: two living processes cannot share a pid.
             end(former, at: time)
         }
-        if byKey.count - (ended.count - revived) >= limits.live { evictStale() }
+        if byKey.count - endedCount >= limits.live { evictStale() }
         if ended.count > limits.ended { tick(at: time) }
         let parentID = ancestor?.description.id ?? (parent.tgid == 0 ? "" : id(parent))
         let process = TrackedProcess(
@@ -273,6 +274,7 @@ package struct ProcessTable: ~Copyable {
     private mutating func end(_ process: TrackedProcess, at time: UInt64) {
         guard !process.hasEnded else { return }
         process.endedAt = max(time, 1)
+        endedCount += 1
         ended.append(process.key, time: process.endedAt)
     }
 
@@ -280,11 +282,12 @@ package struct ProcessTable: ~Copyable {
     private mutating func expectExit(_ process: TrackedProcess) {
         guard process.hasEnded, !process.isExitTold else { return }
         process.endedAt = 0
-        revived += 1
+        endedCount -= 1
     }
 
     private mutating func forget(_ process: TrackedProcess) {
         byKey.remove(process.key)
+        if process.hasEnded { endedCount -= 1 }
         if byPid[process.key.tgid] === process { byPid.remove(process.key.tgid) }
         if latest === process { latest = nil }
     }
@@ -300,6 +303,7 @@ package struct ProcessTable: ~Copyable {
             arguments: old.arguments, argumentsAreCut: old.argumentsAreCut, script: old.script,
             workingDirectory: old.workingDirectory, uid: old.uid, gid: old.gid, startTime: old.startTime)
         byKey.set(key, to: process)
+        if process.hasEnded { ended.append(key, time: process.endedAt) }
     }
 
     /// Makes room in one sweep: an eighth of the living, those without events for longest, since their exits may have

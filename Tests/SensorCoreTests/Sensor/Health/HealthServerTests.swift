@@ -94,6 +94,15 @@ import Testing
         #expect(readiness.reasons.contains { $0.contains("SENSORD_NODE") } == !isReady)
     }
 
+    @Test func `records that could not be written are among the reasons, and keep nothing from being ready`() {
+        var report = report(.synced)
+        report.output = HealthReport.Output(written: 5, dropped: 0, errors: 1)
+        #expect(report.readiness().reasons.isEmpty)
+        report.output = HealthReport.Output(written: 5, dropped: 3, errors: 1)
+        #expect(report.readiness().ready)
+        #expect(report.readiness().reasons == ["3 lines of records could not be written"])
+    }
+
     @Test(arguments: [(0, true), (1, true), (2, true), (3, false), (5, false)])
     func `a node of most of whose pods the owner is not known is not ready`(_ unsettled: Int, _ isReady: Bool) {
         var report = report(.synced)
