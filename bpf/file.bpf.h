@@ -34,16 +34,39 @@ static __always_inline void file_key(struct sensor_key *key, const struct sensor
 	key->calls = calls_of(block, task);
 }
 
+/* Directories above a file whose renaming makes another object of it. Before 6.2 each costs two probes. */
+#ifdef SENSOR_DIRECT
+#define PLACE_DEPTH 16
+#else
+#define PLACE_DEPTH 4
+#endif
+
 /*
- * A file as an object: (superblock, inode, generation), mount, and the name in its directory. The kernel's hash of the name is salted
- * with the directory, so a second link or a bind mount is another object.
+ * Where a file is: the names on the way up to the root of its mount, and where that is mounted. The kernel's hash of a name is salted with the
+ * directory's address, so that of names alike in other directories there is no doubt; but whoever renames a directory or moves a mount
+ * changes nothing but that one's own name.
  */
+static __always_inline __u64 mix_place(__u64 hash, struct dentry *dentry, struct mount *mount)
+{
+	struct dentry *parent;
+	__u64 names = 0;
+
+	for (int i = 0; i < PLACE_DEPTH; i++) {
+		names = (names ^ get(dentry, d_name.hash_len)) * 0x9e3779b97f4a7c15ULL;
+		parent = get(dentry, d_parent);
+		if (dentry == parent)
+			break;
+		dentry = parent;
+	}
+	hash = mix(hash, names);
+	return mix(hash, ((__u64)(__u32)get(mount, mnt_id) << 32) ^ get(get(mount, mnt_mountpoint), d_name.hash_len));
+}
+
+/* A file as an object: (superblock, inode, generation), and its place, so that a second link or a bind mount is another. */
 static __always_inline __u64 file_object(struct file *file, struct inode *inode, __u32 access)
 {
-	struct dentry *dentry = get(file, f_path.dentry);
-	__u64 hash = mix(config.seed ^ access, get(dentry, d_name.hash_len));
+	__u64 hash = mix_place(config.seed ^ access, get(file, f_path.dentry), mount_of(get(file, f_path.mnt)));
 
-	hash = mix(hash, get(mount_of(get(file, f_path.mnt)), mnt_id));
 	return finish(mix_inode(hash, inode));
 }
 
@@ -74,7 +97,17 @@ static __always_inline __u64 mix_base(__u64 hash, struct task_struct *task, int 
 
 	if (!base)
 		return hash;
+	hash = mix_place(hash, get(base, dentry), mount_of(get(base, mnt)));
 	return mix_inode(hash, get(get(base, dentry), d_inode));
+}
+
+/* The root that an absolute name starts from: in another one it names another file. */
+static __always_inline __u64 mix_root(__u64 hash, struct task_struct *task)
+{
+	struct path *root = &get(task, fs)->root;
+
+	hash = mix(hash, get(mount_of(get(root, mnt)), mnt_id));
+	return mix_inode(hash, get(get(root, dentry), d_inode));
 }
 
 static __always_inline bool is_relative(struct scratch *scratch, __u32 at)
@@ -276,10 +309,10 @@ static __noinline void on_name(struct sensor_control *block, const struct naming
 				      SENSOR_SECTION_NEW_ARGUMENT, 0);
 		}
 	}
-	if (relative)
-		key.object = mix_base(key.object, task, naming->directory);
-	if (new_relative)
-		key.object = mix_base(key.object, task, naming->new_directory);
+	key.object = relative ? mix_base(key.object, task, naming->directory) : mix_root(key.object, task);
+	if (naming->new_name)
+		key.object =
+			new_relative ? mix_base(key.object, task, naming->new_directory) : mix_root(key.object, task);
 	key.object = finish(key.object);
 	flags = failed ? recall(&failures, &key, block, get(task, tgid), 0, 0)
 		       : recall(&memory, &key, block, get(task, tgid), 0, 0);

@@ -10,6 +10,8 @@ package final class TestCluster: Sendable {
     /// What one request meets instead of an answer.
     package enum Fault: Sendable {
         case status(Int, retryAfter: Int? = nil, reason: String = "as the test wants it")
+        /// This status with this body.
+        case answer(Int, String)
         /// This text in the place of the body.
         case body(String)
         /// No answer, until the client gives up or the test ends.
@@ -177,6 +179,7 @@ package final class TestCluster: Sendable {
         guard isAllowed else { return Self.status(401, "Unauthorized") }
         switch fault {
         case .status(let code, let seconds, let reason): return Self.status(code, reason, retryAfter: seconds)
+        case .answer(let code, let text): return Self.json(text, status: code)
         case .body(let text): return Self.json(text)
         case .hangUp: return Response(status: TestAPIServer.hangUp)
         case .silence:
@@ -254,9 +257,9 @@ package final class TestCluster: Sendable {
         pod.json.replacing("\"VERSION\"", with: "\"\(pod.version)\"")
     }
 
-    private static func json(_ text: String) -> Response {
+    private static func json(_ text: String, status: Int = 200) -> Response {
         Response(
-            status: .ok, headers: [.contentType: "application/json"],
+            status: .init(code: status), headers: [.contentType: "application/json"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }
 

@@ -13,9 +13,15 @@ package final class WorkloadDescription: Sendable {
     /// Whose it is cannot be told (yet).
     package let isUnknown: Bool
 
+    /// It is known whose it is, and of a pod's container which one: both are what a workload is known by.
+    package let isAttributed: Bool
+
     package init(_ identity: WorkloadIdentity) {
         self.identity = identity
         isUnknown = identity.kind == Self.unknownKind
+        let isNameless = identity.pod != nil && identity.container?.name.isEmpty ?? false
+        let isNamed = !isNameless || identity.kind == "Container" || identity.container?.type == "pause"
+        isAttributed = !isUnknown && isNamed
         fragment = Self.render(identity)
     }
 

@@ -8,10 +8,11 @@
 /// 1. The outermost pod of a kubelet, with the first container below it. All cgroups below that container are its
 ///    own, whatever their names: systemd in a container, docker in docker, a kubelet in a pod (kind in CI) and a
 ///    program that makes itself a `kubepods` tree all stay with the container that holds them.
-/// 2. Outside of pods the outermost container, for the same reason. A pod below a container is a pod all the same:
-///    so are the nodes of kind, k3d and minikube made. `nodeContainer` then names that container, because its root
-///    could have made the names up: who does not look from within it has no reason to believe them.
+/// 2. Outside of pods the outermost container, for the same reason.
 /// 3. Else a unit of systemd.
+///
+/// A tree of pods below a container or a unit is believed only where `PodTrees` says so: the nodes of kind, k3d and
+/// minikube are made so, and so can be what anybody makes who was given a cgroup of his own.
 ///
 /// What stands below the cgroups of an unprivileged user (`user-1000.slice`, `user@1000.service`) was made by that
 /// user, who may call it as he likes: it is never a pod (a kubelet that runs rootless is seen as its own unit or
@@ -74,18 +75,15 @@ package struct CgroupPath: Sendable, Equatable {
 
     /// The cgroup that the owner begins at: the path itself, or an ancestor of it.
     package var ownerBytes: ByteString
-    /// The container that the pod's kubelet runs in; nil for a node that is a machine.
-    package var nodeContainer: String?
-
     /// `ownerBytes` for people.
     package var ownerPath: String { ownerBytes.text }
 
-    package init(_ path: String) {
-        self.init(ByteString(path))
+    package init(_ path: String, trees: PodTrees = .all) {
+        self.init(ByteString(path), trees: trees)
     }
 
     /// Reads an absolute path below the hierarchy's root: bytes, of which any but `/` may be in a name.
-    package init(_ path: ByteString) {
+    package init(_ path: ByteString, trees: PodTrees = .all) {
         let components = path.bytes.split(separator: UInt8(ascii: "/"))
         var user: UInt32?
         var outermost: (index: Int, container: Container)?
@@ -94,10 +92,11 @@ package struct CgroupPath: Sendable, Equatable {
             let name = components[index]
             if let below = Self.user(name, isFirst: index == 0) { user = user ?? below }
             if user == nil, let uid = Self.podUID(components[...index]) {
+                // What it was given to is what all of it is.
+                guard trees.believes(holder: Self.holder(components[..<index])) else { break }
                 let inside = Self.podOwner(uid, at: index, in: components)
                 owner = inside.owner
                 ownerBytes = Self.joined(components[...inside.end])
-                nodeContainer = outermost?.container.id
                 return
             }
             if outermost == nil, var container = Self.container(components[...index]) {
@@ -125,6 +124,17 @@ package struct CgroupPath: Sendable, Equatable {
     }
 
     // MARK: Pods
+
+    /// The first cgroup on the way down that was given to somebody: a container, a service or a scope; nil if none.
+    private static func holder(_ components: ArraySlice<Name>) -> ByteString? {
+        for index in components.indices {
+            let name = components[index]
+            if name.hasSuffix(".service") || name.hasSuffix(".scope") || container(components[...index]) != nil {
+                return joined(components[...index])
+            }
+        }
+        return nil
+    }
 
     /// The UID of the pod whose cgroup is the last of `path`: in a slice of its own
     /// (`kubepods-burstable-pod<uid with underscores>.slice`, which carries its parents' names, a `--cgroup-root`'s

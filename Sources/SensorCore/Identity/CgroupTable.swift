@@ -10,6 +10,8 @@ package struct CgroupTable: ~Copyable {
         package var removed = 2048
         /// Ids that nobody could name, so that they are not looked for again with each event.
         package var unknown = 1024
+        /// How long removed ones stay known, ns, as long as there is room.
+        package var removedLife: UInt64 = 600_000_000_000
         /// Pods that are gone from the API server and stay known for what comes late.
         package var gonePods = 1024
 
@@ -21,8 +23,9 @@ package struct CgroupTable: ~Copyable {
 
     struct Unknown {
         var workload: Workload
-        /// How often it was looked for: the process that was asked about may just have gone.
+        /// How often it was looked for since the tick: the process that was asked about may just have gone.
         var looks = 1
+        var tick: UInt64
     }
 
     private static let lookLimit = 4
@@ -30,10 +33,14 @@ package struct CgroupTable: ~Copyable {
     struct Entry {
         var path: ByteString
         var workload: Workload
+        /// Boot clock, ns.
+        var removedAt: UInt64 = 0
     }
 
     private let host: any HostView
     private let limits: Limits
+    /// Which trees of pods are believed; of cgroups that are learnt from now on.
+    package var trees = PodTrees(own: nil)
     private(set) var resolver: WorkloadResolver
     private var live: RecencyTable<UInt64, Entry>
     private var removed: RecencyTable<UInt64, Entry>
@@ -46,6 +53,9 @@ package struct CgroupTable: ~Copyable {
     package private(set) var unread: UInt64 = 0
     private var nextNumber: UInt64 = 1
     private var latest: (id: UInt64, workload: Workload)?
+    private var ticks: UInt64 = 0
+    /// Who has most of the cgroups that live, looked at only while one has to go.
+    private var largest: Workload?
     var selector = WorkloadSelector()
     var watchChanges: [WatchChange] = []
     var streamed: [WorkloadFilter] = []
@@ -103,11 +113,22 @@ package struct CgroupTable: ~Copyable {
         insert(id, path: path, .created)
     }
 
-    package mutating func removed(_ id: UInt64) {
-        guard let entry = live.remove(id) else { return }
+    /// - Parameter time: boot clock, ns.
+    package mutating func removed(_ id: UInt64, at time: UInt64) {
+        guard var entry = live.remove(id) else { return }
         latest = nil
+        entry.removedAt = time
         entry.workload.cgroups.removeAll { $0 == id }
         if let gone = removed.insert(id, entry) { release(gone.value) }
+    }
+
+    /// Lets go of cgroups that were removed long ago, and looks anew for those that nobody could name.
+    package mutating func tick(at time: UInt64) {
+        ticks += 1
+        while let (id, entry) = removed.peekOldest(), entry.removedAt &+ limits.removedLife <= time {
+            if let gone = removed.remove(id) { release(gone) }
+            latest = nil
+        }
     }
 
     /// Takes what is new of the cluster. Workloads that it tells more of are described anew.
@@ -152,7 +173,13 @@ package struct CgroupTable: ~Copyable {
     private mutating func describe(_ workload: Workload, _ settled: inout [Workload]) {
         let before = workload.description.identity
         let source = before.sources["cgroup"].flatMap(CgroupSource.init) ?? .scan
-        let (identity, isComplete) = resolver.resolve(workload.path, runtime: workload.runtime, source: source)
+        var (identity, isComplete) = resolver.resolve(workload.path, runtime: workload.runtime, source: source)
+        // A container never changes its name, whatever a later status leaves out.
+        if identity.isSameContainer(as: before), identity.container?.name.isEmpty ?? false {
+            identity.container = before.container
+            identity.sources["container"] = before.sources["container"]
+            isComplete = isComplete || !(before.container?.name.isEmpty ?? true)
+        }
         let isSettled = isComplete && workload.isAwaited
         guard identity != before || isSettled else { return }
         if identity != before { workload.description = WorkloadDescription(identity) }
@@ -191,7 +218,8 @@ package struct CgroupTable: ~Copyable {
     private mutating func find(_ id: UInt64, pid: UInt32) -> Workload {
         if let entry = live.use(id) { return entry.workload }
         if let entry = removed.use(id) { return entry.workload }
-        let known = unknown.use(id)
+        var known = unknown.use(id)
+        if known?.tick != ticks { known?.looks = 0 }
         if let known, known.looks >= Self.lookLimit { return known.workload }
         if let path = look(for: id, pid: pid) {
             insert(id, path: path, .process)
@@ -200,13 +228,14 @@ package struct CgroupTable: ~Copyable {
         if var known {
             if pid != 0 {
                 known.looks += 1
+                known.tick = ticks
                 unknown.insert(id, known)
             }
             return known.workload
         }
         let workload = Workload(
             number: takeNumber(), path: CgroupPath("/"), description: .unknown(cgroup: ByteString(String(id))))
-        unknown.insert(id, Unknown(workload: workload, looks: pid == 0 ? 0 : 1))
+        unknown.insert(id, Unknown(workload: workload, looks: pid == 0 ? 0 : 1, tick: ticks))
         return workload
     }
 
@@ -241,7 +270,8 @@ package struct CgroupTable: ~Copyable {
         }
         unknown.remove(id)
         latest = nil
-        let owner = CgroupPath(path)
+        var owner = CgroupPath(path, trees: trees)
+        if resolver.mapsApart(path, from: owner.ownerBytes) { owner.ownerBytes = path }
         let workload: Workload
         // A container whose cgroups are all gone is over: another may be made under its name.
         if let known = owners[owner.ownerBytes], !known.isContainer || !known.cgroups.isEmpty {
@@ -252,11 +282,23 @@ package struct CgroupTable: ~Copyable {
         }
         workload.references += 1
         join(id, workload)
+        if workload.cgroups.count > largest?.cgroups.count ?? 0 { largest = workload }
+        if live.count >= limits.live { makeRoom() }
         if let gone = live.insert(id, Entry(path: path, workload: workload)) {
             evicted += 1
             leave(gone.key, gone.value.workload)
             release(gone.value)
         }
+    }
+
+    /// Whoever makes cgroups in numbers loses his own, and none of anybody else's.
+    private mutating func makeRoom() {
+        guard let largest, largest.cgroups.count > limits.live / 8, let id = largest.cgroups.first,
+            let gone = live.remove(id)
+        else { return }
+        evicted += 1
+        leave(id, gone.workload)
+        release(gone)
     }
 
     private mutating func make(_ path: CgroupPath, _ source: CgroupSource) -> Workload {
@@ -294,5 +336,13 @@ package struct CgroupTable: ~Copyable {
 
     private static func integer(_ bytes: ArraySlice<UInt8>) -> UInt64 {
         bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}
+
+extension WorkloadIdentity {
+    /// Whether both are of one container of one pod.
+    fileprivate func isSameContainer(as other: WorkloadIdentity) -> Bool {
+        guard let container, let known = other.container, let pod, let knownPod = other.pod else { return false }
+        return container.id == known.id && pod.uid == knownPod.uid
     }
 }

@@ -2,8 +2,8 @@
 
 /// Events whose workload is about to become known: a pod's containers run before the API server tells of the pod.
 ///
-/// Bounded in time, in number and in bytes. One workload has an eighth of the room, so that none uses up what others
-/// need. Nothing is dropped: what may not wait is handed back to go as it is.
+/// Bounded in time, in number and in bytes. Half of the room is whoever's needs it first; of the rest one workload has an
+/// eighth, so that none uses up what others need. Nothing is dropped: what may not wait is handed back to go as it is.
 struct WaitingEvents: ~Copyable {
     struct Limits: Sendable {
         /// From a workload's first event on, ns of the boot clock.
@@ -43,9 +43,9 @@ struct WaitingEvents: ~Copyable {
         let deadline = event.bootTime &+ limits.time
         var queue = queues.removeValue(forKey: workload.number) ?? Queue(workload: workload, deadline: deadline)
         let cost = queue.cost(of: event)
-        let hasRoom =
-            queue.events.count < max(1, limits.events / 8) && queue.bytes + cost <= limits.bytes / 8
-            && bytes + cost <= limits.bytes
+        let isRoomy = count < limits.events / 2 && bytes + cost <= limits.bytes / 2
+        let hasShare = queue.events.count < max(1, limits.events / 8) && queue.bytes + cost <= limits.bytes / 8
+        let hasRoom = isRoomy || hasShare && bytes + cost <= limits.bytes
         if hasRoom {
             queue.events.append((event, isRuntimes))
             queue.bytes += cost

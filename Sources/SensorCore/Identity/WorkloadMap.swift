@@ -89,6 +89,13 @@ package struct WorkloadMap: Sendable, Equatable {
         rules.filter { rule in rule.executable != nil && (rule.cgroup.map { Self.covers($0, cgroup) } ?? true) }
     }
 
+    /// Whether a rule's cgroups begin below the first path, on the way to the second.
+    func hasRules(below above: ByteString, for path: ByteString) -> Bool {
+        rules.contains { rule in
+            rule.cgroup.map { Self.covers($0, path) && !Self.covers($0, above) } ?? false
+        }
+    }
+
     /// Whether the pattern matches the path or one above it.
     private static func covers(_ pattern: Glob, _ path: ByteString) -> Bool {
         if pattern.matches(path.bytes) { return true }

@@ -210,6 +210,9 @@ struct WorkloadResolver: ~Copyable {
         }
     }
 
+    /// Whether the map tells a cgroup from the rest of what its owner has.
+    func mapsApart(_ path: ByteString, from owner: ByteString) -> Bool { map.hasRules(below: owner, for: path) }
+
     /// Whether programs of one cgroup may be mapped to several workloads.
     var mapsExecutables: Bool { map.dependsOnExecutable }
 

@@ -31,6 +31,9 @@ package struct ProcessTable: ~Copyable {
     private var byPid = IntegerTable<UInt32, TrackedProcess>()
     /// In the order of their ends.
     private var ended = KeyQueue()
+    /// Processes of the table that have ended. `ended` may have more entries: of those that live after all, or are known by
+    /// another key now.
+    private var endedCount = 0
     private let population = TrackedProcess.Population()
     /// The one asked for last: events come in runs.
     private var latest: TrackedProcess?
@@ -217,7 +220,7 @@ package struct ProcessTable: ~Copyable {
             // Its exit was lost: two living processes cannot share a pid.
             end(former, at: time)
         }
-        if byKey.count - ended.count >= limits.live { evictStale() }
+        if byKey.count - endedCount >= limits.live { evictStale() }
         if ended.count > limits.ended { tick(at: time) }
         let parentID = ancestor?.description.id ?? (parent.tgid == 0 ? "" : id(parent))
         let process = TrackedProcess(
@@ -271,16 +274,20 @@ package struct ProcessTable: ~Copyable {
     private mutating func end(_ process: TrackedProcess, at time: UInt64) {
         guard !process.hasEnded else { return }
         process.endedAt = max(time, 1)
+        endedCount += 1
         ended.append(process.key, time: process.endedAt)
     }
 
     /// Where its beginning comes through, its end will: what only /proc had for ended lives until then.
-    private func expectExit(_ process: TrackedProcess) {
-        if !process.isExitTold { process.endedAt = 0 }
+    private mutating func expectExit(_ process: TrackedProcess) {
+        guard process.hasEnded, !process.isExitTold else { return }
+        process.endedAt = 0
+        endedCount -= 1
     }
 
     private mutating func forget(_ process: TrackedProcess) {
         byKey.remove(process.key)
+        if process.hasEnded { endedCount -= 1 }
         if byPid[process.key.tgid] === process { byPid.remove(process.key.tgid) }
         if latest === process { latest = nil }
     }
@@ -296,6 +303,7 @@ package struct ProcessTable: ~Copyable {
             arguments: old.arguments, argumentsAreCut: old.argumentsAreCut, script: old.script,
             workingDirectory: old.workingDirectory, uid: old.uid, gid: old.gid, startTime: old.startTime)
         byKey.set(key, to: process)
+        if process.hasEnded { ended.append(key, time: process.endedAt) }
     }
 
     /// Makes room in one sweep: an eighth of the living, those without events for longest, since their exits may have

@@ -25,6 +25,7 @@ extension CollectorConfiguration {
         pipeline.cgroups.live = max(pipeline.cgroups.live, limits.maximumWorkloads)
         pipeline.trustDomain = settings.trustDomain
         pipeline.workloadMap = settings.map
+        pipeline.podsBelow = settings.podsBelow
         let (wait, fraction) = settings.identityWait.components
         pipeline.waitingTime = UInt64(wait) * 1_000_000_000 + UInt64(fraction / 1_000_000_000)
         pipeline.waitingEvents = limits.waitingEvents

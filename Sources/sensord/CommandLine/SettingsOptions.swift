@@ -32,6 +32,9 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Whose a cgroup or a program is (JSON).", valueName: "file"))
     var workloadMap: String?
 
+    @Option(help: ArgumentHelp("Cgroups of the nodes that are containers, as kind makes them.", valueName: "glob,…"))
+    var podsBelow: String?
+
     @Option(help: ArgumentHelp("How long an event may wait for its pod (default: 10).", valueName: "seconds"))
     var identityWait: String?
 
@@ -107,7 +110,7 @@ struct SettingsOptions: ParsableArguments {
             .outputQueueBytes: outputQueueBytes, .kubeconfig: kubeconfig, .cluster: cluster, .trustDomain: trustDomain,
             .workloadMap: workloadMap, .identityWait: identityWait, .waitingEvents: waitingEvents,
             .podLabels: podLabels, .podAnnotations: podAnnotations, .namespaceLabels: namespaceLabels,
-            .subjectLabel: subjectLabel, .stateDirectory: stateDir,
+            .subjectLabel: subjectLabel, .stateDirectory: stateDir, .podsBelow: podsBelow,
         ]
         return given.compactMapValues { $0 }
     }

@@ -73,6 +73,52 @@ import Testing
         #expect(!selects("user@1001.service/sync.service"))
     }
 
+    // MARK: Trees of pods
+
+    private func identity(
+        ofPodBelow holder: String, own: String? = nil, below: [Glob] = []
+    ) throws -> WorkloadIdentity {
+        var configuration = PipelineConfiguration()
+        configuration.podsBelow = below
+        var session = Records.session
+        session.pid = 7
+        if let own { host.set(.file(pid: 7, .cgroup), "12:cpu:/elsewhere\n0::\(own)\n") }
+        var pipeline = Pipeline(session: session, host: host, configuration: configuration)
+        pipeline.consume(.scanCgroups)
+        pipeline.consume(.cluster([.pod(pod(lists: [Self.containerID]))]))
+        let path = "\(holder)/kubepods/burstable/pod\(Self.podUID)/\(Self.containerID)"
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 70, path: path)))
+        pipeline.consume(.record(Records.open("/a", cgroup: 70)))
+        return try #require(pipeline.takeEvents().first).workload.identity
+    }
+
+    private static let node = "/docker/" + String(repeating: "cd", count: 32)
+
+    @Test(arguments: [
+        ("/system.slice/app.service", "SystemdUnit", "app.service"),
+        ("/system.slice/session-1.scope", "SystemdUnit", "session-1.scope"),
+        (node, "Container", String(node.dropFirst(8))), ("/lxc.payload.n1", "Container", "n1"),
+        ("/system.slice/app.service/containerd.service", "SystemdUnit", "app.service"),
+    ])
+    func `who was given a cgroup makes no pods in it`(_ holder: String, _ kind: String, _ name: String) throws {
+        let identity = try identity(ofPodBelow: holder)
+        #expect([identity.kind, identity.name] == [kind, name])
+        #expect(identity.pod == nil)
+        #expect(identity.spiffeID.isEmpty)
+    }
+
+    @Test(arguments: ["", "/nodes", "/nodes.slice", "/system.slice/containerd.service", "/system.slice/k3s.service"])
+    func `a kubelet's own tree is believed`(_ holder: String) throws {
+        #expect(try identity(ofPodBelow: holder).name == "planner")
+    }
+
+    @Test func `so is one in what the sensor itself runs in, or that the operator names`() throws {
+        let pod = "\(Self.node)/kubelet/kubepods/besteffort/pod1c3f2f5e-6c34-4ba7-9f4c-1f5d6f2f0a11/\(Self.containerID)"
+        #expect(try identity(ofPodBelow: Self.node + "/kubelet", own: pod).name == "planner")
+        #expect(try identity(ofPodBelow: "/docker/" + Self.containerID, own: pod).kind == "Container")
+        #expect(try identity(ofPodBelow: Self.node, below: [Glob("/docker/*")]).name == "planner")
+    }
+
     // MARK: Labels
 
     @Test func `labels make a container no pod's, and no pause`() throws {

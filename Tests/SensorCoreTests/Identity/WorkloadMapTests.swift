@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CSensorBPF
 import SensorCore
 import Testing
 
@@ -54,6 +55,29 @@ import Testing
         #expect(map.rule(cgroup: odd, executable: nil) != nil)
         #expect(map.rule(cgroup: "/a/bc/d", executable: nil) == nil)
         #expect(map.rule(cgroup: "/", executable: nil) == nil)
+    }
+
+    @Test func `a rule may speak of a part of what a unit has`() throws {
+        let map = try WorkloadMap(
+            Array(
+                """
+                [{"cgroup": "/a.slice/a.service/job-*", "workload": {"kind": "Job", "name": "night"}},
+                 {"cgroup": "/a.slice/a.service/web", "executable": "*/vi", "workload": {"kind": "Agent", "name": "vi"}}]
+                """.utf8), from: "map.json")
+        var configuration = PipelineConfiguration()
+        configuration.workloadMap = map
+        var pipeline = Pipeline(session: Records.session, host: FakeHost(), configuration: configuration)
+        for (id, name) in [(UInt64(50), ""), (51, "/job-1"), (52, "/job-1/inner"), (53, "/web")] {
+            let path = "/a.slice/a.service\(name)"
+            pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: id, path: path)))
+            pipeline.consume(.record(Records.open("/a", pid: 300 + UInt32(id), start: id, cgroup: id)))
+        }
+        pipeline.consume(.record(Records.exec(pid: 9, start: 9, executable: "/usr/bin/vi", cgroup: 53)))
+        pipeline.consume(.record(Records.exec(pid: 10, start: 9, executable: "/usr/bin/vi", cgroup: 50)))
+        #expect(
+            pipeline.takeEvents().map(\.workload.name) == [
+                "a.service", "night", "night", "a.service", "vi", "a.service",
+            ])
     }
 
     @Test func `a map without rules says nothing`() throws {

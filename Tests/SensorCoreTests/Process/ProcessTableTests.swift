@@ -48,6 +48,27 @@ import Testing
         #expect(table.evicted == 0)
     }
 
+    @Test func `processes that were taken for ended and live are bounded like others`() {
+        var table = ProcessTable(bootID: "b", limits: limits { $0.live = 16 })
+        for pid in UInt32(10)..<50 {
+            let own = key(pid, 1)
+            table.seen(own, parent: key(0, 0), facts: ProcessFacts(), at: 1, isSketch: true)
+            _ = table.exit(own, at: 1)
+            _ = table.exec(own, parent: key(1, 1), facts: facts("/bin/a"), at: 2)
+        }
+        #expect(table.count <= 16)
+        #expect(table.evicted >= 24)
+    }
+
+    @Test func `an ended process goes in its time though its start has become known meanwhile`() {
+        var table = ProcessTable(bootID: "b", limits: limits { $0.endedLife = 100 })
+        table.seen(key(10, 50_000_000), parent: key(0, 0), facts: facts("/bin/a"), at: 1, isApproximate: true)
+        _ = table.exit(key(10, 50_000_000), at: 5)
+        #expect(table.find(key(10, 50_000_001), at: 6)?.description.id == "b-10-50000001")
+        table.tick(at: 105)
+        #expect(table.count == 0)
+    }
+
     @Test func `ancestors that ended stay known to their living descendants`() throws {
         var table = ProcessTable(bootID: "b", limits: limits { $0.endedLife = 1 })
         _ = table.exec(key(10, 1), parent: key(1, 1), facts: facts("/bin/sshd"), at: 1)

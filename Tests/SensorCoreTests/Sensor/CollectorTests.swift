@@ -159,6 +159,44 @@ private final class TroubleSink: EventSink, Sendable {
         }
     }
 
+    @Test func `where a directory gets another name, what is done in it has that name from then on`() throws {
+        var configuration = configuration()
+        configuration.stream = .none
+        let directory = try TestDirectory()
+        let sink = KeepingSink()
+        let collector = try Collector(configuration, sinks: [sink])
+        // All in one mount namespace of its own, where mounts may be moved.
+        let script = """
+            set -e; cd '\(directory.path)'; mkdir -p new/deep old m1 m2 d; echo x >new/deep/f
+            twice() { "$@"; "$@"; }
+            twice cat new/deep/f; mv new app; twice cat app/deep/f; twice cat app/deep/f
+            mount -t tmpfs t m1; echo x >m1/f; twice cat m1/f; mount --move m1 m2; twice cat m2/f; umount m2
+            (cd old; cat missing || :; cat missing || :)
+            mv old older; (cd older; cat missing || :; cat missing || :)
+            echo x >d/x; rm '\(directory.path)/d/x'
+            unshare -m --propagation private sh -ec "mount -t tmpfs t d; echo x >d/x; rm '\(directory.path)/d/x'"
+            """
+        let child = try Child(["/usr/bin/unshare", "-m", "/bin/sh", "-c", script + " >/dev/null 2>&1"])
+        #expect(child.wait() == 0)
+        let summary = collector.stop()
+        func count(_ name: String, _ kind: EventKind) -> (all: UInt64, news: Int) {
+            let events = sink.events.filter { event in
+                guard let program = event.process?.executable.text, event.kind == kind else { return false }
+                return (program.hasSuffix("/cat") || program.hasSuffix("/rm"))
+                    && event.fileDetail?.path == ByteString("\(directory.path)/\(name)")
+            }
+            return (events.reduce(0) { $0 + $1.count }, events.count { $0.isFirstSeen })
+        }
+        for (name, times) in [
+            ("new/deep/f", 2), ("app/deep/f", 4), ("m1/f", 2), ("m2/f", 2), ("old/missing", 2), ("older/missing", 2),
+        ] {
+            let found = count(name, .fileOpen)
+            #expect(found.all == UInt64(times) && found.news == 1, "\(name)")
+        }
+        #expect(count("d/x", .fileDelete).news == 2)
+        #expect(summary.losses.lost == 0)
+    }
+
     @Test func `repeats come as counts, and all that was done adds up`() throws {
         var configuration = configuration()
         configuration.stream = .none

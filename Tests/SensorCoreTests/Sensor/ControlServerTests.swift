@@ -335,6 +335,22 @@ private final class InstantController: StreamController {
         #expect(throws: SystemError.self) { try ControlListener(runDirectory: directory.path) }
     }
 
+    @Test func `a daemon that stands still keeps nobody waiting for ever`() throws {
+        let still = try TemporaryDirectory()
+        defer {
+            unlink(still.path + "/control/lock")
+            rmdir(still.path + "/control")
+        }
+        let listener = try ControlListener(runDirectory: still.path)
+        var waiting: [Int32] = []
+        defer { for descriptor in waiting { close(descriptor) } }
+        #expect(throws: SystemError.self) {
+            for _ in 0..<100 { waiting.append(try #require(try ControlSocket.connect(in: still.path, patience: 50))) }
+        }
+        #expect(!waiting.isEmpty)
+        withExtendedLifetime(listener) {}
+    }
+
     @Test func `no daemon is no error`() throws {
         #expect(try ControlSocket.connect(in: "/nonexistent") == nil)
         #expect(try ControlSocket.connect(in: "/" + String(repeating: "x", count: 200)) == nil)

@@ -73,6 +73,14 @@ import Testing
         #expect { try filter { $0.peers = [text] } } throws: { ($0 as? FilterError)?.flag == "--peer" }
     }
 
+    @Test func `more patterns than can be tried for each event, or longer ones, are refused`() throws {
+        let many = (0...CompiledFilter.patternLimit).map { "/\($0)" }
+        _ = try filter { $0.paths = Array(many.dropLast()) }
+        #expect { try filter { $0.paths = many } } throws: { ($0 as? FilterError)?.flag == "--path" }
+        let long = String(repeating: "*a", count: CompiledFilter.patternBytes)
+        #expect { try filter { $0.executables = [long] } } throws: { ($0 as? FilterError)?.flag == "--executable" }
+    }
+
     @Test(arguments: ["files.*", "process.seen", "cgroup.*"])
     func `a kind that there are no events of is refused with the flag's name`(_ pattern: String) {
         #expect { try filter { $0.kinds = [pattern] } } throws: { error in

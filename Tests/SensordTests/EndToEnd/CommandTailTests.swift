@@ -128,6 +128,10 @@ struct CommandTailTests {
         let alone = try sensord("--tail", "--duration", "1", wrapper: wrapper)
         #expect(alone.status == 77)
         #expect(alone.errors.contains("CAP_"))
+        // Not the directory that it could not make either.
+        let daemon = try sensord("run", "--run-dir", "/proc/none", "--records", "-", wrapper: wrapper)
+        #expect(daemon.status == 77)
+        #expect(daemon.errors.contains("CAP_"))
         let command = try sensord("--tail", "--", "true", wrapper: wrapper)
         #expect(command.status == 125)
         #expect(command.errors.contains("CAP_"))

@@ -352,7 +352,10 @@ final class DaemonTests {
         }
         let outcome = try tail.wait()
         #expect(outcome.status == 0)
-        #expect(outcome.errors.split(separator: "\n").count == 1)
+        // Nothing but what was lost, should others on the machine do too much.
+        let told = outcome.errors.split(separator: "\n")
+        #expect(told.allSatisfy { $0.hasPrefix("sensord: lost for ") || $0 == outcome.summary }, "\(outcome.errors)")
+        #expect(outcome.summary.hasPrefix("sensord: shown "))
     }
 
     @Test func `count and duration end a tail`() throws {

@@ -36,6 +36,12 @@ package struct ClusterStatus: Sendable, Equatable {
         package var ownerLoops: UInt64 = 0
         /// Owners that are not there any more, or were replaced by another of the same name.
         package var missingOwners: UInt64 = 0
+        /// Pods and owners that do not say readably who manages them.
+        package var unreadableOwners: UInt64 = 0
+        /// Deleted pods that were not told, because nobody could say in time who owned them.
+        package var abandonedPods: UInt64 = 0
+        /// Pods of other nodes, which were not asked for.
+        package var foreignPods: UInt64 = 0
         /// Requests that the server does not allow.
         package var forbidden: UInt64 = 0
         package var unauthorized: UInt64 = 0
@@ -61,8 +67,10 @@ package struct ClusterStatus: Sendable, Equatable {
     /// Where the last field was that was not of its type: `object.spec.containers`.
     package var malformedField = ""
     package var pods = 0
-    /// Of these, whose owner is not known yet.
+    /// Of these, whose owner is not known yet, or was not to be read.
     package var unsettledPods = 0
+    /// Of these, whose owner the server does not let us see.
+    package var forbiddenOwners = 0
     package var clusterID = ""
     package var counters = Counters()
 

@@ -2,15 +2,21 @@
 
 /// The `metadata` of any object of the API, as far as it is of use here.
 struct ObjectMetadata: Decodable, Sendable {
+    /// Who manages an object, of those that own it.
+    enum Manager: Sendable, Equatable {
+        case nobody
+        case object(ObjectReference)
+        /// The object does not say readably who, or whether anybody does.
+        case unreadable
+    }
+
     /// Who owns an object, as the object says it.
-    struct OwnerReference: Decodable, Sendable, Equatable {
+    private struct OwnerReference: Decodable, Sendable {
         @Lenient var apiVersion: String?
         @Lenient var kind: String?
         @Lenient var name: String?
         @Lenient var uid: String?
-        @Lenient var controller: Bool?
-
-        static func == (first: Self, second: Self) -> Bool { first.reference == second.reference }
+        var controller: Flag?
 
         /// nil where something is missing that a reference cannot be without.
         var reference: ObjectReference? {
@@ -21,6 +27,34 @@ struct ObjectMetadata: Decodable, Sendable {
         }
     }
 
+    /// Unlike what is not there, nil is of another type.
+    private struct Flag: Decodable, Sendable {
+        @Lenient var value: Bool?
+
+        init(from decoder: any Decoder) { _value = Lenient(from: decoder) }
+    }
+
+    private struct Owners: Decodable, Sendable {
+        /// nil: cannot be read.
+        var elements: [OwnerReference?]?
+
+        init(from decoder: any Decoder) {
+            elements = Lenient<[Lenient<OwnerReference>]>(from: decoder).wrappedValue?.map(\.wrappedValue)
+        }
+
+        var manager: Manager {
+            guard let elements else { return .unreadable }
+            if let controller = elements.first(where: { $0?.controller?.value == true }) {
+                return controller?.reference.map { .object($0) } ?? .unreadable
+            }
+            let isReadable = elements.allSatisfy { owner in
+                guard let owner else { return false }
+                return owner.controller.map { $0.value != nil } ?? true
+            }
+            return isReadable ? .nobody : .unreadable
+        }
+    }
+
     @Lenient var name: String?
     @Lenient var namespace: String?
     @Lenient var uid: String?
@@ -28,7 +62,7 @@ struct ObjectMetadata: Decodable, Sendable {
     @Lenient var generateName: String?
     @Lenient private var labelTexts: [String: Lenient<String>]?
     @Lenient private var annotationTexts: [String: Lenient<String>]?
-    @Lenient private var owners: LenientList<OwnerReference>?
+    private var owners: Owners?
 
     private enum CodingKeys: String, CodingKey {
         case name, namespace, uid, resourceVersion, generateName
@@ -45,10 +79,7 @@ struct ObjectMetadata: Decodable, Sendable {
         annotationTexts?[name]?.wrappedValue.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// The one owner that manages the object; nil: nobody does.
-    var controller: ObjectReference? {
-        owners?.elements.first { $0.controller == true }?.reference
-    }
+    var manager: Manager { owners?.manager ?? .nobody }
 }
 
 /// An object that consists of its metadata alone, whatever else the server sends of it.

@@ -10,7 +10,7 @@ actor ObjectReader {
         /// An owner's own owner changes hardly ever.
         var found = Duration.seconds(600)
         /// What is not there, or not to be seen, may be later.
-        var missing = Duration.seconds(60)
+        var missing = Duration.seconds(30)
         /// What a group and version holds.
         var kinds = Duration.seconds(600)
     }
@@ -19,6 +19,7 @@ actor ObjectReader {
     private static let maximumVersions = 128
 
     private let client: APIClient
+    private let gate: RequestGate
     private let choices: WorkloadChoices
     private let times: Times
     private let log: Logger
@@ -27,9 +28,12 @@ actor ObjectReader {
     /// Answered with 403: asking for the next object of the kind would be, too.
     private var forbidden = ExpiringCache<String, Bool>(limit: maximumObjects)
     private var requests: [ObjectReference: Task<ObjectLookup, any Error>] = [:]
+    private var namespaces: [String: Task<ObjectMetadata, any Error>] = [:]
+    private var discoveries: [String: Task<[String: ResourceName]?, any Error>] = [:]
 
-    init(_ client: APIClient, choices: WorkloadChoices, times: Times, log: Logger) {
+    init(_ client: APIClient, _ gate: RequestGate, choices: WorkloadChoices, times: Times, log: Logger) {
         self.client = client
+        self.gate = gate
         self.choices = choices
         self.times = times
         self.log = log
@@ -49,17 +53,20 @@ actor ObjectReader {
             request = Task { try await self.fetch(reference, namespace) }
             requests[reference] = request
         }
-        do {
-            let answer = try await request.value
-            requests[reference] = nil
-            return answer
-        } catch {
-            requests[reference] = nil
-            throw APIError(error)
+        do { return try await value(request) } catch { throw APIError(error) }
+    }
+
+    /// Whoever is cancelled takes a request along that others may wait for: that happens at the end alone.
+    private func value<Value: Sendable>(_ request: Task<Value, any Error>) async throws -> Value {
+        try await withTaskCancellationHandler {
+            try await request.value
+        } onCancel: {
+            request.cancel()
         }
     }
 
     private func fetch(_ reference: ObjectReference, _ namespace: String) async throws -> ObjectLookup {
+        defer { requests[reference] = nil }
         let answer = try await ask(reference, namespace)
         if case .found = answer {
             objects.set(reference, answer, for: times.found)
@@ -70,13 +77,20 @@ actor ObjectReader {
     }
 
     private func ask(_ reference: ObjectReference, _ namespace: String) async throws(APIError) -> ObjectLookup {
-        guard let resource = try await resource(reference) else { return .hidden }
+        let resource: ResourceName
+        switch try await kind(reference) {
+        case .resource(let known): resource = known
+        case .unknown: return .unknown
+        case .forbidden: return .forbidden
+        }
         let place = resource.isNamespaced ? namespace : nil
         let scope = "\(reference.apiVersion)/\(resource.plural)/\(place ?? "")"
-        if forbidden.value(scope) != nil { return .hidden }
+        if forbidden.value(scope) != nil { return .forbidden }
         do throws(APIError) {
             let path = APIPath.object(reference, resource: resource.plural, namespace: place)
-            let metadata = try await self.metadata(path)
+            guard let metadata = try await self.metadata(path, lane: reference.apiVersion, scope: scope) else {
+                return .forbidden
+            }
             guard metadata.uid == reference.uid else {
                 client.status.count(\.missingOwners)
                 return .gone
@@ -86,43 +100,101 @@ actor ObjectReader {
             client.status.count(\.missingOwners)
             return .gone
         } catch  where error.kind == .forbidden {
-            forbidden.set(scope, true, for: times.missing * 5)
+            forbidden.set(scope, true, for: times.missing)
             log.notice(
                 "not permitted to read the owners of pods: they are known by reference alone",
                 metadata: ["resource": "\(scope)", "error": "\(error)"])
-            return .hidden
+            return .forbidden
         }
     }
 
-    /// What the kind is called in paths; nil: the server knows no such kind.
-    private func resource(_ reference: ObjectReference) async throws(APIError) -> ResourceName? {
-        if let known = ResourceName.builtIn(reference) { return known }
-        if let known = kinds.value(reference.apiVersion) { return known[reference.kind] }
+    private enum KindLookup {
+        case resource(ResourceName)
+        /// The server knows no such kind.
+        case unknown
+        case forbidden
+    }
+
+    /// What the kind is called in paths.
+    private func kind(_ reference: ObjectReference) async throws(APIError) -> KindLookup {
+        if let known = ResourceName.builtIn(reference) { return .resource(known) }
+        let version = reference.apiVersion
+        if let known = kinds.value(version) { return known[reference.kind].map { .resource($0) } ?? .unknown }
+        if forbidden.value(version) != nil { return .forbidden }
+        let request: Task<[String: ResourceName]?, any Error>
+        if let running = discoveries[version] {
+            request = running
+        } else {
+            request = Task { try await self.discover(version) }
+            discoveries[version] = request
+        }
+        do {
+            let names = try await value(request)
+            return names.map { $0[reference.kind].map { .resource($0) } ?? .unknown } ?? .forbidden
+        } catch { throw APIError(error) }
+    }
+
+    /// What a group and version holds; nil: that is not to be known.
+    private func discover(_ version: String) async throws(APIError) -> [String: ResourceName]? {
+        defer { discoveries[version] = nil }
         do throws(APIError) {
-            client.status.count(\.objectGets)
-            let body = try await client.get(APIPath.resources(of: reference.apiVersion))
+            let body = try await get(APIPath.resources(of: version), lane: version)
             let names = try decode(APIResourceList.self, body).names
-            kinds.set(reference.apiVersion, names, for: times.kinds)
-            return names[reference.kind]
-        } catch  where error.kind == .notFound || error.kind == .forbidden {
-            client.status.count(error)
-            kinds.set(reference.apiVersion, [:], for: times.missing)
+            kinds.set(version, names, for: times.kinds)
+            return names
+        } catch  where error.kind == .notFound {
+            kinds.set(version, [:], for: times.missing)
+            return [:]
+        } catch  where error.kind == .forbidden {
+            forbidden.set(version, true, for: times.missing)
             return nil
-        } catch {
-            client.status.count(error)
-            throw error
         }
     }
 
-    /// Of any object, not remembered.
-    func metadata(_ path: String) async throws(APIError) -> ObjectMetadata {
+    /// Of a namespace, not remembered.
+    func namespace(_ name: String) async throws(APIError) -> ObjectMetadata {
+        let request: Task<ObjectMetadata, any Error>
+        if let running = namespaces[name] {
+            request = running
+        } else {
+            request = Task { try await self.fetch(namespace: name) }
+            namespaces[name] = request
+        }
+        do { return try await value(request) } catch { throw APIError(error) }
+    }
+
+    private func fetch(namespace name: String) async throws -> ObjectMetadata {
+        defer { namespaces[name] = nil }
+        let body = try await get(APIPath.namespace(name), lane: "v1/namespaces", accept: APIClient.metadataOnly)
+        return try decode(MetadataObject.self, body).metadata
+    }
+
+    /// - Parameter scope: nil is returned where this has turned out to be forbidden before the request had its turn.
+    private func metadata(_ path: String, lane: String, scope: String) async throws(APIError) -> ObjectMetadata? {
+        let pass = try await gate.enter(lane)
+        if forbidden.value(scope) != nil {
+            await gate.giveBack(pass)
+            return nil
+        }
+        let body = try await get(path, pass, accept: APIClient.metadataOnly)
+        return try decode(MetadataObject.self, body).metadata
+    }
+
+    private func get(_ path: String, lane: String, accept: String = "application/json") async throws(APIError)
+        -> ByteBuffer
+    {
+        try await get(path, try await gate.enter(lane), accept: accept)
+    }
+
+    private func get(_ path: String, _ pass: RequestGate.Pass, accept: String) async throws(APIError) -> ByteBuffer {
         client.status.count(\.objectGets)
         do throws(APIError) {
-            let body = try await client.get(path, accept: APIClient.metadataOnly)
-            return try decode(MetadataObject.self, body).metadata
+            let body = try await client.get(path, accept: accept)
+            await gate.leave(pass)
+            return body
         } catch {
             client.status.count(error)
-            throw error
+            throw await gate.leave(pass, error)
         }
     }
 
@@ -132,7 +204,9 @@ actor ObjectReader {
         do {
             return try faults.decoder().decode(type, from: Data(body.readableBytesView))
         } catch {
-            throw APIError(.malformed, "an answer that cannot be read")
+            let error = APIError(.malformed, "an answer that cannot be read")
+            client.status.count(error)
+            throw error
         }
     }
 }

@@ -4,10 +4,15 @@
 struct ObservedPod: Sendable, Equatable {
     /// Its `controller` is the pod itself until the owner is resolved.
     var identity: PodIdentity
-    /// Whom the pod says it is managed by; nil for bare and static pods, which are their own.
-    var owner: ObjectReference?
+    /// Whom the pod says it is managed by; nobody for bare and static pods, which are their own.
+    var manager: ObjectMetadata.Manager
+    /// Where it runs; empty where it does not say.
+    var node: String
     /// It has the marks of a static pod's mirror and is none: taken for what it is besides, a pod like others.
     var isFalseMirror: Bool
+
+    /// nil: nobody, or it is not to be read who.
+    var owner: ObjectReference? { if case .object(let reference) = manager { reference } else { nil } }
 
     /// nil: no pod that can be attributed (no UID, name or namespace).
     init?(_ pod: PodObject, choices: WorkloadChoices) {
@@ -30,7 +35,8 @@ struct ObservedPod: Sendable, Equatable {
         identity.labels = choices.labels(of: metadata)
         identity.containers = pod.containers
         self.identity = identity
-        owner = isStatic ? nil : metadata.controller
+        manager = isStatic ? .nobody : metadata.manager
+        self.node = node
         isFalseMirror = !isStatic && Self.hasMarksOfMirror(metadata)
     }
 

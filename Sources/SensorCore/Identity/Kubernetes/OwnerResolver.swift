@@ -4,6 +4,8 @@ internal import Logging
 
 /// Who a pod belongs to for good.
 struct OwnerResolution: Sendable, Equatable {
+    /// UID of the pod's own owner, which it was found from; empty: the pod has none.
+    var from: String
     var controller: PodIdentity.Owner
     var source: PodIdentity.Source
     /// Above the controller, nearest first.
@@ -12,6 +14,10 @@ struct OwnerResolution: Sendable, Equatable {
     var revision = ""
     /// Whether nothing is left to ask for again.
     var isComplete = true
+    /// False for a ReplicaSet or Job that stands for whatever manages it, because it could not be read.
+    var isLasting = true
+    /// Whether that is so because the server does not let us see it.
+    var isForbidden = false
 }
 
 /// Climbs from a pod's owner to the first one that lasts, and notes what stands above.
@@ -29,15 +35,19 @@ struct OwnerResolver: Sendable {
     /// - Throws: when the controller itself cannot be told for now.
     func resolve(_ owner: ObjectReference, namespace: String) async throws(APIError) -> OwnerResolution {
         let kind = Kind(owner)
-        if kind == .lasting {
-            return await climb(
-                from: owner, namespace, [owner.uid], OwnerResolution(controller: owner.owner, source: .reference))
+        var own = OwnerResolution(from: owner.uid, controller: owner.owner, source: .reference)
+        if kind == .lasting { return await climb(from: owner, namespace, [owner.uid], own) }
+        let answer = try await reader.look(owner, namespace: namespace)
+        guard case .found(let observed) = answer, observed.manager != .unreadable else {
+            if case .found = answer { status.count(\.unreadableOwners) }
+            own.isLasting = false
+            own.isForbidden = answer.isForbidden
+            return own
         }
-        guard case .found(let observed) = try await reader.look(owner, namespace: namespace) else {
-            return OwnerResolution(controller: owner.owner, source: .reference)
-        }
-        if let above = observed.controller, kind == .replicaSet || Kind(above) == .cronJob {
-            var resolution = OwnerResolution(controller: above.owner, source: .reference, revision: observed.revision)
+        own.revision = observed.revision
+        if case .object(let above) = observed.manager, kind == .replicaSet || Kind(above) == .cronJob {
+            var resolution = own
+            resolution.controller = above.owner
             if above.uid == owner.uid {
                 tellLoop(owner, namespace)
                 resolution.source = .get
@@ -45,9 +55,9 @@ struct OwnerResolver: Sendable {
             }
             return await climb(from: above, namespace, [owner.uid, above.uid], resolution)
         }
-        var lasting = OwnerResolution(controller: owner.owner, source: .get, revision: observed.revision)
-        if kind == .job, let name = observed.lastingName { lasting.controller.name = name }
-        return await climb(from: owner, namespace, [owner.uid], lasting)
+        own.source = .get
+        if kind == .job, let name = observed.lastingName { own.controller.name = name }
+        return await climb(from: owner, namespace, [owner.uid], own)
     }
 
     private enum Kind {
@@ -74,7 +84,7 @@ struct OwnerResolver: Sendable {
         do throws(APIError) {
             while case .found(let observed) = try await reader.look(current, namespace: namespace) {
                 if current == controller { resolution.source = .get }
-                guard let above = observed.controller else { break }
+                guard case .object(let above) = observed.manager else { break }
                 guard visited.insert(above.uid).inserted, resolution.chain.count < Self.maximumDepth else {
                     tellLoop(controller, namespace)
                     break

@@ -32,7 +32,7 @@ struct OwnerSettler: Sendable {
             } catch {
                 trouble = error
             }
-            if question.needsLabels, trouble == nil {
+            if trouble == nil, await tracker.lacksLabels(of: question.namespace) {
                 do throws(APIError) {
                     labels = try await namespaceLabels(question.namespace)
                 } catch {
@@ -51,7 +51,7 @@ struct OwnerSettler: Sendable {
     /// The chosen ones; none where the namespace is gone or not to be seen.
     func namespaceLabels(_ namespace: String) async throws(APIError) -> [String: String] {
         do throws(APIError) {
-            let metadata = try await reader.metadata(APIPath.namespace(namespace))
+            let metadata = try await reader.namespace(namespace)
             return settings.choices.labels(ofNamespace: metadata)
         } catch  where !error.isTransient && error.kind != .cancelled {
             return [:]

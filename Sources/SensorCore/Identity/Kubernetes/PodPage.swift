@@ -10,12 +10,14 @@ struct PodPage: Sendable {
     /// Where the next page begins; empty: this is the last one.
     var next: String
 
-    init(_ body: ByteBuffer, choices: WorkloadChoices, status: ClusterStatusBoard) throws(APIError) {
+    /// - Parameter body: is given back before it is decoded, if nobody else has it: a page is megabytes.
+    init(_ body: consuming ByteBuffer, choices: WorkloadChoices, status: ClusterStatusBoard) throws(APIError) {
         let faults = DecodingFaults()
         defer { status.count(faults) }
+        let data = Data((consume body).readableBytesView)
         let list: List
         do {
-            list = try faults.decoder().decode(List.self, from: Data(body.readableBytesView))
+            list = try faults.decoder().decode(List.self, from: data)
         } catch {
             throw APIError(.malformed, "a list that cannot be read")
         }

@@ -7,7 +7,8 @@ internal import NIOCore
 enum WatchEvent: Sendable {
     /// Added or modified. nil: a pod that cannot be attributed.
     case pod(ObservedPod?, version: String?)
-    case deleted(uid: String, version: String?)
+    /// `last`: as it was in the end; nil: a pod that cannot be attributed.
+    case deleted(uid: String, last: ObservedPod?, version: String?)
     /// Nothing has happened until this version.
     case bookmark(version: String)
     case failed(APIError)
@@ -27,16 +28,18 @@ enum WatchEvent: Sendable {
                 let pod = try decoder.decode(Envelope<PodObject>.self, from: data).object
                 self = .pod(ObservedPod(pod, choices: choices), version: pod.metadata.resourceVersion)
             case "DELETED":
-                let metadata = try decoder.decode(Envelope<MetadataObject>.self, from: data).object.metadata
+                let pod = try decoder.decode(Envelope<PodObject>.self, from: data).object
+                let version = pod.metadata.resourceVersion
                 self =
-                    metadata.uid.map { .deleted(uid: $0, version: metadata.resourceVersion) }
-                    ?? .other(version: metadata.resourceVersion)
+                    pod.metadata.uid.map {
+                        .deleted(uid: $0, last: ObservedPod(pod, choices: choices), version: version)
+                    } ?? .other(version: version)
             case "BOOKMARK":
                 let metadata = try decoder.decode(Envelope<MetadataObject>.self, from: data).object.metadata
                 self = metadata.resourceVersion.map { .bookmark(version: $0) } ?? .other(version: nil)
             case "ERROR":
                 let problem = try decoder.decode(Envelope<APIStatus>.self, from: data).object
-                self = .failed(APIError(status: problem.code ?? 500, reason: problem.message ?? problem.reason ?? ""))
+                self = .failed(APIError(problem))
             default: self = .other(version: nil)
             }
         } catch {

@@ -17,7 +17,7 @@ package final class ControlListener: Sendable {
     /// Makes the directory (0700), takes its lock, and replaces a socket that a dead daemon has left.
     package init(runDirectory: String) throws {
         let directory = ControlSocket.directory(in: runDirectory)
-        mkdir(runDirectory, 0o755)
+        guard mkdir(runDirectory, 0o755) == 0 || errno == EEXIST else { throw SystemError("make \(runDirectory)") }
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else { throw SystemError("make \(directory)") }
         let folder = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard folder >= 0 else { throw SystemError("open \(directory)") }

@@ -11,15 +11,28 @@ package enum ControlSocket {
     /// Connects to a daemon that runs on this node; `nil` if none does.
     ///
     /// A daemon is one that root or this user runs: what anybody else has put there gets no commands.
-    package static func connect(in runDirectory: String) throws(SystemError) -> Int32? {
+    ///
+    /// - Parameter patience: milliseconds.
+    /// - Throws: also when there is a daemon that takes no connection in that time.
+    package static func connect(in runDirectory: String, patience: Int = 2000) throws(SystemError) -> Int32? {
         let path = path(in: runDirectory)
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw SystemError("socket") }
-        guard UnixAddress.with(path, { Glibc.connect(descriptor, $0, $1) }) == 0, isPeerTrusted(descriptor) else {
+        // A daemon that stands still has those wait who come when its queue is full.
+        setSendTimeout(descriptor, milliseconds: patience)
+        let error = UnixAddress.with(path) { Glibc.connect(descriptor, $0, $1) } == 0 ? 0 : errno
+        guard error == 0, isPeerTrusted(descriptor) else {
             close(descriptor)
+            if error == EAGAIN { throw SystemError("connect to the daemon (\(path))", number: ETIMEDOUT) }
             return nil
         }
+        setSendTimeout(descriptor, milliseconds: 0)
         return descriptor
+    }
+
+    private static func setSendTimeout(_ descriptor: Int32, milliseconds: Int) {
+        var time = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
     }
 
     /// Whether root or this very user is at the other end.

@@ -12,7 +12,10 @@ struct TailSubscription {
         var summary = TailSummary()
         summary.add(now, since: start)
         let dropped = queue.dropped
-        if dropped > 0 { summary.lost[LossReason.subscriber.name] = dropped }
+        if dropped > 0 {
+            summary.lost[LossReason.subscriber.name] = dropped
+            summary.reasons[LossReason.subscriber.name] = [LossReason.subscriber.name: dropped]
+        }
         summary.shown = sink.progress.shown - min(dropped, sink.progress.shown)
         queue.append(ControlFrame(.summary, ControlJSON.encode(summary)))
     }

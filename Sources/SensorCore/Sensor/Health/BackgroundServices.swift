@@ -48,6 +48,6 @@ package final class BackgroundServices: Sendable {
         guard let services = services.withLockedValue({ $0.take() }) else { return }
         Task { await services.triggerGracefulShutdown() }
         if !ended.wait(milliseconds: milliseconds) { log.warning("services have not stopped in time") }
-        group.shutdownGracefully { _ in }
+        // The network thread is left to the end of the process: what still closes on it would find nobody to do that.
     }
 }

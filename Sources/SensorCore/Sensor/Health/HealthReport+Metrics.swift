@@ -20,7 +20,8 @@ extension HealthReport {
         text.add("waiting_events", .gauge, "Events that wait for their workload.", statistics.waitingEvents)
         text.add("refused_waits_total", .counter, "Events for which too many waited already.", statistics.refusedWaits)
         text.add(
-            "unattributed_events_total", .counter, "Events delivered as Unknown: whose they are could not be told.",
+            "unattributed_events_total", .counter,
+            "Events whose workload, or which container of it, could not be told.",
             statistics.unattributedEvents)
         text.add(
             "unwatched_cgroups", .gauge, "Cgroups that no selector of --watch covers.", statistics.unwatchedCgroups)
@@ -104,6 +105,9 @@ extension HealthReport {
             ("malformed_fields", "Fields of another type than expected.", counters.malformedFields),
             ("owner_loops", "Objects that own each other.", counters.ownerLoops),
             ("missing_owners", "Owners that are gone or were replaced.", counters.missingOwners),
+            ("unreadable_owners", "Objects that do not say readably who manages them.", counters.unreadableOwners),
+            ("abandoned_pods", "Deleted pods whose owner nobody could tell in time.", counters.abandonedPods),
+            ("foreign_pods", "Pods of other nodes, which were not asked for.", counters.foreignPods),
             ("forbidden", "Requests that are not permitted.", counters.forbidden),
             ("unauthorized", "Requests whose credentials were refused.", counters.unauthorized),
             ("throttled", "Requests that the server put off.", counters.throttled),

@@ -42,6 +42,7 @@ package struct HealthReport: Sendable {
             var pods: Int
             var unsettledPods: Int
             var cluster: String?
+            /// nil: all is well; the last one is over.
             var lastError: String?
         }
 
@@ -69,8 +70,11 @@ package struct HealthReport: Sendable {
         if attached == 0 { reasons.append("no hook is attached") }
         let podsHere = collector.statistics.podsHere
         let isAnotherNode = identity.state == .synced && identity.pods == 0 && podsHere > 0
-        let isKnown = identity.state == .synced && !isAnotherNode || identity.state == .disabled
-        let error = identity.lastError
+        // A pod that has just come is asked for; that most are not known is another matter.
+        let isUnsettled = identity.state == .synced && identity.unsettledPods > identity.pods / 2
+        let isKnown = identity.state == .synced && !isAnotherNode && !isUnsettled || identity.state == .disabled
+        let isOver = identity.state == .synced && identity.unsettledPods == 0
+        let error = isOver ? "" : identity.lastError
         switch identity.state {
         case .disabled: break
         case .synced:
@@ -93,8 +97,17 @@ package struct HealthReport: Sendable {
         if collector.seesPartOfCgroups {
             reasons.append("a cgroup namespace hides whose most events are: see sensord check")
         }
+        if let output, output.dropped > 0 { reasons.append("\(output.dropped) lines of records could not be written") }
         if let trouble = collector.trouble { reasons.append("collecting is not whole: \(trouble)") }
-        if identity.unsettledPods > 0 { reasons.append("owners of \(identity.unsettledPods) pods are not known yet") }
+        if identity.unsettledPods > 0 {
+            reasons.append(
+                "owners of \(identity.unsettledPods) of \(identity.pods) pods are not known for certain"
+                    + (identity.state != .synced || error.isEmpty ? "" : ": \(error)"))
+        }
+        if identity.forbiddenOwners > 0 {
+            reasons.append(
+                "owners of \(identity.forbiddenOwners) pods may not be read (see deploy/kubernetes/rbac.yaml)")
+        }
         return Readiness(
             ready: isReady, reasons: reasons, hooks: .init(attached: attached, missing: missing),
             identity: .init(

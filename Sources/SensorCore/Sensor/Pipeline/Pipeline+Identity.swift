@@ -39,7 +39,7 @@ extension Pipeline {
     mutating func cgroupChanged(_ view: borrowing RecordView, _ kind: EventKind) {
         guard let cgroup = view.cgroup, cgroup.hierarchy == session.hierarchy else { return }
         if kind == .cgroupRemoved {
-            cgroups.removed(cgroup.id)
+            cgroups.removed(cgroup.id, at: view.header.time)
             removedCgroups.append(cgroup.id)
             goneCgroups.fresh.insert(cgroup.id)
         } else if let section = view.section(SENSOR_SECTION_ARGUMENT) {

@@ -54,6 +54,7 @@ package struct Pipeline: ~Copyable {
         cgroups = CgroupTable(
             host: host, limits: configuration.cgroups, node: session.node, trustDomain: configuration.trustDomain,
             map: configuration.workloadMap)
+        cgroups.trees = PodTrees(own: nil, below: configuration.podsBelow)
         waiting = WaitingEvents(
             limits: .init(
                 time: configuration.waitingTime, events: configuration.waitingEvents,
@@ -63,6 +64,20 @@ package struct Pipeline: ~Copyable {
         sketchesLeft = configuration.sketches
         templates = TemplateTable(
             capacity: configuration.templates, byteLimit: configuration.templates * configuration.bytesPerTemplate)
+    }
+
+    /// The cgroup that the sensor itself runs in, below the tracked hierarchy's root; nil if that cannot be told.
+    private var ownCgroup: ByteString? {
+        guard session.pid != 0, let bytes = host.answer(.file(pid: session.pid, .cgroup)).bytes else { return nil }
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            // hierarchy:controllers:path, and the path may have colons
+            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3, let number = Int32(String(decoding: fields[0], as: UTF8.self)),
+                number == session.hierarchy, fields[2].count > 1
+            else { continue }
+            return ByteString(Array(fields[2]))
+        }
+        return nil
     }
 
     /// The events since the last call, in the order of the stream, but for those that had to wait for their workload:
@@ -128,7 +143,9 @@ package struct Pipeline: ~Copyable {
         case .uring(let key, let count): uring(key, count: count)
         case .forgotten(let key): forget(key)
         case .tick(let clock): tick(clock)
-        case .scanCgroups: cgroups.scan()
+        case .scanCgroups:
+            cgroups.trees = PodTrees(own: ownCgroup, below: configuration.podsBelow)
+            cgroups.scan()
         case .scanProcesses: scanProcesses()
         case .cluster(let changes): cluster(changes)
         case .watch(let selectors): watch(selectors)
@@ -208,6 +225,7 @@ package struct Pipeline: ~Copyable {
         self.clock = clock
         processes.wallOffset = clock.wallOffset
         processes.tick(at: clock.boot)
+        cgroups.tick(at: clock.boot)
         resolver.tick()
         sketchesLeft = configuration.sketches
         noteEvictions()
@@ -310,13 +328,13 @@ package struct Pipeline: ~Copyable {
         if subject.isAwaited {
             hold(event, subject)
         } else {
-            if event.workload.isUnknown { noteUnknown(event) }
+            if !event.workload.isAttributed { noteUnattributed(event) }
             events.append(event)
         }
     }
 
     /// A tail's copy is counted with the repeats that it is one of.
-    private mutating func noteUnknown(_ event: Event) {
+    private mutating func noteUnattributed(_ event: Event) {
         if event.isFirstSeen || !event.isStreamed { counters.unattributedEvents &+= event.count }
     }
 
@@ -354,7 +372,7 @@ package struct Pipeline: ~Copyable {
 
     private mutating func deliver(_ held: [Event], of workload: Workload) {
         let late = wanted(held, of: workload)
-        for event in late where event.workload.isUnknown { noteUnknown(event) }
+        for event in late where !event.workload.isAttributed { noteUnattributed(event) }
         events += late
     }
 

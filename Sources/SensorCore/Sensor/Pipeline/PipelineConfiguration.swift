@@ -17,12 +17,14 @@ package struct PipelineConfiguration: Sendable {
     package var sketches = 2_000
     /// How long an event may wait for its pod to become known, ns.
     package var waitingTime: UInt64 = 10_000_000_000
-    /// Events that may wait so. One workload has an eighth of them.
+    /// Events that may wait so. While more than half of them do, one workload has an eighth.
     package var waitingEvents = 65_536
     /// Bytes that each of them may take on average, estimated.
     package var bytesPerWaitingEvent = 512
     /// Whose a cgroup or a program is, by the operator's word.
     package var workloadMap = WorkloadMap()
+    /// Containers and units besides those known for it in which a kubelet makes the cgroups of pods.
+    package var podsBelow: [Glob] = []
     /// Of SPIFFE ids that are derived; empty: none are.
     package var trustDomain = ""
     /// Rows of the loss ledger.

@@ -16,6 +16,7 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case workloadMap = "workload-map"
     case identityWait = "identity-wait"
     case waitingEvents = "waiting-events"
+    case podsBelow = "pods-below"
     case podLabels = "pod-labels"
     case podAnnotations = "pod-annotations"
     case namespaceLabels = "namespace-labels"

@@ -67,6 +67,8 @@ package struct Settings: Sendable, Equatable {
     package var workloadMap: String?
     /// What `workloadMap` says, for whoever reads files to fill in.
     package var map = WorkloadMap()
+    /// Containers and units besides those known for it in which a kubelet makes the cgroups of pods.
+    package var podsBelow: [Glob] = []
     /// How long events wait for their pod to become known.
     package var identityWait: Duration = .seconds(10)
     /// Labels and annotations that become part of a workload.
@@ -115,6 +117,7 @@ package struct Settings: Sendable, Equatable {
         case .identityWait: identityWait = try Self.seconds(value, 0...600)
         case .waitingEvents: limits.waitingEvents = try Self.number(value, 0...1_048_576)
         case .trustDomain: trustDomain = try Self.trustDomain(value)
+        case .podsBelow: podsBelow = try Self.globs(value)
         case .podLabels: choices.podLabels = try Self.globs(value)
         case .podAnnotations: choices.podAnnotations = try Self.globs(value)
         case .namespaceLabels: choices.namespaceLabels = try Self.globs(value)

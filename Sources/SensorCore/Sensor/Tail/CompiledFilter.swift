@@ -30,7 +30,26 @@ package struct CompiledFilter: Sendable {
     private let isFirstSeenOnly: Bool
     private let toolCalls: [Glob]
 
+    /// Patterns of one condition: each is tried for each event, on the thread that drains the kernel's rings.
+    package static let patternLimit = 64
+    /// Bytes of a pattern.
+    package static let patternBytes = 4096
+
+    private static func check(_ flag: String, _ patterns: [String]) throws(FilterError) {
+        guard patterns.count <= patternLimit else {
+            throw FilterError(flag: flag, value: patterns[patternLimit], reason: "more than \(patternLimit) of them")
+        }
+        if let long = patterns.first(where: { $0.utf8.count > patternBytes }) {
+            throw FilterError(flag: flag, value: "\(long.prefix(32))…", reason: "longer than \(patternBytes) bytes")
+        }
+    }
+
     package init(_ filter: EventFilter) throws(FilterError) {
+        for (flag, patterns) in [
+            ("--kind", filter.kinds), ("--executable", filter.executables), ("--namespace", filter.namespaces),
+            ("--workload", filter.workloads), ("--container", filter.containers), ("--tool-call", filter.toolCalls),
+            ("--path", filter.paths), ("--peer", filter.peers),
+        ] { try Self.check(flag, patterns) }
         var kinds: KindSet = filter.kinds.isEmpty ? .all : []
         for pattern in filter.kinds {
             let matching = KindSet(matching: Glob(pattern))

@@ -59,6 +59,7 @@ package struct TailSummary: Sendable, Codable, Equatable {
         case LossReason.ringFull.name, LossReason.stream.name:
             ": more room with --activity-ring-bytes, for processes with --lifecycle-ring-bytes"
         case LossReason.ringBudget.name: ": a larger share with --ring-budget"
+        case LossReason.subscriber.name: ": a longer queue with the daemon's --tail-queue-bytes"
         default: ""
         }
     }

@@ -44,6 +44,30 @@ import Testing
         #expect(backoff.next() <= .milliseconds(100))
     }
 
+    @Test(arguments: [(Duration.seconds(119), false), (.seconds(120), true)])
+    func `only after it has been well for long is an attempt a first one again`(_ time: Duration, _ isFirst: Bool) {
+        var backoff = Backoff(.init(first: .seconds(1), ceiling: .seconds(1 << 40)))
+        for _ in 0..<40 { _ = backoff.next() }
+        backoff.reset(after: time)
+        // That a part of 2^40 seconds by chance is less than one does not happen.
+        #expect((backoff.next() <= .seconds(1)) == isFirst)
+    }
+
+    @Test(arguments: [
+        (
+            #"{"code":504,"details":{"causes":[{"reason":"ResourceVersionTooLarge","message":"why"}]}}"#,
+            APIError.Kind.ahead
+        ),
+        (#"{"code":504,"details":{"causes":[{"message":"Too large resource version"}]}}"#, .ahead),
+        (#"{"code":504,"message":"Timeout: Too large resource version: 5000, current: 3000"}"#, .ahead),
+        (#"{"code":504,"message":"Timeout","details":{"causes":"none"}}"#, .server), (#"{"code":410}"#, .gone),
+        (#"{}"#, .server), (#"[]"#, .server),
+    ])
+    func `a version from the future is told apart by what the server says of it`(_ body: String, _ kind: APIError.Kind)
+    {
+        #expect(APIError(APIStatus(ByteBuffer(string: body))).kind == kind)
+    }
+
     @Test(arguments: [
         (410, APIError.Kind.gone, true), (401, .unauthorized, true), (403, .forbidden, false), (404, .notFound, false),
         (429, .throttled, true), (500, .server, true), (503, .server, true),

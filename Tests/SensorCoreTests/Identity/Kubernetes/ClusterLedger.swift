@@ -94,6 +94,7 @@ extension ClusterSettings {
         var settings = ClusterSettings(node: "n1")
         settings.cluster = "c1"
         settings.backoff = Backoff.Bounds(first: .milliseconds(1), ceiling: .milliseconds(20))
+        settings.requests.pause = settings.backoff
         settings.shortWatch = .zero
         settings.staleAfter = .zero
         settings.cacheInterval = .milliseconds(10)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
+import Logging
 import SensorTestSupport
 import Testing
 
@@ -198,5 +200,200 @@ import Testing
             try await ledger.wait("the new label") { $0.pods["u1"]?.labels == ["namespace/team": "red"] }
         }
         #expect(pod.controller.kind == "Pod")
+    }
+
+    // MARK: Pods that go
+
+    /// A watch on a server that cannot say who owns a pod, which is deleted.
+    private func deleted(
+        _ settings: ClusterSettings = .fast(), _ body: (TestAPIServer, PodFixture) async throws -> Void
+    ) async throws {
+        try await TestAPIServer.run { server in
+            let (pod, objects) = PodFixture.deployment()
+            server.cluster.set(objects)
+            server.cluster.keepFailing(.get(Self.apps + "/replicasets/planner-7c9d"), .status(503))
+            try await ledger.watching(.test(server), settings) {
+                try await ledger.wait("in sync") { $0.isSynced && ledger.counters.watches >= 1 }
+                server.cluster.put(pod.uid, pod.json)
+                try await ledger.wait("a request") { _ in ledger.counters.retries > 0 }
+                server.cluster.delete(pod.uid)
+                try await ledger.wait("the deletion") { _ in ledger.counters.events == 2 }
+                try await body(server, pod)
+            }
+        }
+    }
+
+    @Test func `a pod that is deleted before its owner is known is told when it is, and then its removal`() async throws
+    {
+        try await deleted { server, pod in
+            #expect(ledger.status.snapshot.pods == 0)
+            server.cluster.keepFailing(.get(Self.apps + "/replicasets/planner-7c9d"), nil)
+            let now = try await ledger.wait("the removal") { $0.changes.contains(.removed(uid: pod.uid)) }
+            let told = now.changes.suffix(2).first
+            guard case .pod(let identity) = told else { throw Wrong(told) }
+            #expect(identity.controller.name == "planner" && identity.containers.first?.ids == ["c0ffee"])
+            #expect(now.changes.last == .removed(uid: pod.uid))
+            #expect(ledger.counters.abandonedPods == 0)
+        }
+    }
+
+    @Test func `a deleted pod whose owner nobody can tell is given up`() async throws {
+        try await deleted(.fast { $0.leavingTime = .milliseconds(50) }) { _, pod in
+            let now = try await ledger.wait("the end") { _ in ledger.counters.abandonedPods == 1 }
+            #expect(now.pods.isEmpty && !now.changes.contains(.removed(uid: pod.uid)))
+        }
+    }
+
+    @Test func `a deleted pod is told as the server has last seen it`() async throws {
+        var log = Logger(label: "test")
+        log.logLevel = .critical
+        let ledger = ledger
+        let tracker = PodTracker(.fast(), status: ledger.status, log: log) { ledger.take($0) }
+        var fixture = PodFixture.deployment().pod
+        let last = try Self.observed(fixture)
+        fixture.status = ""
+        await tracker.set(try Self.observed(fixture))
+        await tracker.remove(fixture.uid, last: last)
+        #expect(ledger.now.changes.isEmpty)
+        let question = try #require(await tracker.question(fixture.uid))
+        let owner = OwnerResolution(
+            from: "rs-planner", controller: .init(group: "apps", kind: "Deployment", name: "planner", uid: "d"),
+            source: .get)
+        #expect(await tracker.settle(fixture.uid, question, owner, labels: nil, isDone: true))
+        guard case .pod(let identity) = ledger.now.changes.first else { throw Wrong(ledger.now.changes.first) }
+        #expect(identity.containers.first?.ids == ["c0ffee"])
+        #expect(ledger.now.changes.last == .removed(uid: fixture.uid))
+    }
+
+    private struct Wrong: Error {
+        var change: ClusterChange?
+
+        init(_ change: ClusterChange?) { self.change = change }
+    }
+
+    private static func observed(_ fixture: PodFixture) throws -> ObservedPod {
+        let pod = try JSONDecoder().decode(PodObject.self, from: Data(fixture.json.utf8))
+        return try #require(ObservedPod(pod, choices: WorkloadChoices()))
+    }
+
+    // MARK: Owners that cannot be read
+
+    @Test func `an owner that is not to be seen is asked for again soon, and told as a number until then`() async throws
+    {
+        let (_, objects) = PodFixture.deployment()
+        let path = Self.apps + "/replicasets/planner-7c9d"
+        let settings = ClusterSettings.fast {
+            $0.retryInterval = .milliseconds(20)
+            $0.readerTimes.missing = .milliseconds(1)
+        }
+        try await TestAPIServer.run { server in
+            server.cluster.set(objects)
+            server.cluster.keepFailing(.get(path), .status(403))
+            let pod = PodFixture("u1", "p1", owner: .replicaSet("planner-7c9d", "rs-planner"))
+            server.cluster.put(pod.uid, pod.json)
+            try await ledger.watching(.test(server), settings) {
+                try await ledger.wait("in sync") { $0.isSynced }
+                #expect(ledger.status.snapshot.forbiddenOwners == 1)
+                #expect(ledger.status.snapshot.unsettledPods == 1)
+                server.cluster.keepFailing(.get(path), nil)
+                try await ledger.wait("the Deployment") { $0.pods["u1"]?.controller.kind == "Deployment" }
+                #expect(ledger.status.snapshot.forbiddenOwners == 0)
+            }
+        }
+    }
+
+    @Test func `a pod that does not say readably who manages it keeps what is known, and is else not told`()
+        async throws
+    {
+        let (pod, objects) = PodFixture.deployment()
+        let damaged = pod.json.replacing(#","uid":"rs-planner""#, with: "")
+        let new = damaged.replacing("pod-planner-0", with: "new").replacing("c0ffee", with: "beef")
+        try await TestAPIServer.run { server in
+            server.cluster.set(objects)
+            server.cluster.put(pod.uid, pod.json)
+            server.cluster.put("new", new)
+            try await ledger.watching(.test(server)) {
+                try await ledger.wait("in sync") { $0.isSynced && ledger.counters.watches >= 1 }
+                server.cluster.put(pod.uid, damaged.replacing("c0ffee", with: "f00d"))
+                let now = try await ledger.wait("the change") { $0.pods[pod.uid]?.containers.first?.ids == ["f00d"] }
+                #expect(now.pods[pod.uid]?.controller.name == "planner")
+                #expect(now.pods["new"] == nil)
+                #expect(ledger.status.snapshot.unsettledPods == 2)
+                #expect(ledger.counters.unreadableOwners == 2)
+            }
+        }
+    }
+
+    // MARK: What the server is asked
+
+    @Test func `while owners cannot be had, one request of all pods tries again, ever less often`() async throws {
+        try await TestAPIServer.run { server in
+            for index in 0..<40 {
+                let pod = PodFixture.deployment(index, name: "app\(index)").pod
+                server.cluster.put(pod.uid, pod.json)
+                server.cluster.keepFailing(.get(Self.apps + "/replicasets/app\(index)-7c9d"), .status(503))
+            }
+            let settings = ClusterSettings.fast {
+                $0.requests.pause = Backoff.Bounds(first: .milliseconds(100), ceiling: .seconds(600))
+            }
+            try await ledger.watching(.test(server), settings) {
+                try await ledger.wait("in sync") { $0.isSynced }
+                try await ledger.wait("attempts of all") { _ in ledger.counters.retries >= 80 }
+                // Two that are under way at a time, and one after each pause: 0.1 s, 0.2 s and so on, or half of it.
+                #expect((2...9).contains(server.cluster.requests("/apis/").count))
+            }
+        }
+    }
+
+    @Test func `a group that hangs keeps no other pod, nor the watch, from being told`() async throws {
+        try await TestAPIServer.run { server in
+            for index in 0..<24 {
+                let group = "dead\(index % 6).io"
+                let owner = Owner(apiVersion: group + "/v1", kind: "Foo", name: "foo\(index)", uid: "foo\(index)")
+                let pod = PodFixture("u\(index)", "p\(index)", owner: owner)
+                server.cluster.put(pod.uid, pod.json)
+                server.cluster.keepFailing(.get("/apis/\(group)/v1"), .silence)
+            }
+            let settings = ClusterSettings.fast { $0.ownerTimeout = .milliseconds(500) }
+            let start = ContinuousClock.now
+            try await ledger.watching(.test(server), settings) {
+                try await ledger.wait("the watch") { _ in ledger.counters.watches >= 1 }
+                let (pod, objects) = PodFixture.deployment()
+                server.cluster.set(objects)
+                server.cluster.put(pod.uid, pod.json)
+                try await ledger.wait("the pod") { $0.pods[pod.uid]?.controller.name == "planner" }
+                server.cluster.step(.end)
+                try await ledger.wait("another watch") { _ in ledger.counters.watches >= 2 }
+                try await ledger.wait("in sync") { $0.isSynced }
+                #expect(ContinuousClock.now - start < .seconds(10))
+                // By reference, since nothing more is to be had of a custom resource.
+                #expect(ledger.now.pods["u0"]?.controller.name == "foo0")
+            }
+        }
+    }
+
+    @Test func `what a group holds is asked for once, however many pods wait for it`() async throws {
+        try await TestAPIServer.run { server in
+            let version = "argoproj.io/v1alpha1"
+            for index in 0..<40 {
+                let pod = PodFixture.deployment(index, name: "app\(index)").pod
+                server.cluster.put(pod.uid, pod.json)
+                let name = "app\(index)"
+                let owner = Owner(apiVersion: version, kind: "Rollout", name: name, uid: "ro-\(name)")
+                server.cluster.set([
+                    Self.apps + "/replicasets/\(name)-7c9d":
+                        PodFixture.metadata("rs-\(name)", "\(name)-7c9d", owner: owner),
+                    "/apis/\(version)/namespaces/agents/rollouts/\(name)": PodFixture.metadata("ro-\(name)", name),
+                ])
+            }
+            server.cluster.set(
+                "/apis/\(version)",
+                #"{"kind":"APIResourceList","resources":[{"name":"rollouts","kind":"Rollout","namespaced":true}]}"#)
+            try await ledger.watching(.test(server)) {
+                let now = try await ledger.wait("in sync") { $0.isSynced }
+                #expect(now.pods.values.count { $0.controller.kind == "Rollout" && $0.controllerSource == .get } == 40)
+                #expect(server.cluster.requests("/apis/\(version)").count { $0 == "/apis/\(version)" } == 1)
+            }
+        }
     }
 }

@@ -207,4 +207,24 @@ import Testing
             return
         }
     }
+
+    @Test(arguments: [
+        #""x""#, "7", #"["x"]"#, "[null]",
+        #"[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"rs","controller":true}]"#,
+        #"[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"rs","uid":7,"controller":true}]"#,
+        #"[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"rs","uid":"s","controller":"true"}]"#,
+    ])
+    func `a pod that does not say readably who manages it is not one that nobody manages`(_ owners: String) throws {
+        let json = PodFixture("u1", "p1").json.replacing(
+            #""resourceVersion""#, with: #""ownerReferences":\#(owners),"resourceVersion""#)
+        let pod = try #require(try parse(json))
+        #expect(pod.manager == .unreadable && pod.owner == nil)
+    }
+
+    @Test(arguments: ["null", "[]", #"[{"apiVersion":"v1","kind":"ConfigMap","name":"c","uid":"c"}]"#])
+    func `a pod without an owner that manages it is its own`(_ owners: String) throws {
+        let json = PodFixture("u1", "p1").json.replacing(
+            #""resourceVersion""#, with: #""ownerReferences":\#(owners),"resourceVersion""#)
+        #expect(try #require(try parse(json)).manager == .nobody)
+    }
 }

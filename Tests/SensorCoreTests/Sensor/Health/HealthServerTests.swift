@@ -94,6 +94,34 @@ import Testing
         #expect(readiness.reasons.contains { $0.contains("SENSORD_NODE") } == !isReady)
     }
 
+    @Test func `records that could not be written are among the reasons, and keep nothing from being ready`() {
+        var report = report(.synced)
+        report.output = HealthReport.Output(written: 5, dropped: 0, errors: 1)
+        #expect(report.readiness().reasons.isEmpty)
+        report.output = HealthReport.Output(written: 5, dropped: 3, errors: 1)
+        #expect(report.readiness().ready)
+        #expect(report.readiness().reasons == ["3 lines of records could not be written"])
+    }
+
+    @Test(arguments: [(0, true), (1, true), (2, true), (3, false), (5, false)])
+    func `a node of most of whose pods the owner is not known is not ready`(_ unsettled: Int, _ isReady: Bool) {
+        var report = report(.synced)
+        report.identity.unsettledPods = unsettled
+        report.identity.lastError = "status 503"
+        let readiness = report.readiness()
+        #expect(readiness.ready == isReady)
+        let reason = "owners of \(unsettled) of 5 pods are not known for certain: status 503"
+        #expect(readiness.reasons == (unsettled == 0 ? [] : [reason]))
+        #expect(readiness.identity.lastError == (unsettled == 0 ? nil : "status 503"))
+    }
+
+    @Test func `owners that may not be read are among the reasons, and keep nothing from being ready`() {
+        var report = report(.synced)
+        report.identity.forbiddenOwners = 2
+        #expect(report.readiness().ready)
+        #expect(report.readiness().reasons.first?.hasPrefix("owners of 2 pods may not be read (see deploy/") == true)
+    }
+
     @Test func `metrics are Prometheus text, summed over workloads`() async throws {
         try await serving(report(.synced)) { get, _ in
             let answer = try await get("/metrics")

@@ -13,11 +13,16 @@ struct APIClient: Sendable {
         var request = Duration.seconds(15)
         /// For one page of a list.
         var list = Duration.seconds(60)
+        /// For all of its pages; none is begun afterwards.
+        var pages = Duration.seconds(180)
         /// How long a stream may say nothing, bookmarks included, which come every minute.
         var silence = Duration.seconds(150)
         var connect = Duration.seconds(10)
         var objectBytes = 4 << 20
-        var listBytes = 64 << 20
+        /// For one page of a list, which takes several times as much until it is decoded.
+        var listBytes = 8 << 20
+        /// In one list, even if they are empty.
+        var pageCount = 2048
         /// The server itself takes no object over 1.5 MiB.
         var lineBytes = 4 << 20
 
@@ -112,14 +117,9 @@ struct APIClient: Sendable {
                 }
             }
             throw APIError(
-                status: Int(response.status.code), reason: body.flatMap(Self.reason) ?? "",
+                code: Int(response.status.code), body.flatMap(APIStatus.init),
                 retryAfter: response.headers.first(name: "retry-after"))
         }
-    }
-
-    /// What a `Status` object says.
-    private static func reason(_ body: ByteBuffer) -> String? {
-        try? JSONDecoder().decode(APIStatus.self, from: Data(body.readableBytesView)).message
     }
 
     private func within<Value: Sendable>(
@@ -147,4 +147,32 @@ struct APIStatus: Decodable, Sendable {
     @Lenient var message: String?
     @Lenient var reason: String?
     @Lenient var code: Int?
+    @Lenient private var details: Details?
+
+    /// Whether it is that the resource version is one which the server has not come to.
+    var isAhead: Bool {
+        let words = "Too large resource version"
+        let causes = details?.causes?.elements ?? []
+        return causes.contains { $0.reason == "ResourceVersionTooLarge" || $0.message == words }
+            || message?.contains(words) == true
+    }
+
+    private struct Details: Decodable, Sendable {
+        struct Cause: Decodable, Sendable {
+            @Lenient var reason: String?
+            @Lenient var message: String?
+        }
+
+        @Lenient var causes: LenientList<Cause>?
+    }
+}
+
+extension APIStatus {
+    /// nil: the body is none.
+    init?(_ body: ByteBuffer) {
+        guard let status = try? JSONDecoder().decode(APIStatus.self, from: Data(body.readableBytesView)) else {
+            return nil
+        }
+        self = status
+    }
 }

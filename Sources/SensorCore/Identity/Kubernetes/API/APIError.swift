@@ -8,6 +8,8 @@ struct APIError: Error, Sendable, CustomStringConvertible {
     enum Kind: Sendable, Equatable {
         /// The resource version or the continue token is too old: list anew.
         case gone
+        /// The server has not come to the resource version yet; restored from a backup, it never will: list anew.
+        case ahead
         case unauthorized
         case forbidden
         case notFound
@@ -48,6 +50,16 @@ struct APIError: Error, Sendable, CustomStringConvertible {
             }
         let seconds = header.flatMap { Int($0) }.map { Duration.seconds(min(max($0, 0), 300)) }
         self.init(kind, "status \(status)\(reason.isEmpty ? "" : ": \(reason.prefix(256))")", retryAfter: seconds)
+    }
+
+    /// - Parameters:
+    ///   - code: of the answer; nil: within a watch, where the explanation has it.
+    ///   - explained: what the server says of it; nil: nothing that can be read.
+    init(code: Int? = nil, _ explained: APIStatus?, retryAfter header: String? = nil) {
+        self.init(
+            status: code ?? explained?.code ?? 500, reason: explained?.message ?? explained?.reason ?? "",
+            retryAfter: header)
+        if explained?.isAhead == true { kind = .ahead }
     }
 
     /// Whatever a request can fail with.

@@ -6,6 +6,8 @@ struct Backoff: Sendable {
     struct Bounds: Sendable, Equatable {
         var first = Duration.milliseconds(500)
         var ceiling = Duration.seconds(30)
+        /// How long all must have been well until the next attempt is a first one again.
+        var steady = Duration.seconds(120)
     }
 
     private let bounds: Bounds
@@ -18,6 +20,11 @@ struct Backoff: Sendable {
 
     /// The next attempt is a first one again.
     mutating func reset() { limit = min(bounds.first, bounds.ceiling) }
+
+    /// - Parameter time: for which all has been well; too short a one proves nothing, and changes nothing.
+    mutating func reset(after time: Duration) {
+        if time >= bounds.steady { reset() }
+    }
 
     /// - Parameter least: what the server asked for; the chance comes on top of it.
     mutating func next(atLeast least: Duration? = nil) -> Duration {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import NIOCore
 internal import NIOSSL
 import NIOConcurrencyHelpers
 
@@ -15,6 +16,8 @@ final class TLSMaterial: Sendable {
         if let known = state.withLockedValue({ $0 }) { return known }
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
+        // A server that does not take leave must not hold up the end of this program.
+        configuration.shutdownTimeout = .milliseconds(200)
         if !endpoint.isVerified {
             configuration.certificateVerification = .none
         } else if let authority = endpoint.authority {

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import SensorCore
+
+@Suite(.timeLimit(.minutes(1))) struct RequestGateTests {
+    private static func gate(_ change: (inout RequestGate.Limits) -> Void = { _ in }) -> RequestGate {
+        var limits = RequestGate.Limits()
+        limits.pause = Backoff.Bounds(first: .seconds(100), ceiling: .seconds(400))
+        change(&limits)
+        return RequestGate(limits)
+    }
+
+    /// What a lane says that lets nobody in; nil: it does.
+    private func refusal(_ gate: RequestGate, _ lane: String) async -> APIError? {
+        do throws(APIError) {
+            await gate.leave(try await gate.enter(lane))
+            return nil
+        } catch { return error }
+    }
+
+    @Test func `a bucket gives so many at once and then so many a second`() {
+        let start = ContinuousClock.now
+        var bucket = TokenBucket(capacity: 3, perSecond: 2, now: start)
+        #expect((0..<3).allSatisfy { _ in bucket.take(now: start) == .zero })
+        #expect(bucket.take(now: start) == .milliseconds(500))
+        #expect(bucket.take(now: start) == .seconds(1))
+        bucket.giveBack()
+        #expect(bucket.take(now: start) == .seconds(1))
+        #expect(bucket.take(now: start + .seconds(60)) == .zero)
+        #expect((0..<2).allSatisfy { _ in bucket.take(now: start + .seconds(60)) == .zero })
+        #expect(bucket.take(now: start + .seconds(60)) == .milliseconds(500))
+    }
+
+    @Test(arguments: [(APIError.Kind.server, 50, 100), (.connection, 50, 100), (.timedOut, 500, 1000)])
+    func `a lane that fails is left alone, and no other`(_ kind: APIError.Kind, _ least: Int, _ most: Int) async throws
+    {
+        let gate = Self.gate()
+        let error = await gate.leave(try await gate.enter("a"), APIError(kind, "broken"))
+        let wait = try #require(error.retryAfter)
+        #expect(wait > .seconds(least - 5) && wait <= .seconds(most))
+        let refusal = await refusal(gate, "a")
+        #expect(refusal?.message == "broken" && refusal?.retryAfter ?? .zero <= wait)
+        #expect(await self.refusal(gate, "b") == nil)
+    }
+
+    @Test func `one that is throttled holds up all`() async throws {
+        let gate = Self.gate()
+        let throttled = APIError(.throttled, "slowly", retryAfter: .seconds(7))
+        let error = await gate.leave(try await gate.enter("a"), throttled)
+        #expect(error.retryAfter ?? .zero > .seconds(56))
+        #expect(await refusal(gate, "b")?.kind == .throttled)
+    }
+
+    @Test(arguments: [APIError.Kind.notFound, .forbidden])
+    func `that something is not there, or not to be seen, is an answer like others`(_ kind: APIError.Kind) async throws
+    {
+        let gate = Self.gate()
+        #expect(await gate.leave(try await gate.enter("a"), APIError(kind, "no")).retryAfter == nil)
+        #expect(await refusal(gate, "a") == nil)
+    }
+
+    @Test func `pauses grow until one is well again, and those of requests under way count as one`() async throws {
+        let gate = Self.gate { $0.pause = Backoff.Bounds(first: .milliseconds(40), ceiling: .milliseconds(80)) }
+        func fail(_ passes: RequestGate.Pass...) async -> Duration {
+            var wait = Duration.zero
+            for pass in passes { wait = await gate.leave(pass, APIError(.server, "broken")).retryAfter ?? .zero }
+            return wait
+        }
+        let passes = (try await gate.enter("a"), try await gate.enter("a"))
+        var wait = await fail(passes.0, passes.1)
+        #expect(wait <= .milliseconds(40))
+        try await Task.sleep(for: wait)
+        wait = await fail(try await gate.enter("a"))
+        #expect(wait <= .milliseconds(80))
+        try await Task.sleep(for: wait)
+        await gate.leave(try await gate.enter("a"))
+        #expect(await fail(try await gate.enter("a")) <= .milliseconds(40))
+    }
+
+    @Test func `two of a lane are under way, and those that wait are let in or told why not`() async throws {
+        let gate = Self.gate()
+        let passes = (try await gate.enter("a"), try await gate.enter("a"))
+        let next = Task { try await gate.enter("a") }
+        let last = Task { try await gate.enter("a") }
+        #expect(await refusal(gate, "b") == nil)
+        await gate.leave(passes.0)
+        let third = try await next.value
+        _ = await gate.leave(third, APIError(.server, "broken"))
+        await #expect(throws: APIError.self) { try await last.value }
+        await gate.leave(passes.1)
+    }
+
+    @Test func `whoever is cancelled waits no more`() async throws {
+        let gate = Self.gate { $0.perLane = 1 }
+        let pass = try await gate.enter("a")
+        let waiting = Task { try await gate.enter("a") }
+        waiting.cancel()
+        await #expect(throws: APIError.self) { try await waiting.value }
+        await gate.leave(pass)
+        #expect(await refusal(gate, "a") == nil)
+    }
+}
