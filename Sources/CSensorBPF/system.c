@@ -61,6 +61,11 @@ int sensor_terminal_columns(int descriptor)
 	return ioctl(descriptor, TIOCGWINSZ, &size) < 0 ? 0 : size.ws_col;
 }
 
+pid_t sensor_thread_id(void)
+{
+	return gettid();
+}
+
 int sensor_pass_credentials(int descriptor)
 {
 	int on = 1;

@@ -30,6 +30,9 @@ void sensor_thread_name(const char *name);
 /* Orphaned descendants become this process's children, so that it can wait for all of them. 0 or -1 with errno set. */
 int sensor_become_subreaper(void);
 
+/* Id of the calling thread, in its own pid namespace. */
+pid_t sensor_thread_id(void);
+
 /* Columns of the terminal behind the descriptor; 0 if there is none. */
 int sensor_terminal_columns(int descriptor);
 

@@ -85,7 +85,9 @@ struct ToolCallCommand: ParsableCommand {
             var entry = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
             _ = poll(&entry, 1, -1)
             // A terminal's own go to the command as well.
-            while let signal = signals.take() where [SIGTERM, SIGHUP].contains(signal.number) { kill(pid, signal.number) }
+            while let signal = signals.take() {
+                if [SIGTERM, SIGHUP].contains(signal.number) { kill(pid, signal.number) }
+            }
         }
     }
 }

@@ -122,6 +122,7 @@ extension Event {
         case .identity(let identity): words.append(identity.change)
         case .exit(let exit): words.append("\(exit.code)/\(exit.signal)")
         case .dns(let dns): words.append(dns.name)
+        case .toolCall(let call): words += [call.id, call.name]
         case .none: words += process?.arguments ?? []
         }
         if errorNumber != 0 { words.append("error \(errorNumber)") }
