@@ -46,24 +46,44 @@ static __always_inline __u32 open_set(const struct sensor_calls *calls, struct t
 	if (!calls || calls->start != start_ticks(task))
 		return 0;
 	set = calls->set;
-	return set == SENSOR_CALLS_UNCERTAIN || bpf_map_lookup_elem(&call_sets, &set) ? set : 0;
+	return bpf_map_lookup_elem(&call_sets, &set) ? set : 0;
 }
 
-/*
- * The set that the task acts for now; 0: none. A thread's own set has all that is open for its process in it, as that was when the set
- * was made. Where the process has another by now, the daemon has not come to this thread yet: which of them it acts for is uncertain.
- */
-static __noinline __u32 open_calls(struct task_struct *task)
+/* What stands in the entries of a task: what it acts for itself, and what its process does; 0: nothing that is open. */
+struct task_calls {
+	__u32 own;
+	__u32 base; /* of `own`: the process's set as it was when that was made, which is part of it */
+	__u32 all;
+};
+
+static __always_inline void find_calls(struct task_calls *found, struct task_struct *task)
 {
-	__u32 tid = get(task, pid), tgid = get(task, tgid), own, all;
+	__u32 tid = get(task, pid), tgid = get(task, tgid);
 	struct sensor_calls *of_thread = bpf_map_lookup_elem(&call_threads, &tid);
 	struct sensor_calls *of_process = bpf_map_lookup_elem(&call_processes, &tgid);
 
-	own = open_set(of_thread, task);
-	all = open_set(of_process, get(task, group_leader));
-	if (!own)
-		return all;
-	return !all || all == of_thread->base ? own : SENSOR_CALLS_UNCERTAIN;
+	found->own = open_set(of_thread, task);
+	found->base = found->own ? of_thread->base : 0;
+	found->all = open_set(of_process, get(task, group_leader));
+}
+
+/*
+ * The set that the task acts for; 0: none. A thread's own set has all that is open for its process in it, as that was when the set
+ * was made. Where the process has another by now, the daemon has not come to this thread yet: which of them it acts for is uncertain.
+ */
+static __always_inline __u32 set_of(const struct task_calls *found)
+{
+	if (!found->own)
+		return found->all;
+	return !found->all || found->all == found->base ? found->own : SENSOR_CALLS_UNCERTAIN;
+}
+
+static __noinline __u32 open_calls(struct task_struct *task)
+{
+	struct task_calls found;
+
+	find_calls(&found, task);
+	return set_of(&found);
 }
 
 static __always_inline __u32 calls_of(const struct sensor_control *block, struct task_struct *task)
@@ -71,29 +91,53 @@ static __always_inline __u32 calls_of(const struct sensor_control *block, struct
 	return block->has_calls ? open_calls(task) : 0;
 }
 
-/* A thread or a process comes to life within what its creator acts for. */
+static __always_inline long note_calls(void *map, __u32 id, __u32 set, __u32 base, struct task_struct *task)
+{
+	struct sensor_calls calls = { .set = set, .base = base, .start = start_ticks(task) };
+
+	return set ? bpf_map_update_elem(map, &id, &calls, BPF_ANY) : 0;
+}
+
+/* A thread or a process comes to life within what its creator acts for. What is uncertain of the creator is so of the child. */
 static __noinline void inherit_calls(struct task_struct *creator, struct task_struct *child)
 {
-	__u32 id = get(child, pid), creator_id = get(creator, pid);
-	struct sensor_calls inherited = { .start = start_ticks(child) };
-	struct sensor_calls *calls;
+	__u32 id = get(child, pid), set;
+	struct task_calls found;
 	long error;
 
+	find_calls(&found, creator);
+	set = set_of(&found);
 	if (get(child, tgid) == get(creator, tgid)) {
-		calls = bpf_map_lookup_elem(&call_threads, &creator_id);
-		inherited.set = open_set(calls, creator);
-		if (!inherited.set)
-			return;
-		inherited.base = calls->base;
-		error = bpf_map_update_elem(&call_threads, &id, &inherited, BPF_ANY);
+		error = note_calls(&call_threads, id, found.own, found.base, child);
+	} else if (set != SENSOR_CALLS_UNCERTAIN) {
+		error = note_calls(&call_processes, id, set, 0, child);
 	} else {
-		inherited.set = open_calls(creator);
-		if (!inherited.set)
-			return;
-		error = bpf_map_update_elem(&call_processes, &id, &inherited, BPF_ANY);
+		error = note_calls(&call_processes, id, found.all, 0, child);
+		error |= note_calls(&call_threads, id, found.own, found.base, child);
 	}
 	if (error)
 		lose(cgroup_of(child), SENSOR_HOOK_PROCESS_FORK, SENSOR_LOSS_CALLS_FULL, SENSOR_PROCESS_FORK);
+}
+
+/*
+ * A thread that was not the leader has executed: the others are gone, and it has the leader's id and start from now on. What it acts for
+ * goes with it.
+ */
+static __noinline void move_calls(struct task_struct *task, __u32 old_id)
+{
+	__u32 id = get(task, pid);
+	struct sensor_calls *calls;
+	struct sensor_calls moved;
+
+	if (old_id == id)
+		return;
+	calls = bpf_map_lookup_elem(&call_threads, &old_id);
+	if (!calls)
+		return;
+	moved = *calls;
+	bpf_map_delete_elem(&call_threads, &old_id);
+	if (note_calls(&call_threads, id, moved.set, moved.base, task))
+		lose(cgroup_of(task), SENSOR_HOOK_PROCESS_EXEC, SENSOR_LOSS_CALLS_FULL, SENSOR_PROCESS_EXEC);
 }
 
 /* A thread has ended, and its process with it if it was the last. */

@@ -103,6 +103,8 @@ static __always_inline void on_exec(struct task_struct *task, __u32 old_pid, str
 
 	if (!scratch || !block || tgid == config.self_tgid)
 		return;
+	if (block->has_calls)
+		move_calls(task, old_pid);
 	flags = lifecycle_flags(block, SENSOR_PROCESS_EXEC, tgid, cgroup);
 	if (flags < 0)
 		return;

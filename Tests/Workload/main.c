@@ -19,7 +19,7 @@
 static const struct activity *const tables[] = {
 	file_activities,     name_activities,     place_activities,     descriptor_activities,
 	process_activities,  identity_activities, syscall_activities,   network_activities,
-	datagram_activities, uring_activities,    container_activities,
+	datagram_activities, uring_activities,    container_activities, call_activities,
 };
 
 char self[PATH_MAX];

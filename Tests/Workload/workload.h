@@ -34,6 +34,7 @@ extern const struct activity network_activities[];
 extern const struct activity datagram_activities[];
 extern const struct activity uring_activities[];
 extern const struct activity container_activities[];
+extern const struct activity call_activities[];
 
 /* A line for the test. */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);

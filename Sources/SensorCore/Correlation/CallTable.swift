@@ -3,9 +3,11 @@
 /// Joins what tasks did to the tool calls that they did it for: never to one of several. For the pipeline's thread.
 struct CallTable: ~Copyable {
     struct Limits: Sendable {
-        /// Calls that have ended, kept for events that come late, and for how long (ns).
+        /// Calls that have ended, and sets of them, kept for events that come late, and for how long (ns).
         var ended = 16384
         var endedLife: UInt64 = 30_000_000_000
+        /// References that are made once for all events that share them.
+        var references = 8192
 
         init() {}
     }
@@ -14,38 +16,47 @@ struct CallTable: ~Copyable {
     struct Traits {
         var paths: [ByteString] = []
         var hosts: [String] = []
+        /// Of an exec: the program and its command line.
+        var program: ByteString?
+        var arguments: [String] = []
+        /// Where the process was started.
+        var directory: ByteString?
     }
 
     private struct Known {
         var call: ToolCall
+        var terms: CallTerms
         var endedAt: UInt64?
-    }
 
-    private let limits: Limits
-    private var calls: [UInt64: Known] = [:]
-    private var sets: [UInt32: [UInt64]] = [:]
-    /// In the order of their ends.
-    private var ended: [(number: UInt64, time: UInt64)] = []
-    private var endedHead = 0
-    /// Sets whose calls have all ended, with the time when they were closed.
-    private var closedSets: [(set: UInt32, time: UInt64)] = []
-    private var references: [Reference: ToolCallReference] = [:]
-    /// Calls that are open, by cgroup: for those whose set is uncertain.
-    private var openIn: [UInt64: [UInt64]] = [:]
+        func isOpen(at time: UInt64) -> Bool { time >= call.time && endedAt.map { time < $0 } ?? true }
+    }
 
     private struct Reference: Hashable {
         var numbers: [UInt64]
         var method: ToolCallReference.Method
     }
 
+    private let limits: Limits
+    private var calls: [UInt64: Known] = [:]
+    private var sets: [UInt32: [UInt64]] = [:]
+    private var ended = Ended<UInt64>()
+    /// Sets that no task acts for any more.
+    private var closed = Ended<UInt32>()
+    private var references: [Reference: ToolCallReference] = [:]
+    /// Calls that are open, by cgroup: for those whose set is uncertain.
+    private var openIn: [UInt64: [UInt64]] = [:]
+
     init(limits: Limits = Limits()) { self.limits = limits }
 
     var openCount: Int { openIn.values.reduce(0) { $0 + $1.count } }
+    /// Calls that an event could still be joined to.
+    var knownCount: Int { calls.count }
+    var setCount: Int { sets.count }
 
     // MARK: Learning
 
     mutating func begin(_ call: ToolCall) {
-        calls[call.number] = Known(call: call)
+        calls[call.number] = Known(call: call, terms: CallTerms(call.terms))
         openIn[call.cgroup, default: []].append(call.number)
     }
 
@@ -57,30 +68,23 @@ struct CallTable: ~Copyable {
         calls[end.number]?.endedAt = end.time
         openIn[known.call.cgroup]?.removeAll { $0 == end.number }
         if openIn[known.call.cgroup]?.isEmpty ?? false { openIn[known.call.cgroup] = nil }
-        ended.append((end.number, end.time))
+        ended.append(end.number, at: end.time)
+        forget(at: end.time)
         return known.call
     }
 
-    mutating func close(_ set: UInt32, at time: UInt64) { closedSets.append((set, time)) }
+    mutating func close(_ set: UInt32, at time: UInt64) {
+        closed.append(set, at: time)
+        forget(at: time)
+    }
 
     /// Lets go of what ended long ago.
-    mutating func tick(at time: UInt64) {
-        while endedHead < ended.count {
-            let (number, end) = ended[endedHead]
-            guard ended.count - endedHead > limits.ended || end &+ limits.endedLife <= time else { break }
-            calls[number] = nil
-            endedHead += 1
-        }
-        if endedHead > 1024, endedHead * 2 > ended.count {
-            ended.removeFirst(endedHead)
-            endedHead = 0
-        }
-        closedSets.removeAll { closed in
-            guard closed.time &+ limits.endedLife <= time else { return false }
-            sets[closed.set] = nil
-            return true
-        }
-        references = references.filter { reference in reference.key.numbers.allSatisfy { calls[$0] != nil } }
+    mutating func tick(at time: UInt64) { forget(at: time) }
+
+    private mutating func forget(at time: UInt64) {
+        let since = time > limits.endedLife ? time - limits.endedLife : 0
+        while let number = ended.take(since: since, keeping: limits.ended) { calls[number] = nil }
+        while let set = closed.take(since: since, keeping: limits.ended) { sets[set] = nil }
     }
 
     // MARK: Joining
@@ -91,50 +95,50 @@ struct CallTable: ~Copyable {
     ///   - set: the kernel's word of which calls the task acted for; `uncertain` if it could not tell.
     ///   - time: when, boot clock.
     ///   - process: who did it.
+    ///   - isLate: it comes of what was done earlier, while the set's calls were open: it is theirs whenever it comes.
     mutating func join(
-        _ set: UInt32, cgroup: UInt64, process: UInt32, at time: UInt64, traits: () -> Traits
+        _ set: UInt32, cgroup: UInt64, process: UInt32, at time: UInt64, isLate: Bool = false, traits: () -> Traits
     ) -> ToolCallReference? {
-        if set == Self.uncertain {
-            return reference(openIn[cgroup] ?? [], .candidates)
-        }
-        let members = sets[set] ?? []
-        let open = members.filter { number in
-            guard let known = calls[number] else { return false }
-            return time >= known.call.time && known.endedAt.map { time < $0 } ?? true
-        }
+        let members = set == Self.uncertain ? open(in: cgroup, at: time) : sets[set] ?? []
+        let open = members.filter { number in calls[number].map { isLate || $0.isOpen(at: time) } ?? false }
         guard let first = open.first, let call = calls[first]?.call else { return nil }
-        if open.count == 1 {
+        // One that is left of several is not it for certain: what was forked while they were open may be another's still.
+        if members.count == 1, set != Self.uncertain {
             switch call.scope {
-            case .thread: return reference(open, .exact)
-            case .process where members.count == 1 && process != call.process: return reference(open, .exact)
-            case .process, .tree, .none: return reference(open, .process)
+            case .thread: return reference(members, .exact)
+            case .process: return reference(members, process == call.process ? .process : .exact)
+            case .tree, .none: return reference(members, .process)
             }
         }
-        let traits = traits()
-        let named = open.filter { number in calls[number].map { Self.names($0.call, traits) } ?? false }
-        return named.count == 1 ? reference(named, .argument) : reference(open, .candidates)
+        let known = members.filter { calls[$0] != nil }
+        if let named = named(by: traits(), among: known), open.contains(named) { return reference([named], .argument) }
+        return reference(known, .candidates)
     }
 
     static let uncertain = UInt32.max
 
-    private static func names(_ call: ToolCall, _ traits: Traits) -> Bool {
-        call.terms.contains { term in
-            traits.paths.contains { $0.isNamed(by: term) } || traits.hosts.contains { isHost($0, of: term) }
+    /// All calls of a workload that were open at that time.
+    private func open(in cgroup: UInt64, at time: UInt64) -> [UInt64] {
+        var found = openIn[cgroup] ?? []
+        for (number, end) in ended.reversed {
+            guard end > time else { break }
+            if calls[number]?.call.cgroup == cgroup { found.append(number) }
         }
+        return found.filter { calls[$0]?.isOpen(at: time) ?? false }.sorted()
     }
 
-    /// Whether a term is the host, or an address (URL, host and port) with that host in it.
-    private static func isHost(_ host: String, of term: String) -> Bool {
-        guard !host.isEmpty else { return false }
-        if term == host { return true }
-        var rest = term[...]
-        if let scheme = rest.firstRange(of: "://") { rest = rest[scheme.upperBound...] }
-        if let at = rest.prefix(while: { $0 != "/" }).lastIndex(of: "@") { rest = rest[rest.index(after: at)...] }
-        return rest.hasPrefix(host) && (rest.dropFirst(host.count).first.map { ":/?#".contains($0) } ?? true)
+    /// The one call in whose arguments it stands.
+    private func named(by traits: Traits, among members: [UInt64]) -> UInt64? {
+        let matches = members.map { ($0, calls[$0]?.terms.match(traits) ?? .no) }
+        let paths = matches.filter { $0.1 >= .within }
+        let found = paths.isEmpty ? matches.filter { $0.1 == .command } : paths
+        guard found.count == 1 else { return nil }
+        // What stands there less than literally could as well be done by a call of which nothing is known.
+        let isCertain = found[0].1 == .itself || members.allSatisfy { !(calls[$0]?.terms.isEmpty ?? true) }
+        return isCertain ? found[0].0 : nil
     }
 
     private mutating func reference(_ numbers: [UInt64], _ method: ToolCallReference.Method) -> ToolCallReference? {
-        if numbers.isEmpty { return nil }
         let key = Reference(numbers: numbers, method: method)
         if let known = references[key] { return known }
         let found = numbers.compactMap { calls[$0]?.call }
@@ -142,17 +146,33 @@ struct CallTable: ~Copyable {
         let made = ToolCallReference(
             id: single?.id ?? "", name: single?.name ?? "", session: single?.session ?? "", method: method,
             candidates: single == nil ? found.map(\.id) : [])
+        if references.count >= limits.references { references.removeAll(keepingCapacity: true) }
         references[key] = made
         return made
     }
 }
 
-extension ByteString {
-    /// Whether an argument is this path, whole or its end from a component on.
-    fileprivate func isNamed(by term: String) -> Bool {
-        var term = Array(term.utf8)[...]
-        while term.starts(with: "./".utf8) { term = term.dropFirst(2) }
-        guard !term.isEmpty, bytes.count >= term.count, bytes.suffix(term.count) == term else { return false }
-        return bytes.count == term.count || term.first != UInt8(ascii: "/") && bytes[bytes.count - term.count - 1] == UInt8(ascii: "/")
+extension CallTable {
+    /// What has ended, in that order.
+    private struct Ended<Number> {
+        private var list: [(number: Number, time: UInt64)] = []
+        private var head = 0
+
+        mutating func append(_ number: Number, at time: UInt64) { list.append((number, time)) }
+
+        /// The first one, if it ended by a time or if there are more than so many.
+        mutating func take(since: UInt64, keeping limit: Int) -> Number? {
+            guard head < list.count, list.count - head > limit || list[head].time <= since else { return nil }
+            defer {
+                head += 1
+                if head > 1024, head * 2 > list.count {
+                    list.removeFirst(head)
+                    head = 0
+                }
+            }
+            return list[head].number
+        }
+
+        var reversed: ReversedCollection<ArraySlice<(number: Number, time: UInt64)>> { list[head...].reversed() }
     }
 }

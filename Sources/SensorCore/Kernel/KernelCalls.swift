@@ -27,6 +27,35 @@ package struct KernelCalls: Sendable {
         return calls.set
     }
 
+    /// Sets that an entry names; nil: they cannot be read. What programs pass on meanwhile may be missing.
+    package func setsInUse() -> Set<UInt32>? {
+        var sets: Set<UInt32> = []
+        return collectSets(of: threads, into: &sets) && collectSets(of: processes, into: &sets) ? sets : nil
+    }
+
+    private func collectSets(of map: Int32, into sets: inout Set<UInt32>) -> Bool {
+        var keys = [UInt32](repeating: 0, count: 1024)
+        var values = [sensor_calls](repeating: sensor_calls(), count: keys.count)
+        var position: UInt64 = 0
+        var isFirst = true
+        while true {
+            var count = UInt32(keys.count)
+            let error = withUnsafeMutablePointer(to: &position) {
+                bpf_map_lookup_batch(map, isFirst ? nil : $0, $0, &keys, &values, &count, nil)
+            }
+            if error == -ENOSPC, keys.count < 1 << 16 {
+                // The next bucket alone does not fit.
+                keys += keys
+                values += values
+                continue
+            }
+            guard error == 0 || error == -ENOENT else { return false }
+            for calls in values[..<Int(count)] { sets.insert(calls.set) }
+            if error == -ENOENT { return true }
+            isFirst = false
+        }
+    }
+
     /// - Parameter start: in clock ticks since boot.
     package func mark(process: UInt32, start: UInt64, set: UInt32?) throws(SystemError) {
         try mark(process, start, set, base: 0, in: processes)
@@ -40,6 +69,9 @@ package struct KernelCalls: Sendable {
         _ id: UInt32, _ start: UInt64, _ set: UInt32?, base: UInt32, in map: Int32
     ) throws(SystemError) {
         var key = id
+        // The id may be a later task's by now, whose entry is not this one's to change.
+        var known = sensor_calls()
+        if bpf_map_lookup_elem(map, &key, &known) == 0, known.start > start { return }
         guard let set else {
             _ = bpf_map_delete_elem(map, &key)
             return

@@ -25,6 +25,8 @@ package protocol CallMarker {
     func mark(thread: CallTask, set: UInt32?, base: UInt32) throws(SystemError)
     func open(set: UInt32) throws(SystemError)
     func close(set: UInt32)
+    /// Sets that entries name; nil: that cannot be told.
+    func setsInUse() -> Set<UInt32>?
 }
 
 /// Which tasks act for which calls: keeps the kernel's entries true while calls begin and end.
@@ -42,11 +44,19 @@ package struct CallScopes<Marker: CallMarker> {
     private var members: [UInt32: [UInt64]] = [:]
     private var byMembers: [[UInt64]: UInt32] = [:]
     /// Sets that a call is in.
-    private var setsOf: [UInt64: [UInt32]] = [:]
+    private var setsOf: [UInt64: Set<UInt32>] = [:]
+    /// Sets that no entry named at the last look. They are not given out again, and go with the next look if none names them
+    /// then: what a program was about to pass on has been passed on by that time.
+    private var unnamed: Set<UInt32> = []
+    /// How many sets there are when entries are looked through for the next time.
+    private var lookAt = Self.fewSets
     private var bound: [UInt64: Bound] = [:]
     private var processCalls: [CallTask: [UInt64]] = [:]
     private var threadCalls: [CallTask: (process: CallTask, calls: [UInt64])] = [:]
     private var threadsOf: [CallTask: Set<CallTask>] = [:]
+
+    /// So many sets, and so many more each time, are no reason to look which of them are named.
+    private static var fewSets: Int { 2048 }
 
     package init(marker: Marker) { self.marker = marker }
 
@@ -60,6 +70,7 @@ package struct CallScopes<Marker: CallMarker> {
     package mutating func begin(
         _ call: UInt64, processes: [CallTask], tell: (CallChange) -> Void
     ) throws(SystemError) {
+        forgetUnnamed(tell)
         bound[call] = Bound(processes: processes)
         do throws(SystemError) {
             for process in processes {
@@ -76,6 +87,7 @@ package struct CallScopes<Marker: CallMarker> {
     package mutating func begin(
         _ call: UInt64, thread: CallTask, of process: CallTask, tell: (CallChange) -> Void
     ) throws(SystemError) {
+        forgetUnnamed(tell)
         bound[call] = Bound(thread: (thread, process))
         threadCalls[thread, default: (process, [])].calls.append(call)
         threadsOf[process, default: []].insert(thread)
@@ -102,13 +114,29 @@ package struct CallScopes<Marker: CallMarker> {
             }
             try? update(thread: thread, of: process, tell)
         }
-        for set in setsOf.removeValue(forKey: call) ?? [] {
-            guard let calls = members[set], !calls.contains(where: isOpen) else { continue }
-            marker.close(set: set)
-            members[set] = nil
-            byMembers[calls] = nil
-            tell(.closed(set))
+        for set in (setsOf.removeValue(forKey: call) ?? []).sorted() {
+            if let calls = members[set], !calls.contains(where: isOpen) { forget(set, tell) }
         }
+    }
+
+    private mutating func forget(_ set: UInt32, _ tell: (CallChange) -> Void) {
+        guard let calls = members.removeValue(forKey: set) else { return }
+        marker.close(set: set)
+        if byMembers[calls] == set { byMembers[calls] = nil }
+        for call in calls { setsOf[call]?.remove(set) }
+        unnamed.remove(set)
+        tell(.closed(set))
+    }
+
+    /// A call that goes on for long would otherwise keep each set that it was ever in.
+    private mutating func forgetUnnamed(_ tell: (CallChange) -> Void) {
+        guard members.count >= lookAt, let named = marker.setsInUse() else { return }
+        for set in unnamed.subtracting(named).sorted() { forget(set, tell) }
+        unnamed = Set(members.keys).subtracting(named)
+        for set in unnamed {
+            if let calls = members[set], byMembers[calls] == set { byMembers[calls] = nil }
+        }
+        lookAt = members.count + Self.fewSets
     }
 
     private func isOpen(_ call: UInt64) -> Bool { bound[call] != nil }
@@ -147,10 +175,15 @@ package struct CallScopes<Marker: CallMarker> {
         let set = nextSet
         nextSet += 1
         tell(.set(set, members: open))
-        try marker.open(set: set)
+        do throws(SystemError) { try marker.open(set: set) } catch {
+            tell(.closed(set))
+            throw error
+        }
         members[set] = open
         byMembers[open] = set
-        for call in open { setsOf[call, default: []].append(set) }
+        for call in open { setsOf[call, default: []].insert(set) }
         return set
     }
 }
+
+extension CallScopes: Sendable where Marker: Sendable {}

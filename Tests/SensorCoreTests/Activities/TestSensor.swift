@@ -24,9 +24,11 @@ final class TestSensor: EventSink, Sendable {
         configuration.kernel.ringBudget = 16 << 20
         // The tests wait for batches more than for anything else.
         configuration.kernel.batchMilliseconds = 5
+        let inbox = CallInbox()
+        configuration.calls = inbox
         do throws(CollectorError) {
             let collector = try Collector(configuration, sinks: [])
-            let sensor = TestSensor(collector)
+            let sensor = TestSensor(collector, inbox)
             collector.add(sensor)
             return .success(sensor)
         } catch {
@@ -35,10 +37,15 @@ final class TestSensor: EventSink, Sendable {
     }()
 
     let collector: Collector
+    /// Where tests tell of tool calls.
+    let calls: CallInbox
     /// Whose events go where; children of a process are added as they come.
     private let owners = NIOLockedValueBox<[UInt32: Subscription]>([:])
 
-    init(_ collector: Collector) { self.collector = collector }
+    init(_ collector: Collector, _ calls: CallInbox) {
+        self.collector = collector
+        self.calls = calls
+    }
 
     /// Watches a process and what it forks from now on.
     func subscribe(to pid: UInt32) throws -> Subscription {

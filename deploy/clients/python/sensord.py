@@ -36,28 +36,59 @@ DEFAULT_PATH = "/run/sensord/agent/toolcalls.sock"
 LINE_LIMIT = 64 << 10
 RETRY_SECONDS = 5.0
 
+# Of arguments no more is said than this: paths, hosts and commands are short.
+TEXT_LIMIT = 4096
+ITEM_LIMIT = 64
+DEPTH_LIMIT = 6
+
+
+def _reduced(value, depth=0):
+    """What JSON can say of an argument, bounded."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value if not isinstance(value, float) or value - value == 0 else None
+    if isinstance(value, os.PathLike):
+        value = os.fsdecode(value)
+    if isinstance(value, str):
+        return value if len(value) <= TEXT_LIMIT else {"omitted": True, "length": len(value)}
+    if depth < DEPTH_LIMIT and isinstance(value, dict):
+        return {str(key): _reduced(item, depth + 1) for key, item in itertools.islice(value.items(), ITEM_LIMIT)}
+    if depth < DEPTH_LIMIT and isinstance(value, (list, tuple)):
+        return [_reduced(item, depth + 1) for item in itertools.islice(value, ITEM_LIMIT)]
+    # Its text is nobody's business, and what makes it may take long or raise.
+    return {"omitted": True}
+
 
 class _Connection:
     """One thread's connection: messages in order, an answer for each."""
 
     def __init__(self, path, timeout):
         self.process = os.getpid()
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(timeout)
-        self.socket.connect(path)
-        self.answers = self.socket.makefile("rb")
+        self.sequence = 0
         self.sessions = set()
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.socket.settimeout(timeout)
+            self.socket.connect(path)
+            self.answers = self.socket.makefile("rb")
+        except BaseException:
+            self.socket.close()
+            raise
 
     def ask(self, message):
-        line = json.dumps(message, default=str).encode() + b"\n"
+        self.sequence += 1
+        message["seq"] = self.sequence
+        line = json.dumps(message).encode() + b"\n"
         if len(line) > LINE_LIMIT and "call" in message:
             message["call"].pop("arguments", None)
-            line = json.dumps(message, default=str).encode() + b"\n"
+            line = json.dumps(message).encode() + b"\n"
         self.socket.sendall(line)
         answer = self.answers.readline(LINE_LIMIT)
         if not answer.endswith(b"\n"):
             raise OSError("the daemon has gone")
-        return json.loads(answer)
+        answer = json.loads(answer)
+        if answer.get("seq") != self.sequence:
+            raise ValueError("not the answer to this message")
+        return answer
 
     def close(self):
         try:
@@ -97,10 +128,14 @@ class _Call:
         return False
 
     def _begin(self, scope):
+        try:
+            arguments = _reduced(self._arguments or {})
+        except Exception:
+            arguments = {}
         message = {
             "type": "begin",
             "session": self._client.session,
-            "call": {"id": self.id, "name": self._name, "arguments": self._arguments or {}},
+            "call": {"id": self.id, "name": self._name, "arguments": arguments},
             "scope": scope,
         }
         if scope == "thread":
@@ -191,9 +226,13 @@ class Client:
         try:
             connection = self._connection()
             return connection is not None and connection.ask(message).get("type") == "ack"
-        except (OSError, ValueError, TypeError, RecursionError):
+        except Exception:
             self._give_up()
             return False
+        except BaseException:
+            # An interrupt: the answer is still to come, and would be taken for the next one's.
+            self._disconnect()
+            raise
 
     def _connection(self):
         connection = getattr(self._local, "connection", None)
@@ -215,6 +254,9 @@ class Client:
 
     def _give_up(self):
         self._retry_at = time.monotonic() + RETRY_SECONDS
+        self._disconnect()
+
+    def _disconnect(self):
         connection = getattr(self._local, "connection", None)
         if connection is not None:
             connection.close()

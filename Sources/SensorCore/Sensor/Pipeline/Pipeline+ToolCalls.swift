@@ -32,9 +32,10 @@ extension Pipeline {
     /// The call that a record's deed was done for.
     mutating func joined(_ header: sensor_header, _ process: TrackedProcess?, _ detail: EventDetail) -> ToolCallReference? {
         guard header.key.calls != 0 else { return nil }
+        // Where the kernel names no user it tells what came of something done before, as the end of a connection.
         return calls.join(
             header.key.calls, cgroup: header.key.cgroup, process: header.tgid, at: header.time,
-            traits: { CallTable.Traits(detail, process?.description) })
+            isLate: header.uid == .max, traits: { CallTable.Traits(header.key.kind, detail, process?.description) })
     }
 
     private mutating func tell(_ kind: EventKind, _ call: ToolCall, at time: UInt64, _ detail: ToolCallDetail) {
@@ -60,7 +61,8 @@ extension ToolCallDetail {
 }
 
 extension CallTable.Traits {
-    fileprivate init(_ detail: EventDetail, _ process: ProcessDescription?) {
+    fileprivate init(_ kind: UInt8, _ detail: EventDetail, _ process: ProcessDescription?) {
+        directory = process?.workingDirectory
         switch detail {
         case .file(let file): paths = [file.path, file.newPath].compactMap { $0 }
         case .network(let network):
@@ -69,8 +71,12 @@ extension CallTable.Traits {
                 paths = [peer.path].compactMap { $0 }
             }
         case .dns(let dns): hosts = [dns.name]
-        case .none, .exit: paths = [process?.executable, process?.script].compactMap { $0 }
-        case .syscall, .identity, .toolCall: break
+        case .none where kind == EventKind.processExec.rawValue:
+            paths = [process?.script].compactMap { $0 }
+            program = process?.executable
+            arguments = process?.arguments ?? []
+        // A fork has its parent's image still.
+        case .none, .exit, .syscall, .identity, .toolCall: break
         }
     }
 }

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How often what a call did is joined to that call: agents that tell the truth, and the records that know nothing of it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+
+from measure import machine
+
+ONE_PROCESS = ("threads", "pool", "asyncio", "asyncio+threads")
+MANY_PROCESSES = ("threads+children", "asyncio+children", "workers", "workers, scope process")
+WAYS = ONE_PROCESS + MANY_PROCESSES
+CONCURRENT = (1, 4, 16)
+SINGLE = ("exact", "process", "argument", "window")
+LEVELS = SINGLE + ("candidates", "none")
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+AGENT = os.path.join(HERE, "workloads", "agent.py")
+CLIENT = os.path.join(os.path.dirname(HERE), "deploy", "clients", "python")
+
+
+def run(way, concurrent, calls, with_arguments, folder, run_directory, cgroup):
+    """Has an agent do its work; returns what it says that it did."""
+    os.makedirs(folder)
+    environment = dict(os.environ, SENSORD_TOOLCALLS=os.path.join(run_directory, "agent", "toolcalls.sock"))
+
+    def enter():
+        for directory in cgroup:
+            with open(os.path.join(directory, "cgroup.procs"), "w", encoding="ascii") as file:
+                file.write(str(os.getpid()))
+
+    command = [sys.executable, AGENT, CLIENT, way, str(concurrent), str(calls), folder, "1" if with_arguments else "0"]
+    # The agent has no thread yet when this runs, and nor has the benchmark.
+    output = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, check=True, preexec_fn=enter  # noqa: PLW1509
+    ).stdout
+    done = [json.loads(line) for line in output.splitlines()]
+    if len(done) != calls or not all(call["known"] for call in done):
+        raise RuntimeError(f"{way}: {sum(call['known'] for call in done)} of {calls} calls were acknowledged")
+    return done
+
+
+def truth(done):
+    """Which call did it, by file and by peer."""
+    found = {path: call["name"] for call in done for path in call["files"]}
+    found.update({call["peer"]: call["name"] for call in done})
+    return found
+
+
+class Score:
+    """Effects by level: how many, and how many of them rightly. An effect that is in no record at all is `missing`."""
+
+    def __init__(self):
+        self.right = Counter()
+        self.all = Counter()
+        self.missing = 0
+
+    def add(self, level, is_right):
+        self.all[level] += 1
+        self.right[level] += is_right
+
+    def join(self, other):
+        self.right += other.right
+        self.all += other.all
+        self.missing += other.missing
+
+    @property
+    def effects(self):
+        return sum(self.all.values()) + self.missing
+
+    @property
+    def stated(self):
+        return sum(self.all[level] for level in SINGLE)
+
+    @property
+    def single_right(self):
+        return sum(self.right[level] for level in SINGLE)
+
+    def figures(self):
+        return {
+            "effects": self.effects,
+            "missing": self.missing,
+            "levels": {
+                level: {
+                    "effects": self.all[level],
+                    "precision": self.right[level] / self.all[level],
+                    "recall": self.right[level] / self.effects,
+                }
+                for level in LEVELS
+                if self.all[level]
+            },
+            "single_precision": self.single_right / self.stated if self.stated else None,
+            "single_recall": self.single_right / self.effects if self.effects else None,
+        }
+
+
+def effects(lines, done):
+    """Of each effect that the truth knows, its level and whether that was right."""
+    names = {}
+    wanted = truth(done)
+    tools = set(wanted.values())
+    seen = {}
+    for line in lines:
+        kind = line["kind"]
+        if kind == "toolcall.begin" and line["toolCall"]["name"] in tools:
+            names[line["toolCall"]["id"]] = line["toolCall"]["name"]
+        elif kind == "file.create":
+            path = line["file"]["path"]
+            if path in wanted:
+                seen.setdefault(path, line.get("toolCall"))
+        elif kind == "network.connect":
+            peer = line["network"].get("peer", {}).get("address")
+            if peer in wanted:
+                seen.setdefault(peer, line.get("toolCall"))
+    score = Score()
+    for effect, name in wanted.items():
+        if effect not in seen:
+            score.missing += 1
+            continue
+        call = seen[effect]
+        if call is None:
+            score.add("none", False)
+        elif call["method"] == "candidates":
+            score.add("candidates", name in [names.get(candidate) for candidate in call["candidates"]])
+        else:
+            score.add(call["method"], call["name"] == name)
+    return score
+
+
+def read(path, offset, is_complete, limit=30):
+    """The records from an offset on, once they are complete."""
+    deadline = time.monotonic() + limit
+    while True:
+        with open(path, "rb") as file:
+            file.seek(offset)
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        lines = [json.loads(line) for line in whole.splitlines()]
+        if is_complete(lines) or time.monotonic() > deadline:
+            return lines, offset + len(whole)
+        time.sleep(0.2)
+
+
+def measure(sensor, run_directory, scratch, cgroups, calls, progress, ways=WAYS):
+    """Every way with every number of calls at a time, with their arguments and without."""
+    results, offset = [], 0
+    for way in ways:
+        for concurrent in CONCURRENT:
+            for with_arguments in (True, False):
+                progress(f"{way}, {concurrent} at a time, {'with' if with_arguments else 'without'} arguments")
+                number = len(results)
+                folder = os.path.join(scratch, f"agent-{number}")
+                group = cgroups.group(f"agent-{number}")
+                done = run(way, concurrent, calls, with_arguments, folder, run_directory, group)
+                tools = {call["name"] for call in done}
+
+                def is_complete(lines, tools=tools):
+                    ended = {line["toolCall"]["name"] for line in lines if line["kind"] == "toolcall.end"}
+                    return tools <= ended
+
+                lines, offset = read(sensor.records, offset, is_complete)
+                score = effects(lines, done)
+                results.append((way, concurrent, with_arguments, score))
+    return results
+
+
+def summary(results):
+    rows = [
+        dict(way=way, concurrent=concurrent, arguments=with_arguments, **score.figures())
+        for way, concurrent, with_arguments, score in results
+    ]
+    totals = {}
+    for _, _, with_arguments, score in results:
+        totals.setdefault("with" if with_arguments else "without", Score()).join(score)
+    return {"rows": rows, "totals": {name: score.figures() for name, score in totals.items()}}
+
+
+def throughput(sensor, program, run_directory, clients, calls, rate):
+    """Calls of several clients at a rate: what the answer to `begin` takes, and what the daemon spends."""
+    path = os.path.join(run_directory, "agent", "toolcalls.sock")
+    before, started = sensor.cpu(), machine.usage()
+    output = subprocess.run(
+        [program, path, str(clients), str(calls), str(rate)], stdout=subprocess.PIPE, check=True
+    ).stdout
+    used, after = sensor.cpu() - before, machine.usage()
+    result = json.loads(output)
+    share = machine.share(started, after, used + result["cpu_ns"] / 1e9)
+    result.update(
+        clients=clients,
+        rate=result["calls"] / (result["wall_ns"] / 1e9),
+        asked=rate,
+        daemon_cores=used / (result["wall_ns"] / 1e9),
+        daemon_us=used / result["calls"] * 1e6,
+        others=share.others,
+        stolen=share.stolen,
+    )
+    return result

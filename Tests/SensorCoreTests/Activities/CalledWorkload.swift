@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOConcurrencyHelpers
+import SensorTestSupport
+import Testing
+
+@testable import SensorCore
+
+/// A workload for whose tasks calls begin and end while it waits, and what came of it.
+final class CalledWorkload {
+    /// What the socket's server does, for all tests of this process: the kernel has one table.
+    private static let scopes = NIOLockedValueBox<(scopes: CallScopes<KernelCalls>, nextNumber: UInt64)?>(nil)
+
+    let directory: TestDirectory
+    let cgroup: TestCgroup
+    private let sensor: TestSensor
+    private let process: WorkloadProcess
+    private let subscription: TestSensor.Subscription
+    private var open: Set<UInt64> = []
+
+    /// Starts it, and waits until it says that it waits.
+    init(_ activity: String, withDirectory: Bool = true) throws {
+        sensor = try TestSensor.shared.get()
+        directory = try TestDirectory()
+        cgroup = try TestCgroup("calls")
+        process = try WorkloadProcess(
+            [WorkloadProcess.program, activity] + (withDirectory ? [directory.path] : []))
+        try cgroup.take(process.pid)
+        subscription = try sensor.subscribe(to: process.pid)
+        try goOn()
+    }
+
+    deinit {
+        for call in open { end(call) }
+        sensor.unsubscribe(subscription)
+    }
+
+    var pid: UInt32 { process.pid }
+
+    /// The number that it said after a word.
+    func said(_ word: String) throws -> UInt32 {
+        let line = try #require(process.lines.first { $0.hasPrefix(word + " ") })
+        return try #require(UInt32(line.dropFirst(word.count + 1)))
+    }
+
+    /// Lets it go on until it waits again.
+    func goOn() throws {
+        try process.openGate()
+        let isDone = try process.readLines()
+        if let failure = process.lines.first(where: { $0.hasPrefix("failed ") }) { throw TestFailure(failure) }
+        try #require(isDone, "the workload has ended: \(process.lines)")
+    }
+
+    /// Lets it end; all that it did has come then.
+    func finish() throws {
+        try process.finish()
+        try eventually { events.contains { $0.kind == .processExit && $0.process?.pid == pid } }
+    }
+
+    var events: [Event] { subscription.collected.filter { !$0.isDoneMark } }
+
+    /// What the making of a file was joined to: the one event that made it.
+    func maker(of name: String) throws -> ToolCallReference? {
+        let path = "\(directory.path)/\(name)"
+        let found = events.filter { $0.kind == .fileCreate && $0.file?.path.text == path }
+        try #require(found.count == 1, "\(name): \(found.map(\.summary)); all: \(events.map(\.summary))")
+        return found[0].toolCall
+    }
+
+    // MARK: Calls
+
+    /// A thread, or a process by its leader, as /proc has it.
+    static func task(_ id: UInt32) throws -> CallTask {
+        let text = try #require(ProcFile.text("/proc/\(id)/stat"))
+        return CallTask(id: id, start: try #require(ProcessStat(Array(text.utf8))?.startTicks))
+    }
+
+    func begin(_ id: String, thread: UInt32) throws -> UInt64 {
+        let (task, process) = (try Self.task(thread), try Self.task(pid))
+        return try begin(id, .thread, thread: thread) { scopes, call, tell throws(SystemError) in
+            try scopes.begin(call, thread: task, of: process, tell: tell)
+        }
+    }
+
+    func begin(_ id: String, _ scope: CallScope, processes: [CallTask]) throws -> UInt64 {
+        try begin(id, scope, thread: 0) { scopes, call, tell throws(SystemError) in
+            try scopes.begin(call, processes: processes, tell: tell)
+        }
+    }
+
+    private func begin(
+        _ id: String, _ scope: CallScope, thread: UInt32,
+        _ bind: (inout CallScopes<KernelCalls>, UInt64, (CallChange) -> Void) throws(SystemError) -> Void
+    ) throws -> UInt64 {
+        let number = try Self.scopes.withLockedValue { shared in
+            if shared == nil {
+                shared = (CallScopes(marker: try sensor.collector.calls().calls), 1)
+                sensor.collector.lookForCalls()
+            }
+            guard var current = shared else { return UInt64(0) }
+            let number = current.nextNumber
+            current.nextNumber += 1
+            tell(
+                .begun(
+                    ToolCall(
+                        number: number, id: id, name: "test", session: "s", scope: scope, process: pid, thread: thread,
+                        cgroup: cgroup.identifier, time: KernelSession.bootTime())))
+            try bind(&current.scopes, number, tell)
+            shared = current
+            return number
+        }
+        open.insert(number)
+        return number
+    }
+
+    func end(_ call: UInt64) {
+        open.remove(call)
+        tell(.ended(CallEnd(number: call, status: "ok", time: KernelSession.bootTime())))
+        Self.scopes.withLockedValue { $0?.scopes.end(call, tell: tell) }
+    }
+
+    private func tell(_ change: CallChange) {
+        if sensor.calls.put(change) { sensor.collector.wake() }
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SensorCore
+import Testing
+
+/// What the kernel says that tasks act for, and what becomes of it.
+@Suite(.tags(.kernel), .needsKernel) struct ToolCallActivityTests {
+    private static let ways = ["own", "thread", "fork", "vfork", "spawn", "double-fork"]
+
+    @Test func `what a thread announced is joined to all that it does and starts, exactly`() throws {
+        let workload = try CalledWorkload("call-ways")
+        let call = try workload.begin("a", thread: workload.pid)
+        try workload.goOn()
+        workload.end(call)
+        try workload.finish()
+        for way in Self.ways {
+            let reference = try workload.maker(of: way)
+            #expect(reference?.id == "a", "\(way)")
+            #expect(reference?.method == .exact, "\(way)")
+            #expect(reference?.name == "test" && reference?.session == "s")
+        }
+        let forks = workload.events.filter { $0.kind == .processFork }
+        #expect(forks.count == 5)
+        #expect(forks.allSatisfy { $0.toolCall?.method == .exact })
+        let execs = workload.events.filter { $0.kind == .processExec && $0.process?.pid != workload.pid }
+        #expect(execs.count == 2)
+        #expect(execs.allSatisfy { $0.toolCall?.id == "a" })
+    }
+
+    @Test func `without a call nothing is joined`() throws {
+        let workload = try CalledWorkload("call-ways")
+        try workload.end(workload.begin("over", thread: workload.pid))
+        try workload.goOn()
+        try workload.finish()
+        for way in Self.ways { #expect(try workload.maker(of: way) == nil, "\(way)") }
+    }
+
+    @Test func `what a process announced is its own by level process, and its children's exactly`() throws {
+        let workload = try CalledWorkload("call-ways")
+        let call = try workload.begin("a", .process, processes: [CalledWorkload.task(workload.pid)])
+        try workload.goOn()
+        workload.end(call)
+        try workload.finish()
+        for way in Self.ways {
+            let reference = try workload.maker(of: way)
+            #expect(reference?.id == "a", "\(way)")
+            #expect(reference?.method == (["own", "thread"].contains(way) ? .process : .exact), "\(way)")
+        }
+    }
+
+    @Test func `a child that outlives its call was made for it, and acts for it no more`() throws {
+        let workload = try CalledWorkload("call-outliving")
+        let call = try workload.begin("a", thread: workload.pid)
+        try workload.goOn()
+        workload.end(call)
+        try workload.goOn()
+        try workload.finish()
+        let child = try workload.said("child")
+        let fork = try #require(workload.events.first { $0.kind == .processFork && $0.process?.pid == child })
+        #expect(fork.toolCall?.id == "a")
+        #expect(try workload.maker(of: "during")?.id == "a")
+        #expect(try workload.maker(of: "after") == nil)
+        #expect(workload.events.first { $0.kind == .processExit && $0.process?.pid == child }?.toolCall == nil)
+    }
+
+    @Test func `a child that outlives its call acts for no later one of its parent`() throws {
+        let workload = try CalledWorkload("call-outliving")
+        let first = try workload.begin("a", thread: workload.pid)
+        try workload.goOn()
+        workload.end(first)
+        let second = try workload.begin("b", thread: workload.pid)
+        try workload.goOn()
+        workload.end(second)
+        try workload.finish()
+        #expect(try workload.maker(of: "during")?.id == "a")
+        #expect(try workload.maker(of: "after") == nil)
+    }
+
+    @Test func `a thread's call goes with it through an exec that makes it the leader`() throws {
+        let workload = try CalledWorkload("call-exec")
+        let thread = try workload.said("thread")
+        #expect(thread != workload.pid)
+        let call = try workload.begin("a", thread: thread)
+        try workload.goOn()
+        workload.end(call)
+        try workload.finish()
+        let exec = try #require(
+            workload.events.last { $0.kind == .processExec && $0.process?.arguments.first == "after the exec" })
+        #expect(exec.toolCall?.id == "a")
+        #expect(try workload.maker(of: "after-exec")?.method == .exact)
+        #expect(try workload.maker(of: "after-exec-thread")?.method == .exact)
+    }
+
+    @Test func `the leader's call ends with it when another thread executes`() throws {
+        let workload = try CalledWorkload("call-exec")
+        let call = try workload.begin("a", thread: workload.pid)
+        try workload.goOn()
+        workload.end(call)
+        try workload.finish()
+        #expect(try workload.maker(of: "after-exec") == nil)
+    }
+
+    @Test func `two threads of a process, each with a call, stay apart`() throws {
+        let workload = try CalledWorkload("call-threads")
+        let calls = [
+            try workload.begin("call-a", thread: workload.said("a")),
+            try workload.begin("call-b", thread: workload.said("b")),
+        ]
+        try workload.goOn()
+        for call in calls { workload.end(call) }
+        try workload.finish()
+        #expect(try workload.maker(of: "a")?.id == "call-a")
+        #expect(try workload.maker(of: "a")?.method == .exact)
+        #expect(try workload.maker(of: "b")?.id == "call-b")
+        #expect(try workload.maker(of: "leader") == nil)
+    }
+
+    @Test func `a thread's own call and its process's are both candidates`() throws {
+        let workload = try CalledWorkload("call-threads")
+        let calls = [
+            try workload.begin("all", .process, processes: [CalledWorkload.task(workload.pid)]),
+            try workload.begin("call-a", thread: workload.said("a")),
+        ]
+        try workload.goOn()
+        for call in calls { workload.end(call) }
+        try workload.finish()
+        #expect(try workload.maker(of: "a")?.method == .candidates)
+        #expect(try workload.maker(of: "a")?.candidates == ["all", "call-a"])
+        #expect(try workload.maker(of: "b")?.id == "all")
+        #expect(try workload.maker(of: "leader")?.method == .process)
+    }
+
+    @Test func `a tree has those in it that live when the call begins`() throws {
+        let workload = try CalledWorkload("call-child")
+        let call = try workload.begin(
+            "a", .tree, processes: [CalledWorkload.task(workload.pid), CalledWorkload.task(workload.said("child"))])
+        try workload.goOn()
+        workload.end(call)
+        try workload.finish()
+        #expect(try workload.maker(of: "by-parent")?.method == .process)
+        #expect(try workload.maker(of: "by-child")?.id == "a")
+        #expect(try workload.maker(of: "by-child")?.method == .process)
+    }
+
+    @Test func `a process's call is not that of a child which was there before`() throws {
+        let workload = try CalledWorkload("call-child")
+        let call = try workload.begin("a", .process, processes: [CalledWorkload.task(workload.pid)])
+        try workload.goOn()
+        workload.end(call)
+        try workload.finish()
+        #expect(try workload.maker(of: "by-parent")?.id == "a")
+        #expect(try workload.maker(of: "by-child") == nil)
+    }
+
+    @Test(arguments: [-1, 1]) func `the calls of another task that had the same id mean nothing`(_ ticks: Int) throws {
+        let workload = try CalledWorkload("call-child")
+        var other = try CalledWorkload.task(workload.pid)
+        other.start = UInt64(Int(other.start) + ticks)
+        let call = try workload.begin("a", .process, processes: [other])
+        try workload.goOn()
+        workload.end(call)
+        try workload.finish()
+        #expect(try workload.maker(of: "by-parent") == nil)
+    }
+
+    @Test func `where the daemon does not know of a thread yet all calls are candidates, and no longer than that`() throws {
+        let workload = try CalledWorkload("call-helper")
+        let first = try workload.begin("thread", thread: workload.pid)
+        try workload.goOn()
+        let second = try workload.begin("process", .process, processes: [CalledWorkload.task(workload.pid)])
+        try workload.goOn()
+        workload.end(second)
+        try workload.goOn()
+        workload.end(first)
+        try workload.finish()
+        for name in ["both", "both-child"] {
+            #expect(try workload.maker(of: name)?.method == .candidates)
+            #expect(try workload.maker(of: name)?.candidates == ["thread", "process"])
+        }
+        for name in ["one", "one-child"] {
+            #expect(try workload.maker(of: name)?.method == .exact, "\(name)")
+            #expect(try workload.maker(of: name)?.id == "thread")
+        }
+    }
+
+    @Test func `a connection that was made within a call is closed for it, whenever that is`() throws {
+        let workload = try CalledWorkload("call-socket", withDirectory: false)
+        let call = try workload.begin("a", thread: workload.pid)
+        try workload.goOn()
+        workload.end(call)
+        try workload.goOn()
+        try workload.finish()
+        let connect = try #require(workload.events.first { $0.kind == .networkConnect && $0.network?.transport == .tcp })
+        #expect(connect.toolCall?.id == "a")
+        let close = try #require(
+            workload.events.first { $0.kind == .networkClose && $0.network?.direction == .egress })
+        #expect(close.network?.bytesSent == 5)
+        #expect(close.toolCall?.id == "a")
+        #expect(close.toolCall?.method == .exact)
+        let accepted = try #require(workload.events.first { $0.kind == .networkAccept })
+        #expect(accepted.toolCall == nil)
+    }
+}

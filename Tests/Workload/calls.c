@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is done within tool calls, which begin and end while the workload waits.
+#include "workload.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static char *directory;
+static int gates[2][2];
+
+static void pass(int gate)
+{
+	must(write(gates[gate][1], "x", 1));
+}
+
+static void wait_for(int gate)
+{
+	char byte;
+
+	must(read(gates[gate][0], &byte, 1));
+}
+
+static void start(char **arguments)
+{
+	directory = arguments[0];
+	must(pipe(gates[0]));
+	must(pipe(gates[1]));
+}
+
+static int thread_id(void)
+{
+	return syscall(SYS_gettid);
+}
+
+static void make(const char *name)
+{
+	make_file(join(directory, name));
+}
+
+static void *make_from_thread(void *name)
+{
+	make(name);
+	return NULL;
+}
+
+static void in_thread(void *(*function)(void *), void *argument)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, function, argument) || pthread_join(thread, NULL))
+		give_up("pthread_create");
+}
+
+/* make-one PATH: nothing but a file. */
+static int make_one(char **arguments)
+{
+	make_file(arguments[0]);
+	return 0;
+}
+
+/* Runs make-one in a child that execs. */
+static void run_maker(const char *name, int by_spawn)
+{
+	char *command[] = { "maker", "make-one", join(directory, name), NULL };
+	pid_t child;
+
+	if (by_spawn) {
+		if (posix_spawn(&child, self, NULL, NULL, command, environ))
+			give_up("posix_spawn");
+	} else {
+		child = must(vfork());
+		if (!child) {
+			execv(self, command);
+			_exit(127);
+		}
+	}
+	reap(child);
+}
+
+/* call-ways DIRECTORY: files made by the thread itself and by all that it can start. */
+static int call_ways(char **arguments)
+{
+	pid_t child;
+
+	start(arguments);
+	settle();
+	make("own");
+	in_thread(make_from_thread, "thread");
+	child = must(fork());
+	if (!child) {
+		make("fork");
+		_exit(0);
+	}
+	reap(child);
+	run_maker("vfork", 0);
+	run_maker("spawn", 1);
+	child = must(fork());
+	if (!child) {
+		if (must(fork()))
+			_exit(0);
+		wait_for(0);
+		make("double-fork");
+		pass(1);
+		_exit(0);
+	}
+	reap(child);
+	pass(0);
+	wait_for(1);
+	settle();
+	return 0;
+}
+
+/* call-outliving DIRECTORY: a child of the call acts within it and after it. */
+static int call_outliving(char **arguments)
+{
+	pid_t child;
+
+	start(arguments);
+	settle();
+	child = must(fork());
+	if (!child) {
+		make("during");
+		pass(1);
+		wait_for(0);
+		make("after");
+		_exit(0);
+	}
+	say("child %d", child);
+	wait_for(1);
+	settle();
+	pass(0);
+	reap(child);
+	settle();
+	return 0;
+}
+
+static void *exec_from_here(void *nothing)
+{
+	char *command[] = { "after the exec", "call-after-exec", directory, NULL };
+
+	say("thread %d", thread_id());
+	settle();
+	execv(self, command);
+	return nothing;
+}
+
+/* call-exec DIRECTORY: a thread that is not the leader executes. */
+static int call_exec(char **arguments)
+{
+	start(arguments);
+	in_thread(exec_from_here, NULL);
+	return 1;
+}
+
+static int call_after_exec(char **arguments)
+{
+	start(arguments);
+	make("after-exec");
+	in_thread(make_from_thread, "after-exec-thread");
+	settle();
+	return 0;
+}
+
+struct speaker {
+	const char *name;
+	int gate;
+};
+
+static void *speak_and_make(void *argument)
+{
+	struct speaker *speaker = argument;
+
+	say("%s %d", speaker->name, thread_id());
+	wait_for(speaker->gate);
+	make(speaker->name);
+	return NULL;
+}
+
+/* call-threads DIRECTORY: two threads and the leader, each with a file of its own. */
+static int call_threads(char **arguments)
+{
+	struct speaker a = { "a", 0 }, b = { "b", 1 };
+	pthread_t threads[2];
+
+	start(arguments);
+	if (pthread_create(&threads[0], NULL, speak_and_make, &a) || pthread_create(&threads[1], NULL, speak_and_make, &b))
+		give_up("pthread_create");
+	settle();
+	make("leader");
+	pass(0);
+	pass(1);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	settle();
+	return 0;
+}
+
+/* call-child DIRECTORY: a child that is there before the call. */
+static int call_child(char **arguments)
+{
+	pid_t child;
+
+	start(arguments);
+	child = must(fork());
+	if (!child) {
+		wait_for(0);
+		make("by-child");
+		_exit(0);
+	}
+	say("child %d", child);
+	settle();
+	make("by-parent");
+	pass(0);
+	reap(child);
+	settle();
+	return 0;
+}
+
+static void *help(void *nothing)
+{
+	pid_t child;
+
+	wait_for(0);
+	make("both");
+	child = must(fork());
+	if (!child) {
+		make("both-child");
+		pass(1);
+		wait_for(0);
+		make("one-child");
+		_exit(0);
+	}
+	pass(1);
+	wait_for(0);
+	make("one");
+	reap(child);
+	return nothing;
+}
+
+/* call-helper DIRECTORY: a thread that was made within a call goes on when its process gets another one. */
+static int call_helper(char **arguments)
+{
+	pthread_t thread;
+
+	start(arguments);
+	settle();
+	if (pthread_create(&thread, NULL, help, NULL))
+		give_up("pthread_create");
+	settle();
+	pass(0);
+	wait_for(1);
+	wait_for(1);
+	settle();
+	pass(0);
+	pass(0);
+	pthread_join(thread, NULL);
+	settle();
+	return 0;
+}
+
+/* call-socket: a connection that is made within the call and closed later. */
+static int call_socket(char **arguments)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(address);
+	int listener, client, server;
+
+	(void)arguments;
+	enter_own_network();
+	listener = must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	must(bind(listener, (struct sockaddr *)&address, length));
+	must(listen(listener, 1));
+	must(getsockname(listener, (struct sockaddr *)&address, &length));
+	settle();
+	client = must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	must(connect(client, (struct sockaddr *)&address, length));
+	settle();
+	server = must(accept(listener, NULL, NULL));
+	must(write(client, "five!", 5));
+	close(client);
+	close(server);
+	settle();
+	return 0;
+}
+
+const struct activity call_activities[] = {
+	{ "make-one", 1, make_one },
+	{ "call-ways", 1, call_ways },
+	{ "call-outliving", 1, call_outliving },
+	{ "call-exec", 1, call_exec },
+	{ "call-after-exec", 1, call_after_exec },
+	{ "call-threads", 1, call_threads },
+	{ "call-child", 1, call_child },
+	{ "call-helper", 1, call_helper },
+	{ "call-socket", 0, call_socket },
+	{ 0 },
+};
