@@ -13,12 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define must(condition)                                                            \
-	do {                                                                       \
-		if (!(condition)) {                                                \
+#define must(condition)                                                                   \
+	do {                                                                              \
+		if (!(condition)) {                                                       \
 			fprintf(stderr, "calls: %s (%s)\n", #condition, strerror(errno)); \
-			exit(1);                                                   \
-		}                                                                  \
+			exit(1);                                                          \
+		}                                                                         \
 	} while (0)
 
 static const char *path;
@@ -63,18 +63,21 @@ static void *client(void *argument)
 
 	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
 	must(descriptor >= 0 && connect(descriptor, (struct sockaddr *)&address, sizeof(address)) == 0);
-	snprintf(begin, sizeof(begin), "{\"type\":\"hello\",\"seq\":0,\"protocol\":1,\"session\":\"bench-%d\"}\n", index);
+	snprintf(begin, sizeof(begin), "{\"type\":\"hello\",\"seq\":0,\"protocol\":1,\"session\":\"bench-%d\"}\n",
+		 index);
 	ask(descriptor, begin);
 	for (int i = 0; i < calls; i++, next += interval) {
 		struct timespec until = { .tv_sec = next / 1000000000, .tv_nsec = next % 1000000000 };
 		unsigned long long before;
 
 		snprintf(begin, sizeof(begin),
-			 "{\"type\":\"begin\",\"seq\":%d,\"session\":\"bench-%d\",\"call\":{\"id\":\"%d\",\"name\":\"read_file\","
+			 "{\"type\":\"begin\",\"seq\":%d,\"session\":\"bench-%d\",\"call\":{\"id\":\"%d\",\"name\":"
+			 "\"read_file\","
 			 "\"arguments\":{\"path\":\"/data/%d\"}},\"scope\":\"thread\",\"threadId\":%ld}\n",
 			 2 * i + 1, index, i, i, syscall(SYS_gettid));
 		snprintf(end, sizeof(end),
-			 "{\"type\":\"end\",\"seq\":%d,\"session\":\"bench-%d\",\"call\":{\"id\":\"%d\"},\"status\":\"ok\"}\n",
+			 "{\"type\":\"end\",\"seq\":%d,\"session\":\"bench-%d\",\"call\":{\"id\":\"%d\"},\"status\":"
+			 "\"ok\"}\n",
 			 2 * i + 2, index, i);
 		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 			;
@@ -118,7 +121,8 @@ int main(int count, char **arguments)
 	wall = now() - started;
 	qsort(samples, all, sizeof(*samples), compare);
 	getrusage(RUSAGE_SELF, &usage);
-	printf("{\"calls\":%zu,\"refused\":%d,\"wall_ns\":%llu,\"cpu_ns\":%llu,\"ack_ns\":{\"median\":%llu,\"p90\":%llu,\"p99\":%llu}}\n",
+	printf("{\"calls\":%zu,\"refused\":%d,\"wall_ns\":%llu,\"cpu_ns\":%llu,\"ack_ns\":{\"median\":%llu,\"p90\":%"
+	       "llu,\"p99\":%llu}}\n",
 	       all, refused, wall,
 	       (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000ULL +
 		       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ULL,

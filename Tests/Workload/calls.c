@@ -175,11 +175,14 @@ struct speaker {
 	int gate;
 };
 
+static pthread_barrier_t all_have_spoken;
+
 static void *speak_and_make(void *argument)
 {
 	struct speaker *speaker = argument;
 
 	say("%s %d", speaker->name, thread_id());
+	pthread_barrier_wait(&all_have_spoken);
 	wait_for(speaker->gate);
 	make(speaker->name);
 	return NULL;
@@ -192,8 +195,11 @@ static int call_threads(char **arguments)
 	pthread_t threads[2];
 
 	start(arguments);
-	if (pthread_create(&threads[0], NULL, speak_and_make, &a) || pthread_create(&threads[1], NULL, speak_and_make, &b))
+	pthread_barrier_init(&all_have_spoken, NULL, 3);
+	if (pthread_create(&threads[0], NULL, speak_and_make, &a) ||
+	    pthread_create(&threads[1], NULL, speak_and_make, &b))
 		give_up("pthread_create");
+	pthread_barrier_wait(&all_have_spoken);
 	settle();
 	make("leader");
 	pass(0);

@@ -163,7 +163,9 @@ import Testing
         #expect(try workload.maker(of: "by-parent") == nil)
     }
 
-    @Test func `where the daemon does not know of a thread yet all calls are candidates, and no longer than that`() throws {
+    @Test func `where the daemon does not know of a thread yet all calls are candidates, and no longer than that`()
+        throws
+    {
         let workload = try CalledWorkload("call-helper")
         let first = try workload.begin("thread", thread: workload.pid)
         try workload.goOn()
@@ -190,7 +192,8 @@ import Testing
         workload.end(call)
         try workload.goOn()
         try workload.finish()
-        let connect = try #require(workload.events.first { $0.kind == .networkConnect && $0.network?.transport == .tcp })
+        let connect = try #require(
+            workload.events.first { $0.kind == .networkConnect && $0.network?.transport == .tcp })
         #expect(connect.toolCall?.id == "a")
         let close = try #require(
             workload.events.first { $0.kind == .networkClose && $0.network?.direction == .egress })

@@ -109,7 +109,8 @@ import Testing
 
     @Test func `what is uncertain may be any call of the workload that was open then`() {
         var table = Self.table(
-            Self.call(1), Self.call(2, .process, "/data/b"), Self.call(3, cgroup: 2), Self.call(4, at: 250), Self.call(5))
+            Self.call(1), Self.call(2, .process, "/data/b"), Self.call(3, cgroup: 2), Self.call(4, at: 250),
+            Self.call(5))
         _ = table.end(CallEnd(number: 5, status: "ok", time: 150))
         _ = table.end(CallEnd(number: 1, status: "ok", time: 220))
         let reference = Self.join(&table, set: CallTable.uncertain)
@@ -124,7 +125,8 @@ import Testing
     @Test(arguments: [
         ("/data/a", "/data/a"), ("./src/main.py", "/app/src/main.py"), ("src/main.py", "/app/src/main.py"),
         ("notes.txt", "/home/u/notes.txt"), ("cat /data/a | wc", "/data/a"), ("file:///data/a", "/data/a"),
-        ("--input=/data/a", "/data/a"), ("'/data/a'", "/data/a"), ("Makefile", "/app/Makefile"), ("/data/a/", "/data/a"),
+        ("--input=/data/a", "/data/a"), ("'/data/a'", "/data/a"), ("Makefile", "/app/Makefile"),
+        ("/data/a/", "/data/a"),
         ("/data", "/data/a/b"), ("src", "/app/src/deep/main.py"),
     ])
     func `a path is found in an argument`(_ term: String, _ path: String) {

@@ -89,7 +89,9 @@ final class ToolCallTests {
         ).wait()
     }
 
-    @Test(.enabled(if: hasPython)) func `what threads and coroutines do is joined to the calls that they announce`() throws {
+    @Test(.enabled(if: hasPython)) func `what threads and coroutines do is joined to the calls that they announce`()
+        throws
+    {
         let daemon = try daemon()
         let outcome = try python(
             """
@@ -220,7 +222,8 @@ final class ToolCallTests {
         #expect(outcome.status == 0 && outcome.output == "ok\n" && outcome.errors.isEmpty, "\(outcome.errors)")
     }
 
-    @Test(.enabled(if: hasPython)) func `a client in a pid namespace of its own, with the directory mounted read-only, is known`() throws {
+    @Test(.enabled(if: hasPython))
+    func `a client in a pid namespace of its own, with the directory mounted read-only, is known`() throws {
         let daemon = try daemon()
         let mount = folder + "/mounted"
         let outcome = try python(
