@@ -9,6 +9,7 @@ import time
 from collections import Counter
 
 from measure import machine
+from measure.sensor import Sensor, SensorFailed
 
 ONE_PROCESS = ("threads", "pool", "asyncio", "asyncio+threads")
 MANY_PROCESSES = ("threads+children", "asyncio+children", "workers", "workers, scope process")
@@ -20,6 +21,28 @@ LEVELS = SINGLE + ("candidates", "none")
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 AGENT = os.path.join(HERE, "workloads", "agent.py")
 CLIENT = os.path.join(os.path.dirname(HERE), "deploy", "clients", "python")
+
+
+class Daemon(Sensor):
+    """One that takes calls as soon as it is there; that it is calm matters to no figure here."""
+
+    def __init__(self, command, records, log, run_directory):
+        self.socket = os.path.join(run_directory, "agent", "toolcalls.sock")
+        if os.path.exists(self.socket):
+            os.remove(self.socket)
+        super().__init__(command, records, log)
+
+    def settle(self, limit=120):
+        deadline = time.monotonic() + limit
+        while not os.path.exists(self.socket):
+            if self.process.poll() is not None:
+                raise SensorFailed(f"the sensor ended with {self.process.returncode}: see {self.log}")
+            if time.monotonic() > deadline:
+                raise SensorFailed(f"the sensor takes no calls after {limit} s: see {self.log}")
+            time.sleep(0.05)
+
+    def stop(self, limit=120):
+        return super().stop(limit)
 
 
 def run(way, concurrent, calls, with_arguments, folder, run_directory, cgroup):
@@ -104,7 +127,7 @@ def effects(lines, done):
     tools = set(wanted.values())
     seen = {}
     for line in lines:
-        kind = line["kind"]
+        kind = line.get("kind")
         if kind == "toolcall.begin" and line["toolCall"]["name"] in tools:
             names[line["toolCall"]["id"]] = line["toolCall"]["name"]
         elif kind == "file.create":
@@ -158,7 +181,7 @@ def measure(sensor, run_directory, scratch, cgroups, calls, progress, ways=WAYS)
                 tools = {call["name"] for call in done}
 
                 def is_complete(lines, tools=tools):
-                    ended = {line["toolCall"]["name"] for line in lines if line["kind"] == "toolcall.end"}
+                    ended = {line["toolCall"]["name"] for line in lines if line.get("kind") == "toolcall.end"}
                     return tools <= ended
 
                 lines, offset = read(sensor.records, offset, is_complete)

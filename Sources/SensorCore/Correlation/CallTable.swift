@@ -3,9 +3,12 @@
 /// Joins what tasks did to the tool calls that they did it for: never to one of several. For the pipeline's thread.
 struct CallTable: ~Copyable {
     struct Limits: Sendable {
-        /// Calls that have ended, and sets of them, kept for events that come late, and for how long (ns).
+        /// Calls that have ended, and sets of them, kept for what comes of them later, as the end of a connection, and for how
+        /// long (ns).
         var ended = 16384
-        var endedLife: UInt64 = 30_000_000_000
+        var endedLife: UInt64 = 600_000_000_000
+        /// So long after its end it is not known any more what a call was called with (ns): what was done within it has come.
+        var termsLife: UInt64 = 30_000_000_000
         /// References that are made once for all events that share them.
         var references = 8192
 
@@ -40,6 +43,8 @@ struct CallTable: ~Copyable {
     private var calls: [UInt64: Known] = [:]
     private var sets: [UInt32: [UInt64]] = [:]
     private var ended = Ended<UInt64>()
+    /// Those of them whose terms are known.
+    private var unsettled = Ended<UInt64>()
     /// Sets that no task acts for any more.
     private var closed = Ended<UInt32>()
     private var references: [Reference: ToolCallReference] = [:]
@@ -69,6 +74,7 @@ struct CallTable: ~Copyable {
         openIn[known.call.cgroup]?.removeAll { $0 == end.number }
         if openIn[known.call.cgroup]?.isEmpty ?? false { openIn[known.call.cgroup] = nil }
         ended.append(end.number, at: end.time)
+        unsettled.append(end.number, at: end.time)
         forget(at: end.time)
         return known.call
     }
@@ -82,9 +88,14 @@ struct CallTable: ~Copyable {
     mutating func tick(at time: UInt64) { forget(at: time) }
 
     private mutating func forget(at time: UInt64) {
-        let since = time > limits.endedLife ? time - limits.endedLife : 0
-        while let number = ended.take(since: since, keeping: limits.ended) { calls[number] = nil }
-        while let set = closed.take(since: since, keeping: limits.ended) { sets[set] = nil }
+        let oldest = time - min(limits.endedLife, time)
+        let settled = time - min(limits.termsLife, time)
+        while let number = unsettled.take(since: settled, keeping: limits.ended) {
+            calls[number]?.terms = CallTerms([])
+            calls[number]?.call.terms = []
+        }
+        while let number = ended.take(since: oldest, keeping: limits.ended) { calls[number] = nil }
+        while let set = closed.take(since: oldest, keeping: limits.ended) { sets[set] = nil }
     }
 
     // MARK: Joining

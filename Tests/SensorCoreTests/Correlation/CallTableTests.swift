@@ -215,6 +215,18 @@ import Testing
         #expect(table.setCount == 0)
     }
 
+    @Test func `what a call was called with is forgotten when it has settled, sooner than the call`() {
+        var limits = CallTable.Limits()
+        limits.termsLife = 1000
+        var table = Self.table(Self.call(1, .process, "/data/a"), Self.call(2, .process), limits: limits)
+        _ = table.end(CallEnd(number: 1, status: "ok", time: 300))
+        table.tick(at: 1299)
+        #expect(Self.join(&table, path: "/data/a")?.method == .argument)
+        table.tick(at: 1300)
+        #expect(Self.join(&table, path: "/data/a")?.method == .candidates)
+        #expect(Self.join(&table, path: "/data/a")?.candidates == ["call-1", "call-2"])
+    }
+
     @Test func `of what has ended no more is kept than the limit, open calls apart`() {
         var limits = CallTable.Limits()
         limits.ended = 10

@@ -30,7 +30,9 @@ extension Pipeline {
     }
 
     /// The call that a record's deed was done for.
-    mutating func joined(_ header: sensor_header, _ process: TrackedProcess?, _ detail: EventDetail) -> ToolCallReference? {
+    mutating func joined(
+        _ header: sensor_header, _ process: TrackedProcess?, _ detail: EventDetail
+    ) -> ToolCallReference? {
         guard header.key.calls != 0 else { return nil }
         // Where the kernel names no user it tells what came of something done before, as the end of a connection.
         return calls.join(
