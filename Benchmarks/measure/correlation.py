@@ -3,12 +3,13 @@
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
 from collections import Counter
 
-from measure import machine
+from measure import bpf, machine
 from measure.sensor import Sensor, SensorFailed
 
 ONE_PROCESS = ("threads", "pool", "asyncio", "asyncio+threads")
@@ -220,4 +221,40 @@ def throughput(sensor, program, run_directory, clients, calls, rate):
         others=share.others,
         stolen=share.stolen,
     )
+    return result
+
+
+def look_up(sensor, generators, directory, run_directory, opens=200_000, windows=7):
+    """Time in the sys_exit program for one open+close of a remembered file, ns: before any call was announced, with one open
+    elsewhere, and within one. What it costs to look for calls is the difference."""
+    sys.path.insert(0, CLIENT)
+    import sensord
+
+    os.makedirs(directory, exist_ok=True)
+    generators.run("prepare", directory, 1)
+    client = sensord.Client(agent="benchmark", path=os.path.join(run_directory, "agent", "toolcalls.sock"), timeout=10.0)
+    with bpf.Statistics():
+        programs = bpf.Programs(sensor.pid)
+
+        def window():
+            before = programs.times()["sys_exit"]
+            operations = generators.run("opens", directory, 1, opens).operations
+            return programs.times()["sys_exit"].since(before).time / operations
+
+        def median():
+            window()
+            return statistics.median(window() for _ in range(windows))
+
+        try:
+            result = {"no call": median()}
+            with client.call("elsewhere", scope="none") as call:
+                result["a call elsewhere"] = median()
+                if not call.is_known:
+                    raise SensorFailed("the call was not acknowledged")
+            with client.call("here") as call:
+                result["within a call"] = median()
+                if not call.is_known:
+                    raise SensorFailed("the call was not acknowledged")
+        finally:
+            programs.close()
     return result
