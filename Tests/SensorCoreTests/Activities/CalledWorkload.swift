@@ -11,10 +11,11 @@ final class CalledWorkload {
     /// What the socket's server does, for all tests of this process: the kernel has one table.
     private static let scopes = NIOLockedValueBox<(scopes: CallScopes<KernelCalls>, nextNumber: UInt64)?>(nil)
 
+    // Ended before its cgroup is removed.
+    private let process: WorkloadProcess
     let directory: TestDirectory
     let cgroup: TestCgroup
     private let sensor: TestSensor
-    private let process: WorkloadProcess
     private let subscription: TestSensor.Subscription
     private var open: Set<UInt64> = []
 
