@@ -179,7 +179,7 @@ final class SocketEnd {
     func duplicate() -> Int32 { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
 
     /// Nothing more comes from here.
-    func shut() { shutdown(descriptor, Int32(SHUT_WR.rawValue)) }
+    func shut() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     func send(_ text: String) { send(Array(text.utf8)) }
 
@@ -223,7 +223,7 @@ final class SocketEnd {
     @discardableResult
     func receive() -> String {
         var buffer = [UInt8](repeating: 0, count: 65536)
-        let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+        let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
         let text = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
         received += text
         return text

@@ -57,7 +57,7 @@ private struct Answer: Decodable, Equatable {
 
 extension SocketEnd {
     fileprivate func answer() throws -> Answer {
-        let line = try #require(line())
+        let line = try #require(self.line())
         return try JSONDecoder().decode(Answer.self, from: Data(line.utf8))
     }
 
@@ -270,7 +270,7 @@ private final class SocketWriter {
             for _ in 0..<count where !isStopping.withLockedValue({ $0 }) {
                 var rest = bytes[...]
                 while !rest.isEmpty, !isStopping.withLockedValue({ $0 }) {
-                    let flags = Int32(MSG_NOSIGNAL.rawValue) | Int32(MSG_DONTWAIT.rawValue)
+                    let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
                     let sent = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, flags) }
                     if sent > 0 { rest = rest.dropFirst(sent) }
                     if sent < 0, errno != EAGAIN, errno != EINTR { return }
