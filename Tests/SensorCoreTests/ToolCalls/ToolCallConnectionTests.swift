@@ -200,15 +200,18 @@ final class SocketEnd {
 
     /// Has a shell say it, and waits for that to end.
     ///
-    /// - Parameter untilAnswered: the shell lives until there is an answer, which it takes.
+    /// - Parameters:
+    ///   - first: a command of the shell's before that.
+    ///   - untilAnswered: the shell lives until there is an answer, which it takes.
     /// - Returns: the shell's process.
-    func sendByAnother(_ text: String, untilAnswered: Bool = false) throws -> UInt32 {
+    @discardableResult
+    func sendByAnother(_ text: String, after first: String = ":", untilAnswered: Bool = false) throws -> UInt32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, descriptor, 0)
         posix_spawn_file_actions_adddup2(&actions, descriptor, 1)
-        let words = ["sh", "-c", "printf '%s' \"$1\"\(untilAnswered ? "; read answer" : "")", "sh", text]
+        let words = ["sh", "-c", "\(first); printf '%s' \"$1\"\(untilAnswered ? "; read answer" : "")", "sh", text]
         var arguments = words.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var pid: pid_t = 0

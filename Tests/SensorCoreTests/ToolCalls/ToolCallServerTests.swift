@@ -4,6 +4,7 @@ import CSensorBPF
 import FoundationEssentials
 import Glibc
 import NIOConcurrencyHelpers
+import SensorTestSupport
 import Testing
 
 @testable import SensorCore
@@ -219,6 +220,26 @@ extension SocketEnd {
         #expect(call.process == pid)
         try eventually { running.ended.map(\.status) == ["abandoned"] }
         #expect(try client.ask(#"{"type":"begin","session":"s","call":{"id":"d"}}"#).type == "ack")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "to move a process to another cgroup takes root"))
+    func `a process of another cgroup cannot end a call, even on its client's own connection`() throws {
+        let cgroup = try TestCgroup("spoof")
+        let running = try RunningServer()
+        let client = try running.connect()
+        try client.hello()
+        _ = try client.ask(#"{"type":"begin","session":"s","call":{"id":"c"}}"#)
+        let pid = try client.sendByAnother(
+            #"{"type":"end","session":"s","call":{"id":"c"}}"# + "\n", after: cgroup.enter, untilAnswered: true)
+        #expect(running.ended.isEmpty)
+        guard case .anomaly(let anomaly, let origin) = running.changes.last else {
+            Issue.record("no anomaly")
+            return
+        }
+        #expect(anomaly.rule == .identityMismatch && anomaly.session == "s" && anomaly.call == "c")
+        #expect(origin.process == pid && origin.cgroup == cgroup.identifier)
+        #expect(try client.ask(#"{"type":"end","session":"s","call":{"id":"c"}}"#).type == "ack")
+        #expect(running.ended.map(\.status) == ["ok"])
     }
 
     @Test func `a server that stops ends all calls`() throws {
