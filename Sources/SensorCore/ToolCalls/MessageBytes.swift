@@ -5,7 +5,8 @@ internal import FoundationEssentials
 /// The bytes of a message, whatever a client sends.
 enum MessageBytes {
     /// - Throws: a refusal that says what is wrong.
-    static func decode(_ bytes: [UInt8], _ decoder: JSONDecoder = JSONDecoder()) throws(CallRefusal) -> ToolCallMessage {
+    static func decode(_ bytes: [UInt8], _ decoder: JSONDecoder = JSONDecoder()) throws(CallRefusal) -> ToolCallMessage
+    {
         guard String(validating: bytes, as: UTF8.self) != nil else { throw CallRefusal(.malformed, "not UTF-8") }
         do { return try decoder.decode(ToolCallMessage.self, from: Data(bytes)) } catch {
             throw CallRefusal(.malformed, "not a message: \(reason(error))")

@@ -57,7 +57,8 @@ struct ToolCallLoop<Marker: CallMarker> {
 
     private func wait(at now: UInt64) -> [(number: Int, events: Int32)] {
         let numbers = connections.keys.sorted()
-        var until = connections.isEmpty && book.isIdle && book.accounts.count == 0 ? UInt64.max : tickedAt &+ Self.second
+        let isIdle = connections.isEmpty && book.isIdle && book.accounts.count == 0
+        var until = isIdle ? UInt64.max : tickedAt &+ Self.second
         let accepts = now >= acceptsFrom
         if !accepts { until = min(until, acceptsFrom) }
         var entries = [

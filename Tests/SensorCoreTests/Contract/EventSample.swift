@@ -153,58 +153,60 @@ struct EventSample: Sendable, CustomTestStringConvertible {
             .identity(IdentityDetail(change: "", from: root, to: root))),
     ]
 
-    private static let toolCalls: [EventSample] = [
-        EventSample(
-            "a call with nothing", .toolCallBegin,
-            .toolCall(ToolCallDetail(id: "", name: "", session: "", scope: ""))),
-        EventSample(
-            "a call with everything", .toolCallEnd,
-            .toolCall(
-                ToolCallDetail(
-                    id: "call_1", name: "read \"file\"", session: "s1", scope: "thread",
-                    initiator: .init(kind: "agent", id: "a1", onBehalfOf: "ann"), claims: claims,
-                    arguments: [
-                        ToolCallArgument(name: "päth", type: "string", length: 0),
-                        ToolCallArgument(name: "", type: "number"),
-                    ], status: "error", error: "no\nsuch file", duration: .max))),
-        EventSample(
-            "a call whose initiator a collector forwarded", .toolCallBegin,
-            .toolCall(
-                ToolCallDetail(
-                    id: "c", name: "n", session: "s", scope: "none", initiator: .init(kind: "human"),
-                    claims: {
-                        var claims = ToolCallClaims()
-                        claims.assurance = .forwarded
-                        return claims
-                    }()))),
-        EventSample(
-            "a call by an authority that says nothing", .toolCallBegin,
-            .toolCall(
-                ToolCallDetail(
-                    id: "c", name: "n", session: "s", scope: "none",
-                    claims: {
-                        var claims = ToolCallClaims()
-                        claims.authority = .init(approval: .init(id: "", kind: ""))
-                        claims.agent = .init()
-                        return claims
-                    }()))),
-        EventSample("a context with nothing", .context, .context(ContextDetail(id: "", session: ""))),
-        EventSample(
-            "a context with everything", .context,
-            .context(
-                ContextDetail(
-                    id: "p1", session: "s1", turn: 0,
-                    sources: [.init(kind: "user"), .init(kind: "retrieval", uri: "file:///a b"), .init(kind: "")],
-                    sourcesLeftOut: .max))),
-        EventSample(
-            "a decision", .decision,
-            .decision(DecisionDetail(session: "s1", call: "c1", policy: "p \u{7}", outcome: "override", by: "ann"))),
-        EventSample(
-            "an anomaly with everything", .anomalyState,
-            .anomaly(
-                AnomalyDetail(
-                    rule: .staleTrust, session: "s1", call: "c1", expected: "this", came: "that", suppressed: .max))),
-    ]
+    private static let toolCalls: [EventSample] =
+        [
+            EventSample(
+                "a call with nothing", .toolCallBegin,
+                .toolCall(ToolCallDetail(id: "", name: "", session: "", scope: ""))),
+            EventSample(
+                "a call with everything", .toolCallEnd,
+                .toolCall(
+                    ToolCallDetail(
+                        id: "call_1", name: "read \"file\"", session: "s1", scope: "thread",
+                        initiator: .init(kind: "agent", id: "a1", onBehalfOf: "ann"), claims: claims,
+                        arguments: [
+                            ToolCallArgument(name: "päth", type: "string", length: 0),
+                            ToolCallArgument(name: "", type: "number"),
+                        ], status: "error", error: "no\nsuch file", duration: .max))),
+            EventSample(
+                "a call whose initiator a collector forwarded", .toolCallBegin,
+                .toolCall(
+                    ToolCallDetail(
+                        id: "c", name: "n", session: "s", scope: "none", initiator: .init(kind: "human"),
+                        claims: {
+                            var claims = ToolCallClaims()
+                            claims.assurance = .forwarded
+                            return claims
+                        }()))),
+            EventSample(
+                "a call by an authority that says nothing", .toolCallBegin,
+                .toolCall(
+                    ToolCallDetail(
+                        id: "c", name: "n", session: "s", scope: "none",
+                        claims: {
+                            var claims = ToolCallClaims()
+                            claims.authority = .init(approval: .init(id: "", kind: ""))
+                            claims.agent = .init()
+                            return claims
+                        }()))),
+            EventSample("a context with nothing", .context, .context(ContextDetail(id: "", session: ""))),
+            EventSample(
+                "a context with everything", .context,
+                .context(
+                    ContextDetail(
+                        id: "p1", session: "s1", turn: 0,
+                        sources: [.init(kind: "user"), .init(kind: "retrieval", uri: "file:///a b"), .init(kind: "")],
+                        sourcesLeftOut: .max))),
+            EventSample(
+                "a decision", .decision,
+                .decision(DecisionDetail(session: "s1", call: "c1", policy: "p \u{7}", outcome: "override", by: "ann"))),
+            EventSample(
+                "an anomaly with everything", .anomalyState,
+                .anomaly(
+                    AnomalyDetail(
+                        rule: .staleTrust, session: "s1", call: "c1", expected: "this", came: "that", suppressed: .max))
+            ),
+        ]
         + AnomalyRule.allCases.map { rule in
             EventSample(
                 "the rule \(rule.rawValue)", .anomalyState,

@@ -12,7 +12,8 @@ import Testing
 
     @Test func `of each argument there is name, type and length`() throws {
         let found = try arguments(
-            #"{"text":"héllo","number":1.5,"flag":true,"none":null,"list":[1,2],"object":{"a":1},"long":{"omitted":true}}"#)
+            #"{"text":"héllo","number":1.5,"flag":true,"none":null,"list":[1,2],"object":{"a":1},"long":{"omitted":true}}"#
+        )
         #expect(
             found.arguments == [
                 ToolCallArgument(name: "flag", type: "boolean"),
@@ -78,11 +79,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        [0xff, 0xfe], Array(#"{"type":""#.utf8) + [0xc3] + Array(#""}"#.utf8), [0], Array("{\0}".utf8),
-        // UTF-16, which a decoder of JSON may guess.
-        [0x7b, 0, 0x7d, 0],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xff, 0xfe], Array(#"{"type":""#.utf8) + [0xc3] + Array(#""}"#.utf8), [0], Array("{\0}".utf8),
+            // UTF-16, which a decoder of JSON may guess.
+            [0x7b, 0, 0x7d, 0],
+        ] as [[UInt8]])
     func `bytes that are no text are malformed`(_ bytes: [UInt8]) {
         #expect { try MessageBytes.decode(bytes) } throws: { ($0 as? CallRefusal)?.code == .malformed }
     }
@@ -94,10 +96,11 @@ import Testing
         #expect { try MessageBytes.decode(Array(line.utf8)) } throws: { ($0 as? CallRefusal)?.code == .malformed }
     }
 
-    @Test(arguments: [
-        (#"{"type":"x","seq":7}"#, 7), (#"{"seq" : 12,"#, 12), (#"{"type":"x"}"#, nil), (#"{"seq":"7"}"#, nil),
-        (#"{"seq"}"#, nil), (#"{"seq":99999999999999999999}"#, nil), ("\"seq\":", nil),
-    ] as [(String, UInt64?)])
+    @Test(
+        arguments: [
+            (#"{"type":"x","seq":7}"#, 7), (#"{"seq" : 12,"#, 12), (#"{"type":"x"}"#, nil), (#"{"seq":"7"}"#, nil),
+            (#"{"seq"}"#, nil), (#"{"seq":99999999999999999999}"#, nil), ("\"seq\":", nil),
+        ] as [(String, UInt64?)])
     func `the number of a message is found where it stands`(_ line: String, _ number: UInt64?) {
         #expect(MessageBytes.sequence(Array(line.utf8)) == number)
     }
@@ -116,13 +119,16 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("1970-01-01T00:00:00Z", 0), ("2027-01-15T08:00:00Z", 1_800_000_000_000_000_000),
-        ("2027-01-15T09:30:00+01:30", 1_800_000_000_000_000_000), ("2024-02-29T23:59:59.25Z", 1_709_251_199_250_000_000),
-        ("2000-03-01t00:00:00z", 951_868_800_000_000_000), ("9999-12-31T23:59:59Z", .max),
-        ("2027-01-15", nil), ("2027-13-15T08:00:00Z", nil), ("2027-01-15T08:00:00", nil), ("1969-12-31T23:59:59Z", nil),
-        ("2027-01-15T08:00:00.Z", nil), ("2027-01-15T08:00:00Zx", nil), ("", nil),
-    ] as [(String, UInt64?)])
+    @Test(
+        arguments: [
+            ("1970-01-01T00:00:00Z", 0), ("2027-01-15T08:00:00Z", 1_800_000_000_000_000_000),
+            ("2027-01-15T09:30:00+01:30", 1_800_000_000_000_000_000),
+            ("2024-02-29T23:59:59.25Z", 1_709_251_199_250_000_000),
+            ("2000-03-01t00:00:00z", 951_868_800_000_000_000), ("9999-12-31T23:59:59Z", .max),
+            ("2027-01-15", nil), ("2027-13-15T08:00:00Z", nil), ("2027-01-15T08:00:00", nil),
+            ("1969-12-31T23:59:59Z", nil),
+            ("2027-01-15T08:00:00.Z", nil), ("2027-01-15T08:00:00Zx", nil), ("", nil),
+        ] as [(String, UInt64?)])
     func `times are read as RFC 3339 has them`(_ text: String, _ time: UInt64?) {
         #expect(WallTime.parse(text) == time)
     }

@@ -299,7 +299,8 @@ import Testing
     @Test func `contexts, decisions and models are told as they came`() throws {
         try fixture.hello()
         try fixture.send(
-            #"{"type":"context","session":"s1","id":"p1","turn":3,"sources":[{"kind":"user"},{"kind":"tool","uri":"u"}]}"#)
+            #"{"type":"context","session":"s1","id":"p1","turn":3,"sources":[{"kind":"user"},{"kind":"tool","uri":"u"}]}"#
+        )
         try fixture.send(
             #"{"type":"decision","session":"s1","call":"c1","policy":"p","outcome":"deny","by":"guard"}"#)
         try fixture.send(#"{"type":"decision","session":"s1","call":{"id":"c1"},"policy":"p","outcome":"allow"}"#)
@@ -351,7 +352,8 @@ import Testing
         try fixture.send(#"{"type":"catalog","server":{"name":"files"},"part":1,"parts":2}"#)
         fixture.book.leave(1)
         #expect(fixture.accounts.of(40).bytes == 0)
-        #expect(try fixture.send(#"{"type":"catalog","server":{"name":"files"},"part":2,"parts":2}"#).code == .outOfOrder)
+        #expect(
+            try fixture.send(#"{"type":"catalog","server":{"name":"files"},"part":2,"parts":2}"#).code == .outOfOrder)
     }
 
     // MARK: Limits

@@ -74,7 +74,8 @@ import Testing
             .begun(call { $0.authority = .init(grant: token) }),
             .ended(CallEnd(number: 1, status: "error", error: "refused \(token)", time: 50)),
             .context(
-                ContextDetail(id: "p", session: "s", sources: [.init(kind: "tool", uri: "https://a/?k=\(token)")]), origin),
+                ContextDetail(id: "p", session: "s", sources: [.init(kind: "tool", uri: "https://a/?k=\(token)")]),
+                origin),
             .anomaly(
                 AnomalyDetail(
                     rule: .staleTrust, session: "s", expected: "not \(token)", came: "grant \(token)"), origin),

@@ -79,7 +79,8 @@ extension SocketEnd {
         let client = try running.connect()
         try client.hello()
         let begun = try client.ask(
-            #"{"type":"begin","seq":2,"session":"s","call":{"id":"c","name":"read"},"threadId":\#(sensor_thread_id())}"#)
+            #"{"type":"begin","seq":2,"session":"s","call":{"id":"c","name":"read"},"threadId":\#(sensor_thread_id())}"#
+        )
         #expect(begun == Answer(type: "ack", seq: 2, span: "1", scope: "thread"))
         let call = try #require(running.begun.first)
         #expect(call.process == UInt32(getpid()) && call.thread == UInt32(sensor_thread_id()))
@@ -93,7 +94,8 @@ extension SocketEnd {
         let running = try RunningServer()
         let client = try running.connect()
         for (line, code) in [
-            ("nonsense", "malformed"), (#"{"type":"hello","seq":1"#, "malformed"), (#"{"type":"wave"}"#, "unknown_type"),
+            ("nonsense", "malformed"), (#"{"type":"hello","seq":1"#, "malformed"),
+            (#"{"type":"wave"}"#, "unknown_type"),
             (String(repeating: "x", count: 70_000), "too_large"), ("\u{0}", "malformed"),
             (#"{"type":"begin","session":"s","call":{"id":"c"}}"#, "unknown_session"),
             (#"{"type":"hello","protocol":9,"session":"s"}"#, "unsupported_protocol"),
