@@ -60,31 +60,19 @@ extension EventDetail {
                     ttl: dns.hasTtl ? dns.ttl : nil, source: dns.source))
         } else if message.hasToolCall, message.toolCall.method.isEmpty {
             self = .toolCall(ToolCallDetail(message.toolCall))
+        } else if message.hasContext {
+            self = .context(ContextDetail(message.context))
+        } else if message.hasDecision {
+            let decision = message.decision
+            self = .decision(
+                DecisionDetail(
+                    session: decision.session, call: decision.call, policy: decision.policy,
+                    outcome: decision.outcome, by: decision.by))
+        } else if message.hasAnomaly, let anomaly = AnomalyDetail(message.anomaly) {
+            self = .anomaly(anomaly)
         } else {
             self = .none
         }
-    }
-}
-
-extension ToolCallDetail {
-    fileprivate init(_ call: PostureToolCall) {
-        let initiator = call.initiator
-        self.init(
-            id: call.id, name: call.name, session: call.session, scope: call.scope,
-            initiator: call.hasInitiator
-                ? Initiator(
-                    kind: initiator.kind, id: initiator.id.isEmpty ? nil : initiator.id,
-                    onBehalfOf: initiator.onBehalfOf.isEmpty ? nil : initiator.onBehalfOf) : nil,
-            status: call.status, error: call.error, duration: call.duration)
-    }
-}
-
-extension ToolCallReference {
-    /// nil for what is the call itself.
-    fileprivate convenience init?(_ call: PostureToolCall) {
-        guard let method = Method(rawValue: call.method) else { return nil }
-        self.init(
-            id: call.id, name: call.name, session: call.session, method: method, candidates: call.candidates)
     }
 }
 
@@ -216,7 +204,7 @@ extension DeviceNumber {
 }
 
 extension Google_Protobuf_Timestamp {
-    fileprivate var nanosecondsSince1970: UInt64 {
+    var nanosecondsSince1970: UInt64 {
         UInt64(clamping: seconds) &* 1_000_000_000 &+ UInt64(clamping: nanos)
     }
 }

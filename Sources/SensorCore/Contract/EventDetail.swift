@@ -12,6 +12,9 @@ package enum EventDetail: Sendable {
     case exit(ExitDetail)
     indirect case dns(DNSDetail)
     indirect case toolCall(ToolCallDetail)
+    indirect case context(ContextDetail)
+    indirect case decision(DecisionDetail)
+    indirect case anomaly(AnomalyDetail)
 
     /// Bytes that it holds outside of itself, about.
     var bytes: Int {
@@ -23,7 +26,10 @@ package enum EventDetail: Sendable {
         case .syscall: 160
         case .identity: 320
         case .dns(let dns): 192 + 24 * dns.addresses.count
-        case .toolCall: 384
+        case .toolCall(let call): 768 + 96 * call.arguments.count
+        case .context(let context): 256 + 256 * context.sources.count
+        case .decision: 384
+        case .anomaly: 768
         }
     }
 }

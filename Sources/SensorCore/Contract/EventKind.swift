@@ -27,6 +27,10 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
     case dnsAnswer = 40
     case toolCallBegin = 50
     case toolCallEnd = 51
+    /// What a model was shown.
+    case context = 52
+    case decision = 53
+    case anomalyState = 54
 
     /// What there are events of. The rest is between the kernel's side and the pipeline.
     package static let told = allCases.filter { ![.processSeen, .cgroupCreated, .cgroupRemoved].contains($0) }
@@ -61,6 +65,9 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
         case .dnsAnswer: "dns.answer"
         case .toolCallBegin: "toolcall.begin"
         case .toolCallEnd: "toolcall.end"
+        case .context: "context"
+        case .decision: "decision"
+        case .anomalyState: "anomaly.state"
         }
     }
 }

@@ -12,32 +12,10 @@ extension JSONText {
         case .exit(let exit): append(exit)
         case .dns(let dns): append(dns)
         case .toolCall(let call): append(call)
+        case .context(let context): append(context)
+        case .decision(let decision): append(decision)
+        case .anomaly(let anomaly): append(anomaly)
         }
-    }
-
-    private mutating func append(_ call: ToolCallDetail) {
-        append(",\"toolCall\":")
-        let start = bytes.count
-        append(text: ",\"id\":", call.id)
-        append(text: ",\"name\":", call.name)
-        append(text: ",\"session\":", call.session)
-        append(text: ",\"scope\":", call.scope)
-        if let initiator = call.initiator {
-            append(",\"initiator\":")
-            let first = bytes.count
-            append(text: ",\"kind\":", initiator.kind)
-            append(text: ",\"id\":", initiator.id ?? "")
-            append(text: ",\"onBehalfOf\":", initiator.onBehalfOf ?? "")
-            append(",\"assurance\":\"claimed\"")
-            closeObject(startedAt: first)
-        }
-        append(text: ",\"status\":", call.status)
-        append(text: ",\"error\":", call.error)
-        if call.duration != 0 {
-            append(",\"duration\":")
-            append(quoted: call.duration)
-        }
-        closeObject(startedAt: start)
     }
 
     private mutating func append(_ file: FileDetail) {

@@ -81,36 +81,3 @@ extension PostureDNS {
         source = dns.source
     }
 }
-
-extension PostureToolCall {
-    init(_ call: ToolCallDetail) {
-        self.init()
-        id = call.id
-        name = call.name
-        session = call.session
-        scope = call.scope
-        if let initiator = call.initiator { self.initiator = PostureInitiator(initiator) }
-        status = call.status
-        error = call.error
-        duration = call.duration
-    }
-
-    init(_ reference: ToolCallReference) {
-        self.init()
-        id = reference.id
-        name = reference.name
-        session = reference.session
-        method = reference.method.rawValue
-        candidates = reference.candidates
-    }
-}
-
-extension PostureInitiator {
-    init(_ initiator: ToolCallDetail.Initiator) {
-        self.init()
-        kind = initiator.kind
-        id = initiator.id ?? ""
-        onBehalfOf = initiator.onBehalfOf ?? ""
-        assurance = "claimed"
-    }
-}

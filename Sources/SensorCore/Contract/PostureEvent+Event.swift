@@ -24,6 +24,9 @@ extension PostureEvent {
         case .exit(let exit): self.exit = PostureExit(exit)
         case .dns(let dns): self.dns = PostureDNS(dns)
         case .toolCall(let call): toolCall = PostureToolCall(call)
+        case .context(let context): self.context = PostureContext(context)
+        case .decision(let decision): self.decision = PostureDecision(decision)
+        case .anomaly(let anomaly): self.anomaly = PostureAnomaly(anomaly)
         }
         if let reference = event.toolCall { toolCall = PostureToolCall(reference) }
         via = event.via.name

@@ -23,6 +23,8 @@ package struct ToolCallDetail: Sendable, Equatable {
     /// What acts for it: `thread`, `process`, `tree` or `none`.
     package var scope: String
     package var initiator: Initiator?
+    package var claims: ToolCallClaims
+    package var arguments: [ToolCallArgument]
     /// At its end: `ok`, `error`, `cancelled`, `denied`, or `abandoned` if the client went away without an end; empty at
     /// its beginning.
     package var status: String
@@ -31,7 +33,8 @@ package struct ToolCallDetail: Sendable, Equatable {
     package var duration: UInt64
 
     package init(
-        id: String, name: String, session: String, scope: String, initiator: Initiator? = nil, status: String = "",
+        id: String, name: String, session: String, scope: String, initiator: Initiator? = nil,
+        claims: ToolCallClaims = ToolCallClaims(), arguments: [ToolCallArgument] = [], status: String = "",
         error: String = "", duration: UInt64 = 0
     ) {
         self.id = id
@@ -39,6 +42,8 @@ package struct ToolCallDetail: Sendable, Equatable {
         self.session = session
         self.scope = scope
         self.initiator = initiator
+        self.claims = claims
+        self.arguments = arguments
         self.status = status
         self.error = error
         self.duration = duration

@@ -62,8 +62,8 @@ package nonisolated struct PostureEvent: @unchecked Sendable {
   /// What happened: `process.exec`, `process.fork`, `process.exit`, `process.seen` (it ran before the sensor did),
   /// `file.open`, `file.create`, `file.delete`, `file.rename`, `file.link`, `file.attribute`, `file.execmap`,
   /// `network.connect`, `network.send`, `network.listen`, `network.accept`, `network.close`, `syscall.first` (new to the
-  /// workload), `syscall.notable`, `identity.change`, `dns.answer`, `toolcall.begin`, `toolcall.end`, `cgroup.created`,
-  /// `cgroup.removed`.
+  /// workload), `syscall.notable`, `identity.change`, `dns.answer`, `toolcall.begin`, `toolcall.end`, `context`,
+  /// `decision`, `anomaly.state`, `cgroup.created`, `cgroup.removed`.
   package var kind: String {
     get {_storage._kind}
     set {_uniqueStorage()._kind = newValue}
@@ -170,6 +170,36 @@ package nonisolated struct PostureEvent: @unchecked Sendable {
   package var hasToolCall: Bool {_storage._toolCall != nil}
   /// Clears the value of `toolCall`. Subsequent reads from it will return its default value.
   package mutating func clearToolCall() {_uniqueStorage()._toolCall = nil}
+
+  /// For `context`.
+  package var context: PostureContext {
+    get {_storage._context ?? PostureContext()}
+    set {_uniqueStorage()._context = newValue}
+  }
+  /// Returns true if `context` has been explicitly set.
+  package var hasContext: Bool {_storage._context != nil}
+  /// Clears the value of `context`. Subsequent reads from it will return its default value.
+  package mutating func clearContext() {_uniqueStorage()._context = nil}
+
+  /// For `decision`.
+  package var decision: PostureDecision {
+    get {_storage._decision ?? PostureDecision()}
+    set {_uniqueStorage()._decision = newValue}
+  }
+  /// Returns true if `decision` has been explicitly set.
+  package var hasDecision: Bool {_storage._decision != nil}
+  /// Clears the value of `decision`. Subsequent reads from it will return its default value.
+  package mutating func clearDecision() {_uniqueStorage()._decision = nil}
+
+  /// For `anomaly.state`.
+  package var anomaly: PostureAnomaly {
+    get {_storage._anomaly ?? PostureAnomaly()}
+    set {_uniqueStorage()._anomaly = newValue}
+  }
+  /// Returns true if `anomaly` has been explicitly set.
+  package var hasAnomaly: Bool {_storage._anomaly != nil}
+  /// Clears the value of `anomaly`. Subsequent reads from it will return its default value.
+  package mutating func clearAnomaly() {_uniqueStorage()._anomaly = nil}
 
   /// The hook that saw it: `sys_exit`, `sched_process_exec`, `sched_process_fork`, `sched_process_exit`,
   /// `inet_sock_set_state`, `cgroup_skb`, `io_uring`, `io_uring_submit`, `cgroup_mkdir`, `cgroup_rmdir`, `iter_task`,
@@ -1019,48 +1049,136 @@ package nonisolated struct PostureDNS: Sendable {
 }
 
 /// The tool call that an effect was joined to.
-package nonisolated struct PostureToolCall: Sendable {
+package nonisolated struct PostureToolCall: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var id: String = String()
+  package var id: String {
+    get {_storage._id}
+    set {_uniqueStorage()._id = newValue}
+  }
 
-  package var name: String = String()
+  package var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
-  package var session: String = String()
+  package var session: String {
+    get {_storage._session}
+    set {_uniqueStorage()._session = newValue}
+  }
 
   /// How they were joined, strongest first: `exact`, `process`, `argument`, `candidates`, `window`.
-  package var method: String = String()
+  package var method: String {
+    get {_storage._method}
+    set {_uniqueStorage()._method = newValue}
+  }
 
   /// Ids of all calls that it could have been.
-  package var candidates: [String] = []
+  package var candidates: [String] {
+    get {_storage._candidates}
+    set {_uniqueStorage()._candidates = newValue}
+  }
 
   /// For `toolcall.*`. What acts for it: `thread`, `process`, `tree`, `none`.
-  package var scope: String = String()
+  package var scope: String {
+    get {_storage._scope}
+    set {_uniqueStorage()._scope = newValue}
+  }
 
   package var initiator: PostureInitiator {
-    get {_initiator ?? PostureInitiator()}
-    set {_initiator = newValue}
+    get {_storage._initiator ?? PostureInitiator()}
+    set {_uniqueStorage()._initiator = newValue}
   }
   /// Returns true if `initiator` has been explicitly set.
-  package var hasInitiator: Bool {self._initiator != nil}
+  package var hasInitiator: Bool {_storage._initiator != nil}
   /// Clears the value of `initiator`. Subsequent reads from it will return its default value.
-  package mutating func clearInitiator() {self._initiator = nil}
+  package mutating func clearInitiator() {_uniqueStorage()._initiator = nil}
 
   /// Of `toolcall.end`: `ok`, `error`, `cancelled`, `denied`, or `abandoned` if the client went away without an end.
-  package var status: String = String()
+  package var status: String {
+    get {_storage._status}
+    set {_uniqueStorage()._status = newValue}
+  }
 
-  package var error: String = String()
+  package var error: String {
+    get {_storage._error}
+    set {_uniqueStorage()._error = newValue}
+  }
 
   /// Nanoseconds from its beginning to its end.
-  package var duration: UInt64 = 0
+  package var duration: UInt64 {
+    get {_storage._duration}
+    set {_uniqueStorage()._duration = newValue}
+  }
+
+  /// For `toolcall.*`, from here on. As the model asked for it: `function`, `mcp`, …
+  package var type: String {
+    get {_storage._type}
+    set {_uniqueStorage()._type = newValue}
+  }
+
+  /// Id of the prompt context that it came from, as a `context` event has it.
+  package var context: String {
+    get {_storage._context}
+    set {_uniqueStorage()._context = newValue}
+  }
+
+  /// Id of the call that it was made within.
+  package var parent: String {
+    get {_storage._parent}
+    set {_uniqueStorage()._parent = newValue}
+  }
+
+  /// As W3C Trace Context has it.
+  package var traceparent: String {
+    get {_storage._traceparent}
+    set {_uniqueStorage()._traceparent = newValue}
+  }
+
+  package var authority: PostureAuthority {
+    get {_storage._authority ?? PostureAuthority()}
+    set {_uniqueStorage()._authority = newValue}
+  }
+  /// Returns true if `authority` has been explicitly set.
+  package var hasAuthority: Bool {_storage._authority != nil}
+  /// Clears the value of `authority`. Subsequent reads from it will return its default value.
+  package mutating func clearAuthority() {_uniqueStorage()._authority = nil}
+
+  /// `low` or `high`.
+  package var impact: String {
+    get {_storage._impact}
+    set {_uniqueStorage()._impact = newValue}
+  }
+
+  /// What it was called with, without the values. For `toolcall.begin`.
+  package var arguments: [PostureArgument] {
+    get {_storage._arguments}
+    set {_uniqueStorage()._arguments = newValue}
+  }
+
+  package var agent: PostureAgent {
+    get {_storage._agent ?? PostureAgent()}
+    set {_uniqueStorage()._agent = newValue}
+  }
+  /// Returns true if `agent` has been explicitly set.
+  package var hasAgent: Bool {_storage._agent != nil}
+  /// Clears the value of `agent`. Subsequent reads from it will return its default value.
+  package mutating func clearAgent() {_uniqueStorage()._agent = nil}
+
+  /// What stands behind type, context, parent, traceparent and impact: `claimed`, the client's own word, or
+  /// `forwarded`, that of a collector which the operator trusts.
+  package var assurance: String {
+    get {_storage._assurance}
+    set {_uniqueStorage()._assurance = newValue}
+  }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _initiator: PostureInitiator? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// Who asked for a tool call, as the agent says.
@@ -1076,8 +1194,228 @@ package nonisolated struct PostureInitiator: Sendable {
 
   package var onBehalfOf: String = String()
 
-  /// What stands behind it: `claimed`, the client's own word.
+  /// What stands behind it: `claimed`, the client's own word, or `forwarded`.
   package var assurance: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// What a tool call is allowed by, as the agent says.
+package nonisolated struct PostureAuthority: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Name of the credential or permission.
+  package var grant: String = String()
+
+  package var scopes: [String] = []
+
+  package var issuedAt: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_issuedAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_issuedAt = newValue}
+  }
+  /// Returns true if `issuedAt` has been explicitly set.
+  package var hasIssuedAt: Bool {self._issuedAt != nil}
+  /// Clears the value of `issuedAt`. Subsequent reads from it will return its default value.
+  package mutating func clearIssuedAt() {self._issuedAt = nil}
+
+  package var expiresAt: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_expiresAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_expiresAt = newValue}
+  }
+  /// Returns true if `expiresAt` has been explicitly set.
+  package var hasExpiresAt: Bool {self._expiresAt != nil}
+  /// Clears the value of `expiresAt`. Subsequent reads from it will return its default value.
+  package mutating func clearExpiresAt() {self._expiresAt = nil}
+
+  package var approval: PostureApproval {
+    get {_approval ?? PostureApproval()}
+    set {_approval = newValue}
+  }
+  /// Returns true if `approval` has been explicitly set.
+  package var hasApproval: Bool {self._approval != nil}
+  /// Clears the value of `approval`. Subsequent reads from it will return its default value.
+  package mutating func clearApproval() {self._approval = nil}
+
+  /// What stands behind it: `claimed` or `forwarded`.
+  package var assurance: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _issuedAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _expiresAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _approval: PostureApproval? = nil
+}
+
+/// Given by a person or a policy outside of the agent.
+package nonisolated struct PostureApproval: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var id: String = String()
+
+  package var kind: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// The program that announced a tool call, as it says of itself.
+package nonisolated struct PostureAgent: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String = String()
+
+  package var version: String = String()
+
+  package var framework: String = String()
+
+  /// What stands behind it: `claimed` or `forwarded`.
+  package var assurance: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// What a tool call was called with, without the value.
+package nonisolated struct PostureArgument: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String = String()
+
+  /// `string`, `number`, `boolean`, `null`, `array`, `object`; `omitted`: the client kept it to itself.
+  package var type: String = String()
+
+  /// Bytes of a string, members of an array or object.
+  package var length: UInt64 {
+    get {_length ?? 0}
+    set {_length = newValue}
+  }
+  /// Returns true if `length` has been explicitly set.
+  package var hasLength: Bool {self._length != nil}
+  /// Clears the value of `length`. Subsequent reads from it will return its default value.
+  package mutating func clearLength() {self._length = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _length: UInt64? = nil
+}
+
+/// What a model was shown before it asked for tool calls, as its agent says.
+package nonisolated struct PostureContext: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var id: String = String()
+
+  package var session: String = String()
+
+  package var turn: UInt32 {
+    get {_turn ?? 0}
+    set {_turn = newValue}
+  }
+  /// Returns true if `turn` has been explicitly set.
+  package var hasTurn: Bool {self._turn != nil}
+  /// Clears the value of `turn`. Subsequent reads from it will return its default value.
+  package mutating func clearTurn() {self._turn = nil}
+
+  package var sources: [PostureSource] = []
+
+  /// Sources beyond those.
+  package var sourcesLeftOut: UInt32 = 0
+
+  /// What stands behind it: `claimed`.
+  package var assurance: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _turn: UInt32? = nil
+}
+
+/// Where a part of a context came from.
+package nonisolated struct PostureSource: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `user`, `retrieval`, `tool`, `memory` or `system`.
+  package var kind: String = String()
+
+  package var uri: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// That a policy was asked about a tool call, and what came of it, as the agent says.
+package nonisolated struct PostureDecision: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var session: String = String()
+
+  /// Id of the call.
+  package var call: String = String()
+
+  package var policy: String = String()
+
+  /// `allow`, `deny`, `override` or `escalate`.
+  package var outcome: String = String()
+
+  /// Who or what decided.
+  package var by: String = String()
+
+  /// What stands behind it: `claimed`.
+  package var assurance: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// That an agent's messages do not fit what is known of its sessions.
+package nonisolated struct PostureAnomaly: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `duplicate_operation`, `out_of_order`, `epoch_mismatch`, `version_mismatch`, `end_without_begin`,
+  /// `call_after_session_end`, `authority_expired`, `authority_widened`, `repeated_refresh`, `repeated_override`,
+  /// `mode_switch_without_user`, `control_change_unusual`, `stale_trust`, `identity_mismatch`, `effect_without_call`,
+  /// `call_without_effect`.
+  package var rule: String = String()
+
+  package var session: String = String()
+
+  /// Id of the call that it is about.
+  package var call: String = String()
+
+  /// The evidence: what the rule wants, and what came instead.
+  package var expected: String = String()
+
+  package var came: String = String()
+
+  /// How often the same rule was broken by the same workload since the last event of it, without one of its own.
+  package var suppressed: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1090,7 +1428,7 @@ fileprivate nonisolated let _protobuf_package = "posture.v1"
 
 nonisolated extension PostureEvent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Event"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}time\0\u{1}id\0\u{1}kind\0\u{1}count\0\u{3}first_seen\0\u{1}process\0\u{1}workload\0\u{1}file\0\u{1}network\0\u{1}syscall\0\u{1}identity\0\u{1}exit\0\u{1}dns\0\u{3}tool_call\0\u{1}via\0\u{1}error\0\u{3}boot_time\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}time\0\u{1}id\0\u{1}kind\0\u{1}count\0\u{3}first_seen\0\u{1}process\0\u{1}workload\0\u{1}file\0\u{1}network\0\u{1}syscall\0\u{1}identity\0\u{1}exit\0\u{1}dns\0\u{3}tool_call\0\u{1}via\0\u{1}error\0\u{3}boot_time\0\u{1}context\0\u{1}decision\0\u{1}anomaly\0")
 
   fileprivate class _StorageClass {
     var _time: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
@@ -1107,6 +1445,9 @@ nonisolated extension PostureEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _exit: PostureExit? = nil
     var _dns: PostureDNS? = nil
     var _toolCall: PostureToolCall? = nil
+    var _context: PostureContext? = nil
+    var _decision: PostureDecision? = nil
+    var _anomaly: PostureAnomaly? = nil
     var _via: String = String()
     var _error: String = String()
     var _bootTime: UInt64 = 0
@@ -1134,6 +1475,9 @@ nonisolated extension PostureEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _exit = source._exit
       _dns = source._dns
       _toolCall = source._toolCall
+      _context = source._context
+      _decision = source._decision
+      _anomaly = source._anomaly
       _via = source._via
       _error = source._error
       _bootTime = source._bootTime
@@ -1172,6 +1516,9 @@ nonisolated extension PostureEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 15: try { try decoder.decodeSingularStringField(value: &_storage._via) }()
         case 16: try { try decoder.decodeSingularStringField(value: &_storage._error) }()
         case 17: try { try decoder.decodeSingularUInt64Field(value: &_storage._bootTime) }()
+        case 18: try { try decoder.decodeSingularMessageField(value: &_storage._context) }()
+        case 19: try { try decoder.decodeSingularMessageField(value: &_storage._decision) }()
+        case 20: try { try decoder.decodeSingularMessageField(value: &_storage._anomaly) }()
         default: break
         }
       }
@@ -1235,6 +1582,15 @@ nonisolated extension PostureEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if _storage._bootTime != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._bootTime, fieldNumber: 17)
       }
+      try { if let v = _storage._context {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
+      } }()
+      try { if let v = _storage._decision {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 19)
+      } }()
+      try { if let v = _storage._anomaly {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1258,6 +1614,9 @@ nonisolated extension PostureEvent: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._exit != rhs_storage._exit {return false}
         if _storage._dns != rhs_storage._dns {return false}
         if _storage._toolCall != rhs_storage._toolCall {return false}
+        if _storage._context != rhs_storage._context {return false}
+        if _storage._decision != rhs_storage._decision {return false}
+        if _storage._anomaly != rhs_storage._anomaly {return false}
         if _storage._via != rhs_storage._via {return false}
         if _storage._error != rhs_storage._error {return false}
         if _storage._bootTime != rhs_storage._bootTime {return false}
@@ -2530,78 +2889,195 @@ nonisolated extension PostureDNS: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ToolCall"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0\u{1}scope\0\u{1}initiator\0\u{1}status\0\u{1}error\0\u{1}duration\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0\u{1}scope\0\u{1}initiator\0\u{1}status\0\u{1}error\0\u{1}duration\0\u{1}type\0\u{1}context\0\u{1}parent\0\u{1}traceparent\0\u{1}authority\0\u{1}impact\0\u{1}arguments\0\u{1}agent\0\u{1}assurance\0")
+
+  fileprivate class _StorageClass {
+    var _id: String = String()
+    var _name: String = String()
+    var _session: String = String()
+    var _method: String = String()
+    var _candidates: [String] = []
+    var _scope: String = String()
+    var _initiator: PostureInitiator? = nil
+    var _status: String = String()
+    var _error: String = String()
+    var _duration: UInt64 = 0
+    var _type: String = String()
+    var _context: String = String()
+    var _parent: String = String()
+    var _traceparent: String = String()
+    var _authority: PostureAuthority? = nil
+    var _impact: String = String()
+    var _arguments: [PostureArgument] = []
+    var _agent: PostureAgent? = nil
+    var _assurance: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _id = source._id
+      _name = source._name
+      _session = source._session
+      _method = source._method
+      _candidates = source._candidates
+      _scope = source._scope
+      _initiator = source._initiator
+      _status = source._status
+      _error = source._error
+      _duration = source._duration
+      _type = source._type
+      _context = source._context
+      _parent = source._parent
+      _traceparent = source._traceparent
+      _authority = source._authority
+      _impact = source._impact
+      _arguments = source._arguments
+      _agent = source._agent
+      _assurance = source._assurance
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.session) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.method) }()
-      case 5: try { try decoder.decodeRepeatedStringField(value: &self.candidates) }()
-      case 6: try { try decoder.decodeSingularStringField(value: &self.scope) }()
-      case 7: try { try decoder.decodeSingularMessageField(value: &self._initiator) }()
-      case 8: try { try decoder.decodeSingularStringField(value: &self.status) }()
-      case 9: try { try decoder.decodeSingularStringField(value: &self.error) }()
-      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.duration) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._id) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._session) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._method) }()
+        case 5: try { try decoder.decodeRepeatedStringField(value: &_storage._candidates) }()
+        case 6: try { try decoder.decodeSingularStringField(value: &_storage._scope) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._initiator) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._status) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._error) }()
+        case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._duration) }()
+        case 11: try { try decoder.decodeSingularStringField(value: &_storage._type) }()
+        case 12: try { try decoder.decodeSingularStringField(value: &_storage._context) }()
+        case 13: try { try decoder.decodeSingularStringField(value: &_storage._parent) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._traceparent) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._authority) }()
+        case 16: try { try decoder.decodeSingularStringField(value: &_storage._impact) }()
+        case 17: try { try decoder.decodeRepeatedMessageField(value: &_storage._arguments) }()
+        case 18: try { try decoder.decodeSingularMessageField(value: &_storage._agent) }()
+        case 19: try { try decoder.decodeSingularStringField(value: &_storage._assurance) }()
+        default: break
+        }
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.id.isEmpty {
-      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
-    }
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 2)
-    }
-    if !self.session.isEmpty {
-      try visitor.visitSingularStringField(value: self.session, fieldNumber: 3)
-    }
-    if !self.method.isEmpty {
-      try visitor.visitSingularStringField(value: self.method, fieldNumber: 4)
-    }
-    if !self.candidates.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.candidates, fieldNumber: 5)
-    }
-    if !self.scope.isEmpty {
-      try visitor.visitSingularStringField(value: self.scope, fieldNumber: 6)
-    }
-    try { if let v = self._initiator {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
-    } }()
-    if !self.status.isEmpty {
-      try visitor.visitSingularStringField(value: self.status, fieldNumber: 8)
-    }
-    if !self.error.isEmpty {
-      try visitor.visitSingularStringField(value: self.error, fieldNumber: 9)
-    }
-    if self.duration != 0 {
-      try visitor.visitSingularUInt64Field(value: self.duration, fieldNumber: 10)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._id.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._id, fieldNumber: 1)
+      }
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 2)
+      }
+      if !_storage._session.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._session, fieldNumber: 3)
+      }
+      if !_storage._method.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._method, fieldNumber: 4)
+      }
+      if !_storage._candidates.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._candidates, fieldNumber: 5)
+      }
+      if !_storage._scope.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._scope, fieldNumber: 6)
+      }
+      try { if let v = _storage._initiator {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      if !_storage._status.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._status, fieldNumber: 8)
+      }
+      if !_storage._error.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._error, fieldNumber: 9)
+      }
+      if _storage._duration != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._duration, fieldNumber: 10)
+      }
+      if !_storage._type.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._type, fieldNumber: 11)
+      }
+      if !_storage._context.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._context, fieldNumber: 12)
+      }
+      if !_storage._parent.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._parent, fieldNumber: 13)
+      }
+      if !_storage._traceparent.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._traceparent, fieldNumber: 14)
+      }
+      try { if let v = _storage._authority {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
+      if !_storage._impact.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._impact, fieldNumber: 16)
+      }
+      if !_storage._arguments.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._arguments, fieldNumber: 17)
+      }
+      try { if let v = _storage._agent {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
+      } }()
+      if !_storage._assurance.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._assurance, fieldNumber: 19)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: PostureToolCall, rhs: PostureToolCall) -> Bool {
-    if lhs.id != rhs.id {return false}
-    if lhs.name != rhs.name {return false}
-    if lhs.session != rhs.session {return false}
-    if lhs.method != rhs.method {return false}
-    if lhs.candidates != rhs.candidates {return false}
-    if lhs.scope != rhs.scope {return false}
-    if lhs._initiator != rhs._initiator {return false}
-    if lhs.status != rhs.status {return false}
-    if lhs.error != rhs.error {return false}
-    if lhs.duration != rhs.duration {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._id != rhs_storage._id {return false}
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._session != rhs_storage._session {return false}
+        if _storage._method != rhs_storage._method {return false}
+        if _storage._candidates != rhs_storage._candidates {return false}
+        if _storage._scope != rhs_storage._scope {return false}
+        if _storage._initiator != rhs_storage._initiator {return false}
+        if _storage._status != rhs_storage._status {return false}
+        if _storage._error != rhs_storage._error {return false}
+        if _storage._duration != rhs_storage._duration {return false}
+        if _storage._type != rhs_storage._type {return false}
+        if _storage._context != rhs_storage._context {return false}
+        if _storage._parent != rhs_storage._parent {return false}
+        if _storage._traceparent != rhs_storage._traceparent {return false}
+        if _storage._authority != rhs_storage._authority {return false}
+        if _storage._impact != rhs_storage._impact {return false}
+        if _storage._arguments != rhs_storage._arguments {return false}
+        if _storage._agent != rhs_storage._agent {return false}
+        if _storage._assurance != rhs_storage._assurance {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2647,6 +3123,393 @@ nonisolated extension PostureInitiator: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.id != rhs.id {return false}
     if lhs.onBehalfOf != rhs.onBehalfOf {return false}
     if lhs.assurance != rhs.assurance {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureAuthority: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Authority"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}grant\0\u{1}scopes\0\u{3}issued_at\0\u{3}expires_at\0\u{1}approval\0\u{1}assurance\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.grant) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.scopes) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._issuedAt) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._expiresAt) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._approval) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.assurance) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.grant.isEmpty {
+      try visitor.visitSingularStringField(value: self.grant, fieldNumber: 1)
+    }
+    if !self.scopes.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.scopes, fieldNumber: 2)
+    }
+    try { if let v = self._issuedAt {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._expiresAt {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._approval {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if !self.assurance.isEmpty {
+      try visitor.visitSingularStringField(value: self.assurance, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureAuthority, rhs: PostureAuthority) -> Bool {
+    if lhs.grant != rhs.grant {return false}
+    if lhs.scopes != rhs.scopes {return false}
+    if lhs._issuedAt != rhs._issuedAt {return false}
+    if lhs._expiresAt != rhs._expiresAt {return false}
+    if lhs._approval != rhs._approval {return false}
+    if lhs.assurance != rhs.assurance {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureApproval: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Approval"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}kind\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    }
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureApproval, rhs: PostureApproval) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureAgent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Agent"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}version\0\u{1}framework\0\u{1}assurance\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.version) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.framework) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.assurance) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.version.isEmpty {
+      try visitor.visitSingularStringField(value: self.version, fieldNumber: 2)
+    }
+    if !self.framework.isEmpty {
+      try visitor.visitSingularStringField(value: self.framework, fieldNumber: 3)
+    }
+    if !self.assurance.isEmpty {
+      try visitor.visitSingularStringField(value: self.assurance, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureAgent, rhs: PostureAgent) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.framework != rhs.framework {return false}
+    if lhs.assurance != rhs.assurance {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureArgument: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Argument"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}type\0\u{1}length\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.type) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self._length) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.type.isEmpty {
+      try visitor.visitSingularStringField(value: self.type, fieldNumber: 2)
+    }
+    try { if let v = self._length {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureArgument, rhs: PostureArgument) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.type != rhs.type {return false}
+    if lhs._length != rhs._length {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Context"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}session\0\u{1}turn\0\u{1}sources\0\u{3}sources_left_out\0\u{1}assurance\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.session) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self._turn) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.sources) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.sourcesLeftOut) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.assurance) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    }
+    if !self.session.isEmpty {
+      try visitor.visitSingularStringField(value: self.session, fieldNumber: 2)
+    }
+    try { if let v = self._turn {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
+    } }()
+    if !self.sources.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.sources, fieldNumber: 4)
+    }
+    if self.sourcesLeftOut != 0 {
+      try visitor.visitSingularUInt32Field(value: self.sourcesLeftOut, fieldNumber: 5)
+    }
+    if !self.assurance.isEmpty {
+      try visitor.visitSingularStringField(value: self.assurance, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureContext, rhs: PostureContext) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.session != rhs.session {return false}
+    if lhs._turn != rhs._turn {return false}
+    if lhs.sources != rhs.sources {return false}
+    if lhs.sourcesLeftOut != rhs.sourcesLeftOut {return false}
+    if lhs.assurance != rhs.assurance {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureSource: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Source"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}uri\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.uri) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 1)
+    }
+    if !self.uri.isEmpty {
+      try visitor.visitSingularStringField(value: self.uri, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureSource, rhs: PostureSource) -> Bool {
+    if lhs.kind != rhs.kind {return false}
+    if lhs.uri != rhs.uri {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureDecision: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Decision"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{1}call\0\u{1}policy\0\u{1}outcome\0\u{1}by\0\u{1}assurance\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.session) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.call) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.policy) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.outcome) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.assurance) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.session.isEmpty {
+      try visitor.visitSingularStringField(value: self.session, fieldNumber: 1)
+    }
+    if !self.call.isEmpty {
+      try visitor.visitSingularStringField(value: self.call, fieldNumber: 2)
+    }
+    if !self.policy.isEmpty {
+      try visitor.visitSingularStringField(value: self.policy, fieldNumber: 3)
+    }
+    if !self.outcome.isEmpty {
+      try visitor.visitSingularStringField(value: self.outcome, fieldNumber: 4)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 5)
+    }
+    if !self.assurance.isEmpty {
+      try visitor.visitSingularStringField(value: self.assurance, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureDecision, rhs: PostureDecision) -> Bool {
+    if lhs.session != rhs.session {return false}
+    if lhs.call != rhs.call {return false}
+    if lhs.policy != rhs.policy {return false}
+    if lhs.outcome != rhs.outcome {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.assurance != rhs.assurance {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureAnomaly: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Anomaly"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rule\0\u{1}session\0\u{1}call\0\u{1}expected\0\u{1}came\0\u{1}suppressed\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.rule) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.session) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.call) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.expected) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.came) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.suppressed) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.rule.isEmpty {
+      try visitor.visitSingularStringField(value: self.rule, fieldNumber: 1)
+    }
+    if !self.session.isEmpty {
+      try visitor.visitSingularStringField(value: self.session, fieldNumber: 2)
+    }
+    if !self.call.isEmpty {
+      try visitor.visitSingularStringField(value: self.call, fieldNumber: 3)
+    }
+    if !self.expected.isEmpty {
+      try visitor.visitSingularStringField(value: self.expected, fieldNumber: 4)
+    }
+    if !self.came.isEmpty {
+      try visitor.visitSingularStringField(value: self.came, fieldNumber: 5)
+    }
+    if self.suppressed != 0 {
+      try visitor.visitSingularUInt64Field(value: self.suppressed, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureAnomaly, rhs: PostureAnomaly) -> Bool {
+    if lhs.rule != rhs.rule {return false}
+    if lhs.session != rhs.session {return false}
+    if lhs.call != rhs.call {return false}
+    if lhs.expected != rhs.expected {return false}
+    if lhs.came != rhs.came {return false}
+    if lhs.suppressed != rhs.suppressed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -2,192 +2,281 @@
 
 /// Sessions and the calls that are open in them. For one thread.
 ///
-/// Whatever a client says counts within its own workload: a session belongs to the cgroup that opened it.
+/// Whatever a client says counts within its own workload: a session belongs to the one that opened it.
 struct CallBook<Marker: CallMarker> {
-    struct Limits: Sendable {
-        /// Of one workload.
-        var sessions = 256
-        var openCalls = 1024
-    }
+    let tasks: any CallTasks
+    let accounts: CallAccounts
+    var scopes: CallScopes<Marker>
+    var sessions: [SessionKey: CallSession] = [:]
+    var open: [UInt64: OpenCall] = [:]
+    var sessionsOf: [Int: Set<SessionKey>] = [:]
+    var callsOf: [Int: Set<UInt64>] = [:]
+    /// How many workloads have a session of that name.
+    var holders: [String: Int] = [:]
+    /// Sessions that clients have ended, lately, by workload.
+    var endedSessions: [UInt64: RecentTable<Void>] = [:]
+    /// Those that come in parts, by connection and server.
+    var catalogs: [Int: [String: PartialCatalog]] = [:]
+    /// Of servers, as last told, in the same way.
+    var versions: [Int: RecentTable<String>] = [:]
+    /// The number of the latest message on a connection, and whose that was.
+    private var sequences: [Int: (process: CallTask, number: UInt64)] = [:]
+    private(set) var gate = AnomalyGate()
+    var nextNumber: UInt64 = 1
+    private let clock: () -> CallTime
+    let tell: (CallChange) -> Void
 
-    private struct SessionKey: Hashable {
-        var cgroup: UInt64
-        var name: String
-    }
-
-    private struct Session {
-        /// Open ones, by the client's ids.
-        var calls: [String: UInt64] = [:]
-        /// Whose clients know it: when the last of them has gone, nobody can end it.
-        var connections: Set<Int> = []
-    }
-
-    private struct OpenCall {
-        var session: SessionKey
-        var id: String
-        /// The connection that announced it.
-        var connection: Int
-    }
-
-    private let limits: Limits
-    private let senders: CallSenders
-    private var scopes: CallScopes<Marker>
-    private var sessions: [SessionKey: Session] = [:]
-    private var open: [UInt64: OpenCall] = [:]
-    private var countOf: [UInt64: (sessions: Int, calls: Int)] = [:]
-    private var nextNumber: UInt64 = 1
-    private let clock: () -> UInt64
-    private let tell: (CallChange) -> Void
-
+    /// - Parameter tell: takes what is learned, in order, before any event could be joined to it.
     init(
-        marker: Marker, senders: CallSenders, limits: Limits = Limits(), clock: @escaping () -> UInt64,
-        tell: @escaping (CallChange) -> Void
+        marker: Marker, tasks: any CallTasks, accounts: CallAccounts = CallAccounts(),
+        clock: @escaping () -> CallTime, tell: @escaping (CallChange) -> Void
     ) {
         scopes = CallScopes(marker: marker)
-        self.senders = senders
-        self.limits = limits
+        self.tasks = tasks
+        self.accounts = accounts
         self.clock = clock
         self.tell = tell
     }
 
-    var openCount: Int { open.count }
+    var now: CallTime { clock() }
+
+    /// Whether `tick` has anything to look after.
+    var isIdle: Bool { open.isEmpty && gate.isEmpty }
 
     /// Takes a message; returns what its sender is answered. What is answered with `ack` holds already.
-    mutating func take(_ message: ToolCallMessage, from sender: CallSender, on connection: Int) -> ToolCallAnswer {
-        switch message.type {
-        case "hello": hello(message, sender, connection)
-        case "begin": begin(message, sender, connection)
-        case "end": end(message, sender)
-        case "session.end": endSession(message, sender)
-        default: .error(message.seq, .unknownType, "no such message: \(message.type)")
-        }
-    }
-
-    /// A client went away: what it announced has nobody to end it.
-    mutating func leave(_ connection: Int) {
-        for (number, call) in open where call.connection == connection {
-            close(number, call, status: "abandoned", error: "")
-        }
-        for (key, session) in sessions where session.connections == [connection] {
-            for number in session.calls.values {
-                if let call = open[number] { close(number, call, status: "abandoned", error: "") }
+    ///
+    /// - Parameter size: bytes of the message.
+    mutating func take(
+        _ message: ToolCallMessage, from sender: CallSender, on connection: Int, size: Int = 256
+    ) -> ToolCallAnswer {
+        do throws(CallRefusal) {
+            try judgeOrder(of: message, sender, connection)
+            switch message.type {
+            case "hello": return try hello(message, sender, connection)
+            case "begin": return try begin(message, sender, connection, size)
+            case "end": return try end(message, sender, connection)
+            case "session.end": return try endSession(message, sender, connection)
+            case "context": return try context(message, sender, connection)
+            case "decision": return try decision(message, sender, connection)
+            case "catalog": return try catalog(message, sender, connection, size)
+            case "model": return try model(message, sender)
+            case "transition": return try transition(message, sender, connection)
+            default:
+                let type = String(decoding: message.type.utf8.prefix(64), as: UTF8.self)
+                throw CallRefusal(.unknownType, "no such message: \(type)")
             }
-            sessions[key] = nil
-            forgetSession(of: key.cgroup)
+        } catch {
+            return .error(message.seq, error.code, error.message)
         }
-        for key in sessions.keys { sessions[key]?.connections.remove(connection) }
     }
 
-    private mutating func forgetSession(of cgroup: UInt64) {
-        countOf[cgroup]?.sessions -= 1
-        if let count = countOf[cgroup], count == (0, 0) { countOf[cgroup] = nil }
+    // MARK: Clients that go away
+
+    /// A connection has ended: what was announced on it has nobody to end it, unless the same process has another.
+    mutating func leave(_ connection: Int) {
+        let keys = (sessionsOf.removeValue(forKey: connection) ?? []).sorted { $0.name < $1.name }
+        for key in keys { sessions[key]?.members[connection] = nil }
+        for number in (callsOf.removeValue(forKey: connection) ?? []).sorted() {
+            guard let call = open[number] else { continue }
+            let members = sessions[call.session]?.members ?? [:]
+            if let other = members.filter({ $0.value.process == call.process }).keys.min() {
+                open[number]?.connection = other
+                callsOf[other, default: []].insert(number)
+            } else {
+                close(number, status: "abandoned")
+            }
+        }
+        for key in keys where sessions[key]?.members.isEmpty ?? false { remove(key, status: "abandoned") }
+        for server in (catalogs[connection] ?? [:]).keys { dropCatalog(of: server, on: connection) }
+        catalogs[connection] = nil
+        versions[connection] = nil
+        sequences[connection] = nil
+    }
+
+    /// Processes that have announced calls which are open.
+    var processes: Set<CallTask> { Set(open.values.map(\.process)) }
+
+    /// A process has ended, whatever still holds its connection.
+    mutating func died(_ process: CallTask) {
+        for number in open.filter({ $0.value.process == process }).keys.sorted() {
+            close(number, status: "abandoned")
+        }
+    }
+
+    /// Tells what was held back and is due.
+    mutating func tick() {
+        for (anomaly, origin) in gate.overdue(at: now.boot) { tell(.anomaly(anomaly, origin)) }
+        for workload in accounts.prune(at: now.boot) { endedSessions[workload] = nil }
+    }
+
+    /// Tells all that was held back, at the end.
+    mutating func finish() {
+        for (anomaly, origin) in gate.overdue(at: .max) { tell(.anomaly(anomaly, origin)) }
+    }
+
+    // MARK: Sessions
+
+    /// The session of that name, which has to be the sender's own workload's.
+    mutating func session(
+        _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
+    ) throws(CallRefusal) -> SessionKey {
+        let name = try message.required(message.session, "session")
+        let key = SessionKey(workload: sender.workload, name: name)
+        if let session = sessions[key] {
+            if let epoch = session.members[connection]?.epoch, epoch < session.epoch {
+                raise(
+                    Finding(
+                        rule: .epochMismatch, expected: "epoch \(session.epoch), which the session is in",
+                        came: "\(message.type) of a client that has said hello in epoch \(epoch)"),
+                    sender, name, message.call?.id)
+            }
+            return key
+        }
+        if endedSessions[sender.workload]?[name] != nil {
+            raise(
+                Finding(
+                    rule: .callAfterSessionEnd, expected: "nothing of a session that has ended", came: message.type),
+                sender, name, message.call?.id)
+            throw CallRefusal(.unknownSession, "session \(name) has ended")
+        }
+        if holders[name] != nil {
+            raise(
+                Finding(
+                    rule: .identityMismatch, expected: "a session that the sender's own workload has opened",
+                    came: "\(message.type) in a session of another workload"),
+                sender, name, message.call?.id)
+            throw CallRefusal(.notYourSession, "session \(name) is another workload's")
+        }
+        throw CallRefusal(.unknownSession, "no session \(name) is open: say hello first")
     }
 
     private mutating func hello(
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
-    ) -> ToolCallAnswer {
+    ) throws(CallRefusal) -> ToolCallAnswer {
         guard message.protocol == 1 else {
-            return .error(message.seq, .unsupportedProtocol, "protocol 1 is spoken here")
+            throw CallRefusal(.unsupportedProtocol, "protocol 1 is spoken here")
         }
-        guard let name = message.session else { return .error(message.seq, .malformed, "hello: session is missing") }
-        let key = SessionKey(cgroup: sender.cgroup, name: name)
-        if sessions[key] == nil {
-            guard countOf[sender.cgroup]?.sessions ?? 0 < limits.sessions else {
-                return .error(message.seq, .rateLimited, "too many sessions are open")
+        let name = try message.required(message.session, "session")
+        let agent = try message.claimedAgent()
+        let key = SessionKey(workload: sender.workload, name: name)
+        let account = accounts.of(sender.workload)
+        let epoch = message.epoch ?? sessions[key]?.epoch ?? 0
+        if let session = sessions[key] {
+            guard epoch >= session.epoch else {
+                raise(
+                    Finding(
+                        rule: .epochMismatch, expected: "epoch \(session.epoch) or later", came: "epoch \(epoch)"),
+                    sender, name)
+                throw CallRefusal(.outOfOrder, "session \(name) is in epoch \(session.epoch)")
             }
-            sessions[key] = Session()
-            countOf[sender.cgroup, default: (0, 0)].sessions += 1
+            if let agent, let known = session.agent, agent.name == known.name, agent != known {
+                raise(
+                    Finding(
+                        rule: .versionMismatch, expected: Self.text(known), came: Self.text(agent)), sender, name)
+            }
+        } else {
+            guard account.allows(.sessions) else { throw CallRefusal(.rateLimited, "too many sessions are open") }
+            guard account.allows(.bytes) else { throw CallRefusal(.rateLimited, "too much is to be remembered") }
+            let session = CallSession(name: name, epoch: epoch, agent: agent)
+            sessions[key] = session
+            account.sessions += 1
+            account.bytes += session.bytes
+            holders[name, default: 0] += 1
+            endedSessions[sender.workload]?[name] = nil
         }
-        sessions[key]?.connections.insert(connection)
+        change(key) { session in
+            session.epoch = epoch
+            if let agent { session.agent = agent }
+            session.members[connection] = .init(process: sender.process, epoch: message.epoch)
+        }
+        sessionsOf[connection, default: []].insert(key)
         return .ack(message.seq)
     }
 
-    private mutating func begin(
+    private static func text(_ agent: ToolCallClaims.Agent) -> String {
+        [agent.name, agent.version, agent.framework].filter { !$0.isEmpty }.joined(separator: " ")
+    }
+
+    private mutating func endSession(
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
-    ) -> ToolCallAnswer {
-        guard let name = message.session, let call = message.call, !call.id.isEmpty else {
-            return .error(message.seq, .malformed, "begin: session and call.id are expected")
-        }
-        let key = SessionKey(cgroup: sender.cgroup, name: name)
-        guard let session = sessions[key] else {
-            return .error(message.seq, .unknownSession, "no session \(name) is open: say hello first")
-        }
-        guard session.calls[call.id] == nil else {
-            return .error(message.seq, .duplicateCall, "call \(call.id) is open already")
-        }
-        guard countOf[sender.cgroup]?.calls ?? 0 < limits.openCalls else {
-            return .error(message.seq, .rateLimited, "too many calls are open")
-        }
-        let scope = message.scope ?? (message.threadId == nil ? .process : .thread)
-        var thread: CallTask?
-        if scope == .thread {
-            guard let number = message.threadId, let found = senders.thread(number, of: sender.process) else {
-                return .error(message.seq, .notYourThread, "threadId names no thread of the sender")
-            }
-            thread = found
-        }
-        let number = nextNumber
-        nextNumber += 1
-        tell(
-            .begun(
-                ToolCall(
-                    number: number, id: call.id, name: call.name ?? "", session: name, scope: scope,
-                    initiator: message.initiator, process: sender.process.id, thread: thread?.id ?? 0,
-                    cgroup: sender.cgroup, time: clock(), terms: call.arguments?.terms ?? [])))
-        do throws(SystemError) {
-            switch (scope, thread) {
-            case (.thread, let thread?):
-                try scopes.begin(number, thread: thread, of: sender.process, tell: tell)
-            case (.tree, _): try scopes.begin(number, processes: senders.tree(sender.process), tell: tell)
-            case (.process, _): try scopes.begin(number, processes: [sender.process], tell: tell)
-            case (.none, _), (.thread, nil): break
-            }
-        } catch {
-            tell(.ended(CallEnd(number: number, status: "error", error: "\(error)", time: clock())))
-            return .error(message.seq, .rateLimited, "\(error)")
-        }
-        sessions[key]?.calls[call.id] = number
-        sessions[key]?.connections.insert(connection)
-        open[number] = OpenCall(session: key, id: call.id, connection: connection)
-        countOf[sender.cgroup, default: (0, 0)].calls += 1
-        return .ack(message.seq, span: String(number), scope: scope)
-    }
-
-    private mutating func end(_ message: ToolCallMessage, _ sender: CallSender) -> ToolCallAnswer {
-        guard let name = message.session, let id = message.call?.id else {
-            return .error(message.seq, .malformed, "end: session and call.id are expected")
-        }
-        guard let session = sessions[SessionKey(cgroup: sender.cgroup, name: name)] else {
-            return .error(message.seq, .unknownSession, "no session \(name) is open")
-        }
-        guard let number = session.calls[id], let call = open[number] else {
-            return .error(message.seq, .unknownCall, "no call \(id) is open")
-        }
-        let status = message.status ?? "ok"
-        guard ["ok", "error", "cancelled", "denied"].contains(status) else {
-            return .error(message.seq, .malformed, "end: no such status: \(status)")
-        }
-        close(number, call, status: status, error: message.error ?? "")
+    ) throws(CallRefusal) -> ToolCallAnswer {
+        let key = try session(message, sender, connection)
+        remove(key, status: "cancelled", error: "the session has ended")
+        if endedSessions[key.workload] == nil, endedSessions.count >= Self.endedWorkloads { endedSessions = [:] }
+        endedSessions[key.workload, default: RecentTable(limit: 64, valueBytes: 0)][key.name] = ()
         return .ack(message.seq)
     }
 
-    private mutating func endSession(_ message: ToolCallMessage, _ sender: CallSender) -> ToolCallAnswer {
-        let key = SessionKey(cgroup: sender.cgroup, name: message.session ?? "")
-        guard let session = sessions.removeValue(forKey: key) else {
-            return .error(message.seq, .unknownSession, "no session \(key.name) is open")
-        }
-        for number in session.calls.values.sorted() {
-            if let call = open[number] { close(number, call, status: "cancelled", error: "the session has ended") }
-        }
-        forgetSession(of: key.cgroup)
-        return .ack(message.seq)
+    private static var endedWorkloads: Int { 1024 }
+
+    private mutating func remove(_ key: SessionKey, status: String, error: String = "") {
+        for number in (sessions[key]?.calls.values.sorted() ?? []) { close(number, status: status, error: error) }
+        guard let session = sessions.removeValue(forKey: key) else { return }
+        for connection in session.members.keys { sessionsOf[connection]?.remove(key) }
+        let account = accounts.of(key.workload)
+        account.sessions -= 1
+        account.bytes -= session.bytes
+        if holders[key.name] == 1 { holders[key.name] = nil } else { holders[key.name]? -= 1 }
     }
 
-    private mutating func close(_ number: UInt64, _ call: OpenCall, status: String, error: String) {
-        open[number] = nil
-        sessions[call.session]?.calls[call.id] = nil
-        countOf[call.session.cgroup]?.calls -= 1
-        tell(.ended(CallEnd(number: number, status: status, error: error, time: clock())))
+    /// Changes what is known of a session, and what its workload is charged for it.
+    @discardableResult
+    mutating func change<Result>(_ key: SessionKey, _ body: (inout CallSession) -> Result) -> Result? {
+        guard var session = sessions.removeValue(forKey: key) else { return nil }
+        let before = session.bytes
+        let result = body(&session)
+        accounts.of(key.workload).bytes += session.bytes - before
+        sessions[key] = session
+        return result
+    }
+
+    // MARK: Calls
+
+    /// Nothing acts for a call any more.
+    mutating func close(_ number: UInt64, status: String, error: String = "") {
+        guard let call = open.removeValue(forKey: number) else { return }
+        change(call.session) { session in
+            session.calls[call.id] = nil
+            session.settled[call.id] = nil
+            session.settled[call.id] = .init(operation: call.operation, status: status)
+        }
+        callsOf[call.connection]?.remove(number)
+        let account = accounts.of(call.session.workload)
+        account.calls -= 1
+        account.bytes -= call.bytes
+        tell(.ended(CallEnd(number: number, status: status, error: error, time: now.boot)))
         scopes.end(number, tell: tell)
+    }
+
+    // MARK: Rules
+
+    /// A client's numbers only ever go up.
+    private mutating func judgeOrder(
+        of message: ToolCallMessage, _ sender: CallSender, _ connection: Int
+    ) throws(CallRefusal) {
+        guard let number = message.seq else { return }
+        if let last = sequences[connection], last.process == sender.process, number <= last.number {
+            raise(
+                Finding(
+                    rule: .outOfOrder, expected: "seq above \(last.number)", came: "\(message.type) with seq \(number)"),
+                sender, message.session ?? "", message.call?.id)
+            throw CallRefusal(.outOfOrder, "seq \(last.number) has come before")
+        }
+        sequences[connection] = (sender.process, number)
+    }
+
+    mutating func raise(_ finding: Finding, _ sender: CallSender, _ session: String, _ call: String? = nil) {
+        func short(_ text: String) -> String {
+            text.utf8.count <= 512 ? text : String(decoding: text.utf8.prefix(512), as: UTF8.self) + "…"
+        }
+        let anomaly = AnomalyDetail(
+            rule: finding.rule, session: short(session), call: short(call ?? ""), expected: short(finding.expected),
+            came: short(finding.came))
+        let origin = origin(of: sender)
+        if let told = gate.pass(anomaly, of: sender.workload, origin) { tell(.anomaly(told, origin)) }
+    }
+
+    func origin(of sender: CallSender) -> CallOrigin {
+        CallOrigin(process: sender.process.id, cgroup: sender.cgroup, time: now.boot)
     }
 }

@@ -11,6 +11,12 @@ package enum CallChange: Sendable, Equatable, Codable {
     case ended(CallEnd)
     /// All calls of the set have ended: no task acts for it any more.
     case closed(UInt32)
+    case context(ContextDetail, CallOrigin)
+    case decision(DecisionDetail, CallOrigin)
+    case anomaly(AnomalyDetail, CallOrigin)
+    case catalog(ToolCatalog, CallOrigin)
+    case model(ModelUse, CallOrigin)
+    case transition(SessionTransition, CallOrigin)
 }
 
 extension CallChange {
@@ -53,11 +59,13 @@ package struct ToolCall: Sendable, Equatable, Codable {
     package var time: UInt64
     /// Paths, hosts and commands among its arguments.
     package var terms: [String]
+    package var claims: ToolCallClaims
+    package var arguments: [ToolCallArgument]
 
     package init(
         number: UInt64, id: String, name: String, session: String, scope: CallScope,
         initiator: ToolCallDetail.Initiator? = nil, process: UInt32, thread: UInt32 = 0, cgroup: UInt64, time: UInt64,
-        terms: [String] = []
+        terms: [String] = [], claims: ToolCallClaims = ToolCallClaims(), arguments: [ToolCallArgument] = []
     ) {
         self.number = number
         self.id = id
@@ -70,6 +78,8 @@ package struct ToolCall: Sendable, Equatable, Codable {
         self.cgroup = cgroup
         self.time = time
         self.terms = terms
+        self.claims = claims
+        self.arguments = arguments
     }
 }
 

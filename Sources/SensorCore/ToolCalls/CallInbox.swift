@@ -7,6 +7,8 @@ import Synchronization
 package final class CallInbox: Sendable {
     private let changes = NIOLockedValueBox<[CallChange]>([])
     private let isFilled = Atomic(false)
+    /// Changes that wait before no more is to be learned than what ends what has begun.
+    private static let limit = 65_536
 
     package init() {}
 
@@ -15,6 +17,9 @@ package final class CallInbox: Sendable {
         changes.withLockedValue { $0.append(change) }
         return !isFilled.exchange(true, ordering: .releasing)
     }
+
+    /// The pipeline does not keep up: who announces calls has to wait.
+    package var isBehind: Bool { changes.withLockedValue { $0.count >= Self.limit } }
 
     /// In the order in which it was put.
     package func take() -> [CallChange] {

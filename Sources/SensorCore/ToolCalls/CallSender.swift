@@ -5,23 +5,33 @@ internal import Glibc
 /// The process that sent a message, as the kernel and /proc tell it.
 struct CallSender: Sendable, Hashable {
     var process: CallTask
-    /// Id in the tracked hierarchy: its workload.
+    /// Id in the tracked hierarchy.
     var cgroup: UInt64
+    /// Id of the cgroup that its container or unit begins at: what it may make below that is its own.
+    var workload: UInt64
+}
+
+/// Looks up what acts for a call.
+protocol CallTasks {
+    /// The thread that a process's own pid namespace numbers so; nil: it has none such.
+    func thread(_ number: UInt32, of process: CallTask) -> CallTask?
+    /// The process and all its descendants in its workload that live now; nil: there are too many.
+    func tree(_ root: CallSender) -> [CallTask]?
 }
 
 /// Looks senders up. What a client says of itself has no part in it.
-package struct CallSenders: Sendable {
+package struct CallSenders: Sendable, CallTasks {
     private let hierarchy: CgroupHierarchy
 
     package init(hierarchy: CgroupHierarchy) { self.hierarchy = hierarchy }
 
     /// nil: it is gone, or its cgroup cannot be told.
     func sender(_ pid: UInt32) -> CallSender? {
-        guard let before = start(pid), let cgroup = cgroup(of: pid), start(pid) == before else { return nil }
-        return CallSender(process: CallTask(id: pid, start: before), cgroup: cgroup)
+        guard let before = start(pid), let place = place(of: pid), start(pid) == before else { return nil }
+        return CallSender(
+            process: CallTask(id: pid, start: before), cgroup: place.cgroup, workload: place.workload)
     }
 
-    /// The thread that a process's own pid namespace numbers so; nil: it has none such.
     func thread(_ number: UInt32, of process: CallTask) -> CallTask? {
         let folder = "/proc/\(process.id)/task"
         // Where both see the same numbers it is that thread, if it is one of the process's.
@@ -37,16 +47,19 @@ package struct CallSenders: Sendable {
         return nil
     }
 
-    /// The process and all its descendants that live now.
-    func tree(_ root: CallTask) -> [CallTask] {
-        var found = [root]
+    func tree(_ root: CallSender) -> [CallTask]? {
+        var found = [root.process]
         var index = 0
-        while index < found.count, found.count < Self.treeLimit {
+        while index < found.count {
             let folder = "/proc/\(found[index].id)/task"
             for task in names(in: folder) {
                 for child in (ProcFile.text("\(folder)/\(task)/children") ?? "").split(separator: " ") {
-                    guard let id = UInt32(child), let start = start(id) else { continue }
-                    found.append(CallTask(id: id, start: start))
+                    // What it has started in another container is not its own.
+                    guard let id = UInt32(child), let sender = sender(id), sender.workload == root.workload else {
+                        continue
+                    }
+                    found.append(sender.process)
+                    if found.count > Self.treeLimit { return nil }
                 }
             }
             index += 1
@@ -54,7 +67,10 @@ package struct CallSenders: Sendable {
         return found
     }
 
-    private static let treeLimit = 4096
+    private static let treeLimit = 512
+
+    /// Whether a process of that id is not the one that is known, but another.
+    func isReplaced(_ task: CallTask) -> Bool { start(task.id).map { $0 != task.start } ?? false }
 
     func lives(_ task: CallTask) -> Bool { start(task.id) == task.start }
 
@@ -70,17 +86,24 @@ package struct CallSenders: Sendable {
         return nil
     }
 
-    private func cgroup(of pid: UInt32) -> UInt64? {
+    private func place(of pid: UInt32) -> (cgroup: UInt64, workload: UInt64)? {
         guard let root = hierarchy.tracked, let text = ProcFile.text("/proc/\(pid)/cgroup") else { return nil }
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard fields.count == 3 else { continue }
             let controllers = fields[1].split(separator: ",").map(String.init)
             guard hierarchy.controller.map(controllers.contains) ?? fields[1].isEmpty else { continue }
-            var status = stat()
-            return stat(root + fields[2], &status) == 0 ? UInt64(status.st_ino) : nil
+            let path = String(fields[2])
+            guard let cgroup = identifier(root + path) else { return nil }
+            let owner = CgroupPath(path).ownerPath
+            return (cgroup, owner == path ? cgroup : identifier(root + owner) ?? cgroup)
         }
         return nil
+    }
+
+    private func identifier(_ path: String) -> UInt64? {
+        var status = stat()
+        return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
     }
 
     private func names(in folder: String) -> [String] {

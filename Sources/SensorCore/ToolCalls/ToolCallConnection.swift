@@ -6,44 +6,63 @@ internal import Glibc
 /// A client of the tool-call socket: lines in, answers out. For one thread.
 final class ToolCallConnection {
     /// A line, and who sent all of it.
-    enum Line {
+    enum Line: Equatable {
         case message([UInt8], from: UInt32)
         /// It is longer than a line may be.
         case tooLarge
         /// Two processes sent parts of it.
         case mixed
+        /// The workload has no more memory for a part of one.
+        case refused
     }
 
     /// Bytes of a message, newline included.
     static let lineLimit = 64 << 10
-    /// Answers that a client does not take: it is not read any further until it does.
-    private static let answerLimit = 64 << 10
+    /// Bytes that are read at once, so that no client keeps others waiting for long.
+    static let readLimit = 8 << 10
+    /// Bytes of answers that a client does not take: it is not read any further until it does.
+    static let answerLimit = 64 << 10
 
     let descriptor: Int32
+    /// Of the workload that connected.
+    let account: CallAccount
     private var incoming: [UInt8] = []
-    private var isSkipping = false
+    private var skipping: Line?
     private var isMixed = false
     private var sender: UInt32 = 0
     private var outgoing: [UInt8] = []
+    private var charged = 0
     private(set) var isBlocked = false
     /// The peer will send nothing more.
     private(set) var hasEnded = false
-    /// Messages that it may still send in this second, and when that began (boot clock, ns).
-    var allowance: (left: Int, since: UInt64) = (0, 0)
-    /// The sender that was looked up last.
-    var known: CallSender?
+    /// The sender that was looked up last, and when (boot clock, ns).
+    var known: (sender: CallSender, time: UInt64)?
+    /// Nothing is read from it before (boot clock, ns).
+    var pausedUntil: UInt64 = 0
 
-    init(descriptor: Int32) { self.descriptor = descriptor }
+    /// - Parameter descriptor: non-blocking, and closed with this object.
+    init(descriptor: Int32, account: CallAccount) {
+        self.descriptor = descriptor
+        self.account = account
+        account.connections += 1
+    }
 
-    deinit { close(descriptor) }
+    deinit {
+        account.connections -= 1
+        account.bytes -= charged
+        close(descriptor)
+    }
 
     /// Whether to look for more from it.
-    var isListening: Bool { !hasEnded && outgoing.count < Self.answerLimit }
+    func isListening(at now: UInt64) -> Bool {
+        !hasEnded && outgoing.count < Self.answerLimit && now >= pausedUntil
+    }
 
-    /// Reads what there is, a bounded amount of it, and hands on whole lines.
+    /// Reads once, a bounded amount, and hands on whole lines.
     func receive(_ handle: (Line) -> Void) {
-        withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 1) { buffer in
-            for _ in 0..<8 where isListening {
+        guard !hasEnded, outgoing.count < Self.answerLimit else { return }
+        withUnsafeTemporaryAllocation(byteCount: Self.readLimit, alignment: 1) { buffer in
+            while true {
                 var process: pid_t = 0
                 var (user, group): (uid_t, gid_t) = (0, 0)
                 let count = sensor_receive_from(
@@ -55,6 +74,7 @@ final class ToolCallConnection {
                     return
                 }
                 take(UnsafeRawBufferPointer(rebasing: buffer[..<count]), from: UInt32(max(process, 0)), handle)
+                return charge()
             }
         }
     }
@@ -62,27 +82,30 @@ final class ToolCallConnection {
     private func take(_ bytes: UnsafeRawBufferPointer, from process: UInt32, _ handle: (Line) -> Void) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            if incoming.isEmpty, !isSkipping { (sender, isMixed) = (process, false) }
+            if incoming.isEmpty, skipping == nil { (sender, isMixed) = (process, false) }
             if process != sender { isMixed = true }
             let end = rest.firstIndex(of: UInt8(ascii: "\n"))
             let piece = rest[..<(end ?? rest.endIndex)]
-            if incoming.count + piece.count >= Self.lineLimit {
-                isSkipping = true
-                incoming = []
-            }
-            if !isSkipping { incoming.append(contentsOf: piece) }
+            if skipping == nil, incoming.count + piece.count >= Self.lineLimit { skip(.tooLarge) }
+            if skipping == nil, end == nil, !account.allows(.bytes) { skip(.refused) }
+            if skipping == nil { incoming.append(contentsOf: piece) }
             guard let end else { return }
             rest = rest[(end + 1)...]
-            if isSkipping {
-                handle(.tooLarge)
+            if let skipped = skipping {
+                handle(skipped)
             } else if isMixed {
                 handle(.mixed)
             } else if !incoming.isEmpty {
                 handle(.message(incoming, from: sender))
             }
-            isSkipping = false
+            skipping = nil
             incoming.removeAll(keepingCapacity: incoming.capacity <= 4096)
         }
+    }
+
+    private func skip(_ line: Line) {
+        skipping = line
+        incoming = []
     }
 
     func answer(_ answer: ToolCallAnswer) { outgoing += answer.line }
@@ -90,6 +113,7 @@ final class ToolCallConnection {
     /// Sends what waits. False: the peer is gone.
     func flush() -> Bool {
         isBlocked = false
+        defer { charge() }
         while !outgoing.isEmpty {
             let sent = outgoing.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             if sent < 0 {
@@ -103,4 +127,10 @@ final class ToolCallConnection {
     }
 
     var isDone: Bool { hasEnded && outgoing.isEmpty }
+
+    private func charge() {
+        let held = incoming.count + outgoing.count
+        account.bytes += held - charged
+        charged = held
+    }
 }

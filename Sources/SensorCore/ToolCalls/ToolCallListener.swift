@@ -33,7 +33,7 @@ package final class ToolCallListener: Sendable {
         let path = Self.path(in: runDirectory)
         guard sensor_pass_credentials(descriptor) == 0,
             UnixAddress.with(path, { bind(descriptor, $0, $1) }) == 0,
-            chmod(path, 0o666) == 0, listen(descriptor, 128) == 0
+            fchmodat(folder, "toolcalls.sock", 0o666, 0) == 0, listen(descriptor, 128) == 0
         else {
             let error = SystemError("listen on \(path)")
             close(descriptor)
@@ -48,17 +48,29 @@ package final class ToolCallListener: Sendable {
         close(descriptor)
     }
 
-    /// The next connection, non-blocking; `nil` if none waits.
-    func accept() -> Int32? {
+    enum Acceptance {
+        /// Non-blocking, and the caller's to close.
+        case connection(Int32)
+        /// None waits.
+        case none
+        /// One waits, but there are no descriptors or no memory for it.
+        case exhausted
+    }
+
+    /// The next connection.
+    func accept() -> Acceptance {
         while true {
             let connection = Glibc.accept(descriptor, nil, nil)
-            if connection < 0 {
-                if errno == EINTR || errno == ECONNABORTED { continue }
-                return nil
+            if connection >= 0 {
+                _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
+                _ = fcntl(connection, F_SETFL, O_NONBLOCK)
+                return .connection(connection)
             }
-            _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
-            _ = fcntl(connection, F_SETFL, O_NONBLOCK)
-            return connection
+            switch errno {
+            case EINTR, ECONNABORTED: continue
+            case EMFILE, ENFILE, ENOMEM, ENOBUFS: return .exhausted
+            default: return .none
+            }
         }
     }
 }

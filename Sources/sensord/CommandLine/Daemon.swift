@@ -102,11 +102,11 @@ struct Daemon {
         let isLooking = Atomic(false)
         return try ToolCallServer(
             listener: ToolCallListener(runDirectory: settings.runDirectory), marker: marker,
-            senders: CallSenders(hierarchy: hierarchy)
-        ) { change in
-            if !isLooking.exchange(true, ordering: .relaxed) { collector.lookForCalls() }
-            if inbox.put(change) { collector.wake() }
-        }
+            senders: CallSenders(hierarchy: hierarchy), isBehind: { inbox.isBehind },
+            tell: { change in
+                if !isLooking.exchange(true, ordering: .relaxed) { collector.lookForCalls() }
+                if inbox.put(change) { collector.wake() }
+            })
     }
 
     private func writer(_ attention: WakeUp) throws -> LineWriter? {

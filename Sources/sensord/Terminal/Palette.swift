@@ -36,7 +36,8 @@ struct Palette: Sendable {
         case .fileOpen, .fileExecmap: .blue
         case .fileCreate, .fileDelete, .fileRename, .fileLink, .fileAttribute: .cyan
         case .networkConnect, .networkSend, .networkListen, .networkAccept, .networkClose, .dnsAnswer: .magenta
-        case .toolCallBegin, .toolCallEnd: .cyan
+        case .toolCallBegin, .toolCallEnd, .context, .decision: .cyan
+        case .anomalyState: .boldRed
         case .syscallNotable: .yellow
         case .identityChange: .boldYellow
         case .syscallFirst, .processSeen, .cgroupCreated, .cgroupRemoved: .dim

@@ -64,6 +64,16 @@ struct TailLine {
             object = TerminalText(call.name.isEmpty ? call.id : "\(call.name) (\(call.id))")
             if !call.status.isEmpty { results.append(call.status) }
             isFailure = ["error", "denied", "abandoned"].contains(call.status)
+        case .context(let context):
+            let kinds = Set(context.sources.map(\.kind)).sorted().joined(separator: ", ")
+            object = TerminalText(kinds.isEmpty ? context.id : "\(context.id): \(kinds)")
+        case .decision(let decision):
+            object = TerminalText("\(decision.policy) (\(decision.call))")
+            results.append(decision.outcome)
+            isFailure = decision.outcome == "deny"
+        case .anomaly(let anomaly):
+            object = TerminalText("\(anomaly.rule.rawValue): \(anomaly.came), expected \(anomaly.expected)")
+            isFailure = true
         }
         if let call = event.toolCall { results.append(Self.result(call)) }
         if event.count > 1 { results.append("×\(event.count)") }
@@ -93,6 +103,9 @@ struct TailLine {
         case .dnsAnswer: "dns"
         case .toolCallBegin: "call"
         case .toolCallEnd: "call end"
+        case .context: "context"
+        case .decision: "decision"
+        case .anomalyState: "anomaly"
         // There are no events of these.
         case .processSeen, .cgroupCreated, .cgroupRemoved: event.kind.name
         }

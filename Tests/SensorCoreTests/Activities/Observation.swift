@@ -123,6 +123,9 @@ extension Event {
         case .exit(let exit): words.append("\(exit.code)/\(exit.signal)")
         case .dns(let dns): words.append(dns.name)
         case .toolCall(let call): words += [call.id, call.name]
+        case .context(let context): words.append(context.id)
+        case .decision(let decision): words += [decision.call, decision.outcome]
+        case .anomaly(let anomaly): words += [anomaly.rule.rawValue, anomaly.came]
         case .none: words += process?.arguments ?? []
         }
         if errorNumber != 0 { words.append("error \(errorNumber)") }

@@ -72,7 +72,7 @@ struct EventSample: Sendable, CustomTestStringConvertible {
             EventSample("first seen", .fileOpen) { $0.isFirstSeen = true },
             EventSample("an error without a name", .fileOpen) { $0.errorNumber = 4000 },
             EventSample("an error with a name", .networkConnect) { $0.errorNumber = 111 },
-        ] + files + networks + others
+        ] + files + networks + others + toolCalls
 
     private static let files: [EventSample] = [
         EventSample(
@@ -152,6 +152,80 @@ struct EventSample: Sendable, CustomTestStringConvertible {
             "an identity that did not change", .identityChange,
             .identity(IdentityDetail(change: "", from: root, to: root))),
     ]
+
+    private static let toolCalls: [EventSample] =
+        [
+            EventSample(
+                "a call with nothing", .toolCallBegin,
+                .toolCall(ToolCallDetail(id: "", name: "", session: "", scope: ""))),
+            EventSample(
+                "a call with everything", .toolCallEnd,
+                .toolCall(
+                    ToolCallDetail(
+                        id: "call_1", name: "read \"file\"", session: "s1", scope: "thread",
+                        initiator: .init(kind: "agent", id: "a1", onBehalfOf: "ann"), claims: claims,
+                        arguments: [
+                            ToolCallArgument(name: "päth", type: "string", length: 0),
+                            ToolCallArgument(name: "", type: "number"),
+                        ], status: "error", error: "no\nsuch file", duration: .max))),
+            EventSample(
+                "a call whose initiator a collector forwarded", .toolCallBegin,
+                .toolCall(
+                    ToolCallDetail(
+                        id: "c", name: "n", session: "s", scope: "none", initiator: .init(kind: "human"),
+                        claims: {
+                            var claims = ToolCallClaims()
+                            claims.assurance = .forwarded
+                            return claims
+                        }()))),
+            EventSample(
+                "a call by an authority that says nothing", .toolCallBegin,
+                .toolCall(
+                    ToolCallDetail(
+                        id: "c", name: "n", session: "s", scope: "none",
+                        claims: {
+                            var claims = ToolCallClaims()
+                            claims.authority = .init(approval: .init(id: "", kind: ""))
+                            claims.agent = .init()
+                            return claims
+                        }()))),
+            EventSample("a context with nothing", .context, .context(ContextDetail(id: "", session: ""))),
+            EventSample(
+                "a context with everything", .context,
+                .context(
+                    ContextDetail(
+                        id: "p1", session: "s1", turn: 0,
+                        sources: [.init(kind: "user"), .init(kind: "retrieval", uri: "file:///a b"), .init(kind: "")],
+                        sourcesLeftOut: .max))),
+            EventSample(
+                "a decision", .decision,
+                .decision(DecisionDetail(session: "s1", call: "c1", policy: "p \u{7}", outcome: "override", by: "ann"))),
+            EventSample(
+                "an anomaly with everything", .anomalyState,
+                .anomaly(
+                    AnomalyDetail(
+                        rule: .staleTrust, session: "s1", call: "c1", expected: "this", came: "that", suppressed: .max))
+            ),
+        ]
+        + AnomalyRule.allCases.map { rule in
+            EventSample(
+                "the rule \(rule.rawValue)", .anomalyState,
+                .anomaly(AnomalyDetail(rule: rule, session: "", expected: "", came: "")))
+        }
+
+    private static let claims: ToolCallClaims = {
+        var claims = ToolCallClaims()
+        claims.type = "function"
+        claims.context = "p1"
+        claims.parent = "call_0"
+        claims.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        claims.impact = "high"
+        claims.agent = .init(name: "planner", version: "2", framework: "lc")
+        claims.authority = .init(
+            grant: "g1", scopes: ["read", "wr\u{1b}ite"], issuedAt: 0, expiresAt: 1_795_214_460_123_456_789,
+            approval: .init(id: "ok", kind: "ticket"))
+        return claims
+    }()
 
     static let root = IdentityState(
         user: .init(real: 0, effective: 0, saved: 0, fileSystem: 0),

@@ -8,19 +8,45 @@ extension Pipeline {
         switch change {
         case .begun(let call):
             calls.begin(call)
-            tell(.toolCallBegin, call, at: call.time, ToolCallDetail(call))
+            tell(.toolCallBegin, call, at: call.time, detail(of: call))
         case .set(let set, let members): calls.define(set, members: members)
         case .ended(let end):
             guard let call = calls.end(end) else { return }
-            var detail = ToolCallDetail(call)
+            var detail = detail(of: call)
+            detail.arguments = []
             detail.status = end.status
-            detail.error = end.error
+            detail.error = redacted(end.error)
             detail.duration = end.time &- call.time
             tell(.toolCallEnd, call, at: end.time, detail)
         case .closed(let set):
             calls.close(set, at: clock.boot)
             settledSets.fresh.append(set)
+        case .context(var context, let origin):
+            for index in context.sources.indices {
+                context.sources[index].uri = redacted(context.sources[index].uri)
+            }
+            tell(.context, origin, .context(context))
+        case .decision(let decision, let origin): tell(.decision, origin, .decision(decision))
+        case .anomaly(var anomaly, let origin):
+            anomaly.expected = redacted(anomaly.expected)
+            anomaly.came = redacted(anomaly.came)
+            tell(.anomalyState, origin, .anomaly(anomaly))
+        // Facts, of which there are no events.
+        case .catalog, .model, .transition: break
         }
+    }
+
+    /// What a client wrote may hold what it should have kept to itself.
+    private func redacted(_ text: String) -> String {
+        text.isEmpty ? text : configuration.redactor.arguments(Array(text.utf8) + [0]).joined(separator: " ")
+    }
+
+    private func detail(of call: ToolCall) -> ToolCallDetail {
+        var claims = call.claims
+        claims.authority?.grant = redacted(call.claims.authority?.grant ?? "")
+        return ToolCallDetail(
+            id: call.id, name: call.name, session: call.session, scope: call.scope.rawValue,
+            initiator: call.initiator, claims: claims, arguments: call.arguments)
     }
 
     /// What the kernel remembers of calls that have ended is of no more use. By the second tick no program holds it.
@@ -41,24 +67,22 @@ extension Pipeline {
     }
 
     private mutating func tell(_ kind: EventKind, _ call: ToolCall, at time: UInt64, _ detail: ToolCallDetail) {
+        let origin = CallOrigin(process: call.process, cgroup: call.cgroup, time: time)
+        tell(kind, origin, thread: call.thread, .toolCall(detail))
+    }
+
+    private mutating func tell(_ kind: EventKind, _ origin: CallOrigin, thread: UInt32 = 0, _ detail: EventDetail) {
         var header = sensor_header()
         header.flags = UInt16(SENSOR_FIRST_SEEN | SENSOR_STREAMED)
-        header.key.cgroup = call.cgroup
+        header.key.cgroup = origin.cgroup
         header.key.hook = Via.daemon.rawValue
         header.key.kind = kind.rawValue
-        header.time = time
-        header.tgid = call.process
-        header.tid = call.thread
+        header.time = origin.time
+        header.tgid = origin.process
+        header.tid = thread
         header.uid = .max
-        let process = processes.find(ProcessKey(tgid: call.process, start: 0), at: time)
-        emit(kind, header, process: process, detail: .toolCall(detail))
-    }
-}
-
-extension ToolCallDetail {
-    fileprivate init(_ call: ToolCall) {
-        self.init(
-            id: call.id, name: call.name, session: call.session, scope: call.scope.rawValue, initiator: call.initiator)
+        let process = processes.find(ProcessKey(tgid: origin.process, start: 0), at: origin.time)
+        emit(kind, header, process: process, detail: detail)
     }
 }
 
@@ -78,7 +102,7 @@ extension CallTable.Traits {
             program = process?.executable
             arguments = process?.arguments ?? []
         // A fork has its parent's image still.
-        case .none, .exit, .syscall, .identity, .toolCall: break
+        case .none, .exit, .syscall, .identity, .toolCall, .context, .decision, .anomaly: break
         }
     }
 }

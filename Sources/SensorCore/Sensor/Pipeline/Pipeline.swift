@@ -281,7 +281,7 @@ package struct Pipeline: ~Copyable {
         case .identityChange: identityChanged(view, header)
         case .dnsAnswer: answered(view, header)
         // The kernel tells of no such thing.
-        case .toolCallBegin, .toolCallEnd: lose(header.key, .unknownRecord)
+        case .toolCallBegin, .toolCallEnd, .context, .decision, .anomalyState: lose(header.key, .unknownRecord)
         }
     }
 

@@ -104,7 +104,12 @@ package struct CompiledFilter: Sendable {
     private func matchesToolCall(_ event: borrowing Event) -> Bool {
         if toolCalls.isEmpty { return true }
         var ids = event.toolCall.map { [$0.id] + $0.candidates } ?? []
-        if case .toolCall(let call) = event.detail { ids.append(call.id) }
+        switch event.detail {
+        case .toolCall(let call): ids.append(call.id)
+        case .decision(let decision): ids.append(decision.call)
+        case .anomaly(let anomaly): ids.append(anomaly.call)
+        default: break
+        }
         return ids.contains { id in toolCalls.contains { $0.matches(id) } }
     }
 
@@ -127,7 +132,7 @@ package struct CompiledFilter: Sendable {
             return all.contains { end in peers.contains { $0.matches(end) } }
         case .none where event.kind == .processExec:
             return peers.isEmpty && matchesAnyPath([event.process?.executable, event.process?.script])
-        case .none, .syscall, .identity, .exit, .toolCall:
+        case .none, .syscall, .identity, .exit, .toolCall, .context, .decision, .anomaly:
             return false
         }
     }

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension JSONText {
+    /// The member `,"toolCall":{…}` of an event that is a call's beginning or end.
+    mutating func append(_ call: ToolCallDetail) {
+        let claims = call.claims
+        append(",\"toolCall\":")
+        let start = bytes.count
+        append(text: ",\"id\":", call.id)
+        append(text: ",\"name\":", call.name)
+        append(text: ",\"session\":", call.session)
+        append(text: ",\"scope\":", call.scope)
+        if let initiator = call.initiator { append(initiator, claims.assurance) }
+        append(text: ",\"status\":", call.status)
+        append(text: ",\"error\":", call.error)
+        if call.duration != 0 {
+            append(",\"duration\":")
+            append(quoted: call.duration)
+        }
+        append(text: ",\"type\":", claims.type)
+        append(text: ",\"context\":", claims.context)
+        append(text: ",\"parent\":", claims.parent)
+        append(text: ",\"traceparent\":", claims.traceparent)
+        if let authority = claims.authority { append(authority, claims.assurance) }
+        append(text: ",\"impact\":", claims.impact)
+        append(call.arguments)
+        if let agent = claims.agent { append(agent, claims.assurance) }
+        if !claims.isEmpty { append(text: ",\"assurance\":", claims.assurance.rawValue) }
+        closeObject(startedAt: start)
+    }
+
+    private mutating func append(_ initiator: ToolCallDetail.Initiator, _ assurance: ToolCallClaims.Assurance) {
+        append(",\"initiator\":")
+        let start = bytes.count
+        append(text: ",\"kind\":", initiator.kind)
+        append(text: ",\"id\":", initiator.id ?? "")
+        append(text: ",\"onBehalfOf\":", initiator.onBehalfOf ?? "")
+        append(text: ",\"assurance\":", assurance.rawValue)
+        closeObject(startedAt: start)
+    }
+
+    private mutating func append(_ authority: ToolCallClaims.Authority, _ assurance: ToolCallClaims.Assurance) {
+        append(",\"authority\":")
+        let start = bytes.count
+        append(text: ",\"grant\":", authority.grant)
+        if !authority.scopes.isEmpty {
+            append(",\"scopes\":")
+            append(strings: authority.scopes)
+        }
+        append(time: ",\"issuedAt\":\"", authority.issuedAt)
+        append(time: ",\"expiresAt\":\"", authority.expiresAt)
+        if let approval = authority.approval {
+            append(",\"approval\":")
+            let first = bytes.count
+            append(text: ",\"id\":", approval.id)
+            append(text: ",\"kind\":", approval.kind)
+            closeObject(startedAt: first)
+        }
+        append(text: ",\"assurance\":", assurance.rawValue)
+        closeObject(startedAt: start)
+    }
+
+    private mutating func append(time name: StaticString, _ time: UInt64?) {
+        guard let time else { return }
+        append(name)
+        append(time: time)
+        append("\"")
+    }
+
+    private mutating func append(_ agent: ToolCallClaims.Agent, _ assurance: ToolCallClaims.Assurance) {
+        append(",\"agent\":")
+        let start = bytes.count
+        append(text: ",\"name\":", agent.name)
+        append(text: ",\"version\":", agent.version)
+        append(text: ",\"framework\":", agent.framework)
+        append(text: ",\"assurance\":", assurance.rawValue)
+        closeObject(startedAt: start)
+    }
+
+    private mutating func append(_ arguments: [ToolCallArgument]) {
+        if arguments.isEmpty { return }
+        append(",\"arguments\":[")
+        for (index, argument) in arguments.enumerated() {
+            if index > 0 { append(",") }
+            let start = bytes.count
+            append(text: ",\"name\":", argument.name)
+            append(text: ",\"type\":", argument.type)
+            if let length = argument.length {
+                append(",\"length\":")
+                append(quoted: length)
+            }
+            closeObject(startedAt: start)
+        }
+        append("]")
+    }
+
+    mutating func append(_ context: ContextDetail) {
+        append(",\"context\":")
+        let start = bytes.count
+        append(text: ",\"id\":", context.id)
+        append(text: ",\"session\":", context.session)
+        if let turn = context.turn {
+            append(",\"turn\":")
+            append(decimal: UInt64(turn))
+        }
+        if !context.sources.isEmpty {
+            append(",\"sources\":[")
+            for (index, source) in context.sources.enumerated() {
+                if index > 0 { append(",") }
+                let first = bytes.count
+                append(text: ",\"kind\":", source.kind)
+                append(text: ",\"uri\":", source.uri)
+                closeObject(startedAt: first)
+            }
+            append("]")
+        }
+        if context.sourcesLeftOut != 0 {
+            append(",\"sourcesLeftOut\":")
+            append(decimal: UInt64(context.sourcesLeftOut))
+        }
+        append(text: ",\"assurance\":", ToolCallClaims.Assurance.claimed.rawValue)
+        closeObject(startedAt: start)
+    }
+
+    mutating func append(_ decision: DecisionDetail) {
+        append(",\"decision\":")
+        let start = bytes.count
+        append(text: ",\"session\":", decision.session)
+        append(text: ",\"call\":", decision.call)
+        append(text: ",\"policy\":", decision.policy)
+        append(text: ",\"outcome\":", decision.outcome)
+        append(text: ",\"by\":", decision.by)
+        append(text: ",\"assurance\":", ToolCallClaims.Assurance.claimed.rawValue)
+        closeObject(startedAt: start)
+    }
+
+    mutating func append(_ anomaly: AnomalyDetail) {
+        append(",\"anomaly\":")
+        let start = bytes.count
+        append(text: ",\"rule\":", anomaly.rule.rawValue)
+        append(text: ",\"session\":", anomaly.session)
+        append(text: ",\"call\":", anomaly.call)
+        append(text: ",\"expected\":", anomaly.expected)
+        append(text: ",\"came\":", anomaly.came)
+        if anomaly.suppressed != 0 {
+            append(",\"suppressed\":")
+            append(quoted: anomaly.suppressed)
+        }
+        closeObject(startedAt: start)
+    }
+}

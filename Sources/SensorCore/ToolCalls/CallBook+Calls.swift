@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The beginning and the end of a call.
+extension CallBook {
+    mutating func begin(
+        _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int, _ size: Int
+    ) throws(CallRefusal) -> ToolCallAnswer {
+        let key = try session(message, sender, connection)
+        let id = try message.required(message.call?.id, "call.id")
+        let name = try message.bounded(message.call?.name, "call.name")
+        let initiator = try message.claimedInitiator()
+        let claims = try message.claims(agent: sessions[key]?.agent)
+        let arguments = message.call?.arguments
+        // One that is the same within a run of the sensor is enough.
+        let operation = [name.hashValue, arguments?.arguments.hashValue ?? 0, arguments?.terms.hashValue ?? 0].hashValue
+        if sessions[key]?.calls[id] != nil {
+            raise(
+                Finding(rule: .duplicateOperation, expected: "one call \(id)", came: "begin while it is open"),
+                sender, key.name, id)
+            throw CallRefusal(.duplicateCall, "call \(id) is open already")
+        }
+        let account = accounts.of(sender.workload)
+        guard account.allows(.calls) else { throw CallRefusal(.rateLimited, "too many calls are open") }
+        guard account.allows(.bytes) else { throw CallRefusal(.rateLimited, "too much is to be remembered") }
+
+        let scope = message.scope ?? (message.threadId == nil ? .process : .thread)
+        let (thread, processes) = try acting(message, sender, scope)
+        let number = nextNumber
+        nextNumber += 1
+        let time = now
+        tell(
+            .begun(
+                ToolCall(
+                    number: number, id: id, name: name, session: key.name, scope: scope, initiator: initiator,
+                    process: sender.process.id, thread: thread?.id ?? 0, cgroup: sender.cgroup, time: time.boot,
+                    terms: arguments?.terms ?? [], claims: claims, arguments: arguments?.arguments ?? [])))
+        do throws(SystemError) {
+            if let thread {
+                try scopes.begin(number, thread: thread, of: sender.process, tell: tell)
+            } else if !processes.isEmpty {
+                try scopes.begin(number, processes: processes, tell: tell)
+            }
+        } catch {
+            tell(.ended(CallEnd(number: number, status: "error", error: "\(error)", time: now.boot)))
+            throw CallRefusal(.rateLimited, "\(error)")
+        }
+        let call = OpenCall(
+            session: key, id: id, connection: connection, process: sender.process, authority: claims.authority,
+            operation: operation, bytes: 512 + size)
+        judge(call, claims, sender, at: time)
+        open[number] = call
+        callsOf[connection, default: []].insert(number)
+        sessionsOf[connection, default: []].insert(key)
+        account.calls += 1
+        account.bytes += call.bytes
+        change(key) { session in
+            session.calls[id] = number
+            if session.members[connection] == nil {
+                session.members[connection] = .init(process: sender.process, epoch: nil)
+            }
+        }
+        return .ack(message.seq, span: String(number), scope: scope)
+    }
+
+    /// What of a call does not fit what is known of its session.
+    private mutating func judge(_ call: OpenCall, _ claims: ToolCallClaims, _ sender: CallSender, at time: CallTime) {
+        let key = call.session
+        if let earlier = sessions[key]?.settled[call.id], earlier.operation == call.operation {
+            raise(
+                Finding(
+                    rule: .duplicateOperation, expected: "each call once",
+                    came: "call \(call.id) with the same name and arguments as before (\(earlier.status))"),
+                sender, key.name, call.id)
+        }
+        guard let authority = claims.authority else { return }
+        let parent = sessions[key]?.calls[claims.parent].flatMap { open[$0]?.authority }
+        let findings = change(key) { $0.trust.use(authority, within: parent, at: time) } ?? []
+        for finding in findings { raise(finding, sender, key.name, call.id) }
+    }
+
+    /// Who acts for the call: a thread, or processes; none where nobody is to.
+    private func acting(
+        _ message: ToolCallMessage, _ sender: CallSender, _ scope: CallScope
+    ) throws(CallRefusal) -> (thread: CallTask?, processes: [CallTask]) {
+        switch scope {
+        case .none: return (nil, [])
+        case .process: return (nil, [sender.process])
+        case .thread:
+            guard let number = message.threadId, let thread = tasks.thread(number, of: sender.process) else {
+                throw CallRefusal(.notYourThread, "threadId names no thread of the sender")
+            }
+            return (thread, [])
+        case .tree:
+            guard let processes = tasks.tree(sender) else {
+                throw CallRefusal(.rateLimited, "the sender has too many descendants")
+            }
+            // Each of them was looked at.
+            accounts.of(sender.workload).charge(processes.count)
+            return (nil, processes)
+        }
+    }
+
+    mutating func end(
+        _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
+    ) throws(CallRefusal) -> ToolCallAnswer {
+        let key = try session(message, sender, connection)
+        let id = try message.required(message.call?.id, "call.id")
+        let status =
+            message.status == nil
+            ? "ok" : try message.one(of: ["ok", "error", "cancelled", "denied"], message.status, "status")
+        guard let number = sessions[key]?.calls[id] else {
+            if let earlier = sessions[key]?.settled[id] {
+                // Whoever comes back finds what it left ended, and is not to blame.
+                if earlier.status != "abandoned" {
+                    raise(
+                        Finding(
+                            rule: .duplicateOperation, expected: "one end of call \(id)",
+                            came: "end (\(status)) after it has ended (\(earlier.status))"),
+                        sender, key.name, id)
+                }
+            } else {
+                raise(
+                    Finding(rule: .endWithoutBegin, expected: "begin of call \(id) before its end", came: "end"),
+                    sender, key.name, id)
+            }
+            throw CallRefusal(.unknownCall, "no call \(id) is open")
+        }
+        // What a program says of a failure may be long; its beginning says what it is.
+        let error = String(decoding: (message.error ?? "").utf8.prefix(512), as: UTF8.self)
+        close(number, status: status, error: error)
+        return .ack(message.seq)
+    }
+}

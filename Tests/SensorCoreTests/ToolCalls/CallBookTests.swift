@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import SensorCore
+
+@Suite struct CallBookTests {
+    private let fixture = BookFixture()
+
+    // MARK: Calls
+
+    @Test func `a call is known to the kernel before it is acknowledged, and gone when it has ended`() throws {
+        #expect(try fixture.hello().type == "ack")
+        let answer = try fixture.begin("c1")
+        #expect(answer.type == "ack")
+        #expect(answer.scope == .process)
+        let call = try #require(fixture.begun.first)
+        #expect(answer.span == String(call.number))
+        let set = try #require(fixture.marker.set(ofProcess: BookFixture.alice.process))
+        #expect(fixture.changes.contains(.set(set, members: [call.number])))
+        #expect(fixture.marker.openSets == [set])
+        #expect(try fixture.end("c1").type == "ack")
+        #expect(fixture.marker.isEmpty)
+        #expect(fixture.ended == [CallEnd(number: call.number, status: "ok", time: 5_000_000_000_000)])
+        #expect(fixture.changes.last == .closed(set))
+        #expect(fixture.anomalies.isEmpty)
+    }
+
+    @Test func `what is told of a call comes before the set that names it`() throws {
+        try fixture.hello()
+        try fixture.begin("c1")
+        let begun = fixture.changes.firstIndex { if case .begun = $0 { true } else { false } }
+        let set = fixture.changes.firstIndex { if case .set = $0 { true } else { false } }
+        #expect(try #require(begun) < #require(set))
+    }
+
+    @Test func `a thread of the sender acts alone for its call`() throws {
+        let thread = CallTask(id: 105, start: 70)
+        fixture.tasks.threads[3] = thread
+        try fixture.hello()
+        #expect(try fixture.begin("c1", #","threadId":3"#).scope == .thread)
+        #expect(fixture.marker.set(ofThread: thread) != nil)
+        #expect(fixture.marker.set(ofProcess: BookFixture.alice.process) == nil)
+        #expect(fixture.begun.first?.thread == 105)
+    }
+
+    @Test(arguments: [#","threadId":4"#, #","scope":"thread""#])
+    func `a thread that is not the sender's is refused, and nothing has begun`(_ more: String) throws {
+        try fixture.hello()
+        #expect(try fixture.begin("c1", more).code == .notYourThread)
+        #expect(fixture.begun.isEmpty)
+        #expect(fixture.marker.isEmpty)
+        #expect(try fixture.begin("c1").type == "ack")
+    }
+
+    @Test func `a tree is the sender and its descendants`() throws {
+        let child = CallTask(id: 110, start: 71)
+        fixture.tasks.descendants = [child]
+        try fixture.hello()
+        try fixture.begin("c1", #","scope":"tree""#)
+        #expect(fixture.marker.set(ofProcess: child) != nil)
+        #expect(fixture.marker.set(ofProcess: child) == fixture.marker.set(ofProcess: BookFixture.alice.process))
+        fixture.tasks.descendants = nil
+        #expect(try fixture.begin("c2", #","scope":"tree""#).code == .rateLimited)
+    }
+
+    @Test func `nobody acts for a call of scope none`() throws {
+        try fixture.hello()
+        #expect(try fixture.begin("c1", #","scope":"none""#).scope == CallScope.none)
+        #expect(fixture.marker.isEmpty)
+        #expect(try fixture.end("c1").type == "ack")
+    }
+
+    @Test func `where the kernel has no room the call is refused and told as ended`() throws {
+        fixture.marker.fill()
+        try fixture.hello()
+        #expect(try fixture.begin("c1").code == .rateLimited)
+        #expect(fixture.ended.map(\.status) == ["error"])
+        #expect(fixture.ended.map(\.number) == fixture.begun.map(\.number))
+        #expect(fixture.book.open.isEmpty)
+        #expect(try fixture.end("c1").code == .unknownCall)
+    }
+
+    @Test func `calls of one session may overlap, and each ends alone`() throws {
+        try fixture.hello()
+        for call in ["c1", "c2", "c3"] { try fixture.begin(call) }
+        try fixture.end("c2")
+        #expect(fixture.ended.map(\.number) == [2])
+        #expect(Set(fixture.book.open.keys) == [1, 3])
+    }
+
+    @Test(arguments: ["ok", "error", "cancelled", "denied"])
+    func `a call ends with the status that is told`(_ status: String) throws {
+        try fixture.hello()
+        try fixture.begin("c1")
+        try fixture.send(
+            #"{"type":"end","session":"s1","call":{"id":"c1"},"status":"\#(status)","error":"it"}"#)
+        #expect(fixture.ended.map(\.status) == [status])
+        #expect(fixture.ended.map(\.error) == ["it"])
+    }
+
+    @Test func `a status that nobody knows ends nothing`() throws {
+        try fixture.hello()
+        try fixture.begin("c1")
+        let answer = try fixture.send(#"{"type":"end","session":"s1","call":{"id":"c1"},"status":"abandoned"}"#)
+        #expect(answer.code == .malformed)
+        #expect(fixture.ended.isEmpty)
+    }
+
+    // MARK: What is refused
+
+    @Test(arguments: [
+        (#"{"type":"hello","session":"s2"}"#, ToolCallAnswer.Code.unsupportedProtocol),
+        (#"{"type":"hello","protocol":2,"session":"s2"}"#, .unsupportedProtocol),
+        (#"{"type":"hello","protocol":1}"#, .malformed),
+        (#"{"type":"hello","protocol":1,"session":""}"#, .malformed),
+        (#"{"type":"wave"}"#, .unknownType),
+        (#"{"type":"begin","session":"s1"}"#, .malformed),
+        (#"{"type":"begin","session":"s1","call":{"id":""}}"#, .malformed),
+        (#"{"type":"begin","session":"s9","call":{"id":"c"}}"#, .unknownSession),
+        (#"{"type":"begin","session":"s1","call":{"id":"c"},"impact":"huge"}"#, .malformed),
+        (#"{"type":"begin","session":"s1","call":{"id":"c"},"initiator":{"kind":"ghost"}}"#, .malformed),
+        (#"{"type":"begin","session":"s1","call":{"id":"c","traceparent":"00-1-2-3"}}"#, .malformed),
+        (#"{"type":"begin","session":"s1","call":{"id":"c0"}}"#, .duplicateCall),
+        (#"{"type":"end","session":"s1","call":{"id":"c9"}}"#, .unknownCall),
+        (#"{"type":"end","session":"s9","call":{"id":"c0"}}"#, .unknownSession),
+        (#"{"type":"session.end","session":"s9"}"#, .unknownSession),
+        (#"{"type":"context","session":"s1"}"#, .malformed),
+        (#"{"type":"context","session":"s1","id":"p","sources":[{"kind":"rumour"}]}"#, .malformed),
+        (#"{"type":"context","session":"s9","id":"p"}"#, .unknownSession),
+        (#"{"type":"decision","session":"s1","call":"c0","policy":"p","outcome":"shrug"}"#, .malformed),
+        (#"{"type":"decision","session":"s1","call":"c0","outcome":"allow"}"#, .malformed),
+        (#"{"type":"catalog"}"#, .malformed),
+        (#"{"type":"catalog","server":{"name":"files"},"part":2,"parts":1}"#, .malformed),
+        (#"{"type":"catalog","server":{"name":"files"},"part":2,"parts":2}"#, .outOfOrder),
+        (#"{"type":"model","provider":"p"}"#, .malformed),
+        (#"{"type":"transition","session":"s1","kind":"nap"}"#, .malformed),
+    ])
+    func `a message that cannot be is answered with its code, and the next one is taken`(
+        _ line: String, _ code: ToolCallAnswer.Code
+    ) throws {
+        try fixture.hello()
+        try fixture.begin("c0")
+        let answer = try fixture.send(line)
+        #expect(answer.type == "error")
+        #expect(answer.code == code)
+        #expect(answer.message?.isEmpty == false)
+        #expect(try fixture.begin("c1").type == "ack")
+    }
+
+    @Test func `a name that is too long is refused`() throws {
+        let long = String(repeating: "x", count: 1025)
+        #expect(try fixture.hello(long).code == .tooLarge)
+        try fixture.hello()
+        #expect(try fixture.begin(long).code == .tooLarge)
+        #expect(
+            try fixture.begin("c1", #","authority":{"scopes":["\#(String(repeating: "x", count: 257))"]}"#).code
+                == .tooLarge)
+    }
+
+    @Test func `an answer has the number of its message`() throws {
+        #expect(try fixture.send(#"{"type":"hello","protocol":1,"session":"s1","seq":7}"#).seq == 7)
+        #expect(try fixture.send(#"{"type":"wave","seq":8}"#).seq == 8)
+        let line = String(decoding: try fixture.send(#"{"type":"wave","seq":9}"#).line, as: UTF8.self)
+        #expect(line.contains(#""seq":9"#) && line.contains(#""code":"unknown_type""#) && line.hasSuffix("}\n"))
+    }
+
+    // MARK: Whose sessions are
+
+    @Test(arguments: [
+        #"{"type":"begin","session":"s1","call":{"id":"c2"}}"#, #"{"type":"end","session":"s1","call":{"id":"c1"}}"#,
+        #"{"type":"session.end","session":"s1"}"#, #"{"type":"context","session":"s1","id":"p"}"#,
+        #"{"type":"decision","session":"s1","call":"c1","policy":"p","outcome":"allow"}"#,
+        #"{"type":"transition","session":"s1","kind":"mode","to":"auto"}"#,
+    ])
+    func `another workload's session is out of reach, and reaching for it is told`(_ line: String) throws {
+        try fixture.hello()
+        try fixture.begin("c1")
+        let before = fixture.changes.count
+        #expect(try fixture.send(line, from: BookFixture.mallory, on: 2).code == .notYourSession)
+        #expect(fixture.rules == [.identityMismatch])
+        #expect(fixture.changes.count == before + 1)
+        guard case .anomaly(let anomaly, let origin) = fixture.changes.last else {
+            Issue.record("no anomaly")
+            return
+        }
+        #expect(anomaly.session == "s1")
+        #expect(origin.cgroup == BookFixture.mallory.cgroup && origin.process == BookFixture.mallory.process.id)
+        #expect(fixture.book.open.count == 1)
+    }
+
+    @Test func `two workloads may call their sessions and calls the same`() throws {
+        try fixture.hello()
+        try fixture.hello(from: BookFixture.mallory, on: 2)
+        try fixture.begin("c1")
+        try fixture.begin("c1", from: BookFixture.mallory, on: 2)
+        try fixture.end("c1", from: BookFixture.mallory, on: 2)
+        #expect(fixture.begun.map(\.cgroup) == [42, 52])
+        #expect(fixture.ended.map(\.number) == [2])
+        #expect(fixture.anomalies.isEmpty)
+    }
+
+    @Test func `another process of the workload may use its session`() throws {
+        try fixture.hello()
+        try fixture.begin("c1")
+        #expect(try fixture.end("c1", from: BookFixture.sibling, on: 2).type == "ack")
+        #expect(try fixture.begin("c2", from: BookFixture.sibling, on: 2).type == "ack")
+        #expect(fixture.begun.last?.cgroup == BookFixture.sibling.cgroup)
+    }
+
+    // MARK: Ends
+
+    @Test func `a session that ends takes its calls with it`() throws {
+        try fixture.hello()
+        try fixture.hello("s2")
+        for (call, session) in [("c1", "s1"), ("c2", "s1"), ("c3", "s2")] { try fixture.begin(call, session: session) }
+        try fixture.send(#"{"type":"session.end","session":"s1"}"#)
+        #expect(fixture.ended.map(\.number) == [1, 2])
+        #expect(fixture.ended.map(\.status) == ["cancelled", "cancelled"])
+        #expect(fixture.book.open.count == 1)
+    }
+
+    @Test func `what a client that vanishes has left open is abandoned`() throws {
+        try fixture.hello()
+        try fixture.hello(from: BookFixture.sibling, on: 2)
+        try fixture.begin("c1")
+        try fixture.begin("c2", from: BookFixture.sibling, on: 2)
+        fixture.book.leave(1)
+        #expect(fixture.ended.map(\.number) == [1])
+        #expect(fixture.ended.map(\.status) == ["abandoned"])
+        #expect(fixture.book.sessions.count == 1)
+        fixture.book.leave(2)
+        #expect(fixture.ended.map(\.number) == [1, 2])
+        #expect(fixture.book.sessions.isEmpty)
+        #expect(fixture.marker.isEmpty)
+        #expect(fixture.accounts.of(40).bytes == 0)
+        #expect(fixture.accounts.of(40).calls == 0 && fixture.accounts.of(40).sessions == 0)
+    }
+
+    @Test func `a call outlives its connection where the process has another`() throws {
+        try fixture.hello()
+        try fixture.hello(on: 2)
+        try fixture.begin("c1")
+        fixture.book.leave(1)
+        #expect(fixture.ended.isEmpty)
+        #expect(try fixture.end("c1", on: 2).type == "ack")
+        try fixture.begin("c2", on: 2)
+        fixture.book.leave(2)
+        #expect(fixture.ended.map(\.status) == ["ok", "abandoned"])
+    }
+
+    @Test func `a process that has died abandons its calls, whoever holds its connection`() throws {
+        try fixture.hello()
+        try fixture.begin("c1")
+        try fixture.begin("c2", from: BookFixture.sibling)
+        #expect(fixture.book.processes == [BookFixture.alice.process, BookFixture.sibling.process])
+        fixture.book.died(BookFixture.alice.process)
+        #expect(fixture.ended.map(\.number) == [1])
+        #expect(fixture.ended.map(\.status) == ["abandoned"])
+    }
+
+    // MARK: What clients say
+
+    @Test func `all that a client claims of a call goes with it, as its claim`() throws {
+        try fixture.send(
+            #"{"type":"hello","protocol":1,"session":"s1","agent":{"name":"planner","version":"2","framework":"lc"}}"#)
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        try fixture.send(
+            """
+            {"type":"begin","session":"s1","call":{"id":"c1","name":"read","type":"function","context":"p1",\
+            "parent":"c0","traceparent":"\(trace)","arguments":{"path":"/etc/hosts","limit":3}},\
+            "initiator":{"kind":"agent","id":"a1","onBehalfOf":"ann"},"impact":"high",\
+            "authority":{"grant":"g1","scopes":["read"],"issuedAt":1800000000,"expiresAt":"2027-01-15T09:00:00.5+00:00",\
+            "approval":{"id":"ok-1","kind":"ticket"}}}
+            """)
+        let call = try #require(fixture.begun.first)
+        var claims = ToolCallClaims()
+        claims.type = "function"
+        claims.context = "p1"
+        claims.parent = "c0"
+        claims.traceparent = trace
+        claims.impact = "high"
+        claims.agent = .init(name: "planner", version: "2", framework: "lc")
+        claims.authority = .init(
+            grant: "g1", scopes: ["read"], issuedAt: 1_800_000_000_000_000_000, expiresAt: 1_800_003_600_500_000_000,
+            approval: .init(id: "ok-1", kind: "ticket"))
+        #expect(call.claims == claims)
+        #expect(call.claims.assurance == .claimed)
+        #expect(call.initiator == .init(kind: "agent", id: "a1", onBehalfOf: "ann"))
+        #expect(call.terms == ["/etc/hosts"])
+        #expect(
+            call.arguments == [
+                ToolCallArgument(name: "limit", type: "number"),
+                ToolCallArgument(name: "path", type: "string", length: 10),
+            ])
+        #expect(fixture.anomalies.isEmpty)
+    }
+
+    @Test func `contexts, decisions and models are told as they came`() throws {
+        try fixture.hello()
+        try fixture.send(
+            #"{"type":"context","session":"s1","id":"p1","turn":3,"sources":[{"kind":"user"},{"kind":"tool","uri":"u"}]}"#
+        )
+        try fixture.send(
+            #"{"type":"decision","session":"s1","call":"c1","policy":"p","outcome":"deny","by":"guard"}"#)
+        try fixture.send(#"{"type":"decision","session":"s1","call":{"id":"c1"},"policy":"p","outcome":"allow"}"#)
+        try fixture.send(#"{"type":"model","provider":"p","requested":"m","responding":"m-1"}"#)
+        let origin = CallOrigin(process: 100, cgroup: 42, time: 5_000_000_000_000)
+        #expect(
+            fixture.changes == [
+                .context(
+                    ContextDetail(
+                        id: "p1", session: "s1", turn: 3,
+                        sources: [.init(kind: "user"), .init(kind: "tool", uri: "u")]), origin),
+                .decision(
+                    DecisionDetail(session: "s1", call: "c1", policy: "p", outcome: "deny", by: "guard"), origin),
+                .decision(DecisionDetail(session: "s1", call: "c1", policy: "p", outcome: "allow"), origin),
+                .model(ModelUse(provider: "p", requested: "m", responding: "m-1"), origin),
+            ])
+    }
+
+    @Test func `sources beyond what is kept are counted`() throws {
+        try fixture.hello()
+        let sources = Array(repeating: #"{"kind":"memory"}"#, count: 70).joined(separator: ",")
+        try fixture.send(#"{"type":"context","session":"s1","id":"p","sources":[\#(sources)]}"#)
+        guard case .context(let context, _) = fixture.changes.last else {
+            Issue.record("no context")
+            return
+        }
+        #expect(context.sources.count == 64 && context.sourcesLeftOut == 6)
+    }
+
+    @Test func `a catalog that comes in parts is one`() throws {
+        func part(_ number: Int, _ tool: String) -> String {
+            """
+            {"type":"catalog","server":{"name":"files","version":"1","transport":"stdio"},"part":\(number),"parts":2,\
+            "tools":[{"name":"\(tool)","inputSchema":{"type":"object","properties":{"b":{"type":"string"},"a":{}}}}]}
+            """
+        }
+        #expect(try fixture.send(part(1, "read")).type == "ack")
+        #expect(fixture.changes.isEmpty)
+        #expect(fixture.accounts.of(40).bytes > 0)
+        #expect(try fixture.send(part(2, "write")).type == "ack")
+        let catalog = ToolCatalog(
+            server: "files", version: "1", transport: "stdio",
+            tools: [.init(name: "read", parameters: ["a", "b"]), .init(name: "write", parameters: ["a", "b"])])
+        #expect(fixture.changes == [.catalog(catalog, CallOrigin(process: 100, cgroup: 42, time: 5_000_000_000_000))])
+        #expect(fixture.accounts.of(40).bytes == 0)
+    }
+
+    @Test func `what came of a catalog is forgotten with its connection`() throws {
+        try fixture.send(#"{"type":"catalog","server":{"name":"files"},"part":1,"parts":2}"#)
+        fixture.book.leave(1)
+        #expect(fixture.accounts.of(40).bytes == 0)
+        #expect(
+            try fixture.send(#"{"type":"catalog","server":{"name":"files"},"part":2,"parts":2}"#).code == .outOfOrder)
+    }
+
+    // MARK: Limits
+
+    @Test func `a workload may have so many sessions and calls, and no other pays for it`() throws {
+        let fixture = BookFixture {
+            $0.sessions = 2
+            $0.calls = 2
+        }
+        for name in ["s1", "s2"] { #expect(try fixture.hello(name).type == "ack") }
+        #expect(try fixture.hello("s3").code == .rateLimited)
+        for call in ["c1", "c2"] { #expect(try fixture.begin(call).type == "ack") }
+        #expect(try fixture.begin("c3").code == .rateLimited)
+        #expect(try fixture.hello(from: BookFixture.mallory, on: 2).type == "ack")
+        #expect(try fixture.begin("c1", from: BookFixture.mallory, on: 2).type == "ack")
+        try fixture.end("c1")
+        #expect(try fixture.begin("c3").type == "ack")
+        #expect(fixture.accounts.refused == [.sessions: 1, .calls: 1])
+    }
+
+    @Test func `a workload that has the sensor remember too much is refused until it lets go`() throws {
+        let fixture = BookFixture { $0.bytes = 8192 }
+        try fixture.hello()
+        var begun = 0
+        while try fixture.begin("c\(begun)").type == "ack" { begun += 1 }
+        #expect(begun > 2 && begun < 16)
+        #expect(try fixture.hello("s2").code == .rateLimited)
+        #expect(try fixture.hello(from: BookFixture.mallory, on: 2).type == "ack")
+        #expect(fixture.accounts.refused[.bytes] == 2)
+        try fixture.send(#"{"type":"session.end","session":"s1"}"#)
+        #expect(fixture.accounts.of(40).bytes == 0)
+        #expect(try fixture.hello("s2").type == "ack")
+    }
+
+    @Test func `what is remembered of a session's past is bounded`() throws {
+        try fixture.hello()
+        for number in 0..<2000 {
+            try fixture.begin("call-\(number)", #","authority":{"grant":"g\#(number)","scopes":["r"]}"#)
+            try fixture.end("call-\(number)")
+        }
+        #expect(fixture.accounts.of(40).bytes < 256 << 10)
+        try fixture.send(#"{"type":"session.end","session":"s1"}"#)
+        #expect(fixture.accounts.of(40).bytes == 0)
+    }
+}

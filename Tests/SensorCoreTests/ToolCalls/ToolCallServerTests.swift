@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSensorBPF
+import FoundationEssentials
+import Glibc
+import NIOConcurrencyHelpers
+import SensorTestSupport
+import Testing
+
+@testable import SensorCore
+
+/// A server on a socket of its own, and what it has told.
+private final class RunningServer {
+    private let directory: TestDirectory
+    let marker = NotedMarker()
+    private let told = NIOLockedValueBox<[CallChange]>([])
+    private let behind = NIOLockedValueBox(false)
+    let server: ToolCallServer
+
+    init(_ change: (inout ToolCallServer.Limits) -> Void = { _ in }) throws {
+        directory = try TestDirectory()
+        var limits = ToolCallServer.Limits()
+        change(&limits)
+        server = try ToolCallServer(
+            listener: ToolCallListener(runDirectory: directory.path), marker: marker,
+            senders: CallSenders(hierarchy: .current()), limits: limits,
+            isBehind: { [behind] in behind.withLockedValue { $0 } },
+            tell: { [told] change in told.withLockedValue { $0.append(change) } })
+    }
+
+    deinit { server.stop() }
+
+    var changes: [CallChange] { told.withLockedValue { $0 } }
+    var begun: [ToolCall] { changes.compactMap { if case .begun(let call) = $0 { call } else { nil } } }
+    var ended: [CallEnd] { changes.compactMap { if case .ended(let end) = $0 { end } else { nil } } }
+
+    func fallBehind(_ isBehind: Bool) { behind.withLockedValue { $0 = isBehind } }
+
+    func connect() throws -> SocketEnd {
+        let path = ToolCallListener.path(in: directory.path)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let end = SocketEnd(descriptor)
+        guard UnixAddress.with(path, { Glibc.connect(descriptor, $0, $1) }) == 0 else {
+            throw SystemError("connect to \(path)")
+        }
+        return end
+    }
+}
+
+/// As a client reads it.
+private struct Answer: Decodable, Equatable {
+    var type: String
+    var seq: UInt64?
+    var span: String?
+    var scope: String?
+    var code: String?
+}
+
+extension SocketEnd {
+    fileprivate func answer() throws -> Answer {
+        let line = try #require(self.line())
+        return try JSONDecoder().decode(Answer.self, from: Data(line.utf8))
+    }
+
+    fileprivate func ask(_ line: String) throws -> Answer {
+        send(line + "\n")
+        return try answer()
+    }
+
+    /// Opens a session.
+    fileprivate func hello(_ session: String = "s") throws {
+        #expect(try ask(#"{"type":"hello","protocol":1,"session":"\#(session)"}"#).type == "ack")
+    }
+}
+
+@Suite struct ToolCallServerTests {
+    @Test func `a client announces, acts and ends`() throws {
+        let running = try RunningServer()
+        let client = try running.connect()
+        try client.hello()
+        let begun = try client.ask(
+            #"{"type":"begin","seq":2,"session":"s","call":{"id":"c","name":"read"},"threadId":\#(sensor_thread_id())}"#
+        )
+        #expect(begun == Answer(type: "ack", seq: 2, span: "1", scope: "thread"))
+        let call = try #require(running.begun.first)
+        #expect(call.process == UInt32(getpid()) && call.thread == UInt32(sensor_thread_id()))
+        #expect(!running.marker.isEmpty)
+        #expect(try client.ask(#"{"type":"end","session":"s","call":{"id":"c"}}"#).type == "ack")
+        #expect(running.marker.isEmpty)
+        #expect(running.ended.map(\.status) == ["ok"])
+    }
+
+    @Test func `after each error the connection is as good as before`() throws {
+        let running = try RunningServer()
+        let client = try running.connect()
+        for (line, code) in [
+            ("nonsense", "malformed"), (#"{"type":"hello","seq":1"#, "malformed"),
+            (#"{"type":"wave"}"#, "unknown_type"),
+            (String(repeating: "x", count: 70_000), "too_large"), ("\u{0}", "malformed"),
+            (#"{"type":"begin","session":"s","call":{"id":"c"}}"#, "unknown_session"),
+            (#"{"type":"hello","protocol":9,"session":"s"}"#, "unsupported_protocol"),
+        ] {
+            #expect(try client.ask(line).code == code)
+        }
+        client.send([0xff, 10])
+        #expect(try client.answer().code == "malformed")
+        try client.hello()
+    }
+
+    @Test func `many clients are served at once`() throws {
+        let running = try RunningServer()
+        let clients = try (0..<40).map { _ in try running.connect() }
+        for (number, client) in clients.enumerated() {
+            client.send(#"{"type":"hello","protocol":1,"session":"s\#(number)"}"# + "\n")
+        }
+        for client in clients { #expect(try client.answer().type == "ack") }
+        for (number, client) in clients.enumerated() {
+            for call in 0..<5 {
+                client.send(
+                    #"{"type":"begin","seq":\#(call),"session":"s\#(number)","call":{"id":"c\#(call)"}}"# + "\n")
+            }
+        }
+        var spans: Set<String> = []
+        for client in clients {
+            for call in 0..<5 {
+                let answer = try client.answer()
+                #expect(answer.seq == UInt64(call))
+                spans.insert(answer.span ?? "")
+            }
+        }
+        #expect(spans.count == 200)
+        #expect(running.begun.count == 200)
+    }
+
+    @Test func `what a client leaves open when it vanishes is abandoned`() throws {
+        let running = try RunningServer()
+        let client = try running.connect()
+        try client.hello()
+        _ = try client.ask(#"{"type":"begin","session":"s","call":{"id":"c"}}"#)
+        client.close()
+        try eventually { running.ended.map(\.status) == ["abandoned"] }
+        try eventually { running.marker.isEmpty }
+    }
+
+    @Test func `a half-closed client gets its answers`() throws {
+        let running = try RunningServer()
+        let client = try running.connect()
+        client.send(#"{"type":"hello","protocol":1,"session":"s"}"# + "\n" + #"{"type":"wave"}"# + "\nrest")
+        client.shut()
+        #expect(try client.answer().type == "ack")
+        #expect(try client.answer().code == "unknown_type")
+        #expect(client.line() == nil)
+    }
+
+    @Test func `a client that never reads does not keep another waiting`() throws {
+        let running = try RunningServer()
+        let slow = try running.connect()
+        let quick = try running.connect()
+        try quick.hello()
+        // More answers than both sockets hold: sending would block, so it is a child that sends.
+        let writer = try SocketWriter(slow, count: 20_000, line: #"{"type":"wave"}"#)
+        for number in 0..<200 {
+            #expect(try quick.ask(#"{"type":"wave","seq":\#(number)}"#).code == "unknown_type")
+        }
+        writer.stop()
+        slow.close()
+        #expect(try quick.ask(#"{"type":"wave","seq":999}"#).seq == 999)
+    }
+
+    @Test func `a workload that says too much in a second is told so, with the message's number`() throws {
+        let running = try RunningServer { $0.workload.messages = 20 }
+        let client = try running.connect()
+        for number in 1...60 { client.send(#"{"type":"wave","seq":\#(number)}"# + "\n") }
+        var codes: [String] = []
+        for number in 1...60 {
+            let answer = try client.answer()
+            #expect(answer.seq == UInt64(number))
+            codes.append(answer.code ?? "")
+        }
+        #expect(codes.contains("rate_limited") && codes.contains("unknown_type"))
+        // What was refused often enough waits for the next second, in which it may speak again.
+        try eventually { (try? client.ask(#"{"type":"wave"}"#).code) == "unknown_type" }
+        try eventually { (running.server.statistics.refused[.messages] ?? 0) > 0 }
+    }
+
+    @Test func `a workload may have so many connections`() throws {
+        let running = try RunningServer { $0.workload.connections = 3 }
+        let clients = try (0..<3).map { _ in try running.connect() }
+        for (number, client) in clients.enumerated() { try client.hello("s\(number)") }
+        let more = try running.connect()
+        #expect(try more.answer().code == "rate_limited")
+        #expect(more.line() == nil)
+        clients[0].close()
+        // As soon as the server has noticed.
+        try eventually {
+            let again = try running.connect()
+            again.send(#"{"type":"hello","protocol":1,"session":"again"}"# + "\n")
+            return (try? again.answer())?.type == "ack"
+        }
+    }
+
+    @Test func `while the pipeline does not keep up calls end, but none begins`() throws {
+        let running = try RunningServer()
+        let client = try running.connect()
+        try client.hello()
+        _ = try client.ask(#"{"type":"begin","session":"s","call":{"id":"c"}}"#)
+        running.fallBehind(true)
+        #expect(try client.ask(#"{"type":"begin","session":"s","call":{"id":"d"}}"#).code == "rate_limited")
+        #expect(try client.ask(#"{"type":"end","session":"s","call":{"id":"c"}}"#).type == "ack")
+        running.fallBehind(false)
+        #expect(try client.ask(#"{"type":"begin","session":"s","call":{"id":"d"}}"#).type == "ack")
+    }
+
+    @Test func `a process that ends abandons its call though its connection is held by another`() throws {
+        let running = try RunningServer()
+        let client = try running.connect()
+        // It has to live until it is looked up, and tells by its end that it has been.
+        try client.hello()
+        let pid = try client.sendByAnother(
+            #"{"type":"begin","session":"s","call":{"id":"c"}}"# + "\n", untilAnswered: true)
+        let call = try #require(running.begun.first)
+        #expect(call.process == pid)
+        try eventually { running.ended.map(\.status) == ["abandoned"] }
+        #expect(try client.ask(#"{"type":"begin","session":"s","call":{"id":"d"}}"#).type == "ack")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "to move a process to another cgroup takes root"))
+    func `a process of another cgroup cannot end a call, even on its client's own connection`() throws {
+        let cgroup = try TestCgroup("spoof")
+        let running = try RunningServer()
+        let client = try running.connect()
+        try client.hello()
+        _ = try client.ask(#"{"type":"begin","session":"s","call":{"id":"c"}}"#)
+        let pid = try client.sendByAnother(
+            #"{"type":"end","session":"s","call":{"id":"c"}}"# + "\n", after: cgroup.enter, untilAnswered: true)
+        #expect(running.ended.isEmpty)
+        guard case .anomaly(let anomaly, let origin) = running.changes.last else {
+            Issue.record("no anomaly")
+            return
+        }
+        #expect(anomaly.rule == .identityMismatch && anomaly.session == "s" && anomaly.call == "c")
+        #expect(origin.process == pid && origin.cgroup == cgroup.identifier)
+        #expect(try client.ask(#"{"type":"end","session":"s","call":{"id":"c"}}"#).type == "ack")
+        #expect(running.ended.map(\.status) == ["ok"])
+    }
+
+    @Test func `a server that stops ends all calls`() throws {
+        let running = try RunningServer()
+        let client = try running.connect()
+        try client.hello()
+        _ = try client.ask(#"{"type":"begin","session":"s","call":{"id":"c"}}"#)
+        running.server.stop()
+        #expect(running.ended.map(\.status) == ["abandoned"])
+        #expect(running.marker.isEmpty)
+        #expect(client.line() == nil)
+        try eventually { (try? running.connect()) == nil }
+        #expect(running.server.statistics.messages == 2)
+    }
+}
+
+@Suite struct CallSendersTests {
+    private let senders = CallSenders(hierarchy: .current())
+
+    @Test func `a sender is who /proc says it is`() throws {
+        let sender = try #require(senders.sender(UInt32(getpid())))
+        #expect(sender.process.id == UInt32(getpid()))
+        #expect(sender.cgroup != 0)
+        #expect(senders.lives(sender.process))
+        #expect(!senders.isReplaced(sender.process))
+        let before = CallTask(id: sender.process.id, start: sender.process.start &+ 1)
+        #expect(!senders.lives(before) && senders.isReplaced(before))
+        #expect(senders.sender(0) == nil)
+    }
+
+    @Test func `a thread is one of the process's own`() throws {
+        let process = try #require(senders.sender(UInt32(getpid()))).process
+        #expect(senders.thread(UInt32(sensor_thread_id()), of: process)?.id == UInt32(sensor_thread_id()))
+        #expect(senders.thread(1, of: process) == nil)
+        #expect(senders.thread(.max, of: process) == nil)
+    }
+}
+
+/// Writes lines to a socket on a thread of its own, as long as they are taken.
+private final class SocketWriter {
+    private let worker: Worker
+    private let isStopping = NIOLockedValueBox(false)
+
+    init(_ end: SocketEnd, count: Int, line: String) throws {
+        let descriptor = end.duplicate()
+        let bytes = Array((line + "\n").utf8)
+        worker = try Worker(name: "writer") { [isStopping] in
+            defer { close(descriptor) }
+            for _ in 0..<count where !isStopping.withLockedValue({ $0 }) {
+                var rest = bytes[...]
+                while !rest.isEmpty, !isStopping.withLockedValue({ $0 }) {
+                    let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+                    let sent = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, flags) }
+                    if sent > 0 { rest = rest.dropFirst(sent) }
+                    if sent < 0, errno != EAGAIN, errno != EINTR { return }
+                    if sent < 0 {
+                        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                        _ = poll(&entry, 1, 10)
+                    }
+                }
+            }
+        }
+    }
+
+    func stop() {
+        isStopping.withLockedValue { $0 = true }
+        _ = worker.join(milliseconds: -1)
+    }
+}
