@@ -76,6 +76,8 @@ extension ToolCallDetail {
                     kind: initiator.kind, id: initiator.id.isEmpty ? nil : initiator.id,
                     onBehalfOf: initiator.onBehalfOf.isEmpty ? nil : initiator.onBehalfOf) : nil,
             status: call.status, error: call.error, duration: call.duration)
+        span = ToolCallSpan(call)
+        effects = ToolCallEffects(call)
     }
 }
 

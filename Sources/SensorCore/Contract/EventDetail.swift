@@ -23,7 +23,7 @@ package enum EventDetail: Sendable {
         case .syscall: 160
         case .identity: 320
         case .dns(let dns): 192 + 24 * dns.addresses.count
-        case .toolCall: 384
+        case .toolCall(let call): 384 + (call.span == nil ? 0 : 256) + (call.effects?.bytes ?? 0)
         }
     }
 }

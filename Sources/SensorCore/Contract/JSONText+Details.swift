@@ -37,6 +37,8 @@ extension JSONText {
             append(",\"duration\":")
             append(quoted: call.duration)
         }
+        if let span = call.span { append(span) }
+        if let effects = call.effects { append(effects) }
         closeObject(startedAt: start)
     }
 

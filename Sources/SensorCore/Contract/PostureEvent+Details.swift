@@ -93,6 +93,7 @@ extension PostureToolCall {
         status = call.status
         error = call.error
         duration = call.duration
+        take(call.span, call.effects)
     }
 
     init(_ reference: ToolCallReference) {

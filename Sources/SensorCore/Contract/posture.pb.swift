@@ -1019,48 +1019,158 @@ package nonisolated struct PostureDNS: Sendable {
 }
 
 /// The tool call that an effect was joined to.
-package nonisolated struct PostureToolCall: Sendable {
+package nonisolated struct PostureToolCall: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var id: String = String()
+  package var id: String {
+    get {_storage._id}
+    set {_uniqueStorage()._id = newValue}
+  }
 
-  package var name: String = String()
+  package var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
-  package var session: String = String()
+  package var session: String {
+    get {_storage._session}
+    set {_uniqueStorage()._session = newValue}
+  }
 
   /// How they were joined, strongest first: `exact`, `process`, `argument`, `candidates`, `window`.
-  package var method: String = String()
+  package var method: String {
+    get {_storage._method}
+    set {_uniqueStorage()._method = newValue}
+  }
 
   /// Ids of all calls that it could have been.
-  package var candidates: [String] = []
+  package var candidates: [String] {
+    get {_storage._candidates}
+    set {_uniqueStorage()._candidates = newValue}
+  }
 
   /// For `toolcall.*`. What acts for it: `thread`, `process`, `tree`, `none`.
-  package var scope: String = String()
+  package var scope: String {
+    get {_storage._scope}
+    set {_uniqueStorage()._scope = newValue}
+  }
 
   package var initiator: PostureInitiator {
-    get {_initiator ?? PostureInitiator()}
-    set {_initiator = newValue}
+    get {_storage._initiator ?? PostureInitiator()}
+    set {_uniqueStorage()._initiator = newValue}
   }
   /// Returns true if `initiator` has been explicitly set.
-  package var hasInitiator: Bool {self._initiator != nil}
+  package var hasInitiator: Bool {_storage._initiator != nil}
   /// Clears the value of `initiator`. Subsequent reads from it will return its default value.
-  package mutating func clearInitiator() {self._initiator = nil}
+  package mutating func clearInitiator() {_uniqueStorage()._initiator = nil}
 
   /// Of `toolcall.end`: `ok`, `error`, `cancelled`, `denied`, or `abandoned` if the client went away without an end.
-  package var status: String = String()
+  package var status: String {
+    get {_storage._status}
+    set {_uniqueStorage()._status = newValue}
+  }
 
-  package var error: String = String()
+  package var error: String {
+    get {_storage._error}
+    set {_uniqueStorage()._error = newValue}
+  }
 
   /// Nanoseconds from its beginning to its end.
-  package var duration: UInt64 = 0
+  package var duration: UInt64 {
+    get {_storage._duration}
+    set {_uniqueStorage()._duration = newValue}
+  }
+
+  /// Of a call that was told of by an OpenTelemetry span, after the fact.
+  package var span: PostureToolCallSpan {
+    get {_storage._span ?? PostureToolCallSpan()}
+    set {_uniqueStorage()._span = newValue}
+  }
+  /// Returns true if `span` has been explicitly set.
+  package var hasSpan: Bool {_storage._span != nil}
+  /// Clears the value of `span`. Subsequent reads from it will return its default value.
+  package mutating func clearSpan() {_uniqueStorage()._span = nil}
+
+  /// Of its `toolcall.end`: what was done meanwhile and is no other call's by stronger evidence, the earliest first. What
+  /// had been seen of the workload before is only counted when it happens again, and has no place in time.
+  package var effects: [PostureToolCallEffect] {
+    get {_storage._effects}
+    set {_uniqueStorage()._effects = newValue}
+  }
+
+  /// How many there were, with those beyond what is listed.
+  package var effectCount: UInt64 {
+    get {_storage._effectCount}
+    set {_uniqueStorage()._effectCount = newValue}
+  }
+
+  /// Of that time not everything was kept until the span came.
+  package var effectsIncomplete: Bool {
+    get {_storage._effectsIncomplete}
+    set {_uniqueStorage()._effectsIncomplete = newValue}
+  }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _initiator: PostureInitiator? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What an OpenTelemetry span says of its call.
+package nonisolated struct PostureToolCallSpan: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// In hexadecimal.
+  package var traceID: String = String()
+
+  package var spanID: String = String()
+
+  /// `service.name` of its resource.
+  package var service: String = String()
+
+  /// `gen_ai.agent.*`.
+  package var agentName: String = String()
+
+  package var agentID: String = String()
+
+  package var agentVersion: String = String()
+
+  /// What stands behind it: `claimed`, the sender's own word; `forwarded`, the word of a trusted Collector.
+  package var assurance: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Something that was done while a call was under way.
+package nonisolated struct PostureToolCallEffect: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `id` of its event.
+  package var event: String = String()
+
+  package var kind: String = String()
+
+  /// Its object, for people: a path, a peer, a name.
+  package var text: String = String()
+
+  /// `window`: no other call is known for that time; `candidates`: it may have been for another.
+  package var method: String = String()
+
+  /// Ids of all calls that it could have been for.
+  package var candidates: [String] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// Who asked for a tool call, as the agent says.
@@ -2530,7 +2640,168 @@ nonisolated extension PostureDNS: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ToolCall"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0\u{1}scope\0\u{1}initiator\0\u{1}status\0\u{1}error\0\u{1}duration\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0\u{1}scope\0\u{1}initiator\0\u{1}status\0\u{1}error\0\u{1}duration\0\u{2}\u{a}span\0\u{1}effects\0\u{3}effect_count\0\u{3}effects_incomplete\0")
+
+  fileprivate class _StorageClass {
+    var _id: String = String()
+    var _name: String = String()
+    var _session: String = String()
+    var _method: String = String()
+    var _candidates: [String] = []
+    var _scope: String = String()
+    var _initiator: PostureInitiator? = nil
+    var _status: String = String()
+    var _error: String = String()
+    var _duration: UInt64 = 0
+    var _span: PostureToolCallSpan? = nil
+    var _effects: [PostureToolCallEffect] = []
+    var _effectCount: UInt64 = 0
+    var _effectsIncomplete: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _id = source._id
+      _name = source._name
+      _session = source._session
+      _method = source._method
+      _candidates = source._candidates
+      _scope = source._scope
+      _initiator = source._initiator
+      _status = source._status
+      _error = source._error
+      _duration = source._duration
+      _span = source._span
+      _effects = source._effects
+      _effectCount = source._effectCount
+      _effectsIncomplete = source._effectsIncomplete
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._id) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._session) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._method) }()
+        case 5: try { try decoder.decodeRepeatedStringField(value: &_storage._candidates) }()
+        case 6: try { try decoder.decodeSingularStringField(value: &_storage._scope) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._initiator) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._status) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._error) }()
+        case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._duration) }()
+        case 20: try { try decoder.decodeSingularMessageField(value: &_storage._span) }()
+        case 21: try { try decoder.decodeRepeatedMessageField(value: &_storage._effects) }()
+        case 22: try { try decoder.decodeSingularUInt64Field(value: &_storage._effectCount) }()
+        case 23: try { try decoder.decodeSingularBoolField(value: &_storage._effectsIncomplete) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._id.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._id, fieldNumber: 1)
+      }
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 2)
+      }
+      if !_storage._session.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._session, fieldNumber: 3)
+      }
+      if !_storage._method.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._method, fieldNumber: 4)
+      }
+      if !_storage._candidates.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._candidates, fieldNumber: 5)
+      }
+      if !_storage._scope.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._scope, fieldNumber: 6)
+      }
+      try { if let v = _storage._initiator {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      if !_storage._status.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._status, fieldNumber: 8)
+      }
+      if !_storage._error.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._error, fieldNumber: 9)
+      }
+      if _storage._duration != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._duration, fieldNumber: 10)
+      }
+      try { if let v = _storage._span {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+      } }()
+      if !_storage._effects.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._effects, fieldNumber: 21)
+      }
+      if _storage._effectCount != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._effectCount, fieldNumber: 22)
+      }
+      if _storage._effectsIncomplete != false {
+        try visitor.visitSingularBoolField(value: _storage._effectsIncomplete, fieldNumber: 23)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureToolCall, rhs: PostureToolCall) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._id != rhs_storage._id {return false}
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._session != rhs_storage._session {return false}
+        if _storage._method != rhs_storage._method {return false}
+        if _storage._candidates != rhs_storage._candidates {return false}
+        if _storage._scope != rhs_storage._scope {return false}
+        if _storage._initiator != rhs_storage._initiator {return false}
+        if _storage._status != rhs_storage._status {return false}
+        if _storage._error != rhs_storage._error {return false}
+        if _storage._duration != rhs_storage._duration {return false}
+        if _storage._span != rhs_storage._span {return false}
+        if _storage._effects != rhs_storage._effects {return false}
+        if _storage._effectCount != rhs_storage._effectCount {return false}
+        if _storage._effectsIncomplete != rhs_storage._effectsIncomplete {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureToolCallSpan: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ToolCallSpan"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}trace_id\0\u{3}span_id\0\u{1}service\0\u{3}agent_name\0\u{3}agent_id\0\u{3}agent_version\0\u{1}assurance\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2538,34 +2809,85 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.session) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.method) }()
-      case 5: try { try decoder.decodeRepeatedStringField(value: &self.candidates) }()
-      case 6: try { try decoder.decodeSingularStringField(value: &self.scope) }()
-      case 7: try { try decoder.decodeSingularMessageField(value: &self._initiator) }()
-      case 8: try { try decoder.decodeSingularStringField(value: &self.status) }()
-      case 9: try { try decoder.decodeSingularStringField(value: &self.error) }()
-      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.duration) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self.traceID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.spanID) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.service) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.agentName) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.agentID) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.agentVersion) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.assurance) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.id.isEmpty {
-      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    if !self.traceID.isEmpty {
+      try visitor.visitSingularStringField(value: self.traceID, fieldNumber: 1)
     }
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 2)
+    if !self.spanID.isEmpty {
+      try visitor.visitSingularStringField(value: self.spanID, fieldNumber: 2)
     }
-    if !self.session.isEmpty {
-      try visitor.visitSingularStringField(value: self.session, fieldNumber: 3)
+    if !self.service.isEmpty {
+      try visitor.visitSingularStringField(value: self.service, fieldNumber: 3)
+    }
+    if !self.agentName.isEmpty {
+      try visitor.visitSingularStringField(value: self.agentName, fieldNumber: 4)
+    }
+    if !self.agentID.isEmpty {
+      try visitor.visitSingularStringField(value: self.agentID, fieldNumber: 5)
+    }
+    if !self.agentVersion.isEmpty {
+      try visitor.visitSingularStringField(value: self.agentVersion, fieldNumber: 6)
+    }
+    if !self.assurance.isEmpty {
+      try visitor.visitSingularStringField(value: self.assurance, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureToolCallSpan, rhs: PostureToolCallSpan) -> Bool {
+    if lhs.traceID != rhs.traceID {return false}
+    if lhs.spanID != rhs.spanID {return false}
+    if lhs.service != rhs.service {return false}
+    if lhs.agentName != rhs.agentName {return false}
+    if lhs.agentID != rhs.agentID {return false}
+    if lhs.agentVersion != rhs.agentVersion {return false}
+    if lhs.assurance != rhs.assurance {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureToolCallEffect: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ToolCallEffect"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}event\0\u{1}kind\0\u{1}text\0\u{1}method\0\u{1}candidates\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.event) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.method) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.candidates) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.event.isEmpty {
+      try visitor.visitSingularStringField(value: self.event, fieldNumber: 1)
+    }
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 2)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 3)
     }
     if !self.method.isEmpty {
       try visitor.visitSingularStringField(value: self.method, fieldNumber: 4)
@@ -2573,35 +2895,15 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.candidates.isEmpty {
       try visitor.visitRepeatedStringField(value: self.candidates, fieldNumber: 5)
     }
-    if !self.scope.isEmpty {
-      try visitor.visitSingularStringField(value: self.scope, fieldNumber: 6)
-    }
-    try { if let v = self._initiator {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
-    } }()
-    if !self.status.isEmpty {
-      try visitor.visitSingularStringField(value: self.status, fieldNumber: 8)
-    }
-    if !self.error.isEmpty {
-      try visitor.visitSingularStringField(value: self.error, fieldNumber: 9)
-    }
-    if self.duration != 0 {
-      try visitor.visitSingularUInt64Field(value: self.duration, fieldNumber: 10)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  package static func ==(lhs: PostureToolCall, rhs: PostureToolCall) -> Bool {
-    if lhs.id != rhs.id {return false}
-    if lhs.name != rhs.name {return false}
-    if lhs.session != rhs.session {return false}
+  package static func ==(lhs: PostureToolCallEffect, rhs: PostureToolCallEffect) -> Bool {
+    if lhs.event != rhs.event {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.text != rhs.text {return false}
     if lhs.method != rhs.method {return false}
     if lhs.candidates != rhs.candidates {return false}
-    if lhs.scope != rhs.scope {return false}
-    if lhs._initiator != rhs._initiator {return false}
-    if lhs.status != rhs.status {return false}
-    if lhs.error != rhs.error {return false}
-    if lhs.duration != rhs.duration {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -11,6 +11,8 @@ package enum CallChange: Sendable, Equatable, Codable {
     case ended(CallEnd)
     /// All calls of the set have ended: no task acts for it any more.
     case closed(UInt32)
+    /// A call that an OpenTelemetry span has told of, after the fact.
+    case span(SpanCall)
 }
 
 extension CallChange {

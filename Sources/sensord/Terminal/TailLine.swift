@@ -63,6 +63,7 @@ struct TailLine {
         case .toolCall(let call):
             object = TerminalText(call.name.isEmpty ? call.id : "\(call.name) (\(call.id))")
             if !call.status.isEmpty { results.append(call.status) }
+            if let count = call.effects?.count, count > 0 { results.append("\(count) meanwhile") }
             isFailure = ["error", "denied", "abandoned"].contains(call.status)
         }
         if let call = event.toolCall { results.append(Self.result(call)) }
