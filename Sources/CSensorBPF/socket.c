@@ -44,7 +44,8 @@ static int ask(int descriptor, const struct sensor_connection *connection)
 
 	memcpy(message.request.id.idiag_src, connection->local, sizeof(connection->local));
 	memcpy(message.request.id.idiag_dst, connection->remote, sizeof(connection->remote));
-	return sendto(descriptor, &message, sizeof(message), 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0 ? -1 : 0;
+	return sendto(descriptor, &message, sizeof(message), 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0 ? -1
+														: 0;
 }
 
 /* The kernel gives the listener where there is no such connection: that is not who was asked for. */
@@ -55,7 +56,8 @@ static int take(const struct nlmsghdr *head, const struct sensor_connection *con
 
 	if (left < 0 || told->idiag_state == STATE_LISTEN || !told->idiag_inode)
 		return 0;
-	if (told->id.idiag_sport != htons(connection->local_port) || told->id.idiag_dport != htons(connection->remote_port))
+	if (told->id.idiag_sport != htons(connection->local_port) ||
+	    told->id.idiag_dport != htons(connection->remote_port))
 		return 0;
 	found->inode = told->idiag_inode;
 	found->user = told->idiag_uid;
@@ -65,50 +67,46 @@ static int take(const struct nlmsghdr *head, const struct sensor_connection *con
 	return 1;
 }
 
-int sensor_find_socket(const struct sensor_connection *connection, struct sensor_socket *found)
+static int answer(int descriptor, const struct sensor_connection *connection, struct sensor_socket *found)
 {
 	union {
 		struct nlmsghdr head;
 		char bytes[4096];
-	} answer;
+	} message;
+	const struct nlmsgerr *told = NLMSG_DATA(&message.head);
+	ssize_t length;
+
+	do {
+		length = recv(descriptor, &message, sizeof(message), 0);
+	} while (length < 0 && errno == EINTR);
+	if (length < 0)
+		return -1;
+	errno = EPROTO;
+	if (!NLMSG_OK(&message.head, (size_t)length))
+		return -1;
+	if (message.head.nlmsg_type == SOCK_DIAG_BY_FAMILY)
+		return take(&message.head, connection, found);
+	if (message.head.nlmsg_type != NLMSG_ERROR || message.head.nlmsg_len < NLMSG_LENGTH(sizeof(*told)))
+		return -1;
+	errno = -told->error;
+	return errno == ENOENT ? 0 : -1;
+}
+
+int sensor_find_socket(const struct sensor_connection *connection, struct sensor_socket *found)
+{
 	struct timeval patience = { .tv_sec = 1 };
 	int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	ssize_t length;
-	int result = -1;
+	int result, number;
 
 	memset(found, 0, sizeof(*found));
 	if (descriptor < 0)
 		return -1;
 	setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (ask(descriptor, connection) < 0)
-		goto out;
-	do {
-		length = recv(descriptor, &answer, sizeof(answer), 0);
-	} while (length < 0 && errno == EINTR);
-	if (length < 0)
-		goto out;
-	if (!NLMSG_OK(&answer.head, (size_t)length)) {
-		errno = EPROTO;
-	} else if (answer.head.nlmsg_type == NLMSG_ERROR) {
-		const struct nlmsgerr *told = NLMSG_DATA(&answer.head);
-
-		if (answer.head.nlmsg_len < NLMSG_LENGTH(sizeof(*told)))
-			errno = EPROTO;
-		else
-			errno = -told->error;
-		if (errno == ENOENT)
-			result = 0;
-	} else if (answer.head.nlmsg_type == SOCK_DIAG_BY_FAMILY) {
-		result = take(&answer.head, connection, found);
-	} else {
-		errno = EPROTO;
-	}
-out:
-	{
-		int number = errno;
-
-		close(descriptor);
-		errno = number;
-	}
+	result = ask(descriptor, connection);
+	if (result == 0)
+		result = answer(descriptor, connection, found);
+	number = errno;
+	close(descriptor);
+	errno = number;
 	return result;
 }

@@ -67,6 +67,8 @@ struct SpanTable: ~Copyable {
     }
 
     private let limits: Limits
+    /// Nobody kept anything before, boot clock.
+    private let since: UInt64
     private var workloads: [UInt64: Workload] = [:]
     private var latest: (number: UInt64, workload: Workload)?
     private var deedCount = 0
@@ -83,7 +85,10 @@ struct SpanTable: ~Copyable {
         var workload: UInt64
     }
 
-    init(limits: Limits = Limits()) { self.limits = limits }
+    init(since: UInt64 = 0, limits: Limits = Limits()) {
+        self.since = since
+        self.limits = limits
+    }
 
     /// When the next span has waited long enough, boot clock; the end of time if none waits.
     var nextDeadline: UInt64 { waitingHead < waiting.count ? waiting[waitingHead].deadline : .max }
@@ -194,9 +199,10 @@ struct SpanTable: ~Copyable {
     // MARK: Joining
 
     private func join(_ call: SpanCall, _ workload: Workload?) -> Settled {
-        guard let workload else { return Settled(call: call, effects: [], count: 0, isIncomplete: false) }
+        guard let workload else { return Settled(call: call, effects: [], count: 0, isIncomplete: call.begin < since) }
         let others = workload.spans.lazy.filter { other in
-            other.begin <= call.end && call.begin <= other.end && !(other.trace == call.trace && other.span == call.span)
+            other.begin <= call.end && call.begin <= other.end
+                && !(other.trace == call.trace && other.span == call.span)
                 && !call.isWithin(other)
         }.prefix(limits.overlaps + 1)
         let overlapping = Array(others).sorted { ($0.begin, $0.span) < ($1.begin, $1.span) }
@@ -204,7 +210,7 @@ struct SpanTable: ~Copyable {
         let isCrowded = overlapping.count > limits.overlaps || workload.spansGoneUntil >= call.begin
         var settled = Settled(
             call: call, effects: [], count: 0,
-            isIncomplete: workload.deedsGoneUntil >= call.begin && workload.deedsGoneUntil != 0)
+            isIncomplete: call.begin < since || workload.deedsGoneUntil != 0 && workload.deedsGoneUntil >= call.begin)
         for deed in workload.deeds[workload.head...] where call.covers(deed.time) {
             let covering = overlapping.filter { $0.covers(deed.time) }
             // It belongs to what was called within this call, which tells of it.

@@ -28,7 +28,8 @@ struct RunCommand: ParsableCommand {
             "Serves /healthz, /readyz and /metrics, or none (default: 127.0.0.1:9464).", valueName: "address:port"))
     var listen: String?
 
-    @Option(help: ArgumentHelp("Takes OpenTelemetry spans over TCP, or none (default: none).", valueName: "address:port"))
+    @Option(
+        help: ArgumentHelp("Takes OpenTelemetry spans over TCP, or none (default: none).", valueName: "address:port"))
     var otlpListen: String?
 
     @Option(

@@ -18,18 +18,18 @@ import Testing
         SpanTable.Deed(sequence: sequence, time: time, kind: .fileOpen, detail: .none)
     }
 
-    private func table(_ change: (inout SpanTable.Limits) -> Void = { _ in }) -> Table {
+    private func table(since: UInt64 = 0, _ change: (inout SpanTable.Limits) -> Void = { _ in }) -> Table {
         var limits = SpanTable.Limits()
         limits.settling = 100
         change(&limits)
-        return Table(limits)
+        return Table(since, limits)
     }
 
     /// One that expectations can ask.
     private final class Table {
         private var table: SpanTable
 
-        init(_ limits: SpanTable.Limits) { table = SpanTable(limits: limits) }
+        init(_ since: UInt64, _ limits: SpanTable.Limits) { table = SpanTable(since: since, limits: limits) }
 
         var nextDeadline: UInt64 { table.nextDeadline }
 
@@ -117,6 +117,13 @@ import Testing
         let settled = table.settle(at: 2000)
         #expect(settled.map(\.isIncomplete) == [true, false])
         #expect(settled.map(\.count) == [8, 7])
+    }
+
+    @Test func `a call that began before anybody watched says so`() {
+        let table = self.table(since: 12)
+        #expect(table.add(call("a", 10, 20), of: 7))
+        #expect(table.add(call("b", 12, 20), of: 7))
+        #expect(table.settle(at: 2000).map(\.isIncomplete) == [true, false])
     }
 
     @Test func `who keeps most pays for what is too much`() {

@@ -97,7 +97,9 @@ final class OpenTelemetryTests {
             let made = effects.filter { $0.text.hasPrefix(folder) }
             #expect(made.map(\.text) == [folder + file])
             #expect(made.map(\.method) == [.window])
-            let seen = events.first { "\($0.sequence)" == made.first?.event.split(separator: "-").last.map(String.init) }
+            let seen = events.first {
+                "\($0.sequence)" == made.first?.event.split(separator: "-").last.map(String.init)
+            }
             guard case .file(let detail) = seen?.detail else { return #expect(Bool(false)) }
             #expect(detail.path.text == folder + file)
             #expect(seen?.workload.name == event.workload.name)

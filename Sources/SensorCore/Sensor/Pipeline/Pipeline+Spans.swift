@@ -37,7 +37,8 @@ extension Pipeline {
         _ sequence: UInt64, _ kind: EventKind, _ header: sensor_header, _ process: TrackedProcess?,
         _ workload: Workload, _ detail: EventDetail
     ) {
-        guard kind.isEffect, header.flags & UInt16(SENSOR_STREAMED) == 0 || header.flags & UInt16(SENSOR_FIRST_SEEN) != 0
+        guard kind.isEffect,
+            header.flags & UInt16(SENSOR_STREAMED) == 0 || header.flags & UInt16(SENSOR_FIRST_SEEN) != 0
         else { return }
         spans.keep(
             SpanTable.Deed(
@@ -116,7 +117,8 @@ extension SpanTable.Deed {
             case .identity(let identity): identity.change
             case .none, .exit, .toolCall: executable?.text ?? ""
             }
-        return text.utf8.count <= Self.textBytes ? text : String(decoding: text.utf8.prefix(Self.textBytes), as: UTF8.self)
+        return text.utf8.count <= Self.textBytes
+            ? text : String(decoding: text.utf8.prefix(Self.textBytes), as: UTF8.self)
     }
 
     private static let textBytes = 512

@@ -31,7 +31,9 @@ extension Pipeline {
     }
 
     /// The call that a record's deed was done for.
-    mutating func joined(_ header: sensor_header, _ process: TrackedProcess?, _ detail: EventDetail) -> ToolCallReference? {
+    mutating func joined(_ header: sensor_header, _ process: TrackedProcess?, _ detail: EventDetail)
+        -> ToolCallReference?
+    {
         guard header.key.calls != 0 else { return nil }
         return calls.join(
             header.key.calls, cgroup: header.key.cgroup, process: header.tgid, at: header.time,

@@ -21,7 +21,7 @@ package struct Pipeline: ~Copyable {
     /// What the operator's map says of programs, by workload and program.
     var mappedPrograms: [MappedProgram: WorkloadDescription?] = [:]
     var calls = CallTable()
-    var spans = SpanTable()
+    var spans: SpanTable
     /// Sets of calls that have all ended, since the last tick and in the one before that.
     var settledSets: (fresh: [UInt32], late: [UInt32]) = ([], [])
     /// What the kernel remembers for a set.
@@ -60,6 +60,7 @@ package struct Pipeline: ~Copyable {
             limits: .init(
                 time: configuration.waitingTime, events: configuration.waitingEvents,
                 bytes: configuration.waitingEvents * configuration.bytesPerWaitingEvent))
+        spans = SpanTable(since: session.clock.boot)
         names = PeerNames(capacity: configuration.peerNames)
         resolver = PathResolver(host: host, limit: configuration.resolutions)
         sketchesLeft = configuration.sketches

@@ -40,7 +40,8 @@ package struct SpanCall: Sendable, Equatable, Codable {
 extension SpanCall {
     /// - Parameter clock: what turns the span's wall clock into the boot clock, read when the request came.
     /// - Returns: nil where the span has no valid ids, or times that cannot be.
-    init?(_ call: TraceRequest.Call, ancestors: [UInt64], sender: CallSender?, clock: ClockReading, forwarder: String?) {
+    init?(_ call: TraceRequest.Call, ancestors: [UInt64], sender: CallSender?, clock: ClockReading, forwarder: String?)
+    {
         let span = call.span
         guard let key = span.key, let begin = clock.boot(ofWall: span.begin), let end = clock.boot(ofWall: span.end),
             begin <= end, end <= clock.boot &+ Self.futureLimit

@@ -200,7 +200,8 @@ package struct TraceServer: Service {
             else { return nil }
             return await Worker.value("otlp") { senders.sender(process: UInt32(max(peer.process, 0))) } ?? nil
         case .tcp:
-            guard let remote = TraceSenders.End(channel.remoteAddress), let local = TraceSenders.End(channel.localAddress)
+            guard let remote = TraceSenders.End(channel.remoteAddress),
+                let local = TraceSenders.End(channel.localAddress)
             else { return nil }
             return await Worker.value("otlp") { senders.sender(remote: remote, local: local) } ?? nil
         }

@@ -92,7 +92,8 @@ import Testing
         let more = most + TraceRecording.packedZeros
         #expect(more.count < 8192)
         #expect(receiver.receive(more, .protobuf, .gzip, from: sender).status == 413)
-        #expect(receiver.receive([UInt8](repeating: 0, count: (4 << 20) + 1), .protobuf, .none, from: sender).status == 413)
+        #expect(
+            receiver.receive([UInt8](repeating: 0, count: (4 << 20) + 1), .protobuf, .none, from: sender).status == 413)
     }
 
     @Test func `who sends too much waits, and nobody else does`() throws {

@@ -74,11 +74,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        [0x0a], [0x0a, 0x05, 0x00], [0x0b], [0x00], [0x08, 0x80], [0x09, 1, 2, 3], [0x0d, 1],
-        [0x08] + [UInt8](repeating: 0xff, count: 10), [0x0a] + [UInt8](repeating: 0xff, count: 9) + [1],
-        [0x0a, 0x02, 0x12, 0x07],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x0a], [0x0a, 0x05, 0x00], [0x0b], [0x00], [0x08, 0x80], [0x09, 1, 2, 3], [0x0d, 1],
+            [0x08] + [UInt8](repeating: 0xff, count: 10), [0x0a] + [UInt8](repeating: 0xff, count: 9) + [1],
+            [0x0a, 0x02, 0x12, 0x07],
+        ] as [[UInt8]])
     func `bytes that are no message are refused`(_ bytes: [UInt8]) {
         #expect(throws: TraceFault.self) { try TraceRequest(protobuf: bytes) }
     }
@@ -93,7 +94,8 @@ import Testing
     }
 
     @Test func `ids that are none are no ids, and the span is still counted`() throws {
-        let text = #"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"zz","spanId":"0","name":"execute_tool a"}]}]}]}"#
+        let text =
+            #"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"zz","spanId":"0","name":"execute_tool a"}]}]}]}"#
         let request = try TraceRequest(json: Array(text.utf8))
         #expect(request.calls.count == 1)
         #expect(request.calls.first?.span.key == nil)

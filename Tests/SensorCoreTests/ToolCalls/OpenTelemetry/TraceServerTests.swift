@@ -7,6 +7,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import SensorTestSupport
 import Testing
 
 @testable import SensorCore
@@ -36,7 +37,8 @@ import Testing
 
     /// Serves while `body` asks.
     private func serving(
-        _ address: TraceServer.Address, limits: TraceAllowance.Limits = .init(), connectionTime: TimeAmount = .seconds(10),
+        _ address: TraceServer.Address, limits: TraceAllowance.Limits = .init(),
+        connectionTime: TimeAmount = .seconds(10),
         _ body: (Post, TraceServer.Address) async throws -> Void
     ) async throws {
         let receiver = TraceReceiver(forwarder: nil, limits: limits, clock: { .now() }) { [told] change in
@@ -121,6 +123,42 @@ import Testing
         }
         #expect(told.withLockedValue { $0.map(\.process) } == [own.process.id, own.process.id])
         #expect(access(path, F_OK) != 0)
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "making a network namespace takes root"))
+    func `a sender in a network namespace of its own is found there`() async throws {
+        let own = try #require(Self.own)
+        let (name, network) = ("otlp\(getpid())", "198.18.\(getpid() % 250)")
+        let folder = try TestDirectory()
+        let bytes = request()
+        let descriptor = open(folder.path + "/body", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        #expect(write(descriptor, bytes, bytes.count) == bytes.count)
+        close(descriptor)
+        try Child.shell("ip netns add \(name)")
+        // Takes both ends of the link along.
+        defer { _ = try? Child.shell("ip netns delete \(name)") }
+        try Child.shell(
+            """
+            set -e
+            ip link add \(name)a type veth peer name \(name)b netns \(name)
+            ip address add \(network).1/24 dev \(name)a
+            ip link set \(name)a up
+            ip -n \(name) address add \(network).2/24 dev \(name)b
+            ip -n \(name) link set \(name)b up
+            """)
+        var process: UInt32?
+        try await serving(.tcp(ListenAddress(host: "\(network).1", port: 0))) { _, bound in
+            let command = """
+                exec ip netns exec \(name) curl -sf -m 20 -H 'content-type: application/x-protobuf' \
+                --data-binary @\(folder.path)/body http://\(bound)/v1/traces
+                """
+            // Waits for it, which threads of Swift concurrency must not.
+            process = await Worker.value("curl") { try? Child.shell(command) } ?? nil
+        }
+        let sender = try #require(process)
+        let calls = told.withLockedValue { $0 }
+        #expect(calls.map(\.process) == [sender, sender])
+        #expect(calls.map(\.cgroup) == [own.cgroup, own.cgroup])
     }
 
     @Test func `what the specification has an answer for gets it`() async throws {
