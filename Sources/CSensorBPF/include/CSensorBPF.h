@@ -11,7 +11,9 @@
 #include "sensor_command.h"
 #include "sensor_event.h"
 #include "sensor_host.h"
+#include "sensor_inflate.h"
 #include "sensor_probe.h"
+#include "sensor_socket.h"
 #include "sensor_system.h"
 
 /*

@@ -26,7 +26,8 @@ package enum EventDetail: Sendable {
         case .syscall: 160
         case .identity: 320
         case .dns(let dns): 192 + 24 * dns.addresses.count
-        case .toolCall(let call): 768 + 96 * call.arguments.count
+        case .toolCall(let call):
+            768 + 96 * call.arguments.count + (call.span == nil ? 0 : 256) + (call.effects?.bytes ?? 0)
         case .context(let context): 256 + 256 * context.sources.count
         case .decision: 384
         case .anomaly: 768

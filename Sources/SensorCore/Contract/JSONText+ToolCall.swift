@@ -26,6 +26,8 @@ extension JSONText {
         append(call.arguments)
         if let agent = claims.agent { append(agent, claims.assurance) }
         if !claims.isEmpty { append(text: ",\"assurance\":", claims.assurance.rawValue) }
+        if let span = call.span { append(span) }
+        if let effects = call.effects { append(effects) }
         closeObject(startedAt: start)
     }
 

@@ -23,6 +23,7 @@ extension PostureToolCall {
         arguments = call.arguments.map(PostureArgument.init)
         if let agent = claims.agent { self.agent = PostureAgent(agent, claims.assurance) }
         if !claims.isEmpty { assurance = claims.assurance.rawValue }
+        take(call.span, call.effects)
     }
 
     init(_ reference: ToolCallReference) {

@@ -16,6 +16,8 @@ extension ToolCallDetail {
                 ToolCallArgument(name: $0.name, type: $0.type, length: $0.hasLength ? $0.length : nil)
             },
             status: call.status, error: call.error, duration: call.duration)
+        span = ToolCallSpan(call)
+        effects = ToolCallEffects(call)
     }
 }
 

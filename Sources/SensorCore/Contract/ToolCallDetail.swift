@@ -31,6 +31,10 @@ package struct ToolCallDetail: Sendable, Equatable {
     package var error: String
     /// Nanoseconds, at its end.
     package var duration: UInt64
+    /// What the span says that told of the call, after the fact.
+    package var span: ToolCallSpan?
+    /// At the end of such a call.
+    package var effects: ToolCallEffects?
 
     package init(
         id: String, name: String, session: String, scope: String, initiator: Initiator? = nil,

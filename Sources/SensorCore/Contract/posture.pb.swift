@@ -1174,11 +1174,94 @@ package nonisolated struct PostureToolCall: @unchecked Sendable {
     set {_uniqueStorage()._assurance = newValue}
   }
 
+  /// Of a call that was told of by an OpenTelemetry span, after the fact.
+  package var span: PostureToolCallSpan {
+    get {_storage._span ?? PostureToolCallSpan()}
+    set {_uniqueStorage()._span = newValue}
+  }
+  /// Returns true if `span` has been explicitly set.
+  package var hasSpan: Bool {_storage._span != nil}
+  /// Clears the value of `span`. Subsequent reads from it will return its default value.
+  package mutating func clearSpan() {_uniqueStorage()._span = nil}
+
+  /// Of its `toolcall.end`: what was done meanwhile and is no other call's by stronger evidence, the earliest first. What
+  /// had been seen of the workload before is only counted when it happens again, and has no place in time.
+  package var effects: [PostureToolCallEffect] {
+    get {_storage._effects}
+    set {_uniqueStorage()._effects = newValue}
+  }
+
+  /// How many there were, with those beyond what is listed.
+  package var effectCount: UInt64 {
+    get {_storage._effectCount}
+    set {_uniqueStorage()._effectCount = newValue}
+  }
+
+  /// Of that time not everything was kept until the span came.
+  package var effectsIncomplete: Bool {
+    get {_storage._effectsIncomplete}
+    set {_uniqueStorage()._effectsIncomplete = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What an OpenTelemetry span says of its call.
+package nonisolated struct PostureToolCallSpan: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// In hexadecimal.
+  package var traceID: String = String()
+
+  package var spanID: String = String()
+
+  /// `service.name` of its resource.
+  package var service: String = String()
+
+  /// `gen_ai.agent.*`.
+  package var agentName: String = String()
+
+  package var agentID: String = String()
+
+  package var agentVersion: String = String()
+
+  /// What stands behind it: `claimed`, the sender's own word; `forwarded`, the word of a trusted Collector.
+  package var assurance: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Something that was done while a call was under way.
+package nonisolated struct PostureToolCallEffect: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `id` of its event.
+  package var event: String = String()
+
+  package var kind: String = String()
+
+  /// Its object, for people: a path, a peer, a name.
+  package var text: String = String()
+
+  /// `window`: no other call is known for that time; `candidates`: it may have been for another.
+  package var method: String = String()
+
+  /// Ids of all calls that it could have been for.
+  package var candidates: [String] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// Who asked for a tool call, as the agent says.
@@ -2889,7 +2972,7 @@ nonisolated extension PostureDNS: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ToolCall"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0\u{1}scope\0\u{1}initiator\0\u{1}status\0\u{1}error\0\u{1}duration\0\u{1}type\0\u{1}context\0\u{1}parent\0\u{1}traceparent\0\u{1}authority\0\u{1}impact\0\u{1}arguments\0\u{1}agent\0\u{1}assurance\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0\u{1}scope\0\u{1}initiator\0\u{1}status\0\u{1}error\0\u{1}duration\0\u{1}type\0\u{1}context\0\u{1}parent\0\u{1}traceparent\0\u{1}authority\0\u{1}impact\0\u{1}arguments\0\u{1}agent\0\u{1}assurance\0\u{1}span\0\u{1}effects\0\u{3}effect_count\0\u{3}effects_incomplete\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -2911,6 +2994,10 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
     var _arguments: [PostureArgument] = []
     var _agent: PostureAgent? = nil
     var _assurance: String = String()
+    var _span: PostureToolCallSpan? = nil
+    var _effects: [PostureToolCallEffect] = []
+    var _effectCount: UInt64 = 0
+    var _effectsIncomplete: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2940,6 +3027,10 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
       _arguments = source._arguments
       _agent = source._agent
       _assurance = source._assurance
+      _span = source._span
+      _effects = source._effects
+      _effectCount = source._effectCount
+      _effectsIncomplete = source._effectsIncomplete
     }
   }
 
@@ -2977,6 +3068,10 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
         case 17: try { try decoder.decodeRepeatedMessageField(value: &_storage._arguments) }()
         case 18: try { try decoder.decodeSingularMessageField(value: &_storage._agent) }()
         case 19: try { try decoder.decodeSingularStringField(value: &_storage._assurance) }()
+        case 20: try { try decoder.decodeSingularMessageField(value: &_storage._span) }()
+        case 21: try { try decoder.decodeRepeatedMessageField(value: &_storage._effects) }()
+        case 22: try { try decoder.decodeSingularUInt64Field(value: &_storage._effectCount) }()
+        case 23: try { try decoder.decodeSingularBoolField(value: &_storage._effectsIncomplete) }()
         default: break
         }
       }
@@ -3046,6 +3141,18 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
       if !_storage._assurance.isEmpty {
         try visitor.visitSingularStringField(value: _storage._assurance, fieldNumber: 19)
       }
+      try { if let v = _storage._span {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+      } }()
+      if !_storage._effects.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._effects, fieldNumber: 21)
+      }
+      if _storage._effectCount != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._effectCount, fieldNumber: 22)
+      }
+      if _storage._effectsIncomplete != false {
+        try visitor.visitSingularBoolField(value: _storage._effectsIncomplete, fieldNumber: 23)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -3074,10 +3181,124 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
         if _storage._arguments != rhs_storage._arguments {return false}
         if _storage._agent != rhs_storage._agent {return false}
         if _storage._assurance != rhs_storage._assurance {return false}
+        if _storage._span != rhs_storage._span {return false}
+        if _storage._effects != rhs_storage._effects {return false}
+        if _storage._effectCount != rhs_storage._effectCount {return false}
+        if _storage._effectsIncomplete != rhs_storage._effectsIncomplete {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureToolCallSpan: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ToolCallSpan"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}trace_id\0\u{3}span_id\0\u{1}service\0\u{3}agent_name\0\u{3}agent_id\0\u{3}agent_version\0\u{1}assurance\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.traceID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.spanID) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.service) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.agentName) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.agentID) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.agentVersion) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.assurance) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.traceID.isEmpty {
+      try visitor.visitSingularStringField(value: self.traceID, fieldNumber: 1)
+    }
+    if !self.spanID.isEmpty {
+      try visitor.visitSingularStringField(value: self.spanID, fieldNumber: 2)
+    }
+    if !self.service.isEmpty {
+      try visitor.visitSingularStringField(value: self.service, fieldNumber: 3)
+    }
+    if !self.agentName.isEmpty {
+      try visitor.visitSingularStringField(value: self.agentName, fieldNumber: 4)
+    }
+    if !self.agentID.isEmpty {
+      try visitor.visitSingularStringField(value: self.agentID, fieldNumber: 5)
+    }
+    if !self.agentVersion.isEmpty {
+      try visitor.visitSingularStringField(value: self.agentVersion, fieldNumber: 6)
+    }
+    if !self.assurance.isEmpty {
+      try visitor.visitSingularStringField(value: self.assurance, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureToolCallSpan, rhs: PostureToolCallSpan) -> Bool {
+    if lhs.traceID != rhs.traceID {return false}
+    if lhs.spanID != rhs.spanID {return false}
+    if lhs.service != rhs.service {return false}
+    if lhs.agentName != rhs.agentName {return false}
+    if lhs.agentID != rhs.agentID {return false}
+    if lhs.agentVersion != rhs.agentVersion {return false}
+    if lhs.assurance != rhs.assurance {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureToolCallEffect: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ToolCallEffect"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}event\0\u{1}kind\0\u{1}text\0\u{1}method\0\u{1}candidates\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.event) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.method) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.candidates) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.event.isEmpty {
+      try visitor.visitSingularStringField(value: self.event, fieldNumber: 1)
+    }
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 2)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 3)
+    }
+    if !self.method.isEmpty {
+      try visitor.visitSingularStringField(value: self.method, fieldNumber: 4)
+    }
+    if !self.candidates.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.candidates, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureToolCallEffect, rhs: PostureToolCallEffect) -> Bool {
+    if lhs.event != rhs.event {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.text != rhs.text {return false}
+    if lhs.method != rhs.method {return false}
+    if lhs.candidates != rhs.candidates {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

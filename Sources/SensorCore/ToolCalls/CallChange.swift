@@ -17,6 +17,8 @@ package enum CallChange: Sendable, Equatable, Codable {
     case catalog(ToolCatalog, CallOrigin)
     case model(ModelUse, CallOrigin)
     case transition(SessionTransition, CallOrigin)
+    /// A call that an OpenTelemetry span has told of, after the fact.
+    case span(SpanCall)
 }
 
 extension CallChange {

@@ -52,7 +52,9 @@ struct Daemon {
             limits: ControlServer.Limits(
                 queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
         let background = try BackgroundServices(log: log)
-        start(background, collector: collector, endpoint: endpoint, node: configuration.node, writer: writer)
+        let traces = try traceServers(background, collector, inbox)
+        start(
+            background, traces, collector: collector, endpoint: endpoint, node: configuration.node, writer: writer)
         tellStart(collector, stream: configuration.streamID)
 
         var reload = Reload(running: settings, log: log, reread: reread)
@@ -70,13 +72,14 @@ struct Daemon {
         return summary.trouble == nil && isWritten ? ExitStatus.success : ExitStatus.failure
     }
 
-    /// What runs beside the collecting thread: the API server's side of identity, and the local HTTP server.
+    /// What runs beside the collecting thread: the API server's side of identity, the local HTTP server, and what takes
+    /// spans.
     private func start(
-        _ background: BackgroundServices, collector: Collector, endpoint: APIEndpoint?, node: String,
-        writer: LineWriter?
+        _ background: BackgroundServices, _ traces: [TraceServer], collector: Collector, endpoint: APIEndpoint?,
+        node: String, writer: LineWriter?
     ) {
         let status = ClusterStatusBoard()
-        var services: [any Service] = []
+        var services: [any Service] = traces
         if let endpoint {
             services.append(
                 ClusterWatch(
@@ -107,6 +110,21 @@ struct Daemon {
                 if !isLooking.exchange(true, ordering: .relaxed) { collector.lookForCalls() }
                 if inbox.put(change) { collector.wake() }
             })
+    }
+
+    /// Where agents send OpenTelemetry spans: a socket beside that for calls, and TCP if the operator wants it.
+    private func traceServers(
+        _ background: BackgroundServices, _ collector: Collector, _ inbox: CallInbox
+    ) throws -> [TraceServer] {
+        let senders = TraceSenders(hierarchy: try collector.calls().hierarchy)
+        let receiver = TraceReceiver(forwarder: settings.otlpForwarder) { change in
+            if inbox.put(change) { collector.wake() }
+        }
+        var addresses = [TraceServer.Address.unix(TraceServer.path(in: settings.runDirectory))]
+        if let address = settings.otlpListen { addresses.append(.tcp(address)) }
+        return addresses.map {
+            TraceServer($0, senders: senders, receiver: receiver, group: background.group, log: log)
+        }
     }
 
     private func writer(_ attention: WakeUp) throws -> LineWriter? {

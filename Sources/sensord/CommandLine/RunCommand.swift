@@ -28,6 +28,14 @@ struct RunCommand: ParsableCommand {
             "Serves /healthz, /readyz and /metrics, or none (default: 127.0.0.1:9464).", valueName: "address:port"))
     var listen: String?
 
+    @Option(
+        help: ArgumentHelp("Takes OpenTelemetry spans over TCP, or none (default: none).", valueName: "address:port"))
+    var otlpListen: String?
+
+    @Option(
+        help: ArgumentHelp("Collector whose word counts for the pods that its spans name.", valueName: "kind/name"))
+    var otlpForwarder: String?
+
     @Option(help: ArgumentHelp("How often counts are read (default: 10).", valueName: "seconds"))
     var tick: String?
 
@@ -47,7 +55,7 @@ struct RunCommand: ParsableCommand {
     private var own: [SettingKey: String] {
         let own: [SettingKey: String?] = [
             .records: records, .tick: tick, .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
-            .listen: listen,
+            .listen: listen, .otlpListen: otlpListen, .otlpForwarder: otlpForwarder,
             .watch: watch.isEmpty ? nil : watch.joined(separator: ","),
         ]
         return own.compactMapValues { $0 }

@@ -15,6 +15,13 @@ struct Explanation {
         if let call = event.toolCall {
             add("tool call", Self.name(call), Self.reason(call.method))
         }
+        if case .toolCall(let call) = event.detail {
+            for effect in call.effects?.listed ?? [] {
+                add(
+                    "  meanwhile", "\(effect.kind.name) \(effect.text)",
+                    "\(effect.event), \(Self.reason(effect.method))")
+            }
+        }
         let name = identity.name.isEmpty ? identity.kind : "\(identity.kind)/\(identity.name)"
         add("workload", identity.namespace.isEmpty ? name : "\(identity.namespace)/\(name)", Self.reason(identity))
         add("  cgroup", identity.cgroup.text, Self.source(identity.sources["cgroup"]))

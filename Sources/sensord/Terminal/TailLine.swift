@@ -63,6 +63,9 @@ struct TailLine {
         case .toolCall(let call):
             object = TerminalText(call.name.isEmpty ? call.id : "\(call.name) (\(call.id))")
             if !call.status.isEmpty { results.append(call.status) }
+            if let count = call.effects?.count, count > 0 {
+                results.append(count == 1 ? "1 effect by time" : "\(count) effects by time")
+            }
             isFailure = ["error", "denied", "abandoned"].contains(call.status)
         case .context(let context):
             let kinds = Set(context.sources.map(\.kind)).sorted().joined(separator: ", ")

@@ -50,6 +50,22 @@ struct EventSample: Sendable, CustomTestStringConvertible {
         ]
         return WorkloadDescription(identity)
     }()
+    static let spanCall: ToolCallDetail = {
+        var call = ToolCallDetail(
+            id: "call_1", name: "read \"it\"", session: "conv_7", scope: "none", status: "error", error: "timeout",
+            duration: 5_000_000_000)
+        call.span = ToolCallSpan(
+            traceID: "0102030405060708090a0b0c0d0e0f10", spanID: "1111111111111112", service: "planner",
+            agentName: "writer", agentID: "asst_5", agentVersion: "2", assurance: .forwarded)
+        call.effects = ToolCallEffects(
+            listed: [
+                .init(event: "\(stream)-40", kind: .fileOpen, text: "/app/ä\n", method: .window),
+                .init(
+                    event: "\(stream)-41", kind: .networkConnect, text: "[::1]:443", method: .candidates,
+                    candidates: ["call_1", "call_2"]),
+            ], count: 70, isIncomplete: true)
+        return call
+    }()
     static let loopback = Endpoint(address: IPAddress(ipv4: 0x7f00_0001), port: 0)
 
     static let all: [EventSample] =
@@ -130,6 +146,7 @@ struct EventSample: Sendable, CustomTestStringConvertible {
         EventSample(
             "a system call with everything", .syscallNotable,
             .syscall(SyscallDetail(name: "", number: 0, result: .min, arguments: [0, 1, .max]))),
+        EventSample("the end of a call that a span told of", .toolCallEnd, .toolCall(spanCall)),
         EventSample("an exit", .processExit, .exit(ExitDetail(code: 0))),
         EventSample("a kill", .processExit, .exit(ExitDetail(code: 0, signal: 9, dumpedCore: true))),
         EventSample("a kill by a real-time signal", .processExit, .exit(ExitDetail(code: 0, signal: 34))),

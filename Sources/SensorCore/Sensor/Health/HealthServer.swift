@@ -128,7 +128,7 @@ package struct HealthServer: Service {
 }
 
 /// Closes a connection when its time is over, whatever its client does or does not do.
-private final class ConnectionEnd: ChannelInboundHandler, RemovableChannelHandler {
+final class ConnectionEnd: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
 
     private let time: TimeAmount

@@ -18,6 +18,7 @@ extension Pipeline {
             detail.error = redacted(end.error)
             detail.duration = end.time &- call.time
             tell(.toolCallEnd, call, at: end.time, detail)
+        case .span(let call): span(call)
         case .closed(let set):
             calls.close(set, at: clock.boot)
             settledSets.fresh.append(set)

@@ -21,6 +21,7 @@ package struct Pipeline: ~Copyable {
     /// What the operator's map says of programs, by workload and program.
     var mappedPrograms: [MappedProgram: WorkloadDescription?] = [:]
     var calls = CallTable()
+    var spans: SpanTable
     /// Sets of calls that have all ended, since the last tick and in the one before that.
     var settledSets: (fresh: [UInt32], late: [UInt32]) = ([], [])
     /// What the kernel remembers for a set.
@@ -59,6 +60,7 @@ package struct Pipeline: ~Copyable {
             limits: .init(
                 time: configuration.waitingTime, events: configuration.waitingEvents,
                 bytes: configuration.waitingEvents * configuration.bytesPerWaitingEvent))
+        spans = SpanTable(since: session.clock.boot)
         names = PeerNames(capacity: configuration.peerNames)
         resolver = PathResolver(host: host, limit: configuration.resolutions)
         sketchesLeft = configuration.sketches
@@ -101,8 +103,9 @@ package struct Pipeline: ~Copyable {
     /// Events that wait to be taken.
     package var eventCount: Int { events.count }
 
-    /// When events that wait for their workload have waited long enough, boot clock; the end of time if none waits.
-    package var nextDeadline: UInt64 { waiting.nextDeadline }
+    /// When events that wait for their workload, or calls that were told of after the fact, have waited long enough, boot
+    /// clock; the end of time if none waits.
+    package var nextDeadline: UInt64 { min(waiting.nextDeadline, spans.nextDeadline) }
 
     /// Whether `takeUnforgotten` has something.
     package var hasUnforgotten: Bool { templates.hasUnforgotten }
@@ -150,7 +153,9 @@ package struct Pipeline: ~Copyable {
         case .cluster(let changes): cluster(changes)
         case .watch(let selectors): watch(selectors)
         case .call(let change): call(change)
-        case .settle(let time): settle(at: time)
+        case .settle(let time):
+            settle(at: time)
+            settleSpans(at: time)
         }
     }
 
@@ -231,6 +236,7 @@ package struct Pipeline: ~Copyable {
         noteEvictions()
         forgetGoneCgroups()
         calls.tick(at: clock.boot)
+        spans.tick(at: clock.boot)
         forgetSettledCalls()
     }
 
@@ -308,10 +314,12 @@ package struct Pipeline: ~Copyable {
                     detail: detail, toolCall: toolCall))
             if header.key.calls != 0 { keysOfSets[header.key.calls, default: []].append(MemoryKey(header.key)) }
         }
+        let before = sequence
         append(
             kind: kind, via: via, time: header.time, count: 1, flags: header.flags,
             process: process?.description, threadID: header.tid, subject: subject, detail: detail,
             errorNumber: errorNumber, toolCall: toolCall)
+        if sequence != before, toolCall == nil { keepForSpans(sequence, kind, header, process, workload, detail) }
     }
 
     private mutating func append(

@@ -10,6 +10,8 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case runDirectory = "run-dir"
     case stateDirectory = "state-dir"
     case listen
+    case otlpListen = "otlp-listen"
+    case otlpForwarder = "otlp-forwarder"
     case kubeconfig
     case cluster
     case trustDomain = "trust-domain"

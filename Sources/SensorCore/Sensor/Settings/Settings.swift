@@ -57,6 +57,10 @@ package struct Settings: Sendable, Equatable {
     package var stateDirectory = "/var/lib/sensord"
     /// Where the local HTTP server listens; nil: nowhere.
     package var listen: ListenAddress? = ListenAddress()
+    /// Where OpenTelemetry spans are taken over TCP, beside the socket for them; nil: nowhere.
+    package var otlpListen: ListenAddress?
+    /// The workload, as `KIND/NAME`, whose word counts for the pods that its spans name; nil: nobody's does.
+    package var otlpForwarder: String?
     /// File that leads to the API server; nil: what the kubelet gives a pod, if this is one.
     package var kubeconfig: String?
     /// Display name of the cluster; empty for none.
@@ -111,6 +115,8 @@ package struct Settings: Sendable, Equatable {
             guard value.hasPrefix("/") else { throw SettingFault("an absolute path is expected, not \"\(value)\"") }
             stateDirectory = value
         case .listen: listen = try Self.listenAddress(value)
+        case .otlpListen: otlpListen = try Self.listenAddress(value)
+        case .otlpForwarder: otlpForwarder = try Self.workload(value)
         case .kubeconfig: kubeconfig = try Self.nonEmpty(value)
         case .cluster: cluster = try Self.nonEmpty(value)
         case .workloadMap: workloadMap = try Self.nonEmpty(value)
@@ -164,6 +170,14 @@ package struct Settings: Sendable, Equatable {
         if value == "none" { return nil }
         if let address = ListenAddress(value) { return address }
         throw SettingFault("ADDRESS:PORT or none is expected, not \"\(value)\"")
+    }
+
+    private static func workload(_ value: String) throws(SettingFault) -> String {
+        let parts = value.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts.contains("") else {
+            throw SettingFault("KIND/NAME is expected, not \"\(value)\"")
+        }
+        return value
     }
 
     /// As the SPIFFE standard has it.

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension PostureToolCallSpan {
+    init(_ span: ToolCallSpan) {
+        self.init()
+        traceID = span.traceID
+        spanID = span.spanID
+        service = span.service
+        agentName = span.agentName
+        agentID = span.agentID
+        agentVersion = span.agentVersion
+        assurance = span.assurance.rawValue
+    }
+}
+
+extension PostureToolCallEffect {
+    init(_ effect: ToolCallEffects.Effect) {
+        self.init()
+        event = effect.event
+        kind = effect.kind.name
+        text = effect.text
+        method = effect.method.rawValue
+        candidates = effect.candidates
+    }
+}
+
+extension PostureToolCall {
+    /// Takes up what a span has told of the call, and what was done meanwhile.
+    mutating func take(_ span: ToolCallSpan?, _ effects: ToolCallEffects?) {
+        if let span { self.span = PostureToolCallSpan(span) }
+        guard let effects else { return }
+        self.effects = effects.listed.map(PostureToolCallEffect.init)
+        effectCount = effects.count
+        effectsIncomplete = effects.isIncomplete
+    }
+}
+
+extension ToolCallSpan {
+    /// nil: no span has told of the call.
+    init?(_ call: PostureToolCall) {
+        guard call.hasSpan else { return nil }
+        let span = call.span
+        self.init(
+            traceID: span.traceID, spanID: span.spanID, service: span.service, agentName: span.agentName,
+            agentID: span.agentID, agentVersion: span.agentVersion,
+            assurance: Assurance(rawValue: span.assurance) ?? .claimed)
+    }
+}
+
+extension ToolCallEffects {
+    /// nil: nothing was joined to the call after the fact.
+    init?(_ call: PostureToolCall) {
+        guard !call.effects.isEmpty || call.effectCount != 0 || call.effectsIncomplete else { return nil }
+        self.init(
+            listed: call.effects.compactMap { effect in
+                guard let kind = EventKind.allCases.first(where: { $0.name == effect.kind }),
+                    let method = ToolCallReference.Method(rawValue: effect.method)
+                else { return nil }
+                return Effect(
+                    event: effect.event, kind: kind, text: effect.text, method: method, candidates: effect.candidates)
+            }, count: call.effectCount, isIncomplete: call.effectsIncomplete)
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What an OpenTelemetry span says of the call that it was.
+package struct ToolCallSpan: Sendable, Equatable {
+    /// What stands behind what is said.
+    package enum Assurance: String, Sendable, CaseIterable {
+        /// The sender's own word.
+        case claimed
+        /// The word of a Collector that the operator trusts.
+        case forwarded
+    }
+
+    /// In hexadecimal.
+    package var traceID: String
+    package var spanID: String
+    /// `service.name` of its resource.
+    package var service: String
+    package var agentName: String
+    package var agentID: String
+    package var agentVersion: String
+    package var assurance: Assurance
+
+    package init(
+        traceID: String, spanID: String, service: String = "", agentName: String = "", agentID: String = "",
+        agentVersion: String = "", assurance: Assurance = .claimed
+    ) {
+        self.traceID = traceID
+        self.spanID = spanID
+        self.service = service
+        self.agentName = agentName
+        self.agentID = agentID
+        self.agentVersion = agentVersion
+        self.assurance = assurance
+    }
+}
+
+/// What was done while a call was under way that was told of after the fact.
+package struct ToolCallEffects: Sendable, Equatable {
+    package struct Effect: Sendable, Equatable {
+        /// Id of its event.
+        package var event: String
+        package var kind: EventKind
+        /// Its object, for people: a path, a peer, a name.
+        package var text: String
+        /// `window` or `candidates`.
+        package var method: ToolCallReference.Method
+        /// Ids of all calls that it could have been for, if there is more than one.
+        package var candidates: [String]
+
+        package init(
+            event: String, kind: EventKind, text: String, method: ToolCallReference.Method, candidates: [String] = []
+        ) {
+            self.event = event
+            self.kind = kind
+            self.text = text
+            self.method = method
+            self.candidates = candidates
+        }
+    }
+
+    /// The earliest first.
+    package var listed: [Effect]
+    /// With those beyond what is listed.
+    package var count: UInt64
+    /// Of that time not everything was kept until the span came.
+    package var isIncomplete: Bool
+
+    package init(listed: [Effect] = [], count: UInt64 = 0, isIncomplete: Bool = false) {
+        self.listed = listed
+        self.count = count
+        self.isIncomplete = isIncomplete
+    }
+
+    /// Bytes of it, about.
+    var bytes: Int {
+        listed.reduce(0) { sum, effect in
+            sum + 96 + effect.event.utf8.count + effect.text.utf8.count
+                + effect.candidates.reduce(0) { $0 + 16 + $1.utf8.count }
+        }
+    }
+}

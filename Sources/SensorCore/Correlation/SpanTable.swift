@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Joins tool calls that were told of after the fact to what their workload did meanwhile, which is kept for that. By time
+/// alone, so never to one of several: what several spans cover may be either's. For the pipeline's thread.
+struct SpanTable: ~Copyable {
+    struct Limits: Sendable {
+        /// What was done, of all workloads and of one: as many as that, and about so many bytes.
+        var deeds = 16_384
+        var bytes = 6 << 20
+        var deedsOfWorkload = 2048
+        /// How long that and spans are kept, ns.
+        var life: UInt64 = 300_000_000_000
+        /// Spans of all workloads and of one.
+        var spans = 8192
+        var spansOfWorkload = 1024
+        /// How long a span waits for others of the same time, and for what is still on its way from the kernel, ns. Exporters
+        /// send every five seconds, as they come.
+        var settling: UInt64 = 10_000_000_000
+        /// Effects that are listed, and candidates of each.
+        var effects = 64
+        var candidates = 16
+        /// Other spans of the same time that are looked at.
+        var overlaps = 64
+
+        init() {}
+    }
+
+    /// Something that was done for no call that is known by stronger evidence.
+    struct Deed {
+        var sequence: UInt64
+        /// Boot clock, ns.
+        var time: UInt64
+        var kind: EventKind
+        var detail: EventDetail
+        var executable: ByteString?
+
+        var bytes: Int { 128 + detail.bytes + (executable?.bytes.count ?? 0) }
+    }
+
+    struct Effect {
+        var deed: Deed
+        /// `window` or `candidates`.
+        var method: ToolCallReference.Method
+        /// Ids of all calls that it could have been for, as far as they are known; none with `window`.
+        var candidates: [String]
+    }
+
+    struct Settled {
+        var call: SpanCall
+        var effects: [Effect]
+        var count: UInt64
+        var isIncomplete: Bool
+    }
+
+    private final class Workload {
+        var deeds: [Deed] = []
+        /// Those before it are gone.
+        var head = 0
+        var bytes = 0
+        /// When the latest was done of what had to go.
+        var deedsGoneUntil: UInt64 = 0
+        var spans: [SpanCall] = []
+        /// When the last ended of the spans that had to go while they mattered.
+        var spansGoneUntil: UInt64 = 0
+
+        var count: Int { deeds.count - head }
+    }
+
+    private let limits: Limits
+    /// Nobody kept anything before, boot clock.
+    private let since: UInt64
+    private var workloads: [UInt64: Workload] = [:]
+    private var latest: (number: UInt64, workload: Workload)?
+    private var deedCount = 0
+    private var byteCount = 0
+    private var spanCount = 0
+    /// In the order in which they came.
+    private var waiting: [(call: SpanCall, workload: UInt64, deadline: UInt64)] = []
+    private var waitingHead = 0
+    private var told: Set<Told> = []
+
+    private struct Told: Hashable {
+        var trace: String
+        var span: String
+        var workload: UInt64
+    }
+
+    init(since: UInt64 = 0, limits: Limits = Limits()) {
+        self.since = since
+        self.limits = limits
+    }
+
+    /// When the next span has waited long enough, boot clock; the end of time if none waits.
+    var nextDeadline: UInt64 { waitingHead < waiting.count ? waiting[waitingHead].deadline : .max }
+
+    // MARK: What is done
+
+    mutating func keep(_ deed: Deed, of number: UInt64) {
+        let workload = workload(number)
+        let bytes = deed.bytes
+        workload.deeds.append(deed)
+        workload.bytes += bytes
+        deedCount += 1
+        byteCount += bytes
+        if workload.count > limits.deedsOfWorkload { drop(max(workload.count / 8, 1), of: workload) }
+        while deedCount > limits.deeds || byteCount > limits.bytes {
+            // Whoever has most of it pays for it.
+            guard let largest = workloads.max(by: { ($0.value.bytes, $0.key) < ($1.value.bytes, $1.key) })?.value,
+                largest.count > 0
+            else { return }
+            drop(max(largest.count / 4, 1), of: largest)
+        }
+    }
+
+    private mutating func workload(_ number: UInt64) -> Workload {
+        if let latest, latest.number == number { return latest.workload }
+        let workload = workloads[number] ?? Workload()
+        workloads[number] = workload
+        latest = (number, workload)
+        return workload
+    }
+
+    private mutating func drop(_ count: Int, of workload: Workload) {
+        for deed in workload.deeds[workload.head..<(workload.head + min(count, workload.count))] {
+            workload.deedsGoneUntil = max(workload.deedsGoneUntil, deed.time)
+            let bytes = deed.bytes
+            workload.bytes -= bytes
+            byteCount -= bytes
+            deedCount -= 1
+            workload.head += 1
+        }
+        if workload.head * 2 >= workload.deeds.count {
+            workload.deeds.removeFirst(workload.head)
+            workload.head = 0
+        }
+    }
+
+    // MARK: Spans
+
+    /// - Parameter workload: nil where it is not known whose the call is: then nothing is joined to it.
+    /// - Returns: false if it was told of before.
+    mutating func add(_ call: SpanCall, of workload: UInt64?) -> Bool {
+        // 0 is no workload's number.
+        let number = workload ?? 0
+        guard told.insert(Told(trace: call.trace, span: call.span, workload: number)).inserted else { return false }
+        waiting.append((call, number, call.received &+ limits.settling))
+        guard workload != nil else { return true }
+        let workload = self.workload(number)
+        workload.spans.append(call)
+        spanCount += 1
+        if workload.spans.count > limits.spansOfWorkload { dropSpan(of: workload) }
+        while spanCount > limits.spans,
+            let largest = workloads.max(by: { ($0.value.spans.count, $0.key) < ($1.value.spans.count, $1.key) })?.value
+        {
+            dropSpan(of: largest)
+        }
+        return true
+    }
+
+    private mutating func dropSpan(of workload: Workload) {
+        if workload.spans.isEmpty { return }
+        workload.spansGoneUntil = max(workload.spansGoneUntil, workload.spans.removeFirst().end)
+        spanCount -= 1
+    }
+
+    /// The calls that have waited long enough, with what was done meanwhile.
+    mutating func settle(at time: UInt64) -> [Settled] {
+        var settled: [Settled] = []
+        while waitingHead < waiting.count, waiting[waitingHead].deadline <= time {
+            let next = waiting[waitingHead]
+            waitingHead += 1
+            settled.append(join(next.call, workloads[next.workload]))
+        }
+        if waitingHead >= 256, waitingHead * 2 >= waiting.count || waitingHead == waiting.count {
+            waiting.removeFirst(waitingHead)
+            waitingHead = 0
+        }
+        return settled
+    }
+
+    /// Lets go of what is too old to be asked for.
+    mutating func tick(at time: UInt64) {
+        guard !workloads.isEmpty, time > limits.life else { return }
+        let oldest = time - limits.life
+        for (number, workload) in workloads {
+            let old = workload.deeds[workload.head...].prefix { $0.time < oldest }.count
+            if old > 0 { drop(old, of: workload) }
+            let spans = workload.spans.filter { $0.received < oldest }
+            for span in spans { told.remove(Told(trace: span.trace, span: span.span, workload: number)) }
+            if !spans.isEmpty { workload.spans.removeAll { $0.received < oldest } }
+            spanCount -= spans.count
+            if workload.count == 0, workload.spans.isEmpty { workloads[number] = nil }
+        }
+        latest = nil
+        // Of spans that had to go before, or are nobody's.
+        if told.count > 2 * limits.spans { told = [] }
+    }
+
+    // MARK: Joining
+
+    private func join(_ call: SpanCall, _ workload: Workload?) -> Settled {
+        guard let workload else { return Settled(call: call, effects: [], count: 0, isIncomplete: call.begin < since) }
+        let others = workload.spans.lazy.filter { other in
+            other.begin <= call.end && call.begin <= other.end
+                && !(other.trace == call.trace && other.span == call.span)
+                && !call.isWithin(other)
+        }.prefix(limits.overlaps + 1)
+        let overlapping = Array(others).sorted { ($0.begin, $0.span) < ($1.begin, $1.span) }
+        // Of more than can be looked at it is not known what they cover.
+        let isCrowded = overlapping.count > limits.overlaps || workload.spansGoneUntil >= call.begin
+        var settled = Settled(
+            call: call, effects: [], count: 0,
+            isIncomplete: call.begin < since || workload.deedsGoneUntil != 0 && workload.deedsGoneUntil >= call.begin)
+        for deed in workload.deeds[workload.head...] where call.covers(deed.time) {
+            let covering = overlapping.filter { $0.covers(deed.time) }
+            // It belongs to what was called within this call, which tells of it.
+            if covering.contains(where: { $0.isWithin(call) }) { continue }
+            settled.count += 1
+            guard settled.effects.count < limits.effects else { continue }
+            let isOne = covering.isEmpty && !isCrowded
+            let candidates = isOne ? [] : [call.id] + covering.prefix(limits.candidates - 1).map(\.id)
+            settled.effects.append(
+                Effect(deed: deed, method: isOne ? .window : .candidates, candidates: candidates))
+        }
+        settled.effects.sort { ($0.deed.time, $0.deed.sequence) < ($1.deed.time, $1.deed.sequence) }
+        return settled
+    }
+}
+
+extension SpanCall {
+    fileprivate func covers(_ time: UInt64) -> Bool { begin <= time && time <= end }
+
+    fileprivate func isWithin(_ other: SpanCall) -> Bool { trace == other.trace && ancestors.contains(other.span) }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+
+// Tool calls that OpenTelemetry spans have told of, after the fact. Events are told once, so what was done meanwhile is
+// listed by the event of the call's end.
+extension Pipeline {
+    mutating func span(_ told: SpanCall) {
+        var call = told
+        let assurance = assign(&call)
+        let workload = call.cgroup == 0 ? nil : cgroups.workload(of: call.cgroup, pid: call.process).number
+        guard spans.add(call, of: workload) else { return }
+        tell(.toolCallBegin, call, at: call.begin, ToolCallDetail(call, assurance))
+    }
+
+    /// Tells the end of calls that have waited long enough for others of the same time.
+    mutating func settleSpans(at time: UInt64) {
+        for settled in spans.settle(at: time) {
+            let call = settled.call
+            var detail = ToolCallDetail(call, call.forwarded == nil ? .claimed : .forwarded)
+            detail.status = call.status
+            detail.error = call.error
+            detail.duration = call.end - call.begin
+            detail.effects = ToolCallEffects(
+                listed: settled.effects.map { effect in
+                    ToolCallEffects.Effect(
+                        event: "\(session.streamID)-\(effect.deed.sequence)", kind: effect.deed.kind,
+                        text: effect.deed.text, method: effect.method, candidates: effect.candidates)
+                }, count: settled.count, isIncomplete: settled.isIncomplete)
+            tell(.toolCallEnd, call, at: call.end, detail)
+        }
+    }
+
+    /// Keeps what was done for no call that is known, for spans that come later. What is only streamed is none of it: the
+    /// same would be joined otherwise while somebody watches.
+    mutating func keepForSpans(
+        _ sequence: UInt64, _ kind: EventKind, _ header: sensor_header, _ process: TrackedProcess?,
+        _ workload: Workload, _ detail: EventDetail
+    ) {
+        guard kind.isEffect,
+            header.flags & UInt16(SENSOR_STREAMED) == 0 || header.flags & UInt16(SENSOR_FIRST_SEEN) != 0
+        else { return }
+        spans.keep(
+            SpanTable.Deed(
+                sequence: sequence, time: header.time, kind: kind, detail: detail,
+                executable: kind == .processExec ? process?.description.executable : nil), of: workload.number)
+    }
+
+    /// The word of a Collector that is trusted says whose the call is; nobody else's does.
+    private mutating func assign(_ call: inout SpanCall) -> ToolCallSpan.Assurance {
+        guard let forwarded = call.forwarded else { return .claimed }
+        let sender = call.cgroup == 0 ? nil : cgroups.workload(of: call.cgroup, pid: call.process).description.identity
+        guard let sender, "\(sender.kind)/\(sender.name)" == forwarded.by else {
+            call.forwarded = nil
+            return .claimed
+        }
+        let containers = cgroups.followed(byPod: forwarded.pod).filter { workload in
+            guard workload.isContainer, !workload.cgroups.isEmpty else { return false }
+            let container = workload.description.container
+            return container?.type != "pause"
+                && (forwarded.container.isEmpty || container?.name == forwarded.container)
+        }
+        call.process = 0
+        // Of several none is picked.
+        call.cgroup = containers.count == 1 ? containers[0].cgroups[0] : 0
+        return .forwarded
+    }
+
+    private mutating func tell(_ kind: EventKind, _ call: SpanCall, at time: UInt64, _ detail: ToolCallDetail) {
+        var header = sensor_header()
+        header.flags = UInt16(SENSOR_FIRST_SEEN | SENSOR_STREAMED)
+        header.key.cgroup = call.cgroup
+        header.key.hook = Via.daemon.rawValue
+        header.key.kind = kind.rawValue
+        header.time = time
+        header.tgid = call.process
+        header.uid = .max
+        let process = call.process == 0 ? nil : processes.find(ProcessKey(tgid: call.process, start: 0), at: time)
+        emit(kind, header, process: process, detail: .toolCall(detail))
+    }
+}
+
+extension EventKind {
+    /// Whether it is something that a call may have been made for. That sockets are closed and processes end follows from
+    /// what came before.
+    fileprivate var isEffect: Bool {
+        switch self {
+        case .processFork, .processExit, .processSeen, .cgroupCreated, .cgroupRemoved, .networkClose, .syscallFirst,
+            .toolCallBegin, .toolCallEnd:
+            false
+        case .processExec, .fileOpen, .fileCreate, .fileDelete, .fileRename, .fileLink, .fileAttribute, .fileExecmap,
+            .networkConnect, .networkSend, .networkListen, .networkAccept, .syscallNotable, .identityChange,
+            .dnsAnswer:
+            true
+        }
+    }
+}
+
+extension ToolCallDetail {
+    fileprivate init(_ call: SpanCall, _ assurance: ToolCallSpan.Assurance) {
+        self.init(id: call.id, name: call.name, session: call.session, scope: CallScope.none.rawValue)
+        span = ToolCallSpan(
+            traceID: call.trace, spanID: call.span, service: call.service, agentName: call.agentName,
+            agentID: call.agentID, agentVersion: call.agentVersion, assurance: assurance)
+    }
+}
+
+extension SpanTable.Deed {
+    /// Its object, for people.
+    fileprivate var text: String {
+        let text =
+            switch detail {
+            case .file(let file): file.newPath.map { "\(file.path.text) -> \($0.text)" } ?? file.path.text
+            case .network(let network): network.peer?.text ?? network.local?.text ?? ""
+            case .dns(let dns): "\(dns.name) \(dns.type)"
+            case .syscall(let syscall): syscall.name
+            case .identity(let identity): identity.change
+            case .none, .exit, .toolCall: executable?.text ?? ""
+            }
+        return text.utf8.count <= Self.textBytes
+            ? text : String(decoding: text.utf8.prefix(Self.textBytes), as: UTF8.self)
+    }
+
+    private static let textBytes = 512
+}
+
+extension Endpoint {
+    /// The name that the address goes by, if there is one.
+    fileprivate var text: String {
+        if let path { return path.text }
+        guard let host = names.first ?? address?.description else { return contextID.map { "vsock \($0)" } ?? "" }
+        guard let port else { return host }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}

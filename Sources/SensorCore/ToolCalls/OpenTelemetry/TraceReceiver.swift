@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+import NIOConcurrencyHelpers
+
+/// Takes the bodies of export requests, whoever brings them, and tells of the tool calls in them. From any thread; takes as
+/// long as unpacking and reading take.
+package final class TraceReceiver: Sendable {
+    /// Of a body, packed and unpacked: one request in hand takes no more than this, and what its reader makes of it.
+    static let bodyLimit = 4 << 20
+
+    private struct State {
+        var allowance: TraceAllowance
+    }
+
+    private let forwarder: String?
+    private let clock: @Sendable () -> ClockReading
+    private let tell: @Sendable (CallChange) -> Void
+    /// Also, one body is unpacked and read at a time.
+    private let state: NIOLockedValueBox<State>
+    private let reading = NIOLock()
+
+    /// - Parameters:
+    ///   - forwarder: the workload, as `KIND/NAME`, whose word counts for the pods that it names; nil: nobody's does.
+    ///   - tell: takes what is learned, on any thread.
+    package convenience init(forwarder: String?, tell: @escaping @Sendable (CallChange) -> Void) {
+        self.init(forwarder: forwarder, limits: .init(), clock: { .now() }, tell: tell)
+    }
+
+    init(
+        forwarder: String?, limits: TraceAllowance.Limits, clock: @escaping @Sendable () -> ClockReading,
+        tell: @escaping @Sendable (CallChange) -> Void
+    ) {
+        self.forwarder = forwarder
+        self.clock = clock
+        self.tell = tell
+        state = NIOLockedValueBox(State(allowance: TraceAllowance(limits: limits, at: clock().boot)))
+    }
+
+    /// What a sender who has sent too much is answered; nil: it may send.
+    func refusal(of sender: CallSender?, _ encoding: TraceEncoding) -> TraceAnswer? {
+        let now = clock().boot
+        let wait = state.withLockedValue { $0.allowance.wait(sender?.cgroup ?? 0, at: now) }
+        return wait.map { .refused(429, encoding, "too many calls, or too much, in too short a time", retryAfter: $0) }
+    }
+
+    /// - Parameter sender: nil where it is not known.
+    func receive(
+        _ body: [UInt8], _ encoding: TraceEncoding, _ packing: TracePacking, from sender: CallSender?
+    ) -> TraceAnswer {
+        let clock = clock()
+        let cgroup = sender?.cgroup ?? 0
+        return reading.withLock {
+            var size = body.count
+            defer { state.withLockedValue { $0.allowance.take(cgroup, calls: 0, bytes: size, at: clock.boot) } }
+            do throws(Refusal) {
+                let bytes = try Self.unpack(body, packing, &size)
+                let request: TraceRequest
+                do throws(TraceFault) {
+                    switch encoding {
+                    case .protobuf: request = try TraceRequest(protobuf: bytes)
+                    case .json: request = try TraceRequest(json: bytes)
+                    }
+                } catch { throw Refusal(status: 400, message: "\(error)") }
+                return take(request, encoding, sender, clock)
+            } catch {
+                return .refused(error.status, encoding, error.message)
+            }
+        }
+    }
+
+    private func take(
+        _ request: TraceRequest, _ encoding: TraceEncoding, _ sender: CallSender?, _ clock: ClockReading
+    ) -> TraceAnswer {
+        var rejected = 0
+        for call in request.calls {
+            guard
+                let told = SpanCall(
+                    call, ancestors: request.ancestors(of: call), sender: sender, clock: clock, forwarder: forwarder)
+            else {
+                rejected += 1
+                continue
+            }
+            tell(.span(told))
+        }
+        let count = request.calls.count
+        state.withLockedValue { $0.allowance.take(sender?.cgroup ?? 0, calls: count, bytes: 0, at: clock.boot) }
+        return .taken(encoding, rejected: rejected, "tool calls without valid ids, or with times that cannot be")
+    }
+
+    private struct Refusal: Error {
+        var status: Int
+        var message: String
+    }
+
+    /// - Parameter size: becomes what it took.
+    private static func unpack(
+        _ body: [UInt8], _ packing: TracePacking, _ size: inout Int
+    ) throws(Refusal) -> [UInt8] {
+        guard body.count <= bodyLimit else { throw Refusal(status: 413, message: "more than \(bodyLimit) bytes") }
+        guard packing == .gzip else { return body }
+        var result = 0
+        // What deflate can at most make of it.
+        let capacity = min(bodyLimit, body.count.multipliedReportingOverflow(by: 1032).partialValue + 1)
+        let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { room, count in
+            result = body.withUnsafeBytes { sensor_inflate($0.baseAddress, $0.count, room.baseAddress, room.count) }
+            count = max(result, 0)
+        }
+        switch result {
+        case 0...:
+            size = max(size, result)
+            return bytes
+        case -2:
+            size = bodyLimit
+            throw Refusal(status: 413, message: "more than \(bodyLimit) bytes when unpacked")
+        default: throw Refusal(status: 400, message: "the body is not packed as it says, or not whole")
+        }
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import NIOConcurrencyHelpers
+
+extension TraceRequest {
+    /// Reads `ExportTraceServiceRequest` as OTLP has it in JSON: ids in hexadecimal, 64-bit numbers as strings, enums as
+    /// numbers.
+    init(json bytes: [UInt8]) throws(TraceFault) {
+        let decoder = JSONDecoder()
+        if let key = Self.elementsLeft { decoder.userInfo[key] = NIOLockedValueBox(Self.elementLimit) }
+        let request: JSONRequest
+        do { request = try decoder.decode(JSONRequest.self, from: Data(bytes)) } catch {
+            if let fault = error as? TraceFault { throw fault }
+            throw TraceFault("no ExportTraceServiceRequest in JSON")
+        }
+        for resourceSpans in request.resourceSpans?.elements ?? [] {
+            let first = calls.count
+            for scopeSpans in resourceSpans.scopeSpans?.elements ?? [] {
+                for span in scopeSpans.spans?.elements ?? [] { try add(span.span) }
+            }
+            setResource(JSONAttribute.read(resourceSpans.resource?.attributes), from: first)
+        }
+    }
+
+    fileprivate static let elementsLeft = CodingUserInfoKey(rawValue: "elementsLeft")
+}
+
+/// A list whose elements are counted over the whole request, so that small ones cannot add up to much memory.
+private struct JSONList<Element: Decodable>: Decodable {
+    var elements: [Element] = []
+
+    init(from decoder: any Decoder) throws {
+        let left = TraceRequest.elementsLeft.flatMap { decoder.userInfo[$0] } as? NIOLockedValueBox<Int>
+        var container = try decoder.unkeyedContainer()
+        while !container.isAtEnd {
+            let isAllowed = left?.withLockedValue { left in
+                left -= 1
+                return left >= 0
+            }
+            guard isAllowed ?? false else { throw TraceFault("more than \(TraceRequest.elementLimit) elements") }
+            elements.append(try container.decode(Element.self))
+        }
+    }
+}
+
+private struct JSONRequest: Decodable {
+    var resourceSpans: JSONList<JSONResourceSpans>?
+}
+
+private struct JSONResourceSpans: Decodable {
+    var resource: JSONResource?
+    var scopeSpans: JSONList<JSONScopeSpans>?
+}
+
+private struct JSONResource: Decodable {
+    var attributes: JSONList<JSONAttribute>?
+}
+
+private struct JSONScopeSpans: Decodable {
+    var spans: JSONList<JSONSpan>?
+}
+
+/// Becomes what is read of it at once.
+private struct JSONSpan: Decodable {
+    var span = TraceSpan()
+
+    private enum CodingKeys: String, CodingKey {
+        case traceId, spanId, parentSpanId, name, startTimeUnixNano, endTimeUnixNano, attributes, status
+    }
+
+    private struct Status: Decodable {
+        var code: Code?
+
+        /// A number by the specification, a name with some exporters.
+        enum Code: Decodable {
+            case error
+            case other
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                if let number = try? container.decode(Int.self) {
+                    self = number == 2 ? .error : .other
+                } else {
+                    self = try container.decode(String.self) == "STATUS_CODE_ERROR" ? .error : .other
+                }
+            }
+        }
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let trace = try container.decodeIfPresent(String.self, forKey: .traceId) ?? ""
+        let own = try container.decodeIfPresent(String.self, forKey: .spanId) ?? ""
+        span.key = SpanKey(trace: Self.bytes(trace), span: Self.bytes(own))
+        let parent = try container.decodeIfPresent(String.self, forKey: .parentSpanId) ?? ""
+        span.parent = SpanKey.integer(Self.bytes(parent)) ?? 0
+        span.name = JSONAttribute.cut(try container.decodeIfPresent(String.self, forKey: .name) ?? "")
+        span.begin = try container.decodeIfPresent(JSONNumber.self, forKey: .startTimeUnixNano)?.value ?? 0
+        span.end = try container.decodeIfPresent(JSONNumber.self, forKey: .endTimeUnixNano)?.value ?? 0
+        span.isError = try container.decodeIfPresent(Status.self, forKey: .status)?.code == .error
+        span.attributes = JSONAttribute.read(
+            try container.decodeIfPresent(JSONList<JSONAttribute>.self, forKey: .attributes))
+    }
+
+    /// What hexadecimal digits stand for; nothing where they are none.
+    private static func bytes(_ digits: String) -> ArraySlice<UInt8> {
+        guard digits.utf8.count <= 32, digits.utf8.count.isMultiple(of: 2) else { return [] }
+        var bytes: [UInt8] = []
+        var high: UInt8?
+        for digit in digits {
+            guard digit.isASCII, let value = digit.hexDigitValue else { return [] }
+            if let first = high {
+                bytes.append(first << 4 | UInt8(value))
+                high = nil
+            } else {
+                high = UInt8(value)
+            }
+        }
+        return bytes[...]
+    }
+}
+
+/// A 64-bit number: a string by the specification, and a number with some exporters.
+private struct JSONNumber: Decodable {
+    var value: UInt64
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let number = try? container.decode(UInt64.self) {
+            value = number
+        } else if let number = UInt64(try container.decode(String.self)) {
+            value = number
+        } else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "no 64-bit number")
+        }
+    }
+}
+
+private struct JSONAttribute: Decodable {
+    /// nil: nobody reads it.
+    var key: TraceAttribute?
+    var text: String?
+
+    private enum CodingKeys: String, CodingKey { case key, value }
+
+    private struct Value: Decodable {
+        var stringValue: String?
+        var intValue: Integer?
+
+        /// As a string or as a number.
+        struct Integer: Decodable {
+            var text: String
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                if let number = try? container.decode(Int64.self) {
+                    text = String(number)
+                } else {
+                    text = try container.decode(String.self)
+                }
+            }
+        }
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        key = try container.decodeIfPresent(String.self, forKey: .key).flatMap(TraceAttribute.init)
+        guard key != nil, let value = try container.decodeIfPresent(Value.self, forKey: .value) else { return }
+        text = (value.stringValue ?? value.intValue?.text).map(Self.cut)
+    }
+
+    static func read(_ list: JSONList<JSONAttribute>?) -> [TraceAttribute: String] {
+        var read: [TraceAttribute: String] = [:]
+        for attribute in list?.elements ?? [] {
+            if let key = attribute.key, let text = attribute.text { read[key] = text }
+        }
+        return read
+    }
+
+    static func cut(_ text: String) -> String {
+        text.utf8.count <= TraceAttribute.valueBytes
+            ? text : String(decoding: text.utf8.prefix(TraceAttribute.valueBytes), as: UTF8.self)
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+import Testing
+
+@testable import sensord
+
+/// An agent that is instrumented with OpenTelemetry, and with nothing of ours.
+@Suite(
+    .serialized, .enabled(if: RunningSensord.canCollect, "eBPF programs cannot be loaded here: see sensord check"),
+    .enabled(
+        if: InstrumentedPython.path != nil,
+        "no Python has opentelemetry-exporter-otlp-proto-http (PyPI): name one that has in SENSORD_TEST_PYTHON"))
+final class OpenTelemetryTests {
+    private static let agent = """
+        import os, sys
+        from opentelemetry import trace
+        from opentelemetry.exporter.otlp.proto.http import Compression
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        endpoint, folder = sys.argv[1:3]
+        provider = TracerProvider(resource=Resource({"service.name": "planner"}))
+        exporter = OTLPSpanExporter(endpoint=endpoint, compression=Compression.Gzip, timeout=20)
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+        tracer = provider.get_tracer("agent")
+
+        def call(name, number):
+            return tracer.start_as_current_span("execute_tool " + name, attributes={
+                "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name,
+                "gen_ai.tool.call.id": "call_%d" % number, "gen_ai.conversation.id": "conv_7",
+                "gen_ai.agent.name": "planner"})
+
+        with tracer.start_as_current_span("invoke_agent planner"):
+            with call("write_file", 1):
+                open(folder + "/one", "w").close()
+            open(folder + "/between", "w").close()
+            try:
+                with call("fail", 2) as span:
+                    open(folder + "/two", "w").close()
+                    span.set_attribute("error.type", "ValueError")
+                    raise ValueError("no")
+            except ValueError:
+                pass
+        sys.exit(0 if provider.force_flush() else 3)
+        """
+
+    private let folder: String
+
+    init() throws {
+        var template = Array("/tmp/sensord-otel-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
+        folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    deinit {
+        for name in ["one", "two", "between", "control/tail.sock", "control/lock"] { unlink(folder + "/" + name) }
+        for name in ["/control", "/agent", ""] { rmdir(folder + name) }
+    }
+
+    @Test func `its spans become calls of its workload, with what was done meanwhile`() throws {
+        let daemon = try RunningSensord([
+            "run", "--run-dir", folder, "--listen", "none", "--otlp-listen", "127.0.0.1:0", "--records", "-",
+        ])
+        let mark = "listening for OpenTelemetry address=127.0.0.1:"
+        try daemon.eventually { daemon.errorsSoFar.contains(mark) && daemon.errorsSoFar.contains("collecting") }
+        let port = try #require(
+            daemon.errorsSoFar.split(separator: "\n").first { $0.contains(mark) }?.split(separator: ":").last)
+        let agent = try sensord(
+            wrapper: [
+                try #require(InstrumentedPython.path), "-c", Self.agent, "http://127.0.0.1:\(port)/v1/traces", folder,
+            ])
+        #expect(agent.status == 0, "\(agent.errors)")
+        // Calls begin when their spans come; that they end is told at the latest when the daemon does.
+        try daemon.eventually { daemon.outputSoFar.contains(#""kind":"toolcall.begin""#) }
+        kill(daemon.pid, SIGTERM)
+        let outcome = try daemon.wait()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let events = outcome.lines.compactMap { Event(json: Array($0.utf8)[...]) }
+        let begun = events.filter { $0.kind == .toolCallBegin }
+        let ended = events.filter { $0.kind == .toolCallEnd }
+        #expect(begun.count == 2)
+        try #require(ended.count == 2)
+        for (event, (id, file)) in zip(ended, [("call_1", "/one"), ("call_2", "/two")]) {
+            guard case .toolCall(let call) = event.detail else { return #expect(Bool(false)) }
+            #expect(call.id == id)
+            #expect(call.session == "conv_7")
+            #expect(call.status == (id == "call_1" ? "ok" : "error"))
+            #expect(call.error == (id == "call_1" ? "" : "ValueError"))
+            #expect(call.span?.service == "planner")
+            #expect(call.span?.agentName == "planner")
+            #expect(!event.workload.isUnknown)
+            let effects = call.effects?.listed ?? []
+            let made = effects.filter { $0.text.hasPrefix(folder) }
+            #expect(made.map(\.text) == [folder + file])
+            #expect(made.map(\.method) == [.window])
+            let seen = events.first {
+                "\($0.sequence)" == made.first?.event.split(separator: "-").last.map(String.init)
+            }
+            guard case .file(let detail) = seen?.detail else { return #expect(Bool(false)) }
+            #expect(detail.path.text == folder + file)
+            #expect(seen?.workload.name == event.workload.name)
+        }
+    }
+}
+
+/// A Python that has the OpenTelemetry SDK with its exporter.
+private enum InstrumentedPython {
+    static let path: String? = {
+        let named = getenv("SENSORD_TEST_PYTHON").map { String(cString: $0) }
+        return [named, "python3"].compactMap { $0 }.first { python in
+            let check = try? sensord(
+                wrapper: [python, "-c", "import opentelemetry.exporter.otlp.proto.http.trace_exporter"])
+            return check?.status == 0
+        }
+    }()
+}
