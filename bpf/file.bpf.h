@@ -108,6 +108,14 @@ static __always_inline __u64 mix_root(__u64 hash, struct task_struct *task)
 	return mix_inode(hash, get(get(root, dentry), d_inode));
 }
 
+/* Where a name starts from. A function of its own, so that the verifier goes through the walk once. */
+__noinline __u64 mix_start(__u64 hash, int directory, __u32 relative)
+{
+	struct task_struct *task = current_task();
+
+	return relative ? mix_base(hash, task, directory) : mix_root(hash, task);
+}
+
 static __always_inline bool is_relative(struct scratch *scratch, __u32 at)
 {
 	return scratch->bytes[at & RECORD_MASK] != '/';
@@ -307,10 +315,9 @@ static __noinline void on_name(struct sensor_control *block, const struct naming
 				      SENSOR_SECTION_NEW_ARGUMENT, 0);
 		}
 	}
-	key.object = relative ? mix_base(key.object, task, naming->directory) : mix_root(key.object, task);
+	key.object = mix_start(key.object, naming->directory, relative);
 	if (naming->new_name)
-		key.object =
-			new_relative ? mix_base(key.object, task, naming->new_directory) : mix_root(key.object, task);
+		key.object = mix_start(key.object, naming->new_directory, new_relative);
 	key.object = finish(key.object);
 	flags = failed ? recall(&failures, &key, block, get(task, tgid), 0, 0)
 		       : recall(&memory, &key, block, get(task, tgid), 0, 0);
