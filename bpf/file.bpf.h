@@ -246,17 +246,6 @@ static __noinline bool on_descriptor(struct sensor_control *block, const struct 
 	return true;
 }
 
-/* A call that names a file: what the kernel has no object for (any more) afterwards. */
-struct naming {
-	__u64 name;     /* user address of the string; 0: none */
-	__u64 new_name; /* second string; 0: none */
-	__s32 directory;
-	__s32 new_directory;
-	__u32 access;
-	__u8 kind;
-	__u8 hook; /* 0: sys_exit */
-};
-
 /*
  * The name, and the directory that it starts from, are read after the call: who shares the memory, the descriptors or the working directory
  * may have put another one there. And what a seccomp filter keeps from running can be made to look done.
@@ -271,23 +260,28 @@ static __always_inline bool is_unproved(struct task_struct *task)
  * Opens that failed, and calls that take a name and leave no dentry to read. The names are the caller's, the base directories are the
  * kernel's; links in between are resolved by the daemon. Failures have a memory and a budget of their own, since storms of ENOENT are normal.
  */
-static __noinline void on_name(struct sensor_control *block, const struct naming *naming, __s64 result)
+__noinline int observe_name(void)
 {
 	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct sensor_control *block = control_block();
 	struct task_struct *task = current_task();
 	struct sensor_key key = {};
-	bool failed = result < 0, relative = false, new_relative = false;
+	bool failed, relative = false, new_relative = false;
+	struct naming *naming;
 	struct sensor_file *to;
 	struct path *base;
 	int length;
 	__u32 at;
 	__u16 flags;
 
-	if (!scratch || !enabled(block, naming->kind))
-		return;
-	file_key(&key, task, naming->kind, naming->hook ? naming->hook : SENSOR_HOOK_SYS_EXIT, failed ? -result : 0);
+	if (!scratch || !block || !enabled(block, scratch->naming.kind))
+		return 0;
+	naming = &scratch->naming;
+	failed = naming->result < 0;
+	file_key(&key, task, naming->kind, naming->hook ? naming->hook : SENSOR_HOOK_SYS_EXIT,
+		 failed ? -naming->result : 0);
 	scratch->header.key = key;
-	begin(scratch, task, 0, result);
+	begin(scratch, task, 0, naming->result);
 	to = body(scratch, sensor_file);
 	to->access = naming->access;
 	to->descriptor = -1;
@@ -322,7 +316,7 @@ static __noinline void on_name(struct sensor_control *block, const struct naming
 	flags = failed ? recall(&failures, &key, block, get(task, tgid), 0, 0)
 		       : recall(&memory, &key, block, get(task, tgid), 0, 0);
 	if (!flags)
-		return;
+		return 0;
 	scratch->header.key = key;
 	scratch->header.flags = flags;
 	if (relative) {
@@ -336,6 +330,17 @@ static __noinline void on_name(struct sensor_control *block, const struct naming
 			append_path_of(task, scratch, base, SENSOR_SECTION_NEW_BASE);
 	}
 	dispatch(scratch, block, failed);
+	return 0;
+}
+
+static __always_inline void on_name(const struct naming *naming)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+
+	if (!scratch)
+		return;
+	scratch->naming = *naming;
+	observe_name();
 }
 
 /* What is done to a file that is open or mapped: the dentry is at hand. */

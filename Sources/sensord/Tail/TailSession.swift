@@ -76,7 +76,9 @@ struct TailSession {
             waitUnwatched(&child, signals, reason)
         }
         // Of a daemon that has gone this gets no more than its last word, if there was one.
-        do throws(CommandFailure) { summary = try watch.finish(waitsForSockets: end == .commandEnded, signals: signals) } catch {
+        do throws(CommandFailure) {
+            summary = try watch.finish(waitsForSockets: end == .commandEnded, signals: signals)
+        } catch {
             failure = failure ?? error
         }
         let written = writer.finish(milliseconds: end == .readerGone ? 0 : 5000)
