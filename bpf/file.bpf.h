@@ -40,30 +40,51 @@ static __always_inline void file_key(struct sensor_key *key, struct task_struct 
 #endif
 
 /*
- * Where a file is: the names on the way up to the root of its mount, and where that is mounted. The kernel's hash of a name is salted with the
+ * Where a file is: the names on the way up, mount by mount, and which mounts those are. The kernel's hash of a name is salted with the
  * directory's address, so that of names alike in other directories there is no doubt; but whoever renames a directory or moves a mount
  * changes nothing but that one's own name.
  */
 static __always_inline __u64 mix_place(__u64 hash, struct dentry *dentry, struct mount *mount)
 {
-	struct dentry *parent;
-	__u64 names = 0;
+	struct dentry *root = get(mount, mnt.mnt_root), *parent;
+	__u64 names = (__u32)get(mount, mnt_id);
+	struct mount *outer;
 
 	for (int i = 0; i < PLACE_DEPTH; i++) {
-		names = (names ^ get(dentry, d_name.hash_len)) * 0x9e3779b97f4a7c15ULL;
 		parent = get(dentry, d_parent);
-		if (dentry == parent)
-			break;
-		dentry = parent;
+		if (dentry == root || dentry == parent) {
+			outer = get(mount, mnt_parent);
+			if (outer == mount || !outer)
+				break;
+			dentry = get(mount, mnt_mountpoint);
+			mount = outer;
+			root = get(mount, mnt.mnt_root);
+			names ^= (__u64)(__u32)get(mount, mnt_id) << 32;
+		} else {
+			names = (names ^ get(dentry, d_name.hash_len)) * 0x9e3779b97f4a7c15ULL;
+			dentry = parent;
+		}
 	}
-	hash = mix(hash, names);
-	return mix(hash, ((__u64)(__u32)get(mount, mnt_id) << 32) ^ get(get(mount, mnt_mountpoint), d_name.hash_len));
+	return mix(hash, names);
 }
 
-/* A file as an object: (superblock, inode, generation), and its place, so that a second link or a bind mount is another. */
+/* A root shows files under other names than another. */
+static __always_inline __u64 mix_own_root(__u64 hash)
+{
+	struct path *root = &get(current_task(), fs)->root;
+
+	return mix(hash, (__u64)(__u32)get(mount_of(get(root, mnt)), mnt_id) << 32 ^
+				 get(get(get(root, dentry), d_inode), i_ino));
+}
+
+/*
+ * A file as an object: (superblock, inode, generation), its place, so that a second link or a bind mount is another, and the root that it is
+ * seen from.
+ */
 static __always_inline __u64 file_object(struct file *file, struct inode *inode, __u32 access)
 {
-	__u64 hash = mix_place(config.seed ^ access, get(file, f_path.dentry), mount_of(get(file, f_path.mnt)));
+	__u64 hash = mix_place(mix_own_root(config.seed ^ access), get(file, f_path.dentry),
+			       mount_of(get(file, f_path.mnt)));
 
 	return finish(mix_inode(hash, inode));
 }

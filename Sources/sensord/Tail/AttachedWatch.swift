@@ -31,7 +31,7 @@ final class AttachedWatch: TailWatch {
             try client.request(TailRequest(filter: tail.filter, root: root, limit: tail.limit))
         } catch { throw Self.failure(error) }
         // First sights may come before the daemon's word that it sees everything.
-        let deadline = Self.deadline
+        let deadline = Self.deadline(seconds: 10)
         while true {
             let message = try receive(by: deadline, signals)
             if message == .accepted { return }
@@ -62,11 +62,13 @@ final class AttachedWatch: TailWatch {
 
     func mute() { isMuted = true }
 
-    func finish(waitsForSockets: Bool, signals: borrowing SignalSource) throws(CommandFailure) -> TailSummary {
+    func finish(
+        waitsForSockets: Bool, isHurried: Bool, signals: borrowing SignalSource
+    ) throws(CommandFailure) -> TailSummary {
         if summary == nil {
             do throws(ControlClient.Failure) { try client.finish() } catch { throw Self.failure(error) }
         }
-        let deadline = Self.deadline
+        let deadline = Self.deadline(seconds: isHurried ? 1 : 10)
         while summary == nil { take(try receive(by: deadline, signals)) }
         var result = summary ?? TailSummary()
         result.shown = shown
@@ -78,7 +80,7 @@ final class AttachedWatch: TailWatch {
     }
 
     /// How long a daemon that says nothing is waited for.
-    private static var deadline: UInt64 { KernelSession.bootTime() + 10_000_000_000 }
+    private static func deadline(seconds: UInt64) -> UInt64 { KernelSession.bootTime() + seconds * 1_000_000_000 }
 
     private func receive(
         by deadline: UInt64, _ signals: borrowing SignalSource

@@ -13,6 +13,11 @@ struct TailSession {
         case readerGone
         case commandEnded
         case failed(CommandFailure)
+
+        /// Somebody waits for the end, who knows no more than that it was asked for.
+        var isHurried: Bool {
+            if case .signal = self { true } else { self == .timeUp }
+        }
     }
 
     private let tail: TailConfiguration
@@ -77,9 +82,11 @@ struct TailSession {
         }
         // Of a daemon that has gone this gets no more than its last word, if there was one.
         do throws(CommandFailure) {
-            summary = try watch.finish(waitsForSockets: end == .commandEnded, signals: signals)
+            summary = try watch.finish(
+                waitsForSockets: end == .commandEnded, isHurried: end.isHurried, signals: signals)
         } catch {
             failure = failure ?? error
+            summary.isLossUnknown = true
         }
         let written = writer.finish(milliseconds: end == .readerGone ? 0 : 5000)
         summary.shown = written.written
@@ -203,8 +210,9 @@ struct TailSession {
             if failure == nil, isWhole, let status = child.rootStatus { return ExitStatus.of(waitStatus: status) }
             return ExitStatus.ownFailure
         }
-        if let failure { return failure.status }
+        // Whoever ends it has that end, whatever else there was to say.
         if case .signal(let number) = end { return 128 + number }
+        if let failure { return failure.status }
         return isWhole ? ExitStatus.success : ExitStatus.failure
     }
 }

@@ -25,6 +25,9 @@ protocol TailWatch: AnyObject {
     ///
     /// - Parameters:
     ///   - waitsForSockets: up to a second, for those that are still open.
+    ///   - isHurried: who has the events gets a second to say what is left.
     ///   - signals: one that ends programs ends the waiting, too.
-    func finish(waitsForSockets: Bool, signals: borrowing SignalSource) throws(CommandFailure) -> TailSummary
+    func finish(
+        waitsForSockets: Bool, isHurried: Bool, signals: borrowing SignalSource
+    ) throws(CommandFailure) -> TailSummary
 }
