@@ -153,6 +153,18 @@ struct socket_use {
 	__u16 is_earlier; /* a message of several, and not the last one that the kernel looked at */
 };
 
+/* A call that names a file: what the kernel has no object for (any more) afterwards. */
+struct naming {
+	__u64 name;     /* user address of the string; 0: none */
+	__u64 new_name; /* second string; 0: none */
+	__s64 result;
+	__s32 directory;
+	__s32 new_directory;
+	__u32 access;
+	__u8 kind;
+	__u8 hook; /* 0: sys_exit */
+};
+
 /* Who opened a socket, and to whom. */
 struct owner {
 	__u64 cgroup;
@@ -193,6 +205,7 @@ struct scratch {
 		__u32 reserved;
 	} walk; /* append_path()'s arguments and state; in memory, so that the verifier sees each step alike */
 	struct socket_use use; /* observe_socket()'s argument */
+	struct naming naming;  /* observe_name()'s */
 	struct owner owner;    /* of a socket that is accepted */
 };
 

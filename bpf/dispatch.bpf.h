@@ -75,25 +75,25 @@ static __always_inline __u32 wanted_access(__u64 flags)
 }
 
 /* An open that failed, or whose descriptor is gone again: the caller's string is all there is to tell. */
-static __noinline void on_open_by_name(struct sensor_control *block, const struct opened *opened, __u64 how,
-				       __s64 result)
+static __noinline void on_open_by_name(const struct opened *opened, __u64 how, __s64 result)
 {
 	struct naming naming = {
 		.name = opened->argument,
+		.result = result,
 		.directory = opened->directory,
 		.access = wanted_access(how),
 		.kind = SENSOR_FILE_OPEN,
 		.hook = opened->hook,
 	};
 
-	on_name(block, &naming, result);
+	on_name(&naming);
 }
 
 /* A function of its own: what it keeps over its calls would not fit beside sys_exit's on 5.10's 512 bytes of stack. */
 static __noinline void on_opened(struct sensor_control *block, const struct opened *opened, __u64 how, __s64 result)
 {
 	if (!on_descriptor(block, opened) && opened->argument)
-		on_open_by_name(block, opened, how, result);
+		on_open_by_name(opened, how, result);
 }
 
 /* Is it about who the process is, and more than a question? */
@@ -334,7 +334,7 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 
 open:
 	if (result < 0)
-		return on_open_by_name(block, &opened, how, result);
+		return on_open_by_name(&opened, how, result);
 	opened.access = open_access(how);
 descriptor:
 	if (result < 0)

@@ -42,30 +42,51 @@ static __always_inline void file_key(struct sensor_key *key, const struct sensor
 #endif
 
 /*
- * Where a file is: the names on the way up to the root of its mount, and where that is mounted. The kernel's hash of a name is salted with the
+ * Where a file is: the names on the way up, mount by mount, and which mounts those are. The kernel's hash of a name is salted with the
  * directory's address, so that of names alike in other directories there is no doubt; but whoever renames a directory or moves a mount
  * changes nothing but that one's own name.
  */
 static __always_inline __u64 mix_place(__u64 hash, struct dentry *dentry, struct mount *mount)
 {
-	struct dentry *parent;
-	__u64 names = 0;
+	struct dentry *root = get(mount, mnt.mnt_root), *parent;
+	__u64 names = (__u32)get(mount, mnt_id);
+	struct mount *outer;
 
 	for (int i = 0; i < PLACE_DEPTH; i++) {
-		names = (names ^ get(dentry, d_name.hash_len)) * 0x9e3779b97f4a7c15ULL;
 		parent = get(dentry, d_parent);
-		if (dentry == parent)
-			break;
-		dentry = parent;
+		if (dentry == root || dentry == parent) {
+			outer = get(mount, mnt_parent);
+			if (outer == mount || !outer)
+				break;
+			dentry = get(mount, mnt_mountpoint);
+			mount = outer;
+			root = get(mount, mnt.mnt_root);
+			names ^= (__u64)(__u32)get(mount, mnt_id) << 32;
+		} else {
+			names = (names ^ get(dentry, d_name.hash_len)) * 0x9e3779b97f4a7c15ULL;
+			dentry = parent;
+		}
 	}
-	hash = mix(hash, names);
-	return mix(hash, ((__u64)(__u32)get(mount, mnt_id) << 32) ^ get(get(mount, mnt_mountpoint), d_name.hash_len));
+	return mix(hash, names);
 }
 
-/* A file as an object: (superblock, inode, generation), and its place, so that a second link or a bind mount is another. */
+/* A root shows files under other names than another. */
+static __always_inline __u64 mix_own_root(__u64 hash)
+{
+	struct path *root = &get(current_task(), fs)->root;
+
+	return mix(hash, (__u64)(__u32)get(mount_of(get(root, mnt)), mnt_id) << 32 ^
+				 get(get(get(root, dentry), d_inode), i_ino));
+}
+
+/*
+ * A file as an object: (superblock, inode, generation), its place, so that a second link or a bind mount is another, and the root that it is
+ * seen from.
+ */
 static __always_inline __u64 file_object(struct file *file, struct inode *inode, __u32 access)
 {
-	__u64 hash = mix_place(config.seed ^ access, get(file, f_path.dentry), mount_of(get(file, f_path.mnt)));
+	__u64 hash = mix_place(mix_own_root(config.seed ^ access), get(file, f_path.dentry),
+			       mount_of(get(file, f_path.mnt)));
 
 	return finish(mix_inode(hash, inode));
 }
@@ -108,6 +129,14 @@ static __always_inline __u64 mix_root(__u64 hash, struct task_struct *task)
 
 	hash = mix(hash, get(mount_of(get(root, mnt)), mnt_id));
 	return mix_inode(hash, get(get(root, dentry), d_inode));
+}
+
+/* Where a name starts from. A function of its own, so that the verifier goes through the walk once. */
+__noinline __u64 mix_start(__u64 hash, int directory, __u32 relative)
+{
+	struct task_struct *task = current_task();
+
+	return relative ? mix_base(hash, task, directory) : mix_root(hash, task);
 }
 
 static __always_inline bool is_relative(struct scratch *scratch, __u32 at)
@@ -240,17 +269,6 @@ static __noinline bool on_descriptor(struct sensor_control *block, const struct 
 	return true;
 }
 
-/* A call that names a file: what the kernel has no object for (any more) afterwards. */
-struct naming {
-	__u64 name;     /* user address of the string; 0: none */
-	__u64 new_name; /* second string; 0: none */
-	__s32 directory;
-	__s32 new_directory;
-	__u32 access;
-	__u8 kind;
-	__u8 hook; /* 0: sys_exit */
-};
-
 /*
  * The name, and the directory that it starts from, are read after the call: who shares the memory, the descriptors or the working directory
  * may have put another one there. And what a seccomp filter keeps from running can be made to look done.
@@ -265,23 +283,28 @@ static __always_inline bool is_unproved(struct task_struct *task)
  * Opens that failed, and calls that take a name and leave no dentry to read. The names are the caller's, the base directories are the
  * kernel's; links in between are resolved by the daemon. Failures have a memory and a budget of their own, since storms of ENOENT are normal.
  */
-static __noinline void on_name(struct sensor_control *block, const struct naming *naming, __s64 result)
+__noinline int observe_name(void)
 {
 	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct sensor_control *block = control_block();
 	struct task_struct *task = current_task();
 	struct sensor_key key = {};
-	bool failed = result < 0, relative = false, new_relative = false;
+	bool failed, relative = false, new_relative = false;
+	struct naming *naming;
 	struct sensor_file *to;
 	struct path *base;
 	int length;
 	__u32 at;
 	__u16 flags;
 
-	if (!scratch || !enabled(block, naming->kind))
-		return;
-	file_key(&key, block, task, naming->kind, naming->hook ? naming->hook : SENSOR_HOOK_SYS_EXIT, failed ? -result : 0);
+	if (!scratch || !block || !enabled(block, scratch->naming.kind))
+		return 0;
+	naming = &scratch->naming;
+	failed = naming->result < 0;
+	file_key(&key, block, task, naming->kind, naming->hook ? naming->hook : SENSOR_HOOK_SYS_EXIT,
+		 failed ? -naming->result : 0);
 	scratch->header.key = key;
-	begin(scratch, task, 0, result);
+	begin(scratch, task, 0, naming->result);
 	to = body(scratch, sensor_file);
 	to->access = naming->access;
 	to->descriptor = -1;
@@ -309,15 +332,14 @@ static __noinline void on_name(struct sensor_control *block, const struct naming
 				      SENSOR_SECTION_NEW_ARGUMENT, 0);
 		}
 	}
-	key.object = relative ? mix_base(key.object, task, naming->directory) : mix_root(key.object, task);
+	key.object = mix_start(key.object, naming->directory, relative);
 	if (naming->new_name)
-		key.object =
-			new_relative ? mix_base(key.object, task, naming->new_directory) : mix_root(key.object, task);
+		key.object = mix_start(key.object, naming->new_directory, new_relative);
 	key.object = finish(key.object);
 	flags = failed ? recall(&failures, &key, block, get(task, tgid), 0, 0)
 		       : recall(&memory, &key, block, get(task, tgid), 0, 0);
 	if (!flags)
-		return;
+		return 0;
 	scratch->header.key = key;
 	scratch->header.flags = flags;
 	if (relative) {
@@ -331,6 +353,17 @@ static __noinline void on_name(struct sensor_control *block, const struct naming
 			append_path_of(task, scratch, base, SENSOR_SECTION_NEW_BASE);
 	}
 	dispatch(scratch, block, failed);
+	return 0;
+}
+
+static __always_inline void on_name(const struct naming *naming)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+
+	if (!scratch)
+		return;
+	scratch->naming = *naming;
+	observe_name();
 }
 
 /* What is done to a file that is open or mapped: the dentry is at hand. */

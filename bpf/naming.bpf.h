@@ -132,7 +132,8 @@ static __noinline bool on_naming_call(struct sensor_control *block, struct pt_re
 
 		on_file(block, &deed);
 	} else {
-		on_name(block, &naming, result);
+		naming.result = result;
+		on_name(&naming);
 	}
 	return true;
 }

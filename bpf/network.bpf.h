@@ -422,35 +422,53 @@ struct message_name {
 };
 
 /*
+ * The message at `message` that the caller handed over, one of several that went by the socket of scratch->use: 0, or 1 if it cannot be
+ * read any more. A function that the verifier goes through once, which takes no pointers.
+ */
+__noinline int observe_message(__u64 message, __u32 is_earlier)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct message_name name;
+	__u32 sent;
+
+	if (!scratch)
+		return 1;
+	if (bpf_probe_read_user(&name, sizeof(name), (void *)message) ||
+	    bpf_probe_read_user(&sent, sizeof(sent), (void *)(message + 56))) {
+		lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_UNREADABLE, SENSOR_NETWORK_SEND);
+		return 1;
+	}
+	struct socket_use use = {
+		.sk = scratch->use.sk,
+		.address = name.address,
+		.length = name.length,
+		.result = sent,
+		.kind = SENSOR_NETWORK_SEND,
+		.hook = SENSOR_HOOK_SYS_EXIT,
+		.is_earlier = is_earlier,
+	};
+
+	observe_use(&use);
+	return 0;
+}
+
+/*
  * `count` of the messages that the caller handed over. What the hook knows is where the last went that the kernel looked at, be it one
  * that then failed; of the others there is only the caller's address.
  */
 static __noinline void on_messages(struct sock *sk, __u64 messages, __s64 count, __u64 handed_over)
 {
-	for (__u32 i = 0; i < MESSAGES_MAX; i++) {
-		__u64 message = messages + i * 64; /* struct mmsghdr: a msghdr of 56 bytes, the bytes sent */
-		struct message_name name;
-		__u32 sent;
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
 
+	if (!scratch)
+		return;
+	scratch->use.sk = (__u64)sk;
+	for (__u32 i = 0; i < MESSAGES_MAX; i++) {
 		if (i >= count)
 			return;
-		if (bpf_probe_read_user(&name, sizeof(name), (void *)message) ||
-		    bpf_probe_read_user(&sent, sizeof(sent), (void *)(message + 56))) {
-			lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_UNREADABLE,
-			     SENSOR_NETWORK_SEND);
+		/* struct mmsghdr: a msghdr of 56 bytes, the bytes sent */
+		if (observe_message(messages + i * 64, i + 1 != handed_over))
 			return;
-		}
-		struct socket_use use = {
-			.sk = (__u64)sk,
-			.address = name.address,
-			.length = name.length,
-			.result = sent,
-			.kind = SENSOR_NETWORK_SEND,
-			.hook = SENSOR_HOOK_SYS_EXIT,
-			.is_earlier = i + 1 != handed_over,
-		};
-
-		observe_use(&use);
 	}
 	if (count > MESSAGES_MAX)
 		lose(cgroup_of(current_task()), SENSOR_HOOK_SYS_EXIT, SENSOR_LOSS_SENT_TOO_MANY, SENSOR_NETWORK_SEND);

@@ -299,20 +299,22 @@ static __always_inline __u64 *word_at(struct scratch *scratch, __u32 offset)
 	return word;
 }
 
-/* Seeded hash of `length` staged bytes at bytes[at]; up to eight bytes behind them are cleared. */
+/* Seeded hash of `length` staged bytes at bytes[at]; the sixteen bytes behind them are cleared. */
 __noinline __u64 hash_bytes(__u32 at, __u32 length, __u32 index)
 {
 	struct scratch *scratch = scratch_at(index & 1);
 	__u64 hash = config.seed ^ length;
-	__u32 words = (length + 7) / 8, i;
+	__u32 pairs = (length + 15) / 16, i;
 
 	if (!scratch)
 		return 0;
 	*word_at(scratch, at + length) = 0;
-	for (i = 0; i < SENSOR_PATH_MAX / 8; i++) {
-		if (i >= words)
+	*word_at(scratch, at + length + 8) = 0;
+	for (i = 0; i < SENSOR_PATH_MAX / 16; i++) {
+		if (i >= pairs)
 			break;
-		hash = mix(hash, *word_at(scratch, at + i * 8));
+		hash = mix(hash, *word_at(scratch, at + i * 16));
+		hash = mix(hash, *word_at(scratch, at + i * 16 + 8));
 	}
 	return finish(hash);
 }

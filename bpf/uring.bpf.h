@@ -168,11 +168,11 @@ static __always_inline void on_uring_open(struct sensor_control *block, struct t
 	if (result == -ECANCELED)
 		return;
 	if (result < 0) {
-		on_open_by_name(block, &opened, how, result);
+		on_open_by_name(&opened, how, result);
 	} else if (bpf_core_field_exists(struct io_open, file_slot) && get(open, file_slot)) {
 		/* Into the ring's own table: the result is no descriptor, so the caller's string is all there is to tell. */
 		if (argument)
-			on_open_by_name(block, &opened, how, 0);
+			on_open_by_name(&opened, how, 0);
 		else
 			count_blind(cgroup_of(task), opcode | SENSOR_URING_DIRECT);
 	} else {

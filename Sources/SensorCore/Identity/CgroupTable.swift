@@ -76,9 +76,12 @@ package struct CgroupTable: ~Copyable {
     /// The workload of a cgroup. One that is not known is looked for once, through the process that the event names.
     package mutating func workload(of id: UInt64, pid: UInt32) -> Workload {
         if let latest, latest.id == id { return latest.workload }
-        let workload = find(id, pid: pid)
-        latest = unknown.peek(id) == nil ? (id, workload) : nil
-        return workload
+        if let workload = live.use(id, { $0.workload }) {
+            latest = (id, workload)
+            return workload
+        }
+        latest = nil
+        return find(id, pid: pid)
     }
 
     /// Pods that have cgroups which live, by what cgroup paths and runtimes say.
@@ -216,8 +219,7 @@ package struct CgroupTable: ~Copyable {
     // MARK: Inside
 
     private mutating func find(_ id: UInt64, pid: UInt32) -> Workload {
-        if let entry = live.use(id) { return entry.workload }
-        if let entry = removed.use(id) { return entry.workload }
+        if let workload = removed.use(id, { $0.workload }) { return workload }
         var known = unknown.use(id)
         if known?.tick != ticks { known?.looks = 0 }
         if let known, known.looks >= Self.lookLimit { return known.workload }

@@ -140,8 +140,9 @@ package struct IntegerTable<Key: TableKey, Value>: ~Copyable {
         return -1
     }
 
+    /// Adds a key that is not there: the caller has looked.
     @discardableResult
-    private mutating func insertNew(_ key: Key, _ value: consuming Value) -> Int {
+    package mutating func insertNew(_ key: Key, _ value: consuming Value) -> Int {
         if (count + 1) * 4 > (mask + 1) * 3 { grow() }
         let hash = key.tableHash(seed: seed)
         var slot = home(hash)

@@ -13,7 +13,9 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
     }
 
     private var index: IntegerTable<Key, Int32>
-    private var nodes: ContiguousArray<Node> = []
+    // Reserved at once: of memory that was not touched yet only addresses are used, and to move what has grown costs more.
+    private let nodes: UnsafeMutablePointer<Node>
+    private var nodeCount: Int32 = 0
     private var free: Int32 = -1  // chained through `older`
     private var newest: Int32 = -1
     private var oldest: Int32 = -1
@@ -23,74 +25,83 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
         precondition(capacity > 0)
         self.capacity = capacity
         index = IntegerTable()
+        nodes = .allocate(capacity: capacity)
     }
 
+    deinit {
+        nodes.deinitialize(count: Int(nodeCount))
+        nodes.deallocate()
+    }
+
+    @inline(__always)
+    private func node(_ number: Int32) -> UnsafeMutablePointer<Node> { nodes + Int(number) }
+
     /// The value of `key`, which counts as a use of it.
-    package mutating func use(_ key: Key) -> Value? {
-        guard let node = index[key] else { return nil }
-        touch(node)
-        return nodes[Int(node)].value
+    package mutating func use(_ key: Key) -> Value? { use(key) { $0 } }
+
+    /// What `read` makes of the value of `key`, which counts as a use of it; `nil` if there is none.
+    @inline(__always)
+    package mutating func use<Result>(_ key: Key, _ read: (borrowing Value) -> Result) -> Result? {
+        guard let number = index[key] else { return nil }
+        touch(number)
+        return node(number).pointee.value.map(read)
     }
 
     /// The value of `key`, without that counting as a use.
     package func peek(_ key: Key) -> Value? {
-        guard let node = index[key] else { return nil }
-        return nodes[Int(node)].value
+        guard let number = index[key] else { return nil }
+        return node(number).pointee.value
     }
 
     /// Changes the value of `key` in place, as a use of it; `nil` if there is none.
     package mutating func modify<Result>(_ key: Key, _ change: (inout Value) throws -> Result) rethrows -> Result? {
-        guard let node = index[key] else { return nil }
-        touch(node)
-        guard var value = nodes[Int(node)].value else { return nil }
-        // The table lets go of it meanwhile, so that it is changed in place and not in a copy.
-        nodes[Int(node)].value = nil
-        defer { nodes[Int(node)].value = value }
+        guard let number = index[key] else { return nil }
+        touch(number)
+        guard var value = node(number).pointee.value.take() else { return nil }
+        // The table has let go of it meanwhile, so that it is changed in place and not in a copy.
+        defer { node(number).pointee.value = value }
         return try change(&value)
     }
 
     /// Sets the value of `key`; returns the entry that had to go for it: the oldest, or what `key` had before.
     @discardableResult
     package mutating func insert(_ key: Key, _ value: consuming Value) -> (key: Key, value: Value)? {
-        if let node = index[key] {
-            touch(node)
-            let old = nodes[Int(node)].value
-            nodes[Int(node)].value = value
+        if let number = index[key] {
+            touch(number)
+            let old = node(number).pointee.value.take()
+            node(number).pointee.value = value
             return old.map { (key, $0) }
         }
         let gone = count == capacity ? removeOldest() : nil
-        let node: Int32
+        let number: Int32
         if free >= 0 {
-            node = free
-            free = nodes[Int(node)].older
-            nodes[Int(node)] = Node(key: key, value: value, newer: -1, older: newest)
+            number = free
+            free = node(number).pointee.older
+            node(number).pointee = Node(key: key, value: value, newer: -1, older: newest)
         } else {
-            // All at once: of memory that was not touched yet only addresses are used, and to move what has grown costs more.
-            if nodes.isEmpty { nodes.reserveCapacity(capacity) }
-            node = Int32(nodes.count)
-            nodes.append(Node(key: key, value: value, newer: -1, older: newest))
+            number = nodeCount
+            nodeCount += 1
+            node(number).initialize(to: Node(key: key, value: value, newer: -1, older: newest))
         }
-        if newest >= 0 { nodes[Int(newest)].newer = node } else { oldest = node }
-        newest = node
-        index.set(key, to: node)
+        if newest >= 0 { node(newest).pointee.newer = number } else { oldest = number }
+        newest = number
+        index.insertNew(key, number)
         return gone
     }
 
     @discardableResult
     package mutating func remove(_ key: Key) -> Value? {
-        guard let node = index.remove(key) else { return nil }
-        unlink(node)
-        let value = nodes[Int(node)].value
-        nodes[Int(node)].value = nil
-        nodes[Int(node)].older = free
-        free = node
-        return value
+        guard let number = index.remove(key) else { return nil }
+        unlink(number)
+        node(number).pointee.older = free
+        free = number
+        return node(number).pointee.value.take()
     }
 
     @discardableResult
     package mutating func removeOldest() -> (key: Key, value: Value)? {
         guard oldest >= 0 else { return nil }
-        let key = nodes[Int(oldest)].key
+        let key = node(oldest).pointee.key
         return remove(key).map { (key, $0) }
     }
 
@@ -101,22 +112,23 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
 
     /// The entry that would go next.
     package func peekOldest() -> (key: Key, value: Value)? {
-        guard oldest >= 0, let value = nodes[Int(oldest)].value else { return nil }
-        return (nodes[Int(oldest)].key, value)
+        guard oldest >= 0, let value = node(oldest).pointee.value else { return nil }
+        return (node(oldest).pointee.key, value)
     }
 
-    private mutating func touch(_ node: Int32) {
-        guard node != newest else { return }
-        unlink(node)
-        nodes[Int(node)].newer = -1
-        nodes[Int(node)].older = newest
-        if newest >= 0 { nodes[Int(newest)].newer = node } else { oldest = node }
-        newest = node
+    @inline(__always)
+    private mutating func touch(_ number: Int32) {
+        guard number != newest else { return }
+        unlink(number)
+        node(number).pointee.newer = -1
+        node(number).pointee.older = newest
+        if newest >= 0 { node(newest).pointee.newer = number } else { oldest = number }
+        newest = number
     }
 
-    private mutating func unlink(_ node: Int32) {
-        let (newer, older) = (nodes[Int(node)].newer, nodes[Int(node)].older)
-        if newer >= 0 { nodes[Int(newer)].older = older } else { newest = older }
-        if older >= 0 { nodes[Int(older)].newer = newer } else { oldest = newer }
+    private mutating func unlink(_ number: Int32) {
+        let (newer, older) = (node(number).pointee.newer, node(number).pointee.older)
+        if newer >= 0 { node(newer).pointee.older = older } else { newest = older }
+        if older >= 0 { node(older).pointee.newer = newer } else { oldest = newer }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import SensorCore
 
 /// A tail that the daemon serves.
@@ -16,9 +17,10 @@ final class AttachedWatch: TailWatch {
     private let limit: UInt64?
     private let watchesCommand: Bool
 
-    /// Returns once every event is seen.
+    /// Returns once every event is seen; a signal that ends programs ends the waiting for that.
     init(
-        _ tail: TailConfiguration, client: ControlClient, root: UInt32?, writer: LineWriter
+        _ tail: TailConfiguration, client: ControlClient, root: UInt32?, writer: LineWriter,
+        signals: borrowing SignalSource
     ) throws(CommandFailure) {
         self.client = client
         self.writer = writer
@@ -29,10 +31,9 @@ final class AttachedWatch: TailWatch {
             try client.request(TailRequest(filter: tail.filter, root: root, limit: tail.limit))
         } catch { throw Self.failure(error) }
         // First sights may come before the daemon's word that it sees everything.
+        let deadline = Self.deadline(seconds: 10)
         while true {
-            guard let message = try receive(milliseconds: 10_000) else {
-                throw CommandFailure(status: ExitStatus.failure, message: "the daemon does not answer")
-            }
+            let message = try receive(by: deadline, signals)
             if message == .accepted { return }
             take(message)
         }
@@ -61,18 +62,14 @@ final class AttachedWatch: TailWatch {
 
     func mute() { isMuted = true }
 
-    func finish(waitsForSockets: Bool) throws(CommandFailure) -> TailSummary {
+    func finish(
+        waitsForSockets: Bool, isHurried: Bool, signals: borrowing SignalSource
+    ) throws(CommandFailure) -> TailSummary {
         if summary == nil {
             do throws(ControlClient.Failure) { try client.finish() } catch { throw Self.failure(error) }
         }
-        let deadline = KernelSession.bootTime() + 10_000_000_000
-        while summary == nil {
-            let now = KernelSession.bootTime()
-            guard now < deadline, let message = try receive(milliseconds: Int32((deadline - now) / 1_000_000)) else {
-                throw CommandFailure(status: ExitStatus.failure, message: "the daemon does not answer")
-            }
-            take(message)
-        }
+        let deadline = Self.deadline(seconds: isHurried ? 1 : 10)
+        while summary == nil { take(try receive(by: deadline, signals)) }
         var result = summary ?? TailSummary()
         result.shown = shown
         return result
@@ -82,9 +79,27 @@ final class AttachedWatch: TailWatch {
         while summary == nil, let message = try client.next() { take(message) }
     }
 
-    private func receive(milliseconds: Int32) throws(CommandFailure) -> ControlClient.Answer? {
-        do throws(ControlClient.Failure) { return try client.receive(milliseconds: milliseconds) } catch {
-            throw Self.failure(error)
+    /// How long a daemon that says nothing is waited for.
+    private static func deadline(seconds: UInt64) -> UInt64 { KernelSession.bootTime() + seconds * 1_000_000_000 }
+
+    private func receive(
+        by deadline: UInt64, _ signals: borrowing SignalSource
+    ) throws(CommandFailure) -> ControlClient.Answer {
+        while true {
+            let now = KernelSession.bootTime()
+            do throws(ControlClient.Failure) {
+                let left = now < deadline ? Int32((deadline - now) / 1_000_000) : 0
+                if let message = try client.receive(milliseconds: left, interruption: signals.descriptor) {
+                    return message
+                }
+            } catch { throw Self.failure(error) }
+            while let signal = signals.take() {
+                if signal.number == SIGWINCH || signal.number == SIGCHLD { continue }
+                throw CommandFailure(status: 128 + signal.number, message: "the daemon has not answered")
+            }
+            guard KernelSession.bootTime() < deadline else {
+                throw CommandFailure(status: ExitStatus.failure, message: "the daemon does not answer")
+            }
         }
     }
 

@@ -82,7 +82,7 @@ final class LocalWatch: TailWatch {
 
     func mute() { sink.mute() }
 
-    func finish(waitsForSockets: Bool) -> TailSummary {
+    func finish(waitsForSockets: Bool, isHurried: Bool, signals: borrowing SignalSource) -> TailSummary {
         if waitsForSockets {
             _ = collector.drained()
             let deadline = KernelSession.bootTime() + 1_000_000_000

@@ -13,6 +13,11 @@ struct TailSession {
         case readerGone
         case commandEnded
         case failed(CommandFailure)
+
+        /// Somebody waits for the end, who knows no more than that it was asked for.
+        var isHurried: Bool {
+            if case .signal = self { true } else { self == .timeUp }
+        }
     }
 
     private let tail: TailConfiguration
@@ -54,15 +59,18 @@ struct TailSession {
         var child: Descendants?
         let watch: any TailWatch
         if command.isEmpty {
-            watch = try begin(root: nil, writer, attention)
+            watch = try begin(root: nil, writer, attention, signals)
         } else {
             let hasOthers = Descendants.hasChildren
             let gated = try GatedCommand(arguments: command, signalMask: signals.previousMask)
             child = Descendants(root: gated.pid, hasOthers: hasOthers)
-            watch = try begin(root: UInt32(gated.pid), writer, attention)
+            watch = try begin(root: UInt32(gated.pid), writer, attention, signals)
             let error = gated.open()
             if error != 0 { StandardStream.complain("\(command[0]): \(SystemError.text(of: error))") }
         }
+        // Signals that came while the daemon was waited for are taken.
+        child?.reap()
+        tail.width.renew()
         let end = wait(watch, &child, signals, attention, writer)
 
         var summary = TailSummary()
@@ -72,8 +80,12 @@ struct TailSession {
             waitUnwatched(&child, signals, reason)
         }
         // Of a daemon that has gone this gets no more than its last word, if there was one.
-        do throws(CommandFailure) { summary = try watch.finish(waitsForSockets: end == .commandEnded) } catch {
+        do throws(CommandFailure) {
+            summary = try watch.finish(
+                waitsForSockets: end == .commandEnded, isHurried: end.isHurried, signals: signals)
+        } catch {
             failure = failure ?? error
+            summary.isLossUnknown = true
         }
         let written = writer.finish(milliseconds: end == .readerGone ? 0 : 5000)
         summary.shown = written.written
@@ -89,12 +101,15 @@ struct TailSession {
     }
 
     /// The daemon's events if one runs, else our own.
-    private func begin(root: UInt32?, _ writer: LineWriter, _ attention: WakeUp) throws -> any TailWatch {
+    private func begin(
+        root: UInt32?, _ writer: LineWriter, _ attention: WakeUp, _ signals: borrowing SignalSource
+    ) throws -> any TailWatch {
         // A recording holds what came out of the kernel, which the daemon does not pass on.
         if tail.settings.record == nil,
             let descriptor = try ControlSocket.connect(in: tail.settings.runDirectory)
         {
-            return try AttachedWatch(tail, client: ControlClient(descriptor: descriptor), root: root, writer: writer)
+            return try AttachedWatch(
+                tail, client: ControlClient(descriptor: descriptor), root: root, writer: writer, signals: signals)
         }
         let endpoint = try APIEndpoint(tail.settings, environment: Environment.inCluster)
         if endpoint != nil { try tail.settings.requireNode(environment: Environment.inCluster) }
@@ -194,8 +209,9 @@ struct TailSession {
             if failure == nil, isWhole, let status = child.rootStatus { return ExitStatus.of(waitStatus: status) }
             return ExitStatus.ownFailure
         }
-        if let failure { return failure.status }
+        // Whoever ends it has that end, whatever else there was to say.
         if case .signal(let number) = end { return 128 + number }
+        if let failure { return failure.status }
         return isWhole ? ExitStatus.success : ExitStatus.failure
     }
 }

@@ -23,6 +23,11 @@ protocol TailWatch: AnyObject {
 
     /// Shows what is left, and ends.
     ///
-    /// - Parameter waitsForSockets: up to a second, for those that are still open.
-    func finish(waitsForSockets: Bool) throws(CommandFailure) -> TailSummary
+    /// - Parameters:
+    ///   - waitsForSockets: up to a second, for those that are still open.
+    ///   - isHurried: who has the events gets a second to say what is left.
+    ///   - signals: one that ends programs ends the waiting, too.
+    func finish(
+        waitsForSockets: Bool, isHurried: Bool, signals: borrowing SignalSource
+    ) throws(CommandFailure) -> TailSummary
 }

@@ -171,6 +171,10 @@ private final class TroubleSink: EventSink, Sendable {
             twice() { "$@"; "$@"; }
             twice cat new/deep/f; mv new app; twice cat app/deep/f; twice cat app/deep/f
             mount -t tmpfs t m1; echo x >m1/f; twice cat m1/f; mount --move m1 m2; twice cat m2/f; umount m2
+            mkdir -p above/mount; mount -t tmpfs t above/mount; echo x >above/mount/f; twice cat above/mount/f
+            mv above over; twice cat over/mount/f
+            mkdir -p outer other; mount -t tmpfs t outer; mkdir outer/inner; mount -t tmpfs t outer/inner
+            echo x >outer/inner/f; twice cat outer/inner/f; mount --move outer other; twice cat other/inner/f
             (cd old; cat missing || :; cat missing || :)
             mv old older; (cd older; cat missing || :; cat missing || :)
             echo x >d/x; rm '\(directory.path)/d/x'
@@ -189,6 +193,7 @@ private final class TroubleSink: EventSink, Sendable {
         }
         for (name, times) in [
             ("new/deep/f", 2), ("app/deep/f", 4), ("m1/f", 2), ("m2/f", 2), ("old/missing", 2), ("older/missing", 2),
+            ("above/mount/f", 2), ("over/mount/f", 2), ("outer/inner/f", 2), ("other/inner/f", 2),
         ] {
             let found = count(name, .fileOpen)
             #expect(found.all == UInt64(times) && found.news == 1, "\(name)")

@@ -108,6 +108,31 @@ import Testing
         #expect(try tail.wait().status == 0)
     }
 
+    @Test(arguments: [false, true]) func `a daemon that stands still keeps nobody from ending the tail`(
+        isAccepted: Bool
+    ) throws {
+        let (tail, peer) = try attach()
+        defer { close(peer) }
+        if isAccepted {
+            say([Self.accepted, ControlFrame(.events, Array("{}\n".utf8))], to: peer)
+            kill(tail.pid, SIGINT)
+            // It asks for the rest, and waits no longer than a second.
+            try tail.eventually {
+                var byte: UInt8 = 0
+                return recv(peer, &byte, 1, 0) == 1
+            }
+        } else {
+            kill(tail.pid, SIGINT)
+        }
+        let outcome = try tail.wait()
+        #expect(outcome.status == 130)
+        if isAccepted {
+            #expect(outcome.summary.hasPrefix("sensord: shown 1, lost unknown"), "\(outcome.errors)")
+        } else {
+            #expect(outcome.errors.contains("the daemon has not answered"), "\(outcome.errors)")
+        }
+    }
+
     @Test func `a command is waited for though children were ignored, and still ignores its own`() throws {
         let (tail, peer) = try attach(
             ["--tail", "--", "grep", "SigIgn", "/proc/self/status"],
@@ -137,7 +162,8 @@ import Testing
         say([Self.accepted], to: ends[1])
         daemon(ends[1])
         let watch = try AttachedWatch(
-            tail, client: ControlClient(descriptor: ends[0]), root: nil, writer: writer)
+            tail, client: ControlClient(descriptor: ends[0]), root: nil, writer: writer,
+            signals: SignalSource([]))
         return (watch, writer, ends[1])
     }
 

@@ -171,7 +171,7 @@ actor ObjectReader {
 
     /// - Parameter scope: nil is returned where this has turned out to be forbidden before the request had its turn.
     private func metadata(_ path: String, lane: String, scope: String) async throws(APIError) -> ObjectMetadata? {
-        let pass = try await gate.enter(lane)
+        let pass = try await gate.enter(lane, path)
         if forbidden.value(scope) != nil {
             await gate.giveBack(pass)
             return nil
@@ -183,7 +183,7 @@ actor ObjectReader {
     private func get(_ path: String, lane: String, accept: String = "application/json") async throws(APIError)
         -> ByteBuffer
     {
-        try await get(path, try await gate.enter(lane), accept: accept)
+        try await get(path, try await gate.enter(lane, path), accept: accept)
     }
 
     private func get(_ path: String, _ pass: RequestGate.Pass, accept: String) async throws(APIError) -> ByteBuffer {

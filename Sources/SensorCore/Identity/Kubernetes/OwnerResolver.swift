@@ -32,11 +32,32 @@ struct OwnerResolver: Sendable {
     let status: ClusterStatusBoard
     let log: Logger
 
+    /// How long what is known of the controller may wait for what stands above it.
+    private static let patience = Duration.milliseconds(500)
+
+    /// - Parameter early: told the controller where it is known and what stands above it takes long; over before this
+    ///   returns.
     /// - Throws: when the controller itself cannot be told for now.
-    func resolve(_ owner: ObjectReference, namespace: String) async throws(APIError) -> OwnerResolution {
+    func resolve(
+        _ owner: ObjectReference, namespace: String, early: @escaping @Sendable (OwnerResolution) async -> Void
+    ) async throws(APIError) -> OwnerResolution {
+        func climb(
+            from controller: ObjectReference, _ visited: Set<String>, _ start: OwnerResolution
+        ) async -> OwnerResolution {
+            let telling = Task {
+                do { try await Task.sleep(for: Self.patience, clock: .continuous) } catch { return }
+                var known = start
+                known.isComplete = false
+                await early(known)
+            }
+            let resolution = await self.climb(from: controller, namespace, visited, start)
+            telling.cancel()
+            await telling.value
+            return resolution
+        }
         let kind = Kind(owner)
         var own = OwnerResolution(from: owner.uid, controller: owner.owner, source: .reference)
-        if kind == .lasting { return await climb(from: owner, namespace, [owner.uid], own) }
+        if kind == .lasting { return await climb(from: owner, [owner.uid], own) }
         let answer = try await reader.look(owner, namespace: namespace)
         guard case .found(let observed) = answer, observed.manager != .unreadable else {
             if case .found = answer { status.count(\.unreadableOwners) }
@@ -53,11 +74,11 @@ struct OwnerResolver: Sendable {
                 resolution.source = .get
                 return resolution
             }
-            return await climb(from: above, namespace, [owner.uid, above.uid], resolution)
+            return await climb(from: above, [owner.uid, above.uid], resolution)
         }
         own.source = .get
         if kind == .job, let name = observed.lastingName { own.controller.name = name }
-        return await climb(from: owner, namespace, [owner.uid], own)
+        return await climb(from: owner, [owner.uid], own)
     }
 
     private enum Kind {

@@ -27,7 +27,9 @@ struct OwnerSettler: Sendable {
             var trouble: APIError?
             do throws(APIError) {
                 if let owner = question.owner {
-                    resolution = try await resolver.resolve(owner, namespace: question.namespace)
+                    resolution = try await resolver.resolve(owner, namespace: question.namespace) { known in
+                        _ = await tracker.settle(uid, question, known, labels: nil, isDone: false)
+                    }
                 }
             } catch {
                 trouble = error

@@ -62,17 +62,18 @@ package final class ControlClient {
 
     /// The next message; waits until there is one, or for so many milliseconds (below 0: for ever).
     ///
-    /// - Returns: `nil` if the time was up.
-    package func receive(milliseconds: Int32) throws(Failure) -> Answer? {
+    /// - Parameter interruption: a descriptor that ends the waiting when it is readable; -1: none does.
+    /// - Returns: `nil` if the time was up, or the waiting was ended.
+    package func receive(milliseconds: Int32, interruption: Int32 = -1) throws(Failure) -> Answer? {
         while true {
             if let message = try next() { return message }
-            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            let ready = poll(&entry, 1, milliseconds)
-            if ready == 0 { return nil }
+            var entries = [descriptor, interruption].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            let ready = poll(&entries, nfds_t(entries.count), milliseconds)
             if ready < 0 {
                 if errno == EINTR { continue }
                 throw Failure(description: "poll: \(SystemError.text(of: errno))")
             }
+            guard entries[0].revents != 0 else { return nil }
             try read()
         }
     }

@@ -95,7 +95,7 @@ struct TemplateTable: ~Copyable {
         while bytes > byteLimit || table.count > capacity, table.count > 1 { evict(for: workload) }
     }
 
-    mutating func use(_ key: MemoryKey) -> Template? { table.use(key)?.template ?? leaving.peek(key) }
+    mutating func use(_ key: MemoryKey) -> Template? { table.use(key) { $0.template } ?? leaving.peek(key) }
 
     mutating func remove(_ key: MemoryKey) {
         if let gone = table.remove(key) { account(gone) }

@@ -12,6 +12,8 @@ package struct TailSummary: Sendable, Codable, Equatable {
     package var blind: [String: UInt64] = [:]
     /// Events that came with something missing, by `LossReason`.
     package var incomplete: [String: UInt64] = [:]
+    /// Whoever knows what was lost has not said it.
+    package var isLossUnknown = false
 
     package init() {}
 
@@ -23,6 +25,7 @@ package struct TailSummary: Sendable, Codable, Equatable {
         reasons = try container.decodeIfPresent([String: [String: UInt64]].self, forKey: .reasons) ?? [:]
         blind = try container.decodeIfPresent([String: UInt64].self, forKey: .blind) ?? [:]
         incomplete = try container.decodeIfPresent([String: UInt64].self, forKey: .incomplete) ?? [:]
+        isLossUnknown = try container.decodeIfPresent(Bool.self, forKey: .isLossUnknown) ?? false
     }
 
     /// All that was lost.
@@ -31,7 +34,8 @@ package struct TailSummary: Sendable, Codable, Equatable {
     /// For a person: `shown 12, lost 3 (sys_exit 2, subscriber 1), blind 1 (io_uring unlinkat 1), incomplete 1
     /// (path_too_long 1)`. The last two only if there are any.
     package var text: String {
-        "shown \(shown), lost \(lostCount)\(Self.causes(lost))" + Self.part("blind", blind)
+        "shown \(shown), lost \(isLossUnknown ? "unknown" : "\(lostCount)")\(Self.causes(lost))"
+            + Self.part("blind", blind)
             + Self.part("incomplete", incomplete)
     }
 

@@ -365,9 +365,45 @@ import Testing
                 server.cluster.step(.end)
                 try await ledger.wait("another watch") { _ in ledger.counters.watches >= 2 }
                 try await ledger.wait("in sync") { $0.isSynced }
-                #expect(ContinuousClock.now - start < .seconds(10))
+                #expect(ContinuousClock.now - start < .seconds(20))
                 // By reference, since nothing more is to be had of a custom resource.
                 #expect(ledger.now.pods["u0"]?.controller.name == "foo0")
+            }
+        }
+    }
+
+    @Test func `an owner that hangs keeps none of its own group from being told`() async throws {
+        try await TestAPIServer.run { server in
+            let (hanging, hidden) = PodFixture.deployment(0, name: "hanging")
+            server.cluster.set(hidden)
+            server.cluster.put(hanging.uid, hanging.json)
+            server.cluster.keepFailing(.get(Self.apps + "/replicasets/hanging-7c9d"), .silence)
+            let settings = ClusterSettings.fast { $0.ownerTimeout = .milliseconds(200) }
+            try await ledger.watching(.test(server), settings) {
+                try await ledger.wait("an attempt that failed") { _ in ledger.counters.retries >= 1 }
+                for index in 1...7 {
+                    let (pod, objects) = PodFixture.deployment(index, name: "app\(index)")
+                    server.cluster.set(objects)
+                    server.cluster.put(pod.uid, pod.json)
+                }
+                try await ledger.wait("the others") { now in
+                    (1...7).allSatisfy { now.pods["pod-app\($0)-\($0)"]?.controller.name == "app\($0)" }
+                }
+                #expect(ledger.now.pods[hanging.uid]?.controller.name != "hanging")
+            }
+        }
+    }
+
+    @Test func `what stands above a controller keeps nobody from knowing it`() async throws {
+        try await TestAPIServer.run { server in
+            let (pod, objects) = PodFixture.deployment()
+            server.cluster.set(objects)
+            server.cluster.put(pod.uid, pod.json)
+            server.cluster.keepFailing(.get(Self.apps + "/deployments/planner"), .silence)
+            let settings = ClusterSettings.fast { $0.ownerTimeout = .seconds(3600) }
+            try await ledger.watching(.test(server), settings) {
+                try await ledger.wait("the pod") { $0.pods[pod.uid]?.controller.name == "planner" }
+                #expect(ledger.now.pods[pod.uid]?.controller.kind == "Deployment")
             }
         }
     }

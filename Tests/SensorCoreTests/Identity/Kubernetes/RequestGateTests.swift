@@ -13,9 +13,9 @@ import Testing
     }
 
     /// What a lane says that lets nobody in; nil: it does.
-    private func refusal(_ gate: RequestGate, _ lane: String) async -> APIError? {
+    private func refusal(_ gate: RequestGate, _ lane: String, _ object: String = "one") async -> APIError? {
         do throws(APIError) {
-            await gate.leave(try await gate.enter(lane))
+            await gate.leave(try await gate.enter(lane, object))
             return nil
         } catch { return error }
     }
@@ -34,21 +34,38 @@ import Testing
     }
 
     @Test(arguments: [(APIError.Kind.server, 50, 100), (.connection, 50, 100), (.timedOut, 500, 1000)])
-    func `a lane that fails is left alone, and no other`(_ kind: APIError.Kind, _ least: Int, _ most: Int) async throws
+    func `an object that fails is left alone, and no other`(_ kind: APIError.Kind, _ least: Int, _ most: Int)
+        async throws
     {
         let gate = Self.gate()
-        let error = await gate.leave(try await gate.enter("a"), APIError(kind, "broken"))
+        let error = await gate.leave(try await gate.enter("a", "one"), APIError(kind, "broken"))
         let wait = try #require(error.retryAfter)
         #expect(wait > .seconds(least - 5) && wait <= .seconds(most))
         let refusal = await refusal(gate, "a")
         #expect(refusal?.message == "broken" && refusal?.retryAfter ?? .zero <= wait)
+        #expect(await self.refusal(gate, "a", "other") == nil)
         #expect(await self.refusal(gate, "b") == nil)
+    }
+
+    @Test func `a lane of which two fail is left alone, but for one that tries, until one is well`() async throws {
+        let gate = Self.gate { $0.probe = .seconds(3600) }
+        for object in ["one", "two"] {
+            _ = await gate.leave(try await gate.enter("a", object), APIError(.timedOut, "no answer"))
+        }
+        let probe = try await gate.enter("a", "three")
+        let refusal = await refusal(gate, "a", "four")
+        // Those that have not failed are to ask again soon.
+        #expect(refusal?.message == "no answer" && refusal?.retryAfter ?? .zero <= .seconds(3600))
+        #expect(await self.refusal(gate, "b") == nil)
+        await gate.leave(probe)
+        #expect(await self.refusal(gate, "a", "four") == nil)
+        #expect(await self.refusal(gate, "a", "one")?.message == "no answer")
     }
 
     @Test func `one that is throttled holds up all`() async throws {
         let gate = Self.gate()
         let throttled = APIError(.throttled, "slowly", retryAfter: .seconds(7))
-        let error = await gate.leave(try await gate.enter("a"), throttled)
+        let error = await gate.leave(try await gate.enter("a", "one"), throttled)
         #expect(error.retryAfter ?? .zero > .seconds(56))
         #expect(await refusal(gate, "b")?.kind == .throttled)
     }
@@ -57,7 +74,7 @@ import Testing
     func `that something is not there, or not to be seen, is an answer like others`(_ kind: APIError.Kind) async throws
     {
         let gate = Self.gate()
-        #expect(await gate.leave(try await gate.enter("a"), APIError(kind, "no")).retryAfter == nil)
+        #expect(await gate.leave(try await gate.enter("a", "one"), APIError(kind, "no")).retryAfter == nil)
         #expect(await refusal(gate, "a") == nil)
     }
 
@@ -68,22 +85,22 @@ import Testing
             for pass in passes { wait = await gate.leave(pass, APIError(.server, "broken")).retryAfter ?? .zero }
             return wait
         }
-        let passes = (try await gate.enter("a"), try await gate.enter("a"))
+        let passes = (try await gate.enter("a", "one"), try await gate.enter("a", "one"))
         var wait = await fail(passes.0, passes.1)
         #expect(wait <= .milliseconds(40))
         try await Task.sleep(for: wait)
-        wait = await fail(try await gate.enter("a"))
+        wait = await fail(try await gate.enter("a", "one"))
         #expect(wait <= .milliseconds(80))
         try await Task.sleep(for: wait)
-        await gate.leave(try await gate.enter("a"))
-        #expect(await fail(try await gate.enter("a")) <= .milliseconds(40))
+        await gate.leave(try await gate.enter("a", "one"))
+        #expect(await fail(try await gate.enter("a", "one")) <= .milliseconds(40))
     }
 
     @Test func `two of a lane are under way, and those that wait are let in or told why not`() async throws {
-        let gate = Self.gate()
-        let passes = (try await gate.enter("a"), try await gate.enter("a"))
-        let next = Task { try await gate.enter("a") }
-        let last = Task { try await gate.enter("a") }
+        let gate = Self.gate { $0.perLane = 2 }
+        let passes = (try await gate.enter("a", "one"), try await gate.enter("a", "one"))
+        let next = Task { try await gate.enter("a", "one") }
+        let last = Task { try await gate.enter("a", "one") }
         #expect(await refusal(gate, "b") == nil)
         await gate.leave(passes.0)
         let third = try await next.value
@@ -94,8 +111,8 @@ import Testing
 
     @Test func `whoever is cancelled waits no more`() async throws {
         let gate = Self.gate { $0.perLane = 1 }
-        let pass = try await gate.enter("a")
-        let waiting = Task { try await gate.enter("a") }
+        let pass = try await gate.enter("a", "one")
+        let waiting = Task { try await gate.enter("a", "one") }
         waiting.cancel()
         await #expect(throws: APIError.self) { try await waiting.value }
         await gate.leave(pass)
