@@ -24,6 +24,10 @@ final class NotedMarker: CallMarker, Sendable {
         state.withLockedValue { $0.processes.isEmpty && $0.threads.isEmpty && $0.sets.isEmpty }
     }
 
+    func setsInUse() -> Set<UInt32>? {
+        state.withLockedValue { Set($0.processes.values).union($0.threads.values) }
+    }
+
     func set(ofProcess process: CallTask) -> UInt32? { state.withLockedValue { $0.processes[process] } }
     func set(ofThread thread: CallTask) -> UInt32? { state.withLockedValue { $0.threads[thread] } }
 

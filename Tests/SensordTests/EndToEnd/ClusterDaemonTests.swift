@@ -221,7 +221,8 @@ final class ClusterDaemonTests {
     {
         try await TestAPIServer.run { server in
             Self.serve(server.cluster)
-            let daemon = try await start(try cluster(server), "--tick", "1")
+            // On a busy machine an API server that the test plays is slower than a pod may be.
+            let daemon = try await start(try cluster(server), "--tick", "1", "--identity-wait", "120")
             let flood = try RunningSensord(
                 [], wrapper: [RunningSensord.workload, "open-paced", folder + "/flood", "1000", "20000"])
             let (rounds, size) = (34, 250)
@@ -247,7 +248,7 @@ final class ClusterDaemonTests {
             #expect(late - early < 1536, "KiB after each round: \(memory)")
             let execs = try await execs()
             let others = execs.map(\.workload).filter { $0.kind != "Deployment" || $0.name != "planner" }
-            #expect(others.isEmpty, "\(others.count), such as \(others.first?.identity as Any)")
+            #expect(others.count == 0, "such as \(others.first?.identity as Any)")
             #expect(Set(execs.compactMap { $0.workload.identity.pod?.uid }).count == rounds * size)
             #expect(execs.count == rounds * size)
             let sum = "grep -o '\"count\":\"[0-9]*' | awk -F'\"' '{ n += $4 } END { printf \"%d\", n }'"

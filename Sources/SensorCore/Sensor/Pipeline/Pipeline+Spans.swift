@@ -86,7 +86,7 @@ extension EventKind {
     fileprivate var isEffect: Bool {
         switch self {
         case .processFork, .processExit, .processSeen, .cgroupCreated, .cgroupRemoved, .networkClose, .syscallFirst,
-            .toolCallBegin, .toolCallEnd:
+            .toolCallBegin, .toolCallEnd, .context, .decision, .anomalyState:
             false
         case .processExec, .fileOpen, .fileCreate, .fileDelete, .fileRename, .fileLink, .fileAttribute, .fileExecmap,
             .networkConnect, .networkSend, .networkListen, .networkAccept, .syscallNotable, .identityChange,
@@ -115,7 +115,7 @@ extension SpanTable.Deed {
             case .dns(let dns): "\(dns.name) \(dns.type)"
             case .syscall(let syscall): syscall.name
             case .identity(let identity): identity.change
-            case .none, .exit, .toolCall: executable?.text ?? ""
+            case .none, .exit, .toolCall, .context, .decision, .anomaly: executable?.text ?? ""
             }
         return text.utf8.count <= Self.textBytes
             ? text : String(decoding: text.utf8.prefix(Self.textBytes), as: UTF8.self)

@@ -44,7 +44,7 @@ package struct TraceSenders: Sendable {
         let holder = holder(of: socket.inode, in: namespace).flatMap { senders.sender($0) }
         // The cgroup that a socket was made in is the kernel's own word; who holds it is looked up a moment later.
         guard hierarchy.controller == nil, socket.cgroup != 0, holder?.cgroup != socket.cgroup else { return holder }
-        return CallSender(process: CallTask(id: 0, start: 0), cgroup: socket.cgroup)
+        return CallSender(process: CallTask(id: 0, start: 0), cgroup: socket.cgroup, workload: socket.cgroup)
     }
 
     // MARK: Other network namespaces

@@ -11,7 +11,7 @@ import Testing
         boot: 60_000_000_000, wallOffset: Int64(TraceRecording.begin) - 50_000_000_000)
 
     private let told = NIOLockedValueBox<[SpanCall]>([])
-    private let sender = CallSender(process: CallTask(id: 7, start: 1), cgroup: 42)
+    private let sender = CallSender(process: CallTask(id: 7, start: 1), cgroup: 42, workload: 42)
 
     private func receiver(
         forwarder: String? = nil, limits: TraceAllowance.Limits = .init(), clock: ClockReading = Self.clock
@@ -106,7 +106,7 @@ import Testing
         #expect(refusal.status == 429)
         // Six were sent and two allowed: one a second is paid back, and one more has to be there.
         #expect(refusal.retryAfter == 5)
-        #expect(receiver.refusal(of: CallSender(process: sender.process, cgroup: 43), .protobuf) == nil)
+        #expect(receiver.refusal(of: CallSender(process: sender.process, cgroup: 43, workload: 43), .protobuf) == nil)
         #expect(receiver.refusal(of: nil, .protobuf) == nil)
     }
 
