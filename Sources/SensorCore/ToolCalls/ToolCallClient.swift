@@ -11,7 +11,7 @@ package struct ToolCallClient: ~Copyable {
         package var description: String
     }
 
-    private struct Message: Encodable {
+    private struct Announcement: Encodable {
         struct Call: Encodable {
             var id: String
             var name: String?
@@ -53,7 +53,7 @@ package struct ToolCallClient: ~Copyable {
         guard UnixAddress.with(path, { connect(descriptor, $0, $1) }) == 0 else {
             throw Failure(description: "\(SystemError("connect to \(path)"))")
         }
-        try ask(Message(type: "hello", protocol: 1, session: session))
+        try ask(Announcement(type: "hello", protocol: 1, session: session))
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
@@ -65,17 +65,17 @@ package struct ToolCallClient: ~Copyable {
         name: String, arguments: [String], initiator: ToolCallDetail.Initiator?
     ) throws(Failure) {
         try ask(
-            Message(
+            Announcement(
                 type: "begin", session: session, call: .init(id: call, name: name, arguments: arguments),
                 initiator: initiator, scope: .thread, threadId: UInt32(sensor_thread_id())))
     }
 
     /// - Parameter status: `ok` or `error`.
     package func end(status: String, error: String?) throws(Failure) {
-        try ask(Message(type: "end", session: session, call: .init(id: call), status: status, error: error))
+        try ask(Announcement(type: "end", session: session, call: .init(id: call), status: status, error: error))
     }
 
-    private func ask(_ message: Message) throws(Failure) {
+    private func ask(_ message: Announcement) throws(Failure) {
         // Strings and numbers cannot fail to encode.
         var line = Array((try? JSONEncoder().encode(message)) ?? Data()) + [UInt8(ascii: "\n")]
         while !line.isEmpty {

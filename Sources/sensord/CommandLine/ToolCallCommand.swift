@@ -20,7 +20,9 @@ struct ToolCallCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Id of the agent's session; by default one of its own.", valueName: "id"))
     var session: String?
 
-    @Option(help: ArgumentHelp("Who asked for it: human, agent, service or schedule, with or without an id.", valueName: "kind[:id]"))
+    @Option(
+        help: ArgumentHelp(
+            "Who asked for it: human, agent, service or schedule, with or without an id.", valueName: "kind[:id]"))
     var initiator: String?
 
     @OptionGroup(title: "Settings") var options: SettingsOptions

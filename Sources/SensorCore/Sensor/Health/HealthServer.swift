@@ -126,20 +126,3 @@ package struct HealthServer: Service {
         return request.method == .head ? response.createHeadResponse() : response
     }
 }
-
-/// Closes a connection when its time is over, whatever its client does or does not do.
-final class ConnectionEnd: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = NIOAny
-
-    private let time: TimeAmount
-    private var end: Scheduled<Void>?
-
-    init(after time: TimeAmount) { self.time = time }
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        let channel = context.channel
-        end = context.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) { end?.cancel() }
-}

@@ -48,22 +48,6 @@ package struct CountDelta {
     }
 }
 
-/// Both clocks at one moment.
-package struct ClockReading: Sendable, Equatable {
-    /// Boot clock, ns.
-    package var boot: UInt64
-    /// Wall clock minus boot clock, ns.
-    package var wallOffset: Int64
-
-    package init(boot: UInt64, wallOffset: Int64) {
-        self.boot = boot
-        self.wallOffset = wallOffset
-    }
-
-    /// Wall clock, ns since 1970, of a moment on the boot clock.
-    package func wall(_ boot: UInt64) -> UInt64 { boot &+ UInt64(bitPattern: wallOffset) }
-}
-
 /// What is fixed for as long as the sensor runs.
 package struct Session: Sendable, Equatable {
     /// The kernel's id of this boot, without dashes or with; the first part of process ids.
