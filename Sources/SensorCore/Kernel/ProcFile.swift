@@ -21,6 +21,20 @@ enum ProcFile {
         }
     }
 
+    /// The names in a folder that are numbers; none if it cannot be read.
+    static func numbers(in folder: String) -> [UInt32] {
+        guard let stream = opendir(folder) else { return [] }
+        defer { closedir(stream) }
+        var numbers: [UInt32] = []
+        while let entry = readdir(stream) {
+            let number = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                UInt32(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))
+            }
+            if let number { numbers.append(number) }
+        }
+        return numbers
+    }
+
     /// The number that a file of one number holds.
     static func number(_ path: String) -> Int? {
         text(path).flatMap { Int($0.split(whereSeparator: \.isWhitespace).first ?? "") }

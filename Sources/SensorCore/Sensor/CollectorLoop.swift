@@ -358,16 +358,3 @@ extension CountDelta {
             received: change.difference.received)
     }
 }
-
-extension ClockReading {
-    /// Both clocks now, as close together as can be read.
-    static func now() -> ClockReading {
-        let before = KernelSession.bootTime()
-        var wall = timespec()
-        clock_gettime(CLOCK_REALTIME, &wall)
-        let after = KernelSession.bootTime()
-        let middle = before &+ (after &- before) / 2
-        return ClockReading(
-            boot: after, wallOffset: Int64(wall.tv_sec) &* 1_000_000_000 &+ Int64(wall.tv_nsec) &- Int64(middle))
-    }
-}

@@ -63,7 +63,8 @@ extension CallBook {
     }
 
     /// What of a call does not fit what is known of its session.
-    private mutating func judge(_ call: OpenCall, _ claims: ToolCallClaims, _ sender: CallSender, at time: CallTime) {
+    private mutating func judge(_ call: OpenCall, _ claims: ToolCallClaims, _ sender: CallSender, at time: ClockReading)
+    {
         let key = call.session
         if let earlier = sessions[key]?.settled[call.id], earlier.operation == call.operation {
             raise(

@@ -23,13 +23,13 @@ struct CallBook<Marker: CallMarker> {
     private var sequences: [Int: (process: CallTask, number: UInt64)] = [:]
     private(set) var gate = AnomalyGate()
     var nextNumber: UInt64 = 1
-    private let clock: () -> CallTime
+    private let clock: () -> ClockReading
     let tell: (CallChange) -> Void
 
     /// - Parameter tell: takes what is learned, in order, before any event could be joined to it.
     init(
         marker: Marker, tasks: any CallTasks, accounts: CallAccounts = CallAccounts(),
-        clock: @escaping () -> CallTime, tell: @escaping (CallChange) -> Void
+        clock: @escaping () -> ClockReading, tell: @escaping (CallChange) -> Void
     ) {
         scopes = CallScopes(marker: marker)
         self.tasks = tasks
@@ -38,7 +38,7 @@ struct CallBook<Marker: CallMarker> {
         self.tell = tell
     }
 
-    var now: CallTime { clock() }
+    var now: ClockReading { clock() }
 
     /// Whether `tick` has anything to look after.
     var isIdle: Bool { open.isEmpty && gate.isEmpty }

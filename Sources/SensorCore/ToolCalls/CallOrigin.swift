@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
-
 /// Who said something on the tool-call socket, and when.
 package struct CallOrigin: Sendable, Equatable, Codable {
     /// As the initial pid namespace has it.
@@ -15,20 +13,5 @@ package struct CallOrigin: Sendable, Equatable, Codable {
         self.process = process
         self.cgroup = cgroup
         self.time = time
-    }
-}
-
-/// One moment on both clocks.
-struct CallTime {
-    /// Boot clock, ns.
-    var boot: UInt64
-    /// Nanoseconds since 1970.
-    var wall: UInt64
-
-    static func now() -> CallTime {
-        var wall = timespec()
-        clock_gettime(CLOCK_REALTIME, &wall)
-        return CallTime(
-            boot: KernelSession.bootTime(), wall: UInt64(max(wall.tv_sec, 0)) * 1_000_000_000 + UInt64(wall.tv_nsec))
     }
 }

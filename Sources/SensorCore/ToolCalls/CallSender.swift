@@ -38,11 +38,8 @@ package struct CallSenders: Sendable, CallTasks {
         if let own = innermost("\(folder)/\(number)/status"), own == number, let start = start(number) {
             return CallTask(id: number, start: start)
         }
-        for task in names(in: folder) {
-            guard let id = UInt32(task), innermost("\(folder)/\(id)/status") == number, let start = start(id) else {
-                continue
-            }
-            return CallTask(id: id, start: start)
+        for id in ProcFile.numbers(in: folder) where innermost("\(folder)/\(id)/status") == number {
+            if let start = start(id) { return CallTask(id: id, start: start) }
         }
         return nil
     }
@@ -52,7 +49,7 @@ package struct CallSenders: Sendable, CallTasks {
         var index = 0
         while index < found.count {
             let folder = "/proc/\(found[index].id)/task"
-            for task in names(in: folder) {
+            for task in ProcFile.numbers(in: folder) {
                 for child in (ProcFile.text("\(folder)/\(task)/children") ?? "").split(separator: " ") {
                     // What it has started in another container is not its own.
                     guard let id = UInt32(child), let sender = sender(id), sender.workload == root.workload else {
@@ -104,18 +101,5 @@ package struct CallSenders: Sendable, CallTasks {
     private func identifier(_ path: String) -> UInt64? {
         var status = stat()
         return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
-    }
-
-    private func names(in folder: String) -> [String] {
-        guard let stream = opendir(folder) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name.first != "." { names.append(name) }
-        }
-        return names
     }
 }

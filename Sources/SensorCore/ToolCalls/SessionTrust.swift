@@ -44,7 +44,7 @@ struct SessionTrust {
     ///
     /// - Parameter parent: that of the call which it is made within, if there is one.
     mutating func use(
-        _ authority: ToolCallClaims.Authority, within parent: ToolCallClaims.Authority?, at now: CallTime
+        _ authority: ToolCallClaims.Authority, within parent: ToolCallClaims.Authority?, at now: ClockReading
     ) -> [Finding] {
         var findings = Self.expired(authority, at: now)
         if let parent { findings += Self.widened(authority, from: parent, "the call that it is made within has") }
@@ -62,12 +62,12 @@ struct SessionTrust {
         return findings
     }
 
-    private mutating func remember(_ authority: ToolCallClaims.Authority, at now: CallTime) {
+    private mutating func remember(_ authority: ToolCallClaims.Authority, at now: ClockReading) {
         guard !authority.grant.isEmpty, grants[authority.grant] == nil else { return }
         grants[authority.grant] = Grant(authority: authority, since: now.wall)
     }
 
-    private static func expired(_ authority: ToolCallClaims.Authority, at now: CallTime) -> [Finding] {
+    private static func expired(_ authority: ToolCallClaims.Authority, at now: ClockReading) -> [Finding] {
         guard let end = authority.expiresAt, end <= now.wall else { return [] }
         return [
             Finding(
@@ -108,7 +108,7 @@ struct SessionTrust {
     // MARK: Control
 
     /// - Parameter openCalls: of the session.
-    mutating func change(_ transition: SessionTransition, openCalls: Int, at now: CallTime) -> [Finding] {
+    mutating func change(_ transition: SessionTransition, openCalls: Int, at now: ClockReading) -> [Finding] {
         var findings: [Finding] = []
         switch transition.kind {
         case .mode:
@@ -146,7 +146,7 @@ struct SessionTrust {
         ]
     }
 
-    private mutating func refresh(_ transition: SessionTransition, at now: CallTime) -> [Finding] {
+    private mutating func refresh(_ transition: SessionTransition, at now: ClockReading) -> [Finding] {
         var findings: [Finding] = []
         let old = transition.from.isEmpty ? currentGrant : transition.from
         var new = transition.authority ?? .init()
@@ -195,7 +195,7 @@ struct SessionTrust {
 
     // MARK: Decisions
 
-    mutating func decide(_ decision: DecisionDetail, at now: CallTime) -> [Finding] {
+    mutating func decide(_ decision: DecisionDetail, at now: ClockReading) -> [Finding] {
         guard decision.outcome == "override" else { return [] }
         var times = overrides[decision.policy] ?? []
         let count = Self.count(&times, Self.overrideTime, at: now.boot, limit: Self.overrideLimit)

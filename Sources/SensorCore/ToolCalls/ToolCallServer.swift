@@ -51,7 +51,7 @@ package final class ToolCallServer: Sendable {
         let thread = try Worker(name: "sensord-calls") { [self] in
             let accounts = CallAccounts(limits: limits.workload)
             let book = CallBook(
-                marker: marker, tasks: senders, accounts: accounts, clock: CallTime.now, tell: tell)
+                marker: marker, tasks: senders, accounts: accounts, clock: ClockReading.now, tell: tell)
             var loop = ToolCallLoop(server: self, listener: listener, senders: senders, book: book)
             loop.run()
         }

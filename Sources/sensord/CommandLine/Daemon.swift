@@ -54,7 +54,8 @@ struct Daemon {
         let background = try BackgroundServices(log: log)
         let traces = try traceServers(background, collector, inbox)
         start(
-            background, traces, collector: collector, endpoint: endpoint, node: configuration.node, writer: writer)
+            background, traces, calls: calls, collector: collector, endpoint: endpoint, node: configuration.node,
+            writer: writer)
         tellStart(collector, stream: configuration.streamID)
 
         var reload = Reload(running: settings, log: log, reread: reread)
@@ -75,8 +76,8 @@ struct Daemon {
     /// What runs beside the collecting thread: the API server's side of identity, the local HTTP server, and what takes
     /// spans.
     private func start(
-        _ background: BackgroundServices, _ traces: [TraceServer], collector: Collector, endpoint: APIEndpoint?,
-        node: String, writer: LineWriter?
+        _ background: BackgroundServices, _ traces: [TraceServer], calls: ToolCallServer, collector: Collector,
+        endpoint: APIEndpoint?, node: String, writer: LineWriter?
     ) {
         let status = ClusterStatusBoard()
         var services: [any Service] = traces
@@ -92,7 +93,9 @@ struct Daemon {
                     // Waits for the collecting thread, which threads of Swift concurrency must not.
                     let summary = await Worker.value("health") { collector.recentSummary() }
                     return summary.map {
-                        HealthReport(collector: $0, identity: status.snapshot, output: writer?.output)
+                        HealthReport(
+                            collector: $0, identity: status.snapshot, output: writer?.output,
+                            toolCalls: calls.statistics)
                     }
                 })
         }

@@ -375,6 +375,20 @@ import Testing
         #expect(pipeline.ledger.lost == 0)
     }
 
+    @Test func `what was done for calls that have ended is forgotten, once no program tells of it any more`() {
+        var pipeline = Pipeline(session: Records.session, host: host)
+        for set in [UInt32(0), 8, 9] {
+            pipeline.record(Records.open("/a", object: UInt64(set), calls: set))
+        }
+        pipeline.call(.closed(8))
+        pipeline.tick(ClockReading(boot: 9_000, wallOffset: 5))
+        #expect(pipeline.takeUnforgotten().isEmpty)
+        pipeline.tick(ClockReading(boot: 10_000, wallOffset: 5))
+        #expect(pipeline.takeUnforgotten().map(\.calls) == [8])
+        pipeline.tick(ClockReading(boot: 11_000, wallOffset: 5))
+        #expect(pipeline.takeUnforgotten().isEmpty)
+    }
+
     @Test func `a count of what is not known is lost, and the kernel is to forget it`() {
         var pipeline = Pipeline(session: Records.session, host: host)
         let open = key(of: Records.open("/a", object: 7))

@@ -85,7 +85,7 @@ enum Records {
     static func open(
         _ path: String, object: UInt64 = 1, access: Int32 = 1, fileFlags: Int32 = 0, argument: String? = nil,
         pathFlags: Int32 = 0, mode: UInt32 = 0o100644, flags: Int32 = SENSOR_FIRST_SEEN | SENSOR_REMEMBERED,
-        time: UInt64 = 15, pid: UInt32 = 100, start: UInt64 = 7, cgroup: UInt64 = 42
+        time: UInt64 = 15, pid: UInt32 = 100, start: UInt64 = 7, cgroup: UInt64 = 42, calls: UInt32 = 0
     ) -> [UInt8] {
         var body = sensor_file()
         body.inode = 5
@@ -99,6 +99,7 @@ enum Records {
         return record.changing {
             $0.key.object = object
             $0.key.cgroup = cgroup
+            $0.key.calls = calls
             ($0.tgid, $0.tid, $0.start) = (pid, pid, start)
         }
     }

@@ -7,6 +7,7 @@ extension HealthReport {
         addCollector(&text)
         addLosses(&text)
         addIdentity(&text)
+        if let toolCalls { add(toolCalls, to: &text) }
         return text.text
     }
 
@@ -119,6 +120,23 @@ extension HealthReport {
             ("cache_failures", "Failures to read or write it.", counters.cacheFailures),
         ]
         for (name, help, value) in totals { text.add("identity_\(name)_total", .counter, help, value) }
+    }
+}
+
+extension HealthReport {
+    private func add(_ calls: ToolCallServer.Statistics, to text: inout MetricsText) {
+        text.add("toolcall_messages_total", .counter, "Messages of agents.", calls.messages)
+        text.add("toolcall_connections", .gauge, "Agents that are connected.", UInt64(calls.connections))
+        text.add("toolcall_sessions", .gauge, "Sessions that are open.", UInt64(calls.sessions))
+        text.add("toolcall_open_calls", .gauge, "Tool calls that are open.", UInt64(calls.calls))
+        text.add(
+            "toolcall_refused_total", .counter, "What a workload wanted too much of.",
+            CallResource.allCases.map { ([("what", $0.rawValue)], calls.refused[$0] ?? 0) })
+        text.add("toolcall_anomalies_total", .counter, "State anomalies that were told.", calls.anomalies)
+        text.add(
+            "toolcall_suppressed_anomalies_total", .counter,
+            "State anomalies of which there were too many to tell each.",
+            calls.suppressedAnomalies)
     }
 }
 

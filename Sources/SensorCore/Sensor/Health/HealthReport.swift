@@ -8,6 +8,8 @@ package struct HealthReport: Sendable {
     package var identity: ClusterStatus
     /// Lines of records by the writer; nil: none are written.
     package var output: Output?
+    /// Of the tool-call socket; nil: there is none.
+    package var toolCalls: ToolCallServer.Statistics?
 
     package struct Output: Sendable {
         package var written: UInt64
@@ -21,10 +23,14 @@ package struct HealthReport: Sendable {
         }
     }
 
-    package init(collector: CollectorSummary, identity: ClusterStatus, output: Output? = nil) {
+    package init(
+        collector: CollectorSummary, identity: ClusterStatus, output: Output? = nil,
+        toolCalls: ToolCallServer.Statistics? = nil
+    ) {
         self.collector = collector
         self.identity = identity
         self.output = output
+        self.toolCalls = toolCalls
     }
 
     /// What `/readyz` answers.

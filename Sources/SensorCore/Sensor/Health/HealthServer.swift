@@ -8,7 +8,6 @@ internal import ServiceLifecycle
 
 /// The local HTTP server: `/healthz`, `/readyz`, `/metrics`.
 package struct HealthServer: Service {
-    /// Whoever comes beyond that waits. Each is answered once, and lasts no longer than `connectionTime`.
     static let maximumConnections = 16
 
     private let address: ListenAddress
@@ -39,54 +38,19 @@ package struct HealthServer: Service {
         self.report = report
     }
 
-    /// Until it is told to stop. An address that cannot be taken is tried again: nobody should go without a sensor for it.
+    /// Until it is told to stop.
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var isToldOf = false
-            while !Task.isCancelled {
-                do {
-                    try await serve()
-                    isToldOf = false
-                } catch {
-                    if Task.isCancelled { return }
-                    log.log(
-                        level: isToldOf ? .debug : .error,
-                        "cannot listen for HTTP, trying again: see --listen",
-                        metadata: ["address": "\(address)", "error": "\(error)"])
-                    isToldOf = true
-                }
-                if (try? await Task.sleep(for: retry, clock: .continuous)) == nil { return }
-            }
-        }
-    }
-
-    private func serve() async throws {
-        // Hummingbird tells of its own comings and goings, being cancelled as an error; ours are told here.
-        var quiet = log
-        quiet.logLevel = .critical
-        let connectionTime = connectionTime
-        let server = try HTTPServerBuilder.http1(
-            configuration: .init(additionalChannelHandlers: [ConnectionEnd(after: connectionTime)])
-        ).buildServer(
-            configuration: ServerConfiguration(
-                address: .hostname(address.host, port: address.port), serverName: "sensord",
-                availableConnectionsDelegate: MaximumAvailableConnections(Self.maximumConnections)),
-            eventLoopGroup: group, logger: quiet
-        ) { request, writer, channel in
-            let response = await answer(request)
-            try await writer.write(response: response.head, body: response.body)
-            channel.close(mode: .output, promise: nil)
-        } onServerRunning: { channel in
+        let server = LocalHTTPServer(
+            address: .hostname(address.host, port: address.port), maximumConnections: Self.maximumConnections,
+            connectionTime: connectionTime, retry: retry,
+            complaint: "cannot listen for HTTP, trying again: see --listen",
+            group: group, log: log)
+        await server.run(at: "\(address)") { request, _ in
+            await answer(request)
+        } running: { channel in
             let bound = ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
             log.info("listening for HTTP", metadata: ["address": "\(bound)"])
             running(bound)
-        }
-        // A server stops gracefully, which cancelling it is not.
-        let services = ServiceGroup(configuration: .init(services: [server], logger: quiet))
-        try await withTaskCancellationHandler {
-            try await services.run()
-        } onCancel: {
-            Task { await services.triggerGracefulShutdown() }
         }
     }
 

@@ -50,12 +50,6 @@ extension Pipeline {
             initiator: call.initiator, claims: claims, arguments: call.arguments)
     }
 
-    /// What the kernel remembers of calls that have ended is of no more use. By the second tick no program holds it.
-    mutating func forgetSettledCalls() {
-        for set in settledSets.late { for key in keysOfSets.removeValue(forKey: set) ?? [] { templates.disown(key) } }
-        settledSets = ([], settledSets.fresh)
-    }
-
     /// The call that a record's deed was done for.
     mutating func joined(
         _ header: sensor_header, _ process: TrackedProcess?, _ detail: EventDetail

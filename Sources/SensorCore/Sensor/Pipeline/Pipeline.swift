@@ -24,9 +24,7 @@ package struct Pipeline: ~Copyable {
     var spans: SpanTable
     /// Sets of calls that have all ended, since the last tick and in the one before that.
     var settledSets: (fresh: [UInt32], late: [UInt32]) = ([], [])
-    /// What the kernel remembers for a set.
-    var keysOfSets: [UInt32: [MemoryKey]] = [:]
-    var templates: TemplateTable
+    private var templates: TemplateTable
     private var waiting: WaitingEvents
     var clock: ClockReading
     var told: ToldLosses
@@ -237,7 +235,13 @@ package struct Pipeline: ~Copyable {
         forgetGoneCgroups()
         calls.tick(at: clock.boot)
         spans.tick(at: clock.boot)
-        forgetSettledCalls()
+        forgetSettledSets()
+    }
+
+    /// What the kernel remembers of calls that have ended is of no more use. By the second tick no program holds it.
+    private mutating func forgetSettledSets() {
+        templates.disown(sets: Set(settledSets.late))
+        settledSets = ([], settledSets.fresh)
     }
 
     /// By the third tick all has been told that was lost in a cgroup before it was removed, and the kernel has forgotten
@@ -312,7 +316,6 @@ package struct Pipeline: ~Copyable {
                 Template(
                     kind: kind, via: via, errorNumber: errorNumber, process: process?.description, subject: subject,
                     detail: detail, toolCall: toolCall))
-            if header.key.calls != 0 { keysOfSets[header.key.calls, default: []].append(MemoryKey(header.key)) }
         }
         let before = sequence
         append(

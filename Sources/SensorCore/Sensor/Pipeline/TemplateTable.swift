@@ -17,13 +17,16 @@ struct MemoryKey: TableKey {
         rest = UInt64(key.kind) | UInt64(key.hook) << 8 | UInt64(key.error) << 16 | UInt64(key.calls) << 32
     }
 
+    /// The set of tool calls that it was done for; 0: none.
+    var calls: UInt32 { UInt32(truncatingIfNeeded: rest >> 32) }
+
     var kernelKey: sensor_key {
         var key = sensor_key()
         (key.cgroup, key.executable, key.object) = (cgroup, executable, object)
         key.kind = UInt8(truncatingIfNeeded: rest)
         key.hook = UInt8(truncatingIfNeeded: rest >> 8)
         key.error = UInt16(truncatingIfNeeded: rest >> 16)
-        key.calls = UInt32(truncatingIfNeeded: rest >> 32)
+        key.calls = calls
         return key
     }
 
@@ -115,6 +118,14 @@ struct TemplateTable: ~Copyable {
     /// The kernel counts what is not known here: it is to forget that.
     mutating func disown(_ key: MemoryKey) {
         if unforgotten.count < Self.leavingLimit { unforgotten.append(key) }
+    }
+
+    /// The same of all that was done for sets of tool calls.
+    mutating func disown(sets: Set<UInt32>) {
+        if sets.isEmpty { return }
+        var gone: [MemoryKey] = []
+        table.forEachKey { if sets.contains($0.calls) { gone.append($0) } }
+        for key in gone { disown(key) }
     }
 
     var hasUnforgotten: Bool { !unforgotten.isEmpty }

@@ -52,7 +52,7 @@ package struct TraceSenders: Sendable {
     private func otherNamespaces(remote: End, local: End) -> CallSender? {
         var seen: Set<String> = []
         if let own = ProcFile.link("/proc/self/ns/net") { seen.insert(own) }
-        for process in known.withLockedValue({ $0 }) + Self.numbers(in: "/proc") {
+        for process in known.withLockedValue({ $0 }) + ProcFile.numbers(in: "/proc") {
             guard let namespace = ProcFile.link("/proc/\(process)/ns/net"), seen.insert(namespace).inserted else {
                 continue
             }
@@ -87,7 +87,7 @@ package struct TraceSenders: Sendable {
     private static let knownLimit = 64
 
     private func search(_ name: String, _ namespace: String?) -> UInt32? {
-        Self.numbers(in: "/proc").first { process in
+        ProcFile.numbers(in: "/proc").first { process in
             if let namespace, ProcFile.link("/proc/\(process)/ns/net") != namespace { return false }
             return holds(process, name)
         }
@@ -95,21 +95,7 @@ package struct TraceSenders: Sendable {
 
     private func holds(_ process: UInt32, _ name: String) -> Bool {
         let folder = "/proc/\(process)/fd"
-        return Self.numbers(in: folder).contains { ProcFile.link("\(folder)/\($0)") == name }
-    }
-
-    /// The names in a folder that are numbers.
-    private static func numbers(in folder: String) -> [UInt32] {
-        guard let stream = opendir(folder) else { return [] }
-        defer { closedir(stream) }
-        var numbers: [UInt32] = []
-        while let entry = readdir(stream) {
-            let number = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                UInt32(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))
-            }
-            if let number { numbers.append(number) }
-        }
-        return numbers
+        return ProcFile.numbers(in: folder).contains { ProcFile.link("\(folder)/\($0)") == name }
     }
 }
 

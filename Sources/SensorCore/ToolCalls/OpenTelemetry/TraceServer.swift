@@ -26,7 +26,6 @@ package struct TraceServer: Service {
 
     package static func path(in runDirectory: String) -> String { runDirectory + "/agent/otlp.sock" }
 
-    /// Whoever comes beyond that waits. Each is answered once, and lasts no longer than `connectionTime`.
     static let maximumConnections = 32
     /// Bytes of bodies that may be in hand at a time, of all connections.
     static let bodyBytes = 3 * TraceReceiver.bodyLimit
@@ -60,62 +59,26 @@ package struct TraceServer: Service {
         self.running = running
     }
 
-    /// Until it is told to stop. An address that cannot be taken is tried again: nobody should go without a sensor for it.
+    /// Until it is told to stop.
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var isToldOf = false
-            while !Task.isCancelled {
-                do {
-                    try await serve()
-                    isToldOf = false
-                } catch {
-                    if Task.isCancelled { break }
-                    log.log(
-                        level: isToldOf ? .debug : .error,
-                        "cannot listen for OpenTelemetry, trying again: see --otlp-listen and --run-dir",
-                        metadata: ["address": "\(address)", "error": "\(error)"])
-                    isToldOf = true
-                }
-                if (try? await Task.sleep(for: retry, clock: .continuous)) == nil { break }
-            }
-            if case .unix(let path) = address { unlink(path) }
-        }
-    }
-
-    private func serve() async throws {
-        // Hummingbird tells of its own comings and goings, being cancelled as an error; ours are told here.
-        var quiet = log
-        quiet.logLevel = .critical
-        let connectionTime = connectionTime
         let bind: BindAddress =
             switch address {
             // A socket that a dead daemon has left is replaced; only the daemon's user can put anything there.
             case .unix(let path): .unixDomainSocket(path: path)
             case .tcp(let address): .hostname(address.host, port: address.port)
             }
-        let server = try HTTPServerBuilder.http1(
-            configuration: .init(additionalChannelHandlers: [ConnectionEnd(after: connectionTime)])
-        ).buildServer(
-            configuration: ServerConfiguration(
-                address: bind, serverName: "sensord",
-                availableConnectionsDelegate: MaximumAvailableConnections(Self.maximumConnections)),
-            eventLoopGroup: group, logger: quiet
-        ) { request, writer, channel in
-            let response = Self.response(await answer(request, channel))
-            try await writer.write(response: response.head, body: response.body)
-            channel.close(mode: .output, promise: nil)
-        } onServerRunning: { channel in
+        let server = LocalHTTPServer(
+            address: bind, maximumConnections: Self.maximumConnections, connectionTime: connectionTime, retry: retry,
+            complaint: "cannot listen for OpenTelemetry, trying again: see --otlp-listen and --run-dir", group: group,
+            log: log)
+        await server.run(at: "\(address)") { request, channel in
+            Self.response(await answer(request, channel))
+        } running: { channel in
             let bound = bound(channel)
             log.info("listening for OpenTelemetry", metadata: ["address": "\(bound)"])
             running(bound)
         }
-        // A server stops gracefully, which cancelling it is not.
-        let services = ServiceGroup(configuration: .init(services: [server], logger: quiet))
-        try await withTaskCancellationHandler {
-            try await services.run()
-        } onCancel: {
-            Task { await services.triggerGracefulShutdown() }
-        }
+        if case .unix(let path) = address { unlink(path) }
     }
 
     private func bound(_ channel: any Channel) -> Address {

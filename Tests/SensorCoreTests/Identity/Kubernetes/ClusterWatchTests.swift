@@ -269,7 +269,8 @@ import Testing
             server.cluster.keepFailing(
                 request, .status(403, reason: "pods is forbidden: User cannot watch resource at the cluster scope"))
             try await ledger.watching(.test(server)) {
-                try await ledger.wait("refused") { _ in ledger.status.snapshot.state == .refused }
+                // The status comes first, then the change.
+                try await ledger.wait("refused") { $0.isStale && ledger.status.snapshot.state == .refused }
                 let report = HealthReport(collector: CollectorSummary(), identity: ledger.status.snapshot)
                 let readiness = report.readiness()
                 #expect(!readiness.ready && readiness.identity.state == "refused")

@@ -59,7 +59,10 @@ import Testing
         identity.pods = 5
         identity.counters.relists = 2
         if state == .stale { identity.lastError = "connect \"timeout\"" }
-        return HealthReport(collector: summary, identity: identity)
+        var calls = ToolCallServer.Statistics()
+        calls.refused[.messages] = 4
+        calls.suppressedAnomalies = 6
+        return HealthReport(collector: summary, identity: identity, toolCalls: calls)
     }
 
     @Test(arguments: [
@@ -137,6 +140,8 @@ import Testing
             #expect(lines.contains("sensord_identity_state{state=\"stale\"} 0"))
             #expect(lines.contains("sensord_identity_relists_total 2"))
             #expect(lines.contains("sensord_hooks{state=\"attached\"} 1"))
+            #expect(lines.contains("sensord_toolcall_refused_total{what=\"messages\"} 4"))
+            #expect(lines.contains("sensord_toolcall_suppressed_anomalies_total 6"))
             for line in lines where !line.hasPrefix("#") {
                 #expect(
                     line.wholeMatch(of: /sensord_[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9]+/) != nil,
