@@ -2,6 +2,7 @@
 
 import Glibc
 import SensorCore
+import SensorTestSupport
 import Testing
 
 @testable import sensord
@@ -86,8 +87,9 @@ struct CommandTailTests {
     }
 
     @Test func `what io_uring did unseen stands in the last line`() throws {
-        let outcome = try sensord("--tail", "--json", "--", RunningSensord.workload, "uring-blind", "/tmp", "2")
-        #expect(outcome.status == 0)
+        let folder = try TestDirectory()
+        let outcome = try sensord("--tail", "--json", "--", RunningSensord.workload, "uring-blind", folder.path, "2")
+        #expect(outcome.status == 0, "\(outcome.errors)")
         let shown = events(outcome).count
         #expect(
             outcome.summary.hasPrefix("sensord: shown \(shown), lost 0, blind 2 (io_uring unlinkat 2), "),
