@@ -99,14 +99,22 @@ final class AgentFixture {
 /// What a daemon has told of files in a fixture's folder, by name, and of calls.
 struct AgentRecords {
     let events: [Event]
-    let folder: String
+    /// Of files, by path.
+    private let makings: [String: [Event]]
+    private let folder: String
+
+    init(events: [Event], folder: String) {
+        (self.events, self.folder) = (events, folder)
+        var makings: [String: [Event]] = [:]
+        for event in events where event.kind == .fileCreate {
+            if case .file(let file) = event.detail { makings[file.path.text, default: []].append(event) }
+        }
+        self.makings = makings
+    }
 
     /// The making of a file.
     func making(of name: String) throws -> Event {
-        let found = events.filter { event in
-            guard case .file(let file) = event.detail else { return false }
-            return event.kind == .fileCreate && file.path.text == "\(folder)/\(name)"
-        }
+        let found = makings["\(folder)/\(name)"] ?? []
         try #require(found.count == 1, "\(name): \(found.count) events")
         return found[0]
     }
