@@ -9,9 +9,7 @@ import Testing
 /// An agent that is instrumented with OpenTelemetry, and with nothing of ours.
 @Suite(
     .serialized, .enabled(if: RunningSensord.canCollect, "eBPF programs cannot be loaded here: see sensord check"),
-    .enabled(
-        if: InstrumentedPython.path != nil,
-        "no Python has opentelemetry-exporter-otlp-proto-http (PyPI): name one that has in SENSORD_TEST_PYTHON"))
+    .needsAgentPython)
 final class OpenTelemetryTests {
     private static let agent = """
         import os, sys
@@ -71,7 +69,7 @@ final class OpenTelemetryTests {
             daemon.errorsSoFar.split(separator: "\n").first { $0.contains(mark) }?.split(separator: ":").last)
         let agent = try sensord(
             wrapper: [
-                try #require(InstrumentedPython.path), "-c", Self.agent, "http://127.0.0.1:\(port)/v1/traces", folder,
+                try #require(AgentPython.path), "-c", Self.agent, "http://127.0.0.1:\(port)/v1/traces", folder,
             ])
         #expect(agent.status == 0, "\(agent.errors)")
         // Calls begin when their spans come; that they end is told at the latest when the daemon does.
@@ -105,16 +103,4 @@ final class OpenTelemetryTests {
             #expect(seen?.workload.name == event.workload.name)
         }
     }
-}
-
-/// A Python that has the OpenTelemetry SDK with its exporter.
-private enum InstrumentedPython {
-    static let path: String? = {
-        let named = getenv("SENSORD_TEST_PYTHON").map { String(cString: $0) }
-        return [named, "python3"].compactMap { $0 }.first { python in
-            let check = try? sensord(
-                wrapper: [python, "-c", "import opentelemetry.exporter.otlp.proto.http.trace_exporter"])
-            return check?.status == 0
-        }
-    }()
 }

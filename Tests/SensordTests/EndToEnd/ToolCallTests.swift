@@ -9,85 +9,22 @@ import Testing
 @Suite(
     .serialized, .enabled(if: RunningSensord.canCollect, "eBPF programs cannot be loaded here: see sensord check"))
 final class ToolCallTests {
-    private let folder: String
+    private let fixture: AgentFixture
+    private var folder: String { fixture.folder }
 
-    init() throws {
-        var template = Array("/tmp/sensord-calls-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
-        folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
+    init() throws { fixture = try AgentFixture() }
 
-    deinit { _ = try? Child.shell("rm -rf --one-file-system '\(folder)'") }
+    private func daemon() throws -> RunningSensord { try fixture.daemon() }
 
-    private func daemon() throws -> RunningSensord {
-        let daemon = try RunningSensord(["run", "--run-dir", folder + "/run", "--records", "-", "--tick", "3600"])
-        try daemon.eventually { daemon.errorsSoFar.contains("collecting") }
-        return daemon
-    }
+    private func records(of daemon: RunningSensord) throws -> AgentRecords { try fixture.records(of: daemon) }
 
-    /// Ends the daemon; what it has told of files in the folder, by name, and of calls.
-    private func records(of daemon: RunningSensord) throws -> Records {
-        kill(daemon.pid, SIGTERM)
-        let outcome = try daemon.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        return Records(events: outcome.lines.compactMap { Event(json: Array($0.utf8)[...]) }, folder: folder)
-    }
-
-    private struct Records {
-        let events: [Event]
-        let folder: String
-
-        /// What the making of a file was joined to.
-        func maker(of name: String) throws -> ToolCallReference? {
-            let found = events.filter { event in
-                guard case .file(let file) = event.detail else { return false }
-                return event.kind == .fileCreate && file.path.text == "\(folder)/\(name)"
-            }
-            try #require(found.count == 1, "\(name): \(found.count) events")
-            return found[0].toolCall
-        }
-
-        func calls(_ kind: EventKind, name: String? = nil) -> [ToolCallDetail] {
-            events.compactMap { event in
-                guard event.kind == kind, case .toolCall(let call) = event.detail else { return nil }
-                return call.name == name ?? call.name ? call : nil
-            }
-        }
+    private func python(_ script: String, wrapper: [String] = []) throws -> RunningSensord.Outcome {
+        try fixture.python(script, wrapper: wrapper).wait()
     }
 
     // MARK: The Python client
 
-    private static let client: String = {
-        let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
-        return "/\(root)/deploy/clients/python"
-    }()
-
-    private static let hasPython = access("/usr/bin/python3", X_OK) == 0
-
-    /// Runs a script that has the client, and a function that makes a file in the folder.
-    ///
-    /// - Parameter wrapper: what it is run by.
-    private func python(_ script: String, wrapper: [String] = []) throws -> RunningSensord.Outcome {
-        let text = """
-            import asyncio, json, os, socket, subprocess, sys, threading
-            sys.dont_write_bytecode = True
-            sys.path.insert(0, "\(Self.client)")
-            import sensord
-            folder = "\(folder)"
-            def touch(name):
-                open(os.path.join(folder, name), "w").close()
-            """
-        let path = folder + "/script.py"
-        let descriptor = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0o644)
-        let bytes = Array((text + "\n" + script + "\n").utf8)
-        defer { close(descriptor) }
-        guard write(descriptor, bytes, bytes.count) == bytes.count else { throw SystemError("write \(path)") }
-        // The program's own arguments come last, where the shell does not look at them.
-        let words = ["sh", "-c", "exec \"$0\" \"$@\"", "/usr/bin/python3", path]
-        return try RunningSensord(
-            [], wrapper: wrapper + words, environment: ["SENSORD_TOOLCALLS=\(folder)/run/agent/toolcalls.sock"]
-        ).wait()
-    }
+    private static var hasPython: Bool { AgentFixture.hasPython }
 
     @Test(.enabled(if: hasPython)) func `what threads and coroutines do is joined to the calls that they announce`()
         throws

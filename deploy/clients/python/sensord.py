@@ -13,8 +13,12 @@ One file, no dependencies, Python 3.8 and later:
     @client.tool()                           # functions and coroutines
     async def fetch(url): ...
 
+    tools = client.mcp(session)              # an MCP client session; each tools.call_tool(…) is announced
+
 Within a plain `with`, the announcing thread acts for the call. Within `async with`, and for coroutines, the process does:
 an asyncio task shares its thread with others. Where several calls are open in a process, sensord says which they are.
+What an MCP server over stdio does counts too, though it was started before: for its calls a process and all its
+descendants act.
 
 Nothing here raises into the agent, and without a daemon all of it does nothing. A call costs one round trip on a local
 socket when it begins: the daemon answers once the kernel knows of it.
@@ -58,6 +62,10 @@ def _reduced(value, depth=0):
     return {"omitted": True}
 
 
+class _Unsaid(Exception):
+    """No message can be made of what was given. Nothing was sent."""
+
+
 class _Connection:
     """One thread's connection: messages in order, an answer for each."""
 
@@ -77,10 +85,15 @@ class _Connection:
     def ask(self, message):
         self.sequence += 1
         message["seq"] = self.sequence
-        line = json.dumps(message).encode() + b"\n"
-        if len(line) > LINE_LIMIT and "call" in message:
-            message["call"].pop("arguments", None)
+        try:
             line = json.dumps(message).encode() + b"\n"
+            if len(line) > LINE_LIMIT and "call" in message:
+                message["call"].pop("arguments", None)
+                line = json.dumps(message).encode() + b"\n"
+        except Exception as error:
+            raise _Unsaid from error
+        if len(line) > LINE_LIMIT:
+            raise _Unsaid
         self.socket.sendall(line)
         answer = self.answers.readline(LINE_LIMIT)
         if not answer.endswith(b"\n"):
@@ -104,11 +117,16 @@ class _Call:
     def __init__(self, client, name, arguments, scope, initiator):
         self.id = client._next_id()
         self.is_known = False
+        self._failure = None
         self._client = client
         self._name = name
         self._arguments = arguments
         self._scope = scope
         self._initiator = initiator
+
+    def fail(self, error):
+        """The call ends as an error, though nothing is raised. error: what kind of one, in a word."""
+        self._failure = error
 
     def __enter__(self):
         self._begin(self._scope or "thread")
@@ -153,7 +171,31 @@ class _Call:
             message["status"] = "cancelled" if is_cancelled else "error"
             # The type only: what an exception says may hold what the tool was given.
             message["error"] = kind.__name__
+        elif self._failure is not None:
+            message["status"] = "error"
+            message["error"] = self._failure
         self._client._ask(message)
+
+
+class _Tools:
+    """An MCP client session whose tool calls are announced; for the rest, the session itself."""
+
+    def __init__(self, client, session, scope, initiator):
+        self._client = client
+        self._session = session
+        self._scope = scope
+        self._initiator = initiator
+
+    def __getattr__(self, name):
+        return getattr(self._session, name)
+
+    async def call_tool(self, name, arguments=None, *values, **named):
+        async with self._client.call(name, arguments, self._scope, self._initiator) as call:
+            result = await self._session.call_tool(name, arguments, *values, **named)
+            # As the SDK has it from its second version on, and before.
+            if getattr(result, "is_error", False) is True or getattr(result, "isError", False) is True:
+                call.fail("tool_error")
+            return result
 
 
 class Client:
@@ -218,6 +260,13 @@ class Client:
 
         return decorate
 
+    def mcp(self, session, scope="tree", initiator=None):
+        """The MCP client session `session` (of the official SDK, say), with every call_tool() a tool call.
+
+        scope: `tree`, as the server was started by this process; `none` where it runs elsewhere.
+        """
+        return _Tools(self, session, scope, initiator)
+
     def _next_id(self):
         return "%d-%d" % (os.getpid(), next(self._numbers))
 
@@ -226,6 +275,8 @@ class Client:
         try:
             connection = self._connection()
             return connection is not None and connection.ask(message).get("type") == "ack"
+        except _Unsaid:
+            return False
         except Exception:
             self._give_up()
             return False
