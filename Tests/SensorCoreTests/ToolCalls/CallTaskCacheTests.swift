@@ -14,7 +14,8 @@ import Testing
     /// A process that does nothing until it is killed.
     private func idle() throws -> UInt32 {
         var pid: pid_t = 0
-        var arguments = ["sleep", "600"].map { strdup($0) } + [nil]
+        let words = ["sleep", "600"]
+        var arguments = words.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         let error = posix_spawn(&pid, "/bin/sleep", nil, nil, &arguments, nil)
         guard error == 0 else { throw SystemError("spawn sleep", number: error) }
@@ -128,15 +129,17 @@ import Testing
             done.wait(milliseconds: -1)
         }
         ready.wait(milliseconds: -1)
-        let (handle, file) = (TaskHandle(thread: id.value), TaskHandle(file: id.value))
-        #expect(handle?.isAlive == true)
-        #expect(file?.isAlive == true)
+        guard let handle = TaskHandle(thread: id.value), let file = TaskHandle(file: id.value) else {
+            Issue.record("the thread cannot be held on to")
+            return
+        }
+        let areAlive = [handle.isAlive, file.isAlive]
+        #expect(areAlive == [true, true])
         done.signal()
         #expect(worker.join(milliseconds: -1))
         try eventually { senders.task(id.value, of: CallTask(id: UInt32(getpid()), start: 0)) == nil }
-        #expect(handle?.isAlive == false)
-        #expect(file?.isAlive == false)
-        #expect(TaskHandle(file: id.value) == nil)
+        let areAliveLater = [handle.isAlive, file.isAlive]
+        #expect(areAliveLater == [false, false])
     }
 }
 
