@@ -46,7 +46,8 @@ struct CallArguments: Sendable {
             switch value {
             case .text(let text): ("string", text.utf8.count)
             case .list(let items): ("array", items.count)
-            case .object(let members): members.contains { $0.name == "omitted" } ? ("omitted", nil) : ("object", members.count)
+            case .object(let members):
+                members.contains { $0.name == "omitted" } ? ("omitted", nil) : ("object", members.count)
             case .number: ("number", nil)
             case .boolean: ("boolean", nil)
             case .null: ("null", nil)

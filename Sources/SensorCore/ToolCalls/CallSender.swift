@@ -98,7 +98,9 @@ package struct CallSenders: Sendable, CallTasks {
 
     private func entry(_ id: UInt32) -> ProcessStat? { entry("\(id)") }
 
-    private func entry(_ task: String) -> ProcessStat? { ProcFile.bytes("/proc/\(task)/stat").flatMap { ProcessStat($0) } }
+    private func entry(_ task: String) -> ProcessStat? {
+        ProcFile.bytes("/proc/\(task)/stat").flatMap { ProcessStat($0) }
+    }
 
     /// The last number of NSpid: what the thread itself sees.
     private func innermost(_ path: String) -> UInt32? {

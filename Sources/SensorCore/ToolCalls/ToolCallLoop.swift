@@ -39,7 +39,8 @@ struct ToolCallLoop<Marker: CallMarker> {
     private var work: [UInt64: Int] = [:]
 
     init(
-        server: ToolCallServer, listener: ToolCallListener, senders: CallTaskCache, poll: ConnectionPoll, learned: Untold,
+        server: ToolCallServer, listener: ToolCallListener, senders: CallTaskCache, poll: ConnectionPoll,
+        learned: Untold,
         book: CallBook<Marker>
     ) {
         self.server = server

@@ -41,8 +41,8 @@ package final class ToolCallServer: Sendable {
     /// - Parameters:
     ///   - marker: where the kernel looks for calls.
     ///   - isBehind: whether who takes what is learned does not keep up. On the server's thread.
-    ///   - told: called soon after something was learned, once for all that was: whoever takes it may sleep until then. On the
-    ///     server's thread.
+    ///   - told: called soon after something was learned, once for all that was: whoever takes it may sleep until then. On
+    ///     the server's thread.
     ///   - tell: takes what is learned, in order, before any event could be joined to it. On the server's thread.
     package init(
         listener: ToolCallListener, marker: some CallMarker & Sendable, senders: CallSenders, limits: Limits = Limits(),
@@ -58,7 +58,8 @@ package final class ToolCallServer: Sendable {
             let senders = CallTaskCache(senders)
             let learned = Untold()
             let book = CallBook(
-                marker: marker, tasks: senders, accounts: CallAccounts(limits: limits.workload), clock: ClockReading.now,
+                marker: marker, tasks: senders, accounts: CallAccounts(limits: limits.workload),
+                clock: ClockReading.now,
                 tell: { change in
                     learned.isSet = true
                     tell(change)

@@ -55,7 +55,8 @@ struct Daemon {
         let receiver = traceReceiver(collector, inbox)
         let traces = try traceServers(background, collector, receiver)
         start(
-            background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint, node: configuration.node,
+            background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint,
+            node: configuration.node,
             writer: writer)
         tellStart(collector, stream: configuration.streamID)
 
@@ -114,7 +115,8 @@ struct Daemon {
         Privileges.allowDescriptors(limits.connections + 1024)
         return try ToolCallServer(
             listener: ToolCallListener(runDirectory: settings.runDirectory, access: access()), marker: marker,
-            senders: CallSenders(hierarchy: hierarchy), limits: limits, isBehind: { inbox.isBehind }, told: { collector.wake() },
+            senders: CallSenders(hierarchy: hierarchy), limits: limits, isBehind: { inbox.isBehind },
+            told: { collector.wake() },
             tell: { change in
                 if !isLooking.exchange(true, ordering: .relaxed) { collector.lookForCalls() }
                 _ = inbox.put(change)

@@ -193,7 +193,8 @@ extension ProcessTableTests {
         #expect(stat.startTicks == 12345)
         #expect(!stat.isExiting)
         #expect(
-            ProcessStat(Array("42 (a) Z 7 1 1 0 -1 4194564 1 2 3 4 5 6 7 8 20 0 1 0 12345 0 0".utf8))?.isExiting == true)
+            ProcessStat(Array("42 (a) Z 7 1 1 0 -1 4194564 1 2 3 4 5 6 7 8 20 0 1 0 12345 0 0".utf8))?.isExiting == true
+        )
         #expect(ProcessStat([]) == nil)
         #expect(ProcessStat(Array("42 (a) S".utf8)) == nil)
         let status = try #require(
