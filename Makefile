@@ -24,7 +24,7 @@ help:
 	@echo 'make static     the same without any shared library, .build-static/release/sensord'
 	@echo 'make bench      what sensord costs (QUICK=1: in two minutes)'
 	@echo 'make sanitize   the tests under AddressSanitizer and ThreadSanitizer'
-	@echo 'make fuzz       fuzz the record decoder, the redactor and the kubeconfig reader (SECONDS=60)'
+	@echo 'make fuzz       fuzz whatever reads foreign bytes (SECONDS=60)'
 	@echo 'make bpf-arm64  compile the eBPF programs for arm64'
 	@echo 'make lint, make format, make proto, make clean'
 
@@ -83,8 +83,8 @@ sanitize:
 SECONDS ?= 60
 fuzz:
 	@.ci/setup build
-	set -e; for fuzzer in RecordFuzzer RedactorFuzzer KubeconfigFuzzer; do \
-		SENSORD_FUZZ=1 $(SWIFT) build -c release --scratch-path .build-fuzz --product $$fuzzer -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld; \
+	set -e; for fuzzer in RecordFuzzer RedactorFuzzer KubeconfigFuzzer ToolCallFuzzer TraceFuzzer; do \
+		SENSORD_FUZZ=1 $(SWIFT) build -c release --scratch-path .build-fuzz --product $$fuzzer -Xswiftc -enable-testing -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld; \
 		mkdir -p .build-fuzz/corpus/$$fuzzer; \
 		SWIFT_BACKTRACE=enable=no .build-fuzz/release/$$fuzzer -max_total_time=$(SECONDS) -max_len=4096 .build-fuzz/corpus/$$fuzzer; \
 	done

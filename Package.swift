@@ -137,7 +137,8 @@ let package = Package(
 // The fuzzers link only with libFuzzer: see make fuzz.
 if Context.environment["SENSORD_FUZZ"] != nil {
     package.targets.append(.target(name: "FuzzDriver", path: "Tests/Fuzz/FuzzDriver", swiftSettings: swiftSettings))
-    package.targets += ["RecordFuzzer", "RedactorFuzzer", "KubeconfigFuzzer"].map { name in
+    package.targets += ["RecordFuzzer", "RedactorFuzzer", "KubeconfigFuzzer", "ToolCallFuzzer", "TraceFuzzer"].map {
+        name in
         .executableTarget(
             name: name,
             dependencies: ["FuzzDriver", "SensorCore", "CSensorBPF"],

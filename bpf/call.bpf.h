@@ -78,10 +78,37 @@ static __always_inline __u32 set_of(const struct task_calls *found)
 	return !found->all || found->all == found->base ? found->own : SENSOR_CALLS_UNCERTAIN;
 }
 
+/* What a worker of io_uring acts for while it completes a request: what had been open for whoever submitted that. */
+struct request_calls {
+	__u32 worker; /* id of the thread; 0 none */
+	__u32 calls;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct request_calls);
+} request_calls SEC(".maps");
+
+/* It does what others have asked for, and for whom cannot be told by looking at it. */
+static __always_inline __u32 calls_of_worker(struct task_struct *task)
+{
+	__u32 zero = 0, set;
+	struct request_calls *request = bpf_map_lookup_elem(&request_calls, &zero);
+
+	if (!request || request->worker != (__u32)get(task, pid))
+		return SENSOR_CALLS_UNCERTAIN;
+	set = request->calls;
+	return set == SENSOR_CALLS_UNCERTAIN || bpf_map_lookup_elem(&call_sets, &set) ? set : 0;
+}
+
 static __noinline __u32 open_calls(struct task_struct *task)
 {
 	struct task_calls found;
 
+	if (get(task, flags) & PF_IO_WORKER)
+		return calls_of_worker(task);
 	find_calls(&found, task);
 	return set_of(&found);
 }

@@ -38,6 +38,8 @@ struct uring_request {
 	__u32 opcode;
 	__u16 under_way; /* operations with this key */
 	__u16 ambiguous; /* there were several at once: whose completion it is cannot be told */
+	__u32 calls;     /* open for whoever submitted it */
+	__u32 reserved;
 };
 
 struct {
@@ -132,6 +134,8 @@ static __noinline void on_submit(__u64 request, __u32 opcode)
 		count_blind(cgroup_of(task), opcode);
 	fresh.request = request;
 	fresh.opcode = opcode;
+	if (is_decoded(opcode))
+		fresh.calls = calls_of(block, task);
 	if (completion_has_request()) {
 		struct filename *name;
 
@@ -208,6 +212,22 @@ static __noinline void on_completed(__u64 request, __u64 argument, __s64 result)
 	}
 }
 
+/* A worker completes it on behalf of whoever has submitted it. */
+static __always_inline void complete_for(__u32 calls, __u64 request, __u64 argument, __s64 result)
+{
+	struct request_calls *acting;
+	__u32 zero = 0;
+
+	acting = bpf_map_lookup_elem(&request_calls, &zero);
+	if (acting) {
+		acting->calls = calls;
+		acting->worker = get(current_task(), pid);
+	}
+	on_completed(request, argument, result);
+	if (acting)
+		acting->worker = 0;
+}
+
 /* Completions that name their request. */
 static __always_inline void on_complete(__u64 request, __s64 result)
 {
@@ -224,11 +244,14 @@ static __always_inline void on_complete(__u64 request, __s64 result)
 	if (is_uring_open(opcode)) {
 		pending = bpf_map_lookup_elem(&uring_requests, &key);
 		if (pending) {
+			__u32 calls = pending->calls;
+
 			argument = pending->argument;
 			bpf_map_delete_elem(&uring_requests, &key);
+			return complete_for(calls, request, argument, result);
 		}
 	}
-	on_completed(request, argument, result);
+	on_completed(request, 0, result);
 }
 
 /* Those that name only the ring and what the caller gave the operation to be known by. */
@@ -247,7 +270,7 @@ static __always_inline void on_complete_by_data(__u64 context, __u64 user_data, 
 	}
 	bpf_map_delete_elem(&uring_requests, &key);
 	if (!found.ambiguous && is_decoded(found.opcode))
-		on_completed(found.request, 0, result);
+		complete_for(found.calls, found.request, 0, result);
 }
 
 #endif

@@ -10,7 +10,11 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* Headers before 6.9 have no PIDFD_THREAD. */
+#define OF_THREAD O_EXCL
 
 int sensor_eventfd(void)
 {
@@ -125,6 +129,16 @@ int sensor_peer_credentials(int descriptor, pid_t *process, uid_t *user, gid_t *
 	*user = credentials.uid;
 	*group = credentials.gid;
 	return 0;
+}
+
+int sensor_pidfd_open(pid_t process)
+{
+	return (int)syscall(SYS_pidfd_open, process, 0);
+}
+
+int sensor_pidfd_open_thread(pid_t thread)
+{
+	return (int)syscall(SYS_pidfd_open, thread, OF_THREAD);
 }
 
 void sensor_bound_heap(void)

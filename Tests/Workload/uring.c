@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,52 @@ static int uring_open(char **arguments)
 	entry.addr = (uint64_t)missing;
 	say("missing %s", missing);
 	say("error %d", -perform(&ring, &entry, 1));
+	settle();
+	return 0;
+}
+
+/* Has a worker make a file. */
+static void *uring_make_one(void *path)
+{
+	struct ring ring = open_ring(0);
+	struct io_uring_sqe entry = { .opcode = IORING_OP_OPENAT,
+				      .flags = IOSQE_ASYNC,
+				      .fd = AT_FDCWD,
+				      .addr = (uint64_t)path,
+				      .len = 0600,
+				      .open_flags = O_CREAT | O_WRONLY };
+	int result = perform(&ring, &entry, 1);
+
+	if (result < 0) {
+		errno = -result;
+		give_up("openat");
+	}
+	return NULL;
+}
+
+/* A thread that is there before any call, and has none. */
+static void *uring_make_other(void *argument)
+{
+	void **arguments = argument;
+	char byte;
+
+	must(read(((int *)arguments[0])[0], &byte, 1));
+	return uring_make_one(arguments[1]);
+}
+
+/* uring-make DIRECTORY: files made by workers: for the thread that waits, and for another. */
+static int uring_make(char **arguments)
+{
+	pthread_t thread;
+	int gate[2];
+
+	must(pipe(gate));
+	if (pthread_create(&thread, NULL, uring_make_other, (void *[]){ gate, join(arguments[0], "other") }))
+		give_up("pthread_create");
+	settle();
+	uring_make_one(join(arguments[0], "own"));
+	must(write(gate[1], "x", 1));
+	pthread_join(thread, NULL);
 	settle();
 	return 0;
 }
@@ -185,6 +232,11 @@ static int uring_blind(char **arguments)
 }
 
 const struct activity uring_activities[] = {
-	{ "uring-open", 2, uring_open },       { "uring-direct", 1, uring_direct }, { "uring-silent", 1, uring_silent },
-	{ "uring-connect", 0, uring_connect }, { "uring-blind", 2, uring_blind },   { 0 },
+	{ "uring-open", 2, uring_open },
+	{ "uring-direct", 1, uring_direct },
+	{ "uring-silent", 1, uring_silent },
+	{ "uring-connect", 0, uring_connect },
+	{ "uring-blind", 2, uring_blind },
+	{ "uring-make", 1, uring_make },
+	{ 0 },
 };

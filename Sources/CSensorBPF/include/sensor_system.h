@@ -49,6 +49,12 @@ int sensor_pass_credentials(int descriptor);
 int sensor_peer_credentials(int descriptor, pid_t *process, uid_t *user, gid_t *group);
 
 /*
+ * pidfd_open(2) of a process, or of any thread (since 6.9; EINVAL before), close-on-exec: readable from its end on. -1 with errno set.
+ */
+int sensor_pidfd_open(pid_t process);
+int sensor_pidfd_open_thread(pid_t thread);
+
+/*
  * Keeps malloc from holding on to what a burst needed. Left alone it raises its threshold for mappings of their own to the
  * largest that was freed (a queue of lines, 16 MiB), keeps twice that at the top of each heap, and makes a heap for each thread.
  */

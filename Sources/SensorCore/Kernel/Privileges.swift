@@ -4,6 +4,15 @@ internal import Glibc
 
 /// What this process may do: its effective capabilities.
 package struct Privileges: Sendable, Equatable {
+    /// Raises the bound on this process's open descriptors to that many, or as far as it may be raised.
+    package static func allowDescriptors(_ count: Int) {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        guard getrlimit(resource, &limit) == 0, limit.rlim_cur < rlim_t(count) else { return }
+        limit.rlim_cur = min(rlim_t(count), limit.rlim_max)
+        _ = setrlimit(resource, &limit)
+    }
+
     /// Capabilities that the sensor asks for, by their number in `linux/capability.h`.
     package enum Capability: Int, Sendable, CaseIterable {
         case dacReadSearch = 2

@@ -5,7 +5,10 @@ internal import Glibc
 /// Small files of procfs and sysfs.
 enum ProcFile {
     /// The whole text; nil if the file cannot be read.
-    static func text(_ path: String) -> String? {
+    static func text(_ path: String) -> String? { bytes(path).map { String(decoding: $0, as: UTF8.self) } }
+
+    /// All of its bytes; nil if the file cannot be read.
+    static func bytes(_ path: String) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -15,7 +18,7 @@ enum ProcFile {
                 let count = read(descriptor, buffer.baseAddress, buffer.count)
                 if count < 0, errno == EINTR { continue }
                 guard count >= 0 else { return nil }
-                if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+                if count == 0 { return bytes }
                 bytes.append(contentsOf: buffer[..<count])
             }
         }

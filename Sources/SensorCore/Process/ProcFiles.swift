@@ -7,6 +7,8 @@ package struct ProcessStat: Equatable, Sendable {
     package var parent: UInt32
     /// Start on the boot clock, in hundredths of a second.
     package var startTicks: UInt64
+    /// It ends, or has ended: in a cgroup hierarchy of version 1 it shows in the root from then on.
+    package var isExiting: Bool
 
     /// nil for bytes that are no such file.
     package init?(_ bytes: [UInt8]) {
@@ -14,11 +16,16 @@ package struct ProcessStat: Equatable, Sendable {
         guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
         let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
         guard fields.count >= 20, let parent = UInt32(String(decoding: fields[1], as: UTF8.self)),
+            let flags = UInt32(String(decoding: fields[6], as: UTF8.self)),
             let ticks = UInt64(String(decoding: fields[19], as: UTF8.self))
         else { return nil }
         self.parent = parent
+        isExiting = flags & Self.exiting != 0
         startTicks = ticks
     }
+
+    /// PF_EXITING, the same in all kernels.
+    private static let exiting: UInt32 = 4
 }
 
 /// What /proc/PID/status tells of a process's identity. Namespaces and securebits are not in it.

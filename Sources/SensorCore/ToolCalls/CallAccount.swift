@@ -13,7 +13,7 @@ package enum CallResource: String, Sendable, CaseIterable {
 }
 
 /// What one workload may have of the tool-call socket.
-package struct CallLimits: Sendable {
+package struct CallLimits: Sendable, Equatable {
     package var connections = 128
     /// A second.
     package var messages = 25_000

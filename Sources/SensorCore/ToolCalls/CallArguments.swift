@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-
 /// What is kept of a call's arguments: names, types and lengths; and, until the call is settled, what joins effects to it.
-struct CallArguments: Decodable, Sendable {
+struct CallArguments: Sendable {
     /// Bytes of a name, and of a term; longer names are cut, longer terms left out.
     static let nameBytes = 128
     static let termBytes = 1024
@@ -14,50 +12,28 @@ struct CallArguments: Decodable, Sendable {
     /// Strings that may be paths, hosts or commands, in the order of the arguments' names.
     private(set) var terms: [String] = []
 
-    init(from decoder: any Decoder) throws {
-        var value = try Value(from: decoder)
+    init(_ value: JSONValue) {
+        var value = value
         // As models write them: an object, in a string.
-        if case .text(let text) = value, text.utf8.first == UInt8(ascii: "{"),
-            let inner = try? JSONDecoder().decode(Value.self, from: Data(text.utf8))
-        {
+        if case .text(let text) = value, text.utf8.first == UInt8(ascii: "{"), let inner = JSONValue(Array(text.utf8)) {
             value = inner
         }
         describe(value)
         collect(value, depth: 0)
     }
 
-    private indirect enum Value: Decodable {
-        case text(String)
-        case list([Value])
-        case object([String: Value])
-        case number
-        case boolean
-        case null
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.singleValueContainer()
-            if let text = try? container.decode(String.self) {
-                self = .text(text)
-            } else if container.decodeNil() {
-                self = .null
-            } else if (try? container.decode(Bool.self)) != nil {
-                self = .boolean
-            } else if let list = try? container.decode([Value].self) {
-                self = .list(list)
-            } else if let object = try? container.decode([String: Value].self) {
-                self = .object(object)
-            } else {
-                self = .number
-            }
-        }
+    /// In the order of their names; of those that have the same, the last.
+    private static func sorted(_ members: [JSONValue.Member]) -> [JSONValue.Member] {
+        if members.count == 1 { return members }
+        return Dictionary(members.map { ($0.name, $0) }) { $1 }.values.sorted { $0.name < $1.name }
     }
 
     // MARK: Names, types and lengths
 
-    private mutating func describe(_ value: Value) {
+    private mutating func describe(_ value: JSONValue) {
         switch value {
         case .object(let members):
-            for name in members.keys.sorted().prefix(Self.argumentCount) { describe(name, members[name] ?? .null) }
+            for member in Self.sorted(members).prefix(Self.argumentCount) { describe(member.name, member.value) }
         case .list(let items):
             for (index, item) in items.prefix(Self.argumentCount).enumerated() { describe(String(index), item) }
         case .null: break
@@ -65,12 +41,13 @@ struct CallArguments: Decodable, Sendable {
         }
     }
 
-    private mutating func describe(_ name: String, _ value: Value) {
+    private mutating func describe(_ name: String, _ value: JSONValue) {
         let (type, length): (String, Int?) =
             switch value {
             case .text(let text): ("string", text.utf8.count)
             case .list(let items): ("array", items.count)
-            case .object(let members): members["omitted"] == nil ? ("object", members.count) : ("omitted", nil)
+            case .object(let members):
+                members.contains { $0.name == "omitted" } ? ("omitted", nil) : ("object", members.count)
             case .number: ("number", nil)
             case .boolean: ("boolean", nil)
             case .null: ("null", nil)
@@ -81,13 +58,13 @@ struct CallArguments: Decodable, Sendable {
 
     // MARK: Terms
 
-    private mutating func collect(_ value: Value, depth: Int) {
+    private mutating func collect(_ value: JSONValue, depth: Int) {
         guard depth < 8, terms.count < Self.termCount else { return }
         switch value {
         case .text(let text): collect(text)
         case .list(let items): for item in items { collect(item, depth: depth + 1) }
         case .object(let members):
-            for name in members.keys.sorted() { collect(members[name] ?? .null, depth: depth + 1) }
+            for member in Self.sorted(members) { collect(member.value, depth: depth + 1) }
         case .number, .boolean, .null: break
         }
     }

@@ -39,6 +39,7 @@ extension CallBook {
                 try scopes.begin(number, thread: thread, of: sender.process, tell: tell)
             } else if !processes.isEmpty {
                 try scopes.begin(number, processes: processes, tell: tell)
+                if scope == .tree { try extend(number, processes, sender) }
             }
         } catch {
             tell(.ended(CallEnd(number: number, status: "error", error: "\(error)", time: now.boot)))
@@ -61,6 +62,28 @@ extension CallBook {
         }
         return .ack(message.seq, span: String(number), scope: scope)
     }
+
+    /// What was forked before its parent acted for the call, and after one had looked, is found by looking again.
+    private mutating func extend(
+        _ number: UInt64, _ processes: [CallTask], _ sender: CallSender
+    ) throws(SystemError) {
+        var known = Set(processes)
+        for _ in 0..<Self.treeLooks {
+            guard let tree = tasks.tree(sender) else {
+                scopes.end(number, tell: tell)
+                throw SystemError("find the sender's descendants", number: Self.tooMany)
+            }
+            accounts.of(sender.workload).charge(tree.count)
+            let fresh = tree.filter { known.insert($0).inserted }
+            if fresh.isEmpty { return }
+            try scopes.extend(number, processes: fresh, tell: tell)
+        }
+    }
+
+    /// Whoever forks faster than one looks is not followed for ever.
+    private static var treeLooks: Int { 8 }
+    /// E2BIG
+    private static var tooMany: Int32 { 7 }
 
     /// What of a call does not fit what is known of its session.
     private mutating func judge(_ call: OpenCall, _ claims: ToolCallClaims, _ sender: CallSender, at time: ClockReading)

@@ -71,7 +71,17 @@ package struct CallScopes<Marker: CallMarker> {
         _ call: UInt64, processes: [CallTask], tell: (CallChange) -> Void
     ) throws(SystemError) {
         forgetUnnamed(tell)
-        bound[call] = Bound(processes: processes)
+        bound[call] = Bound()
+        try extend(call, processes: processes, tell: tell)
+    }
+
+    /// From when it returns, these processes act for the call as well.
+    ///
+    /// - Throws: the kernel has no room; then nothing acts for it any more.
+    package mutating func extend(
+        _ call: UInt64, processes: [CallTask], tell: (CallChange) -> Void
+    ) throws(SystemError) {
+        bound[call]?.processes += processes
         do throws(SystemError) {
             for process in processes {
                 processCalls[process, default: []].append(call)

@@ -15,7 +15,7 @@ struct CallSender: Sendable, Hashable {
 protocol CallTasks {
     /// The thread that a process's own pid namespace numbers so; nil: it has none such.
     func thread(_ number: UInt32, of process: CallTask) -> CallTask?
-    /// The process and all its descendants in its workload that live now; nil: there are too many.
+    /// The process and all its descendants in its workload, as one look finds them; nil: there are too many.
     func tree(_ root: CallSender) -> [CallTask]?
 }
 
@@ -27,21 +27,44 @@ package struct CallSenders: Sendable, CallTasks {
 
     /// nil: it is gone, or its cgroup cannot be told.
     func sender(_ pid: UInt32) -> CallSender? {
-        guard let before = start(pid), let place = place(of: pid), start(pid) == before else { return nil }
-        return CallSender(
-            process: CallTask(id: pid, start: before), cgroup: place.cgroup, workload: place.workload)
+        entry(pid).flatMap { place(of: CallTask(id: pid, start: $0.startTicks)) }
+    }
+
+    /// The same of a process that was there before; nil: it is gone, or its cgroup cannot be told.
+    func place(of process: CallTask) -> CallSender? {
+        guard let place = place(of: process.id), let after = entry(process.id), after.startTicks == process.start else {
+            return nil
+        }
+        // Version 1 takes what ends out of its cgroup.
+        guard hierarchy.controller == nil || !after.isExiting else { return nil }
+        return CallSender(process: process, cgroup: place.cgroup, workload: place.workload)
+    }
+
+    /// Whether a process has the same numbers for its threads as are seen here.
+    func sharesNumbers(_ process: UInt32) -> Bool {
+        guard let own = identifier("/proc/self/ns/pid") else { return false }
+        return identifier("/proc/\(process)/ns/pid") == own
     }
 
     func thread(_ number: UInt32, of process: CallTask) -> CallTask? {
+        thread(number, of: process, sharesNumbers: sharesNumbers(process.id))
+    }
+
+    /// - Parameter sharesNumbers: what `sharesNumbers` says of it.
+    func thread(_ number: UInt32, of process: CallTask, sharesNumbers: Bool) -> CallTask? {
+        if sharesNumbers { return task(number, of: process) }
         let folder = "/proc/\(process.id)/task"
-        // Where both see the same numbers it is that thread, if it is one of the process's.
-        if let own = innermost("\(folder)/\(number)/status"), own == number, let start = start(number) {
-            return CallTask(id: number, start: start)
-        }
+        // A process in a namespace of its own may have the same number by chance.
+        if innermost("\(folder)/\(number)/status") == number, let task = task(number, of: process) { return task }
         for id in ProcFile.numbers(in: folder) where innermost("\(folder)/\(id)/status") == number {
-            if let start = start(id) { return CallTask(id: id, start: start) }
+            if let task = task(id, of: process) { return task }
         }
         return nil
+    }
+
+    /// - Parameter id: as it is numbered here.
+    func task(_ id: UInt32, of process: CallTask) -> CallTask? {
+        entry("\(process.id)/task/\(id)").map { CallTask(id: id, start: $0.startTicks) }
     }
 
     func tree(_ root: CallSender) -> [CallTask]? {
@@ -71,8 +94,12 @@ package struct CallSenders: Sendable, CallTasks {
 
     func lives(_ task: CallTask) -> Bool { start(task.id) == task.start }
 
-    private func start(_ id: UInt32) -> UInt64? {
-        ProcFile.text("/proc/\(id)/stat").flatMap { ProcessStat(Array($0.utf8))?.startTicks }
+    private func start(_ id: UInt32) -> UInt64? { entry(id)?.startTicks }
+
+    private func entry(_ id: UInt32) -> ProcessStat? { entry("\(id)") }
+
+    private func entry(_ task: String) -> ProcessStat? {
+        ProcFile.bytes("/proc/\(task)/stat").flatMap { ProcessStat($0) }
     }
 
     /// The last number of NSpid: what the thread itself sees.

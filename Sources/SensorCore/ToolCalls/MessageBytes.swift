@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-
 /// The bytes of a message, whatever a client sends.
 enum MessageBytes {
     /// - Throws: a refusal that says what is wrong.
-    static func decode(_ bytes: [UInt8], _ decoder: JSONDecoder = JSONDecoder()) throws(CallRefusal) -> ToolCallMessage
-    {
+    static func decode(_ bytes: [UInt8]) throws(CallRefusal) -> ToolCallMessage {
         guard String(validating: bytes, as: UTF8.self) != nil else { throw CallRefusal(.malformed, "not UTF-8") }
-        do { return try decoder.decode(ToolCallMessage.self, from: Data(bytes)) } catch {
-            throw CallRefusal(.malformed, "not a message: \(reason(error))")
+        guard let json = JSONValue(bytes) else { throw CallRefusal(.malformed, "not a message: no JSON") }
+        do throws(JSONFields.Fault) { return try ToolCallMessage(json) } catch {
+            throw CallRefusal(.malformed, "not a message: \(error.description)")
         }
     }
 
@@ -23,18 +21,5 @@ enum MessageBytes {
             (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
         }
         return UInt64(String(decoding: digits, as: UTF8.self))
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        func name(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
-        return switch error {
-        case DecodingError.keyNotFound(let key, let context): "\(name(context.codingPath + [key])) is missing"
-        case DecodingError.typeMismatch(_, let context) where context.codingPath.isEmpty: "no JSON object"
-        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-            "\(name(context.codingPath)) is of the wrong type"
-        case DecodingError.dataCorrupted(let context):
-            context.codingPath.isEmpty ? "no JSON" : "\(name(context.codingPath)) cannot be understood"
-        default: "no JSON object"
-        }
     }
 }

@@ -47,7 +47,7 @@ extension ToolCallMessage {
         }
         var claimed = ToolCallClaims.Authority(
             grant: try bounded(authority.grant, "authority.grant"), scopes: scopes,
-            issuedAt: authority.issuedAt?.value, expiresAt: authority.expiresAt?.value)
+            issuedAt: authority.issuedAt, expiresAt: authority.expiresAt)
         if let approval = authority.approval {
             claimed.approval = .init(
                 id: try bounded(approval.id, "authority.approval.id"),

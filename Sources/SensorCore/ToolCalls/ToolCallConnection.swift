@@ -35,8 +35,10 @@ final class ToolCallConnection {
     private(set) var isBlocked = false
     /// The peer will send nothing more.
     private(set) var hasEnded = false
-    /// The sender that was looked up last, and when (boot clock, ns).
-    var known: (sender: CallSender, time: UInt64)?
+    /// Who has sent the last message.
+    var known: KnownSender?
+    /// What is waited for.
+    var interest = ConnectionPoll.Interest.read
     /// Nothing is read from it before (boot clock, ns).
     var pausedUntil: UInt64 = 0
 

@@ -15,7 +15,7 @@ package final class ToolCallListener: Sendable {
 
     /// Makes the directory and replaces a socket that a dead daemon has left. Nobody else may have the run directory: the
     /// caller holds its lock.
-    package init(runDirectory: String) throws(SystemError) {
+    package init(runDirectory: String, access: SocketAccess = SocketAccess()) throws(SystemError) {
         let directory = runDirectory + "/agent"
         guard mkdir(directory, 0o755) == 0 || errno == EEXIST else { throw SystemError("make \(directory)") }
         let folder = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -33,7 +33,8 @@ package final class ToolCallListener: Sendable {
         let path = Self.path(in: runDirectory)
         guard sensor_pass_credentials(descriptor) == 0,
             UnixAddress.with(path, { bind(descriptor, $0, $1) }) == 0,
-            fchmodat(folder, "toolcalls.sock", 0o666, 0) == 0, listen(descriptor, 128) == 0
+            // Before it listens, so that nobody gets in who may not.
+            access.apply(to: "toolcalls.sock", in: folder), listen(descriptor, 128) == 0
         else {
             let error = SystemError("listen on \(path)")
             close(descriptor)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CSensorBPF
-internal import FoundationEssentials
 internal import Glibc
 internal import NIOConcurrencyHelpers
 internal import Synchronization
@@ -13,14 +12,24 @@ struct ToolCallLoop<Marker: CallMarker> {
     /// Connections that are accepted in a turn.
     private static var turnConnections: Int { 64 }
     private static var second: UInt64 { 1_000_000_000 }
+    /// What was learned is told of no more often than that, however much there is of it.
+    private static var tellTime: UInt64 { 1_000_000 }
+    /// Beside the connections, which are counted from 1.
+    private static var wakeUpNumber: Int { Int.max }
+    private static var listenerNumber: Int { Int.max - 1 }
 
     private let server: ToolCallServer
     private let listener: ToolCallListener
-    private let senders: CallSenders
+    private let senders: CallTaskCache
+    private let poll: ConnectionPoll
     private var book: CallBook<Marker>
     private var connections: [Int: ToolCallConnection] = [:]
     private var nextNumber = 0
-    private let decoder = JSONDecoder()
+    /// Connections that are not read from before a time of their own.
+    private var paused: Set<Int> = []
+    /// Something was learned that nobody was told of yet.
+    private let learned: Untold
+    private var toldAt: UInt64 = 0
     private var statistics = ToolCallServer.Statistics()
     private var turns = 0
     private var tickedAt: UInt64 = 0
@@ -29,14 +38,22 @@ struct ToolCallLoop<Marker: CallMarker> {
     /// Messages of this turn, by workload.
     private var work: [UInt64: Int] = [:]
 
-    init(server: ToolCallServer, listener: ToolCallListener, senders: CallSenders, book: CallBook<Marker>) {
+    init(
+        server: ToolCallServer, listener: ToolCallListener, senders: CallTaskCache, poll: ConnectionPoll,
+        learned: Untold,
+        book: CallBook<Marker>
+    ) {
         self.server = server
         self.listener = listener
         self.senders = senders
+        self.poll = poll
+        self.learned = learned
         self.book = book
     }
 
     mutating func run() {
+        _ = poll.add(server.wakeUp.descriptor, number: Self.wakeUpNumber, .read)
+        _ = poll.add(listener.descriptor, number: Self.listenerNumber, .read)
         while !server.isStopping.load(ordering: .relaxed) {
             let ready = wait(at: KernelSession.bootTime())
             let now = KernelSession.bootTime()
@@ -44,43 +61,68 @@ struct ToolCallLoop<Marker: CallMarker> {
             turns += 1
             // Who was first is last, so that one with many connections gets to each of them.
             let first = ready.isEmpty ? 0 : turns % ready.count
-            for (number, events) in ready[first...] + ready[..<first] { serve(number, events, at: now) }
-            acceptSome(at: now)
+            for index in ready.indices {
+                let one = ready[(first + index) % ready.count]
+                switch one.number {
+                case Self.wakeUpNumber: server.wakeUp.take()
+                case Self.listenerNumber: acceptSome(at: now)
+                default: serve(one, at: now)
+                }
+            }
+            resume(at: now)
             if now &- tickedAt >= Self.second { tick(at: now) }
+            if learned.isSet, now &- toldAt >= Self.tellTime { tell(at: now) }
         }
         for number in connections.keys.sorted() { drop(number) }
         book.finish()
         tick(at: KernelSession.bootTime())
+        tell(at: KernelSession.bootTime())
     }
 
     // MARK: Waiting
 
-    private func wait(at now: UInt64) -> [(number: Int, events: Int32)] {
-        let numbers = connections.keys.sorted()
+    private func wait(at now: UInt64) -> [ConnectionPoll.Ready] {
         let isIdle = connections.isEmpty && book.isIdle && book.accounts.count == 0
         var until = isIdle ? UInt64.max : tickedAt &+ Self.second
-        let accepts = now >= acceptsFrom
-        if !accepts { until = min(until, acceptsFrom) }
-        var entries = [
-            pollfd(fd: server.wakeUp.descriptor, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: accepts ? listener.descriptor : -1, events: Int16(POLLIN), revents: 0),
-        ]
-        for number in numbers {
-            guard let connection = connections[number] else { continue }
-            if now < connection.pausedUntil { until = min(until, connection.pausedUntil) }
-            let events =
-                (connection.isListening(at: now) ? Int16(POLLIN) : 0) | (connection.isBlocked ? Int16(POLLOUT) : 0)
-            entries.append(pollfd(fd: connection.descriptor, events: events, revents: 0))
+        if now < acceptsFrom { until = min(until, acceptsFrom) }
+        if learned.isSet { until = min(until, toldAt &+ Self.tellTime) }
+        for number in paused { until = min(until, connections[number]?.pausedUntil ?? now) }
+        // A time that is up waits for nothing; another is waited for to its end.
+        return poll.wait(
+            milliseconds: until == .max ? -1 : Int32(clamping: (max(until, now) - now + 999_999) / 1_000_000))
+    }
+
+    /// Listens again to whoever's time has come, and to those that connect.
+    private mutating func resume(at now: UInt64) {
+        for number in paused where now >= connections[number]?.pausedUntil ?? 0 {
+            paused.remove(number)
+            if let connection = connections[number] { watch(number, connection, at: now) }
         }
-        let time = until == .max ? -1 : Int32(clamping: (max(until, now) - now) / 1_000_000 + 1)
-        guard poll(&entries, nfds_t(entries.count), time) > 0 else { return [] }
-        server.wakeUp.take()
-        return zip(numbers, entries.dropFirst(2)).filter { $0.1.revents != 0 }.map { ($0.0, Int32($0.1.revents)) }
+        guard acceptsFrom != 0, now >= acceptsFrom else { return }
+        acceptsFrom = 0
+        poll.change(listener.descriptor, number: Self.listenerNumber, .read)
+    }
+
+    /// Waits for what a connection can go on with.
+    private mutating func watch(_ number: Int, _ connection: ToolCallConnection, at now: UInt64) {
+        if now < connection.pausedUntil { paused.insert(number) }
+        var interest: ConnectionPoll.Interest = connection.isListening(at: now) ? .read : []
+        if connection.isBlocked { interest.insert(.write) }
+        guard interest != connection.interest else { return }
+        connection.interest = interest
+        poll.change(connection.descriptor, number: number, interest)
+    }
+
+    private mutating func tell(at now: UInt64) {
+        learned.isSet = false
+        toldAt = now
+        server.told()
     }
 
     // MARK: Serving
 
-    private mutating func serve(_ number: Int, _ events: Int32, at now: UInt64) {
+    private mutating func serve(_ ready: ConnectionPoll.Ready, at now: UInt64) {
+        let number = ready.number
         guard let connection = connections[number] else { return }
         let workload = connection.account.workload
         if work[workload, default: 0] >= Self.turnMessages { return }
@@ -88,16 +130,20 @@ struct ToolCallLoop<Marker: CallMarker> {
             var lines: [ToolCallConnection.Line] = []
             connection.receive { lines.append($0) }
             work[workload, default: 0] += lines.count
-            for line in lines { connection.answer(answer(to: line, number, connection, at: now)) }
-        } else if events & Int32(POLLHUP) != 0, now < connection.pausedUntil {
+            // What has been received at once has one sender, or is nobody's.
+            var sender: (process: UInt32, known: CallSender?)?
+            for line in lines { connection.answer(answer(to: line, number, connection, &sender, at: now)) }
+        } else if ready.hasHungUp, now < connection.pausedUntil {
             // What it has said too much before it went is not waited for.
             return drop(number)
         }
         guard connection.flush(), !connection.isDone else { return drop(number) }
+        watch(number, connection, at: now)
     }
 
     private mutating func answer(
-        to line: ToolCallConnection.Line, _ number: Int, _ connection: ToolCallConnection, at now: UInt64
+        to line: ToolCallConnection.Line, _ number: Int, _ connection: ToolCallConnection,
+        _ last: inout (process: UInt32, known: CallSender?)?, at now: UInt64
     ) -> ToolCallAnswer {
         statistics.messages += 1
         switch line {
@@ -106,7 +152,8 @@ struct ToolCallLoop<Marker: CallMarker> {
         case .mixed: return .error(nil, .malformed, "two processes have sent parts of this message")
         case .refused: return .error(nil, .rateLimited, "the workload's messages take too much memory")
         case .message(let bytes, let process):
-            guard let sender = sender(process, connection, at: now) else {
+            if last?.process != process { last = (process, sender(process, connection, at: now)) }
+            guard let sender = last?.known else {
                 return .error(
                     MessageBytes.sequence(bytes), .unknownSender, "the sender is gone, or its cgroup cannot be told")
             }
@@ -117,7 +164,7 @@ struct ToolCallLoop<Marker: CallMarker> {
                     MessageBytes.sequence(bytes), .rateLimited, "the workload says too much in a second")
             }
             let message: ToolCallMessage
-            do { message = try MessageBytes.decode(bytes, decoder) } catch {
+            do { message = try MessageBytes.decode(bytes) } catch {
                 return .error(MessageBytes.sequence(bytes), .malformed, error.message)
             }
             if server.isBehind(), message.type != "end", message.type != "session.end" {
@@ -127,38 +174,28 @@ struct ToolCallLoop<Marker: CallMarker> {
         }
     }
 
-    /// A process is looked up when it has not been for a second: it may move to another cgroup, if seldom.
-    ///
-    /// One that has ended since it sent is who it was, as long as its id is nobody else's.
     private func sender(_ process: UInt32, _ connection: ToolCallConnection, at now: UInt64) -> CallSender? {
         guard process != 0 else { return nil }
-        if let (known, time) = connection.known, known.process.id == process, !senders.isReplaced(known.process) {
-            if now &- time < Self.second { return known }
-            guard let again = senders.sender(process) else { return known }
-            connection.known = (again, now)
-            return again
-        }
-        let found = senders.sender(process)
-        connection.known = found.map { ($0, now) }
-        return found
+        connection.known = senders.sender(process, last: connection.known, at: now)
+        return connection.known?.sender
     }
 
     private mutating func drop(_ number: Int) {
         guard connections.removeValue(forKey: number) != nil else { return }
+        paused.remove(number)
         book.leave(number)
     }
 
     // MARK: Accepting
 
     private mutating func acceptSome(at now: UInt64) {
-        guard now >= acceptsFrom else { return }
         for _ in 0..<Self.turnConnections {
             switch listener.accept() {
             case .none: return
             case .exhausted:
                 // Who waits is accepted when others have gone.
                 acceptsFrom = now &+ Self.second / 10
-                return
+                return poll.change(listener.descriptor, number: Self.listenerNumber, [])
             case .connection(let descriptor): accept(descriptor, at: now)
             }
         }
@@ -168,9 +205,9 @@ struct ToolCallLoop<Marker: CallMarker> {
         var process: pid_t = 0
         var (user, group): (uid_t, gid_t) = (0, 0)
         let isKnown = sensor_peer_credentials(descriptor, &process, &user, &group) == 0 && process > 0
-        let sender = isKnown ? senders.sender(UInt32(process)) : nil
+        let known = isKnown ? senders.sender(UInt32(process), last: nil, at: now) : nil
         // Those that cannot be told apart are one workload.
-        let account = book.accounts.of(sender?.workload ?? 0)
+        let account = book.accounts.of(known?.sender.workload ?? 0)
         guard account.allows(.connections), account.allowsMessage(at: now), makeRoom(for: account) else {
             Self.refuse(descriptor)
             close(descriptor)
@@ -178,7 +215,9 @@ struct ToolCallLoop<Marker: CallMarker> {
         }
         nextNumber += 1
         let connection = ToolCallConnection(descriptor: descriptor, account: account)
-        connection.known = sender.map { ($0, now) }
+        connection.known = known
+        // Without memory to wait for it, it is closed.
+        guard poll.add(descriptor, number: nextNumber, connection.interest) else { return }
         connections[nextNumber] = connection
     }
 
@@ -207,6 +246,7 @@ struct ToolCallLoop<Marker: CallMarker> {
 
     private mutating func tick(at now: UInt64) {
         tickedAt = now
+        senders.prune(at: now)
         for process in book.processes where !senders.lives(process) { book.died(process) }
         book.tick()
         statistics.connections = connections.count
@@ -217,4 +257,9 @@ struct ToolCallLoop<Marker: CallMarker> {
         statistics.suppressedAnomalies = book.gate.suppressed
         server.counted.withLockedValue { $0 = statistics }
     }
+}
+
+/// Whether something was learned that nobody was told of yet. For one thread.
+final class Untold {
+    var isSet = false
 }

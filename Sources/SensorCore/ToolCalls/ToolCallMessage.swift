@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-
 /// A line that a client sent: the fields of all messages, of which each has its own.
-struct ToolCallMessage: Decodable, Sendable {
+struct ToolCallMessage: Sendable {
     /// What is called, or its id alone.
-    struct Call: Decodable, Sendable {
+    struct Call: Sendable {
         var id: String
         var name: String?
         var type: String?
@@ -13,94 +11,43 @@ struct ToolCallMessage: Decodable, Sendable {
         var context: String?
         var parent: String?
         var traceparent: String?
-
-        private enum CodingKeys: CodingKey {
-            case id, name, type, arguments, context, parent, traceparent
-        }
-
-        init(from decoder: any Decoder) throws {
-            if let container = try? decoder.singleValueContainer(), let id = try? container.decode(String.self) {
-                self.id = id
-                return
-            }
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            id = try container.decode(String.self, forKey: .id)
-            name = try container.decodeIfPresent(String.self, forKey: .name)
-            type = try container.decodeIfPresent(String.self, forKey: .type)
-            arguments = try container.decodeIfPresent(CallArguments.self, forKey: .arguments)
-            context = try container.decodeIfPresent(String.self, forKey: .context)
-            parent = try container.decodeIfPresent(String.self, forKey: .parent)
-            traceparent = try container.decodeIfPresent(String.self, forKey: .traceparent)
-        }
     }
 
-    struct Agent: Decodable, Sendable {
+    struct Agent: Sendable {
         var name: String?
         var version: String?
         var framework: String?
     }
 
-    struct Authority: Decodable, Sendable {
-        struct Approval: Decodable, Sendable {
+    struct Authority: Sendable {
+        struct Approval: Sendable {
             var id: String?
             var kind: String?
         }
 
-        /// Seconds since 1970, or as RFC 3339 has it.
-        struct Time: Decodable, Sendable {
-            /// Nanoseconds since 1970.
-            var value: UInt64
-
-            init(from decoder: any Decoder) throws {
-                let container = try decoder.singleValueContainer()
-                if let seconds = try? container.decode(Double.self), seconds >= 0 {
-                    value = WallTime.nanoseconds(ofSeconds: UInt64(min(seconds, 1e18)))
-                } else if let time = WallTime.parse(try container.decode(String.self)) {
-                    value = time
-                } else {
-                    throw DecodingError.dataCorruptedError(in: container, debugDescription: "no time")
-                }
-            }
-        }
-
         var grant: String?
         var scopes: [String]?
-        var issuedAt: Time?
-        var expiresAt: Time?
+        /// Nanoseconds since 1970; a client says seconds, or writes it as RFC 3339 has it.
+        var issuedAt: UInt64?
+        var expiresAt: UInt64?
         var approval: Approval?
     }
 
-    struct Source: Decodable, Sendable {
+    struct Source: Sendable {
         var kind: String
         var uri: String?
     }
 
-    struct Server: Decodable, Sendable {
+    struct Server: Sendable {
         var name: String
         var version: String?
         var transport: String?
     }
 
-    struct Tool: Decodable, Sendable {
-        private struct Schema: Decodable {
-            /// Whatever stands there.
-            struct Anything: Decodable { init(from decoder: any Decoder) {} }
-
-            var properties: [String: Anything]?
-        }
-
-        private enum CodingKeys: CodingKey { case name, inputSchema }
-
+    struct Tool: Sendable {
         var name: String
         /// Names of the properties of its input.
         var parameters: [String]
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            name = try container.decode(String.self, forKey: .name)
-            let schema = try? container.decodeIfPresent(Schema.self, forKey: .inputSchema)
-            parameters = schema?.properties.map { $0.keys.sorted() } ?? []
-        }
     }
 
     var type: String
@@ -143,8 +90,8 @@ struct ToolCallMessage: Decodable, Sendable {
 }
 
 /// What a client is answered.
-struct ToolCallAnswer: Encodable, Sendable {
-    enum Code: String, Encodable, Sendable {
+struct ToolCallAnswer: Sendable {
+    enum Code: String, Sendable {
         case malformed
         case tooLarge = "too_large"
         case unknownType = "unknown_type"
@@ -178,8 +125,19 @@ struct ToolCallAnswer: Encodable, Sendable {
 
     /// With the newline.
     var line: [UInt8] {
-        // Strings and numbers cannot fail to encode.
-        Array((try? JSONEncoder().encode(self)) ?? Data()) + [UInt8(ascii: "\n")]
+        var json = JSONText()
+        json.append("{\"type\":")
+        json.append(string: type)
+        if let seq {
+            json.append(",\"seq\":")
+            json.append(decimal: seq)
+        }
+        json.append(text: ",\"span\":", span ?? "")
+        json.append(text: ",\"scope\":", scope?.rawValue ?? "")
+        json.append(text: ",\"code\":", code?.rawValue ?? "")
+        json.append(text: ",\"message\":", message ?? "")
+        json.append("}\n")
+        return json.bytes.array
     }
 }
 

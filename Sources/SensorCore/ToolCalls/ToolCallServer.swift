@@ -34,25 +34,38 @@ package final class ToolCallServer: Sendable {
     let wakeUp: WakeUp
     let isStopping = Atomic(false)
     let isBehind: @Sendable () -> Bool
+    let told: @Sendable () -> Void
     let counted = NIOLockedValueBox(Statistics())
     private let worker = NIOLockedValueBox<Worker?>(nil)
 
     /// - Parameters:
     ///   - marker: where the kernel looks for calls.
     ///   - isBehind: whether who takes what is learned does not keep up. On the server's thread.
+    ///   - told: called soon after something was learned, once for all that was: whoever takes it may sleep until then. On
+    ///     the server's thread.
     ///   - tell: takes what is learned, in order, before any event could be joined to it. On the server's thread.
     package init(
         listener: ToolCallListener, marker: some CallMarker & Sendable, senders: CallSenders, limits: Limits = Limits(),
-        isBehind: @escaping @Sendable () -> Bool = { false }, tell: @escaping @Sendable (CallChange) -> Void
+        isBehind: @escaping @Sendable () -> Bool = { false }, told: @escaping @Sendable () -> Void = {},
+        tell: @escaping @Sendable (CallChange) -> Void
     ) throws(SystemError) {
         self.limits = limits
         self.isBehind = isBehind
+        self.told = told
         wakeUp = try WakeUp()
+        let poll = try ConnectionPoll()
         let thread = try Worker(name: "sensord-calls") { [self] in
-            let accounts = CallAccounts(limits: limits.workload)
+            let senders = CallTaskCache(senders)
+            let learned = Untold()
             let book = CallBook(
-                marker: marker, tasks: senders, accounts: accounts, clock: ClockReading.now, tell: tell)
-            var loop = ToolCallLoop(server: self, listener: listener, senders: senders, book: book)
+                marker: marker, tasks: senders, accounts: CallAccounts(limits: limits.workload),
+                clock: ClockReading.now,
+                tell: { change in
+                    learned.isSet = true
+                    tell(change)
+                })
+            var loop = ToolCallLoop(
+                server: self, listener: listener, senders: senders, poll: poll, learned: learned, book: book)
             loop.run()
         }
         worker.withLockedValue { $0 = thread }

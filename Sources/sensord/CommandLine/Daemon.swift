@@ -52,9 +52,11 @@ struct Daemon {
             limits: ControlServer.Limits(
                 queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
         let background = try BackgroundServices(log: log)
-        let traces = try traceServers(background, collector, inbox)
+        let receiver = traceReceiver(collector, inbox)
+        let traces = try traceServers(background, collector, receiver)
         start(
-            background, traces, calls: calls, collector: collector, endpoint: endpoint, node: configuration.node,
+            background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint,
+            node: configuration.node,
             writer: writer)
         tellStart(collector, stream: configuration.streamID)
 
@@ -76,8 +78,8 @@ struct Daemon {
     /// What runs beside the collecting thread: the API server's side of identity, the local HTTP server, and what takes
     /// spans.
     private func start(
-        _ background: BackgroundServices, _ traces: [TraceServer], calls: ToolCallServer, collector: Collector,
-        endpoint: APIEndpoint?, node: String, writer: LineWriter?
+        _ background: BackgroundServices, _ traces: [TraceServer], _ receiver: TraceReceiver, calls: ToolCallServer,
+        collector: Collector, endpoint: APIEndpoint?, node: String, writer: LineWriter?
     ) {
         let status = ClusterStatusBoard()
         var services: [any Service] = traces
@@ -95,7 +97,7 @@ struct Daemon {
                     return summary.map {
                         HealthReport(
                             collector: $0, identity: status.snapshot, output: writer?.output,
-                            toolCalls: calls.statistics)
+                            toolCalls: calls.statistics, traces: receiver.statistics)
                     }
                 })
         }
@@ -106,27 +108,43 @@ struct Daemon {
     private func toolCalls(_ collector: Collector, _ inbox: CallInbox) throws -> ToolCallServer {
         let (marker, hierarchy) = try collector.calls()
         let isLooking = Atomic(false)
+        var limits = ToolCallServer.Limits()
+        limits.connections = settings.limits.maximumAgents
+        limits.workload = settings.limits.agents
+        // A descriptor each, and what else the daemon needs.
+        Privileges.allowDescriptors(limits.connections + 1024)
         return try ToolCallServer(
-            listener: ToolCallListener(runDirectory: settings.runDirectory), marker: marker,
-            senders: CallSenders(hierarchy: hierarchy), isBehind: { inbox.isBehind },
+            listener: ToolCallListener(runDirectory: settings.runDirectory, access: access()), marker: marker,
+            senders: CallSenders(hierarchy: hierarchy), limits: limits, isBehind: { inbox.isBehind },
+            told: { collector.wake() },
             tell: { change in
                 if !isLooking.exchange(true, ordering: .relaxed) { collector.lookForCalls() }
-                if inbox.put(change) { collector.wake() }
+                _ = inbox.put(change)
             })
+    }
+
+    private func access() throws -> SocketAccess {
+        try SocketAccess(mode: settings.agentSocketMode, group: settings.agentSocketGroup)
+    }
+
+    private func traceReceiver(_ collector: Collector, _ inbox: CallInbox) -> TraceReceiver {
+        TraceReceiver(forwarder: settings.otlpForwarder) { change in
+            if inbox.put(change) { collector.wake() }
+        }
     }
 
     /// Where agents send OpenTelemetry spans: a socket beside that for calls, and TCP if the operator wants it.
     private func traceServers(
-        _ background: BackgroundServices, _ collector: Collector, _ inbox: CallInbox
+        _ background: BackgroundServices, _ collector: Collector, _ receiver: TraceReceiver
     ) throws -> [TraceServer] {
         let senders = TraceSenders(hierarchy: try collector.calls().hierarchy)
-        let receiver = TraceReceiver(forwarder: settings.otlpForwarder) { change in
-            if inbox.put(change) { collector.wake() }
-        }
+        let access = try access()
         var addresses = [TraceServer.Address.unix(TraceServer.path(in: settings.runDirectory))]
         if let address = settings.otlpListen { addresses.append(.tcp(address)) }
         return addresses.map {
-            TraceServer($0, senders: senders, receiver: receiver, group: background.group, log: log)
+            TraceServer(
+                $0, senders: senders, receiver: receiver, group: background.group, log: log, access: access,
+                workloadConnections: settings.limits.otlpConnections)
         }
     }
 

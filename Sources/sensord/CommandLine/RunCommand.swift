@@ -36,6 +36,8 @@ struct RunCommand: ParsableCommand {
         help: ArgumentHelp("Collector whose word counts for the pods that its spans name.", valueName: "kind/name"))
     var otlpForwarder: String?
 
+    @OptionGroup(title: "Agents") var agents: AgentOptions
+
     @Option(help: ArgumentHelp("How often counts are read (default: 10).", valueName: "seconds"))
     var tick: String?
 
@@ -58,6 +60,6 @@ struct RunCommand: ParsableCommand {
             .listen: listen, .otlpListen: otlpListen, .otlpForwarder: otlpForwarder,
             .watch: watch.isEmpty ? nil : watch.joined(separator: ","),
         ]
-        return own.compactMapValues { $0 }
+        return own.compactMapValues { $0 }.merging(agents.flags) { $1 }
     }
 }

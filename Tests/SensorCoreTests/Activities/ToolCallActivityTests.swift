@@ -203,4 +203,16 @@ import Testing
         let accepted = try #require(workload.events.first { $0.kind == .networkAccept })
         #expect(accepted.toolCall == nil)
     }
+
+    @Test func `what a worker of io_uring does is joined to the call of the thread that asked for it`() throws {
+        let workload = try CalledWorkload("uring-make")
+        let call = try workload.begin("a", thread: workload.pid)
+        try workload.goOn()
+        workload.end(call)
+        try workload.finish()
+        let reference = try workload.maker(of: "own")
+        #expect(reference?.id == "a" && reference?.method == .exact)
+        // Of another thread, which had no call.
+        #expect(try workload.maker(of: "other") == nil)
+    }
 }

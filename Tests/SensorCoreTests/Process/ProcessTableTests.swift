@@ -191,6 +191,10 @@ extension ProcessTableTests {
                 Array("42 (a) b) (c) S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 1000 2".utf8)))
         #expect(stat.parent == 7)
         #expect(stat.startTicks == 12345)
+        #expect(!stat.isExiting)
+        #expect(
+            ProcessStat(Array("42 (a) Z 7 1 1 0 -1 4194564 1 2 3 4 5 6 7 8 20 0 1 0 12345 0 0".utf8))?.isExiting == true
+        )
         #expect(ProcessStat([]) == nil)
         #expect(ProcessStat(Array("42 (a) S".utf8)) == nil)
         let status = try #require(

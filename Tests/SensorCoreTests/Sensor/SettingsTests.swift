@@ -117,6 +117,23 @@ import Testing
         #expect(after.differences(from: before) == [.workloadMap])
     }
 
+    @Test func `what agents may have of the sockets is for the operator to say`() throws {
+        let file = #"{"agentSocketMode": "0660", "agentSocketGroup": "agents", "maxAgents": 9, "agentConnections": 2}"#
+        let settings = try settings(
+            flags: [.agentMessages: "100", .agentSessions: "3", .agentCalls: "4", .agentBytes: "65536"],
+            environment: ["SENSORD_OTLP_CONNECTIONS": "5"], file: file)
+        #expect(settings.agentSocketMode == 0o660 && settings.agentSocketGroup == "agents")
+        #expect(settings.limits.maximumAgents == 9 && settings.limits.otlpConnections == 5)
+        var limits = CallLimits()
+        (limits.connections, limits.messages, limits.sessions, limits.calls, limits.bytes) = (2, 100, 3, 4, 65_536)
+        #expect(settings.limits.agents == limits)
+    }
+
+    @Test(arguments: ["", "888", "1777", "-1", "+660", "rw-rw----", "0o660"])
+    func `permissions are what chmod takes`(_ mode: String) {
+        #expect(throws: SettingsError.self) { try settings(flags: [.agentSocketMode: mode]) }
+    }
+
     @Test func `strings in the file may be escaped`() throws {
         let file = try ConfigurationFile(Array(#" { "a" : "\u00e4\ud83d\ude00\n\/" , "b":true,"c":-1.5e3 } "#.utf8))
         #expect(file.entries.map(\.value) == ["ä😀\n/", "true", "-1.5e3"])

@@ -59,7 +59,16 @@ final class NamedTasks: CallTasks {
     var descendants: [CallTask]? = []
 
     func thread(_ number: UInt32, of process: CallTask) -> CallTask? { threads[number] }
-    func tree(_ root: CallSender) -> [CallTask]? { descendants.map { [root.process] + $0 } }
+    /// What is forked while one looks: further descendants that each look finds.
+    var forked: [[CallTask]] = []
+    /// From the second look on there are too many.
+    var becomesTooLarge = false
+
+    func tree(_ root: CallSender) -> [CallTask]? {
+        defer { if !forked.isEmpty { descendants? += forked.removeFirst() } }
+        defer { if becomesTooLarge { descendants = nil } }
+        return descendants.map { [root.process] + $0 }
+    }
 }
 
 /// A book of sessions on a made-up machine.

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
 import Testing
 
 @testable import SensorCore
 
 @Suite struct CallArgumentsTests {
     private func arguments(_ json: String) throws -> CallArguments {
-        try JSONDecoder().decode(CallArguments.self, from: Data(json.utf8))
+        CallArguments(try #require(JSONValue(Array(json.utf8))))
     }
 
     @Test func `of each argument there is name, type and length`() throws {

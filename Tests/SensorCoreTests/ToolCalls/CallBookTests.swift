@@ -64,6 +64,31 @@ import Testing
         #expect(try fixture.begin("c2", #","scope":"tree""#).code == .rateLimited)
     }
 
+    @Test func `what is forked while one looks for descendants is found by looking again`() throws {
+        let children = (0..<4).map { CallTask(id: 110 + $0, start: 71) }
+        fixture.tasks.descendants = [children[0]]
+        fixture.tasks.forked = [[children[1]], [children[2], children[3]]]
+        try fixture.hello()
+        #expect(try fixture.begin("c1", #","scope":"tree""#).type == "ack")
+        for child in children { #expect(fixture.marker.set(ofProcess: child) != nil) }
+        try fixture.end("c1")
+        #expect(fixture.marker.isEmpty)
+    }
+
+    @Test func `who forks without end is followed for a while`() throws {
+        fixture.tasks.forked = (0..<50).map { [CallTask(id: 110 + $0, start: 71)] }
+        try fixture.hello()
+        #expect(try fixture.begin("c1", #","scope":"tree""#).type == "ack")
+        #expect(fixture.tasks.forked.count > 30)
+    }
+
+    @Test func `a tree that grows too large while one looks is refused, and nothing acts for the call`() throws {
+        fixture.tasks.becomesTooLarge = true
+        try fixture.hello()
+        #expect(try fixture.begin("c1", #","scope":"tree""#).code == .rateLimited)
+        #expect(fixture.marker.isEmpty && fixture.ended.map(\.status) == ["error"])
+    }
+
     @Test func `nobody acts for a call of scope none`() throws {
         try fixture.hello()
         #expect(try fixture.begin("c1", #","scope":"none""#).scope == CallScope.none)

@@ -34,6 +34,26 @@ import Testing
         withExtendedLifetime(listener) {}
     }
 
+    @Test(.enabled(if: geteuid() == 0, "to give a socket to another group takes root"))
+    func `who may connect is for the operator to say`() throws {
+        let access = try SocketAccess(mode: 0o660, group: "1234")
+        let listener = try ToolCallListener(runDirectory: directory.path, access: access)
+        #expect(try mode(socketPath) == S_IFSOCK | 0o660)
+        var status = stat()
+        #expect(lstat(socketPath, &status) == 0 && status.st_gid == 1234 && status.st_uid == geteuid())
+        withExtendedLifetime(listener) {}
+    }
+
+    @Test func `a group is known by its number or by its name`() throws {
+        let groups = "root:x:0:\nagents:x:1007:a,b\nbroken\nshort:x\n"
+        #expect(SocketAccess.number(of: "agents", in: groups) == 1007)
+        #expect(SocketAccess.number(of: "broken", in: groups) == nil)
+        #expect(SocketAccess.number(of: "short", in: groups) == nil)
+        #expect(try SocketAccess(mode: 0o600, group: "77").group == 77)
+        #expect(try SocketAccess(mode: 0o600, group: "root").group == 0)
+        #expect(throws: SystemError.self) { try SocketAccess(mode: 0o600, group: "no-such-group") }
+    }
+
     @Test func `a socket that a dead daemon left is replaced`() throws {
         mkdir(directory.path + "/agent", 0o755)
         let left = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)

@@ -8,6 +8,7 @@ extension HealthReport {
         addLosses(&text)
         addIdentity(&text)
         if let toolCalls { add(toolCalls, to: &text) }
+        if let traces { add(traces, to: &text) }
         return text.text
     }
 
@@ -137,6 +138,14 @@ extension HealthReport {
             "toolcall_suppressed_anomalies_total", .counter,
             "State anomalies of which there were too many to tell each.",
             calls.suppressedAnomalies)
+    }
+
+    private func add(_ traces: TraceStatistics, to text: inout MetricsText) {
+        text.add("otlp_requests_total", .counter, "Requests that brought OpenTelemetry spans.", traces.requests)
+        text.add("otlp_calls_total", .counter, "Tool calls that spans told of.", traces.calls)
+        text.add(
+            "otlp_refused_total", .counter, "Requests and connections that were refused, by reason.",
+            TraceStatistics.Refusal.allCases.map { ([("reason", $0.rawValue)], traces.refused[$0] ?? 0) })
     }
 }
 

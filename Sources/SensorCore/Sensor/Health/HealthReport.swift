@@ -10,6 +10,8 @@ package struct HealthReport: Sendable {
     package var output: Output?
     /// Of the tool-call socket; nil: there is none.
     package var toolCalls: ToolCallServer.Statistics?
+    /// Of OpenTelemetry; nil: none is taken.
+    package var traces: TraceStatistics?
 
     package struct Output: Sendable {
         package var written: UInt64
@@ -25,12 +27,13 @@ package struct HealthReport: Sendable {
 
     package init(
         collector: CollectorSummary, identity: ClusterStatus, output: Output? = nil,
-        toolCalls: ToolCallServer.Statistics? = nil
+        toolCalls: ToolCallServer.Statistics? = nil, traces: TraceStatistics? = nil
     ) {
         self.collector = collector
         self.identity = identity
         self.output = output
         self.toolCalls = toolCalls
+        self.traces = traces
     }
 
     /// What `/readyz` answers.

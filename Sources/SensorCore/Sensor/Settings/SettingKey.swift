@@ -12,6 +12,15 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case listen
     case otlpListen = "otlp-listen"
     case otlpForwarder = "otlp-forwarder"
+    case otlpConnections = "otlp-connections"
+    case agentSocketMode = "agent-socket-mode"
+    case agentSocketGroup = "agent-socket-group"
+    case maximumAgents = "max-agents"
+    case agentConnections = "agent-connections"
+    case agentMessages = "agent-messages"
+    case agentSessions = "agent-sessions"
+    case agentCalls = "agent-calls"
+    case agentBytes = "agent-bytes"
     case kubeconfig
     case cluster
     case trustDomain = "trust-domain"

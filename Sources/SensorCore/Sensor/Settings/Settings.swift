@@ -39,6 +39,12 @@ package struct Settings: Sendable, Equatable {
         package var maximumTails = 16
         /// Events that wait for their pod to become known, of all workloads.
         package var waitingEvents = 65_536
+        /// Connections of agents, of all workloads.
+        package var maximumAgents = ToolCallServer.Limits().connections
+        /// What one workload may have of the socket on which agents announce their calls.
+        package var agents = CallLimits()
+        /// Connections of one workload that sends OpenTelemetry spans.
+        package var otlpConnections = 8
 
         package init() {}
     }
@@ -61,6 +67,10 @@ package struct Settings: Sendable, Equatable {
     package var otlpListen: ListenAddress?
     /// The workload, as `KIND/NAME`, whose word counts for the pods that its spans name; nil: nobody's does.
     package var otlpForwarder: String?
+    /// Permission bits of the sockets that agents use.
+    package var agentSocketMode: UInt32 = 0o666
+    /// Their group, a name or a number; nil: the daemon's own.
+    package var agentSocketGroup: String?
     /// File that leads to the API server; nil: what the kubelet gives a pod, if this is one.
     package var kubeconfig: String?
     /// Display name of the cluster; empty for none.
@@ -117,6 +127,15 @@ package struct Settings: Sendable, Equatable {
         case .listen: listen = try Self.listenAddress(value)
         case .otlpListen: otlpListen = try Self.listenAddress(value)
         case .otlpForwarder: otlpForwarder = try Self.workload(value)
+        case .otlpConnections: limits.otlpConnections = try Self.number(value, 1...32)
+        case .agentSocketMode: agentSocketMode = try Self.mode(value)
+        case .agentSocketGroup: agentSocketGroup = try Self.nonEmpty(value)
+        case .maximumAgents: limits.maximumAgents = try Self.number(value, 1...16_384)
+        case .agentConnections: limits.agents.connections = try Self.number(value, 1...16_384)
+        case .agentMessages: limits.agents.messages = try Self.number(value, 10...1_000_000)
+        case .agentSessions: limits.agents.sessions = try Self.number(value, 1...65_536)
+        case .agentCalls: limits.agents.calls = try Self.number(value, 1...16_384)
+        case .agentBytes: limits.agents.bytes = try Self.number(value, 65_536...(1 << 30))
         case .kubeconfig: kubeconfig = try Self.nonEmpty(value)
         case .cluster: cluster = try Self.nonEmpty(value)
         case .workloadMap: workloadMap = try Self.nonEmpty(value)
@@ -218,6 +237,12 @@ package struct Settings: Sendable, Equatable {
             throw SettingFault("a number from \(range.lowerBound) to \(range.upperBound) is expected, not \"\(value)\"")
         }
         return number
+    }
+
+    private static func mode(_ value: String) throws(SettingFault) -> UInt32 {
+        guard let mode = UInt32(value, radix: 8), mode <= 0o777, value.utf8.allSatisfy({ $0 != UInt8(ascii: "+") })
+        else { throw SettingFault("permissions as chmod takes them (0660) are expected, not \"\(value)\"") }
+        return mode
     }
 
     private static func ringSize(_ value: String) throws(SettingFault) -> Int {

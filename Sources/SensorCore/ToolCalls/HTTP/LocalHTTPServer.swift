@@ -17,6 +17,8 @@ struct LocalHTTPServer: Sendable {
     var retry: Duration
     /// Told, as an error, when the address cannot be taken.
     var complaint: Logger.Message
+    /// Handlers of a connection of their own, before others.
+    var handlers: @Sendable () -> [any RemovableChannelHandler] = { [] }
     var group: any EventLoopGroup
     var log: Logger
 
@@ -54,9 +56,9 @@ struct LocalHTTPServer: Sendable {
         // Hummingbird tells of its own comings and goings, being cancelled as an error; ours are told here.
         var quiet = log
         quiet.logLevel = .critical
-        let connectionTime = connectionTime
+        let (connectionTime, handlers) = (connectionTime, handlers)
         let server = try HTTPServerBuilder.http1(
-            configuration: .init(additionalChannelHandlers: [ConnectionEnd(after: connectionTime)])
+            configuration: .init(additionalChannelHandlers: handlers() + [ConnectionEnd(after: connectionTime)])
         ).buildServer(
             configuration: ServerConfiguration(
                 address: address, serverName: "sensord",

@@ -11,6 +11,7 @@ package final class TraceReceiver: Sendable {
 
     private struct State {
         var allowance: TraceAllowance
+        var statistics = TraceStatistics()
     }
 
     private let forwarder: String?
@@ -36,6 +37,13 @@ package final class TraceReceiver: Sendable {
         self.tell = tell
         state = NIOLockedValueBox(State(allowance: TraceAllowance(limits: limits, at: clock().boot)))
     }
+
+    package var statistics: TraceStatistics { state.withLockedValue { $0.statistics } }
+
+    /// Counts a request by how it was answered.
+    func count(_ answer: TraceAnswer) { state.withLockedValue { $0.statistics.count(answer) } }
+
+    func countRefusedConnection() { state.withLockedValue { $0.statistics.refused[.connections, default: 0] += 1 } }
 
     /// What a sender who has sent too much is answered; nil: it may send.
     func refusal(of sender: CallSender?, _ encoding: TraceEncoding) -> TraceAnswer? {
@@ -84,7 +92,10 @@ package final class TraceReceiver: Sendable {
             tell(.span(told))
         }
         let count = request.calls.count
-        state.withLockedValue { $0.allowance.take(sender?.cgroup ?? 0, calls: count, bytes: 0, at: clock.boot) }
+        state.withLockedValue { state in
+            state.allowance.take(sender?.cgroup ?? 0, calls: count, bytes: 0, at: clock.boot)
+            state.statistics.calls += UInt64(count - rejected)
+        }
         return .taken(encoding, rejected: rejected, "tool calls without valid ids, or with times that cannot be")
     }
 

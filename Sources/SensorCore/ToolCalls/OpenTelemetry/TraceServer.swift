@@ -39,13 +39,18 @@ package struct TraceServer: Service {
     /// Between two attempts to take an address that is taken.
     private let retry: Duration
     private let connectionTime: TimeAmount
+    private let access: SocketAccess
+    private let connections: TraceConnections
     private let bytesLeft = NIOLockedValueBox(Self.bodyBytes)
 
     /// - Parameters:
+    ///   - access: who may connect, where it listens on a path.
+    ///   - workloadConnections: how many a workload may have at a time.
     ///   - connectionTime: how long a client may take to send its request and to read the answer.
     ///   - running: is told the address with the port that it really has.
     package init(
         _ address: Address, senders: TraceSenders, receiver: TraceReceiver, group: any EventLoopGroup, log: Logger,
+        access: SocketAccess = SocketAccess(), workloadConnections: Int = 8,
         retry: Duration = .seconds(10), connectionTime: TimeAmount = .seconds(10),
         running: @escaping @Sendable (Address) -> Void = { _ in }
     ) {
@@ -57,6 +62,12 @@ package struct TraceServer: Service {
         self.retry = retry
         self.connectionTime = connectionTime
         self.running = running
+        self.access = access
+        connections = TraceConnections(limit: workloadConnections) { channel in
+            await Self.sender(of: channel, address, senders)
+        } refuse: {
+            receiver.countRefusedConnection()
+        }
     }
 
     /// Until it is told to stop.
@@ -67,12 +78,15 @@ package struct TraceServer: Service {
             case .unix(let path): .unixDomainSocket(path: path)
             case .tcp(let address): .hostname(address.host, port: address.port)
             }
+        let connections = connections
         let server = LocalHTTPServer(
             address: bind, maximumConnections: Self.maximumConnections, connectionTime: connectionTime, retry: retry,
-            complaint: "cannot listen for OpenTelemetry, trying again: see --otlp-listen and --run-dir", group: group,
-            log: log)
+            complaint: "cannot listen for OpenTelemetry, trying again: see --otlp-listen and --run-dir",
+            handlers: { [TraceConnections.Watch(connections)] }, group: group, log: log)
         await server.run(at: "\(address)") { request, channel in
-            Self.response(await answer(request, channel))
+            let answer = await answer(request, channel)
+            receiver.count(answer)
+            return Self.response(answer)
         } running: { channel in
             let bound = bound(channel)
             log.info("listening for OpenTelemetry", metadata: ["address": "\(bound)"])
@@ -84,9 +98,9 @@ package struct TraceServer: Service {
     private func bound(_ channel: any Channel) -> Address {
         switch address {
         case .unix(let path):
-            if chmod(path, 0o666) != 0 {
+            if !access.apply(to: path) {
                 log.error(
-                    "agents of other users cannot send spans",
+                    "agents cannot send spans: see --agent-socket-mode and --agent-socket-group",
                     metadata: ["address": "\(path)", "error": "\(SystemError("chmod \(path)"))"])
             }
             return address
@@ -111,7 +125,7 @@ package struct TraceServer: Service {
         guard length <= TraceReceiver.bodyLimit else {
             return .refused(413, encoding, "more than \(TraceReceiver.bodyLimit) bytes")
         }
-        let sender = await sender(of: channel)
+        let sender = await connections.sender(of: channel)
         if let refusal = receiver.refusal(of: sender, encoding) { return refusal }
         return await body(of: request, encoding) { body in
             // Unpacking and reading take a while, which threads of Swift concurrency do not have.
@@ -150,8 +164,9 @@ package struct TraceServer: Service {
     }
 
     /// By the kernel's word: nothing that the request says has a part in it.
-    private func sender(of channel: any Channel) async -> CallSender? {
-        let senders = senders
+    private static func sender(
+        of channel: any Channel, _ address: Address, _ senders: TraceSenders
+    ) async -> CallSender? {
         switch address {
         case .unix:
             // struct ucred, which the Glibc module does not have.

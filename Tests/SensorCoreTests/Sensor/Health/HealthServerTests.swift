@@ -62,7 +62,10 @@ import Testing
         var calls = ToolCallServer.Statistics()
         calls.refused[.messages] = 4
         calls.suppressedAnomalies = 6
-        return HealthReport(collector: summary, identity: identity, toolCalls: calls)
+        var traces = TraceStatistics()
+        traces.requests = 7
+        traces.refused[.connections] = 2
+        return HealthReport(collector: summary, identity: identity, toolCalls: calls, traces: traces)
     }
 
     @Test(arguments: [
@@ -142,6 +145,8 @@ import Testing
             #expect(lines.contains("sensord_hooks{state=\"attached\"} 1"))
             #expect(lines.contains("sensord_toolcall_refused_total{what=\"messages\"} 4"))
             #expect(lines.contains("sensord_toolcall_suppressed_anomalies_total 6"))
+            #expect(lines.contains("sensord_otlp_requests_total 7"))
+            #expect(lines.contains("sensord_otlp_refused_total{reason=\"connections\"} 2"))
             for line in lines where !line.hasPrefix("#") {
                 #expect(
                     line.wholeMatch(of: /sensord_[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9]+/) != nil,

@@ -30,6 +30,7 @@ import Testing
     private static let own = CallSenders(hierarchy: hierarchy).sender(UInt32(getpid()))
 
     private let told = NIOLockedValueBox<[SpanCall]>([])
+    private let statistics = NIOLockedValueBox(TraceStatistics())
 
     private typealias Post = (
         _ body: [UInt8], _ headers: [(String, String)], _ path: String, _ method: HTTPMethod
@@ -38,7 +39,7 @@ import Testing
     /// Serves while `body` asks.
     private func serving(
         _ address: TraceServer.Address, limits: TraceAllowance.Limits = .init(),
-        connectionTime: TimeAmount = .seconds(10),
+        connectionTime: TimeAmount = .seconds(10), workloadConnections: Int = 8,
         _ body: (Post, TraceServer.Address) async throws -> Void
     ) async throws {
         let receiver = TraceReceiver(forwarder: nil, limits: limits, clock: { .now() }) { [told] change in
@@ -47,7 +48,8 @@ import Testing
         let (addresses, place) = AsyncStream<TraceServer.Address>.makeStream()
         let server = TraceServer(
             address, senders: TraceSenders(hierarchy: Self.hierarchy), receiver: receiver,
-            group: MultiThreadedEventLoopGroup.singleton, log: Self.log, connectionTime: connectionTime,
+            group: MultiThreadedEventLoopGroup.singleton, log: Self.log, workloadConnections: workloadConnections,
+            connectionTime: connectionTime,
             running: { place.yield($0) })
         let running = Task { try await server.run() }
         let bound = try #require(await addresses.first { _ in true })
@@ -56,6 +58,7 @@ import Testing
             case .tcp(let address): "http://\(address)"
             case .unix(let path): "http+unix://\(path.replacing("/", with: "%2F"))"
             }
+        defer { statistics.withLockedValue { $0 = receiver.statistics } }
         try await body(
             { bytes, headers, path, method in
                 var request = HTTPClientRequest(url: base + path)
@@ -189,6 +192,55 @@ import Testing
             let status12 = try await post(TraceRecording.gzip, gzip, "/v1/traces", .POST).status
             #expect(status12 == 200)
         }
+    }
+
+    @Test func `a workload that holds more connections than it may loses the latest`() async throws {
+        let folder = try TestDirectory()
+        let path = folder.path + "/otlp.sock"
+        try await serving(.unix(path), workloadConnections: 2) { post, _ in
+            let held = try (0..<2).map { _ in try connect(to: path) }
+            // Both are known before the next one comes.
+            try await Task.sleep(for: .milliseconds(300))
+            let third = try connect(to: path)
+            let descriptor = third.duplicate()
+            defer { close(descriptor) }
+            // Waits for the end, which threads of Swift concurrency must not.
+            let end = await Worker.value("end") {
+                var byte: UInt8 = 0
+                return recv(descriptor, &byte, 1, 0)
+            }
+            #expect(end == 0)
+            held[0].close()
+            var status = 0
+            for _ in 0..<100 where status != 200 {
+                status = (try? await post(request(), Self.protobuf, "/v1/traces", .POST).status) ?? 0
+                if status != 200 { try await Task.sleep(for: .milliseconds(50)) }
+            }
+            #expect(status == 200)
+            held[1].close()
+        }
+        let counted = statistics.withLockedValue { $0 }
+        #expect(counted.refused[.connections] ?? 0 >= 1)
+        #expect(counted.requests >= 1 && counted.calls == 2)
+    }
+
+    private func connect(to path: String) throws -> SocketEnd {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let end = SocketEnd(descriptor)
+        guard UnixAddress.with(path, { Glibc.connect(descriptor, $0, $1) }) == 0 else {
+            throw SystemError("connect to \(path)")
+        }
+        return end
+    }
+
+    @Test func `what is refused is counted by its reason`() async throws {
+        try await serving(.tcp(ListenAddress(port: 0))) { post, _ in
+            _ = try await post([0x0b], Self.protobuf, "/v1/traces", .POST)
+            _ = try await post([], Self.protobuf, "/v1/metrics", .POST)
+            _ = try await post([], [], "/v1/traces", .POST)
+        }
+        let counted = statistics.withLockedValue { $0 }
+        #expect(counted.requests == 3 && counted.refused == [.malformed: 1, .unsupported: 2])
     }
 
     /// With a client that reads no answer before it has sent everything.
