@@ -162,7 +162,8 @@ struct naming {
 	__s32 new_directory;
 	__u32 access;
 	__u8 kind;
-	__u8 hook; /* 0: sys_exit */
+	__u8 hook;        /* 0: sys_exit */
+	bool is_followed; /* the call goes on to where a link leads that `name` may be */
 };
 
 /* Who opened a socket, and to whom. */

@@ -309,6 +309,8 @@ __noinline int observe_name(void)
 	to->access = naming->access;
 	to->descriptor = -1;
 	to->flags = !failed && is_unproved(task) ? SENSOR_FILE_UNPROVED : 0;
+	if (naming->is_followed)
+		to->flags |= SENSOR_FILE_FOLLOWED;
 	key.object = mix(config.seed ^ naming->access, to->flags);
 
 	at = scratch->length + sizeof(struct sensor_section);
@@ -352,7 +354,11 @@ __noinline int observe_name(void)
 		if (base)
 			append_path_of(task, scratch, base, SENSOR_SECTION_NEW_BASE);
 	}
-	dispatch(scratch, block, failed);
+	/* By the next time the link may lead elsewhere. */
+	if (naming->is_followed && !failed)
+		dispatch_once(scratch, block);
+	else
+		dispatch(scratch, block, failed);
 	return 0;
 }
 

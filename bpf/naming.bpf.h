@@ -5,10 +5,20 @@
 
 #include "syscall.bpf.h"
 
+#define AT_SYMLINK_NOFOLLOW 0x100
 #define AT_REMOVEDIR 0x200
+#define AT_SYMLINK_FOLLOW 0x400
+#define RENAME_EXCHANGE 0x2
 
 #define naming_of(kind_, directory_, name_, access_) \
 	((struct naming){ .kind = kind_, .directory = (int)(directory_), .name = name_, .access = access_ })
+/* A change goes where a link leads, unless the call is one for the link itself. */
+#define change_of(directory_, name_, access_, is_followed_) \
+	((struct naming){ .kind = SENSOR_FILE_ATTRIBUTE,    \
+			  .directory = (int)(directory_),   \
+			  .name = name_,                    \
+			  .access = access_,                \
+			  .is_followed = is_followed_ })
 #define pair_of(kind_, directory_, name_, new_directory_, new_name_, access_) \
 	((struct naming){ .kind = kind_,                                      \
 			  .directory = (int)(directory_),                     \
@@ -62,29 +72,33 @@ static __noinline bool on_naming_call(struct sensor_control *block, struct pt_re
 		naming = naming_of(SENSOR_FILE_CREATE, AT_FDCWD, a0, SENSOR_ACCESS_NODE | SENSOR_ACCESS_CREATE);
 		break;
 	case SYS_chmod:
-		naming = naming_of(SENSOR_FILE_ATTRIBUTE, AT_FDCWD, a0, SENSOR_ACCESS_MODE);
+		naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_MODE, true);
 		break;
 	case SYS_chown:
 	case SYS_lchown:
-		naming = naming_of(SENSOR_FILE_ATTRIBUTE, AT_FDCWD, a0, SENSOR_ACCESS_OWNER);
+		naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_OWNER, number == SYS_chown);
 		break;
 	case SYS_utime:
 	case SYS_utimes:
-		naming = naming_of(SENSOR_FILE_ATTRIBUTE, AT_FDCWD, a0, SENSOR_ACCESS_TIMES);
+		naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_TIMES, true);
 		break;
 	case SYS_futimesat:
-		naming = naming_of(SENSOR_FILE_ATTRIBUTE, a0, a1, SENSOR_ACCESS_TIMES);
+		naming = change_of(a0, a1, SENSOR_ACCESS_TIMES, true);
 		break;
 #endif
 	case SYS_renameat:
-	case SYS_renameat2:
 		naming = pair_of(SENSOR_FILE_RENAME, a0, a1, a2, a3, 0);
+		break;
+	case SYS_renameat2:
+		naming = pair_of(SENSOR_FILE_RENAME, a0, a1, a2, a3,
+				 argument4(regs) & RENAME_EXCHANGE ? SENSOR_ACCESS_EXCHANGE : 0);
 		break;
 	case SYS_unlinkat:
 		naming = naming_of(SENSOR_FILE_DELETE, a0, a1, a2 & AT_REMOVEDIR ? SENSOR_ACCESS_DIRECTORY : 0);
 		break;
 	case SYS_linkat:
 		naming = pair_of(SENSOR_FILE_LINK, a0, a1, a2, a3, 0);
+		naming.is_followed = argument4(regs) & AT_SYMLINK_FOLLOW;
 		break;
 	case SYS_symlinkat:
 		naming = pair_of(SENSOR_FILE_LINK, AT_FDCWD, a0, a1, a2, SENSOR_ACCESS_SYMBOLIC);
@@ -97,26 +111,27 @@ static __noinline bool on_naming_call(struct sensor_control *block, struct pt_re
 		break;
 	case SYS_fchmodat:
 	case SYS_fchmodat2:
-		naming = naming_of(SENSOR_FILE_ATTRIBUTE, a0, a1, SENSOR_ACCESS_MODE);
+		naming = change_of(a0, a1, SENSOR_ACCESS_MODE, number == SYS_fchmodat || !(a3 & AT_SYMLINK_NOFOLLOW));
 		break;
 	case SYS_fchownat:
-		naming = naming_of(SENSOR_FILE_ATTRIBUTE, a0, a1, SENSOR_ACCESS_OWNER);
+		naming = change_of(a0, a1, SENSOR_ACCESS_OWNER, !(argument4(regs) & AT_SYMLINK_NOFOLLOW));
 		break;
 	case SYS_utimensat:
-		naming = naming_of(SENSOR_FILE_ATTRIBUTE, a0, a1, SENSOR_ACCESS_TIMES);
+		naming = change_of(a0, a1, SENSOR_ACCESS_TIMES, !(a3 & AT_SYMLINK_NOFOLLOW));
 		break;
 	case SYS_truncate:
-		naming = naming_of(SENSOR_FILE_ATTRIBUTE, AT_FDCWD, a0, SENSOR_ACCESS_SIZE);
+		naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_SIZE, true);
 		break;
 	case SYS_setxattr:
 	case SYS_lsetxattr:
 	case SYS_removexattr:
 	case SYS_lremovexattr:
-		naming = naming_of(SENSOR_FILE_ATTRIBUTE, AT_FDCWD, a0, SENSOR_ACCESS_XATTR);
+		naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_XATTR,
+				   number == SYS_setxattr || number == SYS_removexattr);
 		break;
 	case SYS_setxattrat:
 	case SYS_removexattrat:
-		naming = naming_of(SENSOR_FILE_ATTRIBUTE, a0, a1, SENSOR_ACCESS_XATTR);
+		naming = change_of(a0, a1, SENSOR_ACCESS_XATTR, !(a2 & AT_SYMLINK_NOFOLLOW));
 		break;
 	default:
 		return false;

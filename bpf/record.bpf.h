@@ -356,6 +356,18 @@ static __noinline void dispatch(struct scratch *scratch, struct sensor_control *
 	dispatch_record(header, size, block, failed);
 }
 
+/* The same, without a memory of it: each is told. */
+static __noinline void dispatch_once(struct scratch *scratch, struct sensor_control *block)
+{
+	struct sensor_header *header = &scratch->header;
+	__u32 size = sizeof(*header) + scratch->length;
+
+	if (size > SENSOR_RECORD_MAX)
+		return lose_of(scratch, SENSOR_LOSS_BAD_RECORD);
+	header->size = size;
+	(void)submit(header, size, block, header);
+}
+
 /* Lifecycle records are all sent: they are what identities are made of. */
 static __noinline void dispatch_lifecycle(struct scratch *scratch, struct sensor_control *block)
 {

@@ -27,18 +27,41 @@ struct open_how_0 {
 #define RESOLVE_IN_ROOT_ 0x10
 #define RESOLVE_CACHED_ 0x20
 
-int sensor_open_beneath(int root, const char *path, int follow_last, int cached)
+static int open_at(int directory, const char *path, const struct open_how_0 *how)
 {
-	struct open_how_0 how = {
-		.flags = O_PATH | O_CLOEXEC | (follow_last ? 0 : O_NOFOLLOW),
-		.resolve = RESOLVE_IN_ROOT_ | RESOLVE_NO_MAGICLINKS_ | (cached ? RESOLVE_CACHED_ : 0),
-	};
 	int result;
 
 	do {
-		result = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+		result = (int)syscall(SYS_openat2, directory, path, how, sizeof(*how));
 	} while (result < 0 && errno == EINTR);
 	return result < 0 ? -errno : result;
+}
+
+int sensor_open_beneath(int root, const char *path, int cached)
+{
+	struct open_how_0 how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT_ | RESOLVE_NO_MAGICLINKS_ | (cached ? RESOLVE_CACHED_ : 0),
+	};
+
+	return open_at(root, path, &how);
+}
+
+int sensor_open_name(int directory, const char *name, int cached)
+{
+	struct open_how_0 how = {
+		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_NO_MAGICLINKS_ | (cached ? RESOLVE_CACHED_ : 0),
+	};
+
+	return open_at(directory, name, &how);
+}
+
+int sensor_open_target(int directory, const char *name)
+{
+	struct open_how_0 how = { .flags = O_PATH | O_CLOEXEC };
+
+	return open_at(directory, name, &how);
 }
 
 int sensor_open_directory(const char *path)
@@ -58,12 +81,15 @@ int sensor_open_file_beneath(int directory, const char *path, int one_mount)
 		.resolve = RESOLVE_BENEATH_ | RESOLVE_NO_SYMLINKS_ | RESOLVE_NO_MAGICLINKS_ |
 			   (one_mount ? RESOLVE_NO_XDEV_ : 0),
 	};
-	int result;
 
-	do {
-		result = (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
-	} while (result < 0 && errno == EINTR);
-	return result < 0 ? -errno : result;
+	return open_at(directory, path, &how);
+}
+
+int sensor_is_proc(int descriptor)
+{
+	struct statfs status;
+
+	return !fstatfs(descriptor, &status) && status.f_type == PROC_SUPER_MAGIC;
 }
 
 /* ZFS and bcachefs are in no header of the kernel's interface. */

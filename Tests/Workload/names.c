@@ -73,6 +73,34 @@ static int names_attributes(char **arguments)
 	return 0;
 }
 
+/* By way of a link: what it leads to is changed, but where the call is for the link itself. */
+static int names_followed(char **arguments)
+{
+	struct timespec times[2] = { { .tv_sec = 1 }, { .tv_sec = 2 } };
+	char path[64];
+
+	must(chdir(arguments[0]));
+	make_file("target");
+	make_file("other");
+	make_link("target", "alias");
+	must(syscall(SYS_fchmodat, AT_FDCWD, "alias", 0600));
+	must(syscall(SYS_fchownat, AT_FDCWD, "alias", 1, 1, 0));
+	must(syscall(SYS_fchownat, AT_FDCWD, "alias", 1, 1, AT_SYMLINK_NOFOLLOW));
+	must(syscall(SYS_utimensat, AT_FDCWD, "alias", times, 0));
+	must(syscall(SYS_truncate, "alias", 1));
+	must(syscall(SYS_setxattr, join(arguments[0], "alias"), "user.x", "1", 1, 0));
+	must(syscall(SYS_linkat, AT_FDCWD, "alias", AT_FDCWD, "hard", AT_SYMLINK_FOLLOW));
+	must(syscall(SYS_linkat, AT_FDCWD, "alias", AT_FDCWD, "soft", 0));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", must(open("target", O_RDONLY)));
+	must(syscall(SYS_fchmodat, AT_FDCWD, path, 0644));
+	must(syscall(SYS_renameat2, AT_FDCWD, "target", AT_FDCWD, "other", RENAME_EXCHANGE));
+	make_link("target", "fleeting");
+	must(syscall(SYS_fchmodat, AT_FDCWD, "fleeting", 0600));
+	must(syscall(SYS_unlinkat, AT_FDCWD, "fleeting", 0));
+	settle();
+	return 0;
+}
+
 static void *wait_forever(void *nothing)
 {
 	pause();
@@ -174,6 +202,7 @@ const struct activity name_activities[] = {
 	{ "names-changed", 1, names_changed },
 	{ "names-gone", 1, names_gone },
 	{ "names-attributes", 1, names_attributes },
+	{ "names-followed", 1, names_followed },
 	{ "names-shared", 2, names_shared },
 	{ "names-unreadable", 0, names_unreadable },
 	{ "names-old", 1, names_old },

@@ -233,9 +233,10 @@ enum sensor_access {
 	SENSOR_ACCESS_TIMES = 0x40000,
 	SENSOR_ACCESS_XATTR = 0x80000,
 	SENSOR_ACCESS_SIZE = 0x100000,
-	SENSOR_ACCESS_SYMBOLIC = 0x200000, /* file.link: a symbolic link, else a hard one */
-	SENSOR_ACCESS_NODE = 0x400000,     /* mknod */
-	SENSOR_ACCESS_PROTECT = 0x800000,  /* file.execmap by mprotect */
+	SENSOR_ACCESS_SYMBOLIC = 0x200000,  /* file.link: a symbolic link, else a hard one */
+	SENSOR_ACCESS_NODE = 0x400000,      /* mknod */
+	SENSOR_ACCESS_PROTECT = 0x800000,   /* file.execmap by mprotect */
+	SENSOR_ACCESS_EXCHANGE = 0x1000000, /* file.rename: both names are there, and changed places */
 };
 
 #define SENSOR_FILE_SHARED_TABLE 0x1 /* another thread could have swapped the descriptor */
@@ -243,6 +244,8 @@ enum sensor_access {
 	0x2 /* PATH need not be the caller's: compare with ARGUMENT (and BASE), which say what was asked for */
 #define SENSOR_FILE_UNPROVED \
 	0x4 /* ARGUMENT may have been written since the call, or a seccomp filter made up its success */
+
+#define SENSOR_FILE_FOLLOWED 0x8 /* of a link that ARGUMENT may be, what it leads to is meant */
 
 struct sensor_file {
 	__u64 inode;

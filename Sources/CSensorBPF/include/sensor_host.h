@@ -8,7 +8,16 @@
  * `cached`, only through what the kernel has in its caches, so that it cannot wait for a disk or a network.
  * Returns the descriptor or the negative errno.
  */
-int sensor_open_beneath(int root, const char *path, int follow_last, int cached);
+int sensor_open_beneath(int root, const char *path, int cached);
+
+/*
+ * Opens one name in a directory (O_PATH): a link as such, `..` as the directory above. `cached` as above.
+ * Returns the descriptor or the negative errno.
+ */
+int sensor_open_name(int directory, const char *name, int cached);
+
+/* Opens what a link leads to, one of procfs included (O_PATH). Returns the descriptor or the negative errno. */
+int sensor_open_target(int directory, const char *name);
 
 /* Opens a directory as a starting point for others (O_PATH). Returns the descriptor or the negative errno. */
 int sensor_open_directory(const char *path);
@@ -19,6 +28,9 @@ int sensor_open_directory(const char *path);
  * Returns the descriptor or the negative errno.
  */
 int sensor_open_file_beneath(int directory, const char *path, int one_mount);
+
+/* Whether a file is one of procfs. */
+int sensor_is_proc(int descriptor);
 
 /* Whether a file lies in memory or on a disk of this machine, so that no server can keep a look at it waiting. */
 int sensor_is_local(int descriptor);

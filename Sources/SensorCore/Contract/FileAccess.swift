@@ -33,6 +33,8 @@ package struct FileAccess: OptionSet, Sendable, Hashable {
     package static let node = FileAccess(rawValue: 0x400000)
     /// Made executable by `mprotect`.
     package static let protect = FileAccess(rawValue: 0x800000)
+    /// Both names are there still, and changed places (`RENAME_EXCHANGE`).
+    package static let exchange = FileAccess(rawValue: 0x1000000)
 
     /// The names of the bits that are set, lowest first. A bit without a name is left out.
     package var names: [String] {
@@ -73,6 +75,7 @@ package struct FileAccess: OptionSet, Sendable, Hashable {
         case 21: "SYMBOLIC"
         case 22: "NODE"
         case 23: "PROTECT"
+        case 24: "EXCHANGE"
         default: nil
         }
     }

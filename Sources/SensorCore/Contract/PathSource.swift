@@ -15,6 +15,9 @@ package enum PathSource: UInt8, Sendable, CaseIterable {
     case unverified
     /// There is no path: the string could not be read.
     case unknown
+    /// The kernel's own object, to which no name leads from the process's root: on a mount that hangs nowhere, or outside of a chroot. The
+    /// path begins where the kernel's way up ends.
+    case unreachable
 
     package var name: String { nameText.description }
 
@@ -26,6 +29,7 @@ package enum PathSource: UInt8, Sendable, CaseIterable {
         case .contested: "contested"
         case .unverified: "unverified"
         case .unknown: ""
+        case .unreachable: "unreachable"
         }
     }
 }

@@ -38,6 +38,14 @@ enum ProcFile {
         return numbers
     }
 
+    /// What a process or a thread is in each pid namespace that it is in, the outermost that this procfs shows first; none if it is gone.
+    static func namespaceNumbers(_ status: String) -> [UInt32] {
+        for line in (text(status) ?? "").split(separator: "\n") where line.hasPrefix("NSpid:") {
+            return line.dropFirst(6).split(whereSeparator: \.isWhitespace).compactMap { UInt32($0) }
+        }
+        return []
+    }
+
     /// The number that a file of one number holds.
     static func number(_ path: String) -> Int? {
         text(path).flatMap { Int($0.split(whereSeparator: \.isWhitespace).first ?? "") }

@@ -28,9 +28,11 @@ package enum HostQuestion: Hashable, Sendable {
     case file(pid: UInt32, ProcessFile)
     /// Where a link below /proc/PID leads.
     case link(pid: UInt32, ProcessLink)
-    /// `path`, taken from the root of the process, with all links followed but a last one: as the process's root shows
-    /// it. Never leaves that root. Fails with `noProcess` if the process is gone.
-    case resolve(pid: UInt32, path: ByteString, followLast: Bool)
+    /// `path`, taken from the root of the process, with all links followed: as the process's root shows it. Never leaves
+    /// that root. Where the way leads through what /proc has for whoever looks (`/proc/self`), that is the process's, if
+    /// `isItself` says that it is the one in question, and not an ancestor that stands in for it; else it fails with
+    /// EXDEV, as it does where the process's root shows no way. Fails with `noProcess` if the process is gone.
+    case resolve(pid: UInt32, path: ByteString, isItself: Bool)
     /// All cgroups of the tracked hierarchy. Answer: for each its id (64 bits) and the length of its path below the
     /// hierarchy's root (32 bits), little-endian, and the path. Of one that could not be read the id
     /// is 0.

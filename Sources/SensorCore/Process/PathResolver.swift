@@ -20,70 +20,78 @@ package struct PathResolver: ~Copyable {
 
     package mutating func tick() { left = limit }
 
-    /// The name that was made or taken away: links are followed but for the last one.
+    /// What a call named.
+    ///
+    /// - Parameter isFollowed: whether what a link leads to is meant, should the last name be one. Of names that were made
+    ///   or taken away it is the link itself.
     package mutating func entry(
-        _ argument: [UInt8], base: AssembledPath?, of process: TrackedProcess?
+        _ argument: [UInt8], base: AssembledPath?, of process: TrackedProcess?, isFollowed: Bool = false
     ) -> (path: ByteString, source: PathSource) {
-        let whole = base.map(\.isWhole) ?? false
+        let isWhole = base.map(\.isWhole) ?? false
         let text = PathAssembler.joined(base?.path, argument)
-        if whole, let base, let (directory, name) = PathAssembler.split(argument), directory.isEmpty {
+        if !isFollowed, isWhole, let base, let (directory, name) = PathAssembler.split(argument), directory.isEmpty {
             // A name in a directory that the kernel named: no link can be on the way.
             return (ByteString(PathAssembler.joined(base.path, name)), .resolved)
         }
-        let isAnchored = argument.first == UInt8(ascii: "/") || whole
-        if isAnchored, let (directory, name) = PathAssembler.split(text),
-            case .found(let real) = resolve(directory, of: process)
-        {
-            return (ByteString(PathAssembler.joined(ByteString(real), name)), .resolved)
-        }
-        if isAnchored, PathAssembler.split(text) == nil, case .found(let real) = resolve(text, of: process) {
+        let isAnchored = argument.first == UInt8(ascii: "/") || isWhole
+        if isAnchored, !isFollowed, let (directory, name) = PathAssembler.split(text) {
+            if let real = resolve(directory, of: process) {
+                return (ByteString(PathAssembler.joined(ByteString(real), name)), .resolved)
+            }
+        } else if isAnchored, let real = resolve(text, of: process) {
             return (ByteString(real), .resolved)
         }
         return (PathAssembler.normalized(text), .argument)
     }
 
     /// Whether the caller's string leads to `path` when all links are followed; nil if that could not be seen.
+    ///
+    /// - Parameter thread: which of the process's it was, as the initial pid namespace has it.
     package mutating func leads(
-        _ argument: [UInt8], base: AssembledPath?, to path: ByteString, of process: TrackedProcess?
+        _ argument: [UInt8], base: AssembledPath?, to path: ByteString, of process: TrackedProcess?, thread: UInt32
     ) -> Bool? {
         let text = PathAssembler.joined(base?.path, argument)
         guard text.first == UInt8(ascii: "/") else { return nil }
-        if PathAssembler.normalized(text) == path { return true }
-        return switch resolve(text, of: process) {
-        case .found(let real): real == path.bytes
-        case .nothing: false
-        case .unseen: nil
+        let name = PathAssembler.normalized(text)
+        if name == path { return true }
+        if let process, Self.own(name, process.key.tgid, thread) == path { return true }
+        // A name that leads nowhere led somewhere when it was opened.
+        guard let real = resolve(text, of: process) else { return nil }
+        return real == path.bytes
+    }
+
+    /// What /proc shows to whoever looks, as the host's shows it of this process, without a look; nil: it is none of that.
+    private static func own(_ name: ByteString, _ process: UInt32, _ thread: UInt32) -> ByteString? {
+        for (link, own) in [
+            ("/proc/self", "/proc/\(process)"), ("/proc/thread-self", "/proc/\(process)/task/\(thread)"),
+        ] {
+            guard name.bytes.starts(with: link.utf8) else { continue }
+            let rest = name.bytes.dropFirst(link.utf8.count)
+            if rest.isEmpty || rest.first == UInt8(ascii: "/") { return ByteString(Array(own.utf8) + rest) }
         }
+        return nil
     }
 
-    private enum Look {
-        case found([UInt8])
-        /// The path leads nowhere.
-        case nothing
-        /// The look could not be made: nobody left to ask, no looks left, or what is on the way is in no cache.
-        case unseen
-
-        /// What an errno of openat2(2) says of the path: ENOENT, ENOTDIR, ELOOP.
-        init(_ error: Int32) { self = [2, 20, 40].contains(error) ? .nothing : .unseen }
-    }
-
-    /// Through the root of the process. If it is gone, through that of the closest ancestor that has the same.
-    private mutating func resolve(_ path: [UInt8], of process: TrackedProcess?) -> Look {
-        guard let process else { return .unseen }
+    /// Through the root of the process. If it is gone, through that of the closest ancestor that has the same. Nil: the
+    /// path leads nowhere, or the look could not be made: nobody left to ask, no looks left, or what is on the way is in no
+    /// cache.
+    private mutating func resolve(_ path: [UInt8], of process: TrackedProcess?) -> [UInt8]? {
+        guard let process else { return nil }
         var roots = process.sameRoots.makeIterator()
         while let pid = roots.next() {
             guard left > 0 else {
                 refused += 1
-                return .unseen
+                return nil
             }
             left -= 1
-            switch host.answer(.resolve(pid: pid, path: ByteString(path), followLast: true)) {
-            case .bytes(let real): return .found(real)
+            let isItself = pid == process.key.tgid
+            switch host.answer(.resolve(pid: pid, path: ByteString(path), isItself: isItself)) {
+            case .bytes(let real): return real
             case .failure(HostQuestion.noProcess): continue
-            case .failure(let error): return Look(error)
+            case .failure: return nil
             }
         }
-        return .unseen
+        return nil
     }
 }
 

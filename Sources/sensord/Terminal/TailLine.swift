@@ -202,7 +202,7 @@ struct TailLine {
         case .fileExecmap where access.contains(.protect): words.append("mprotect")
         default: break
         }
-        if [.contested, .unverified].contains(file.pathSource) { words.append(file.pathSource.name) }
+        if [.contested, .unverified, .unreachable].contains(file.pathSource) { words.append(file.pathSource.name) }
         return words
     }
 

@@ -80,6 +80,23 @@ import Testing
         #expect(changes.suffix(5).allSatisfy { $0.file?.inode == inode && $0.file?.pathSource == .dentry })
     }
 
+    @Test func `what a link leads to is changed where the call follows it, and the link where it does not`() throws {
+        let seen = try Observation.of("names-followed", directory.path)
+        #expect(
+            transcript(seen).filter { !$0.hasPrefix("file.create") } == [
+                "file.link target alias SYMBOLIC", "file.attribute alias TIMES",
+                "file.attribute target MODE", "file.attribute target OWNER", "file.attribute alias OWNER",
+                "file.attribute target TIMES", "file.attribute target SIZE", "file.attribute target XATTR",
+                "file.link target hard", "file.link alias soft", "file.attribute target MODE",
+                "file.rename target other EXCHANGE",
+                "file.link target fleeting SYMBOLIC", "file.attribute fleeting TIMES",
+                "file.attribute fleeting MODE", "file.delete fleeting",
+            ])
+        // What the last one led to is not to be had any more.
+        let changes = seen.files(under: directory.path, .fileAttribute).map { $0.file?.pathSource }
+        #expect(changes == Array(repeating: .resolved, count: changes.count - 1) + [.argument])
+    }
+
     @Test func `the older calls are told like the newer ones`() throws {
         let seen = try Observation.of("names-old", directory.path)
         guard seen.lines.contains("supported") else { return }

@@ -36,8 +36,8 @@ import Testing
         }
     }
 
-    private func resolve(_ host: LiveHostView, _ path: String, pid: UInt32, followLast: Bool = true) -> String? {
-        host.answer(.resolve(pid: pid, path: ByteString(path), followLast: followLast)).bytes
+    private func resolve(_ host: LiveHostView, _ path: String, pid: UInt32, isItself: Bool = true) -> String? {
+        host.answer(.resolve(pid: pid, path: ByteString(path), isItself: isItself)).bytes
             .map { String(decoding: $0, as: UTF8.self) }
     }
 
@@ -45,11 +45,11 @@ import Testing
         let tree = try Tree()
         let host = LiveHostView(cgroupRoot: nil)
         #expect(resolve(host, "\(tree.path)/link/file", pid: pid) == "\(tree.path)/real/file")
-        #expect(resolve(host, "\(tree.path)/link", pid: pid, followLast: false) == "\(tree.path)/link")
+        #expect(resolve(host, "\(tree.path)/link", pid: pid) == "\(tree.path)/real")
         #expect(resolve(host, "\(tree.path)/link/../real/./file", pid: pid) == "\(tree.path)/real/file")
         #expect(resolve(host, "\(tree.path)/nothing", pid: pid) == nil)
         #expect(resolve(host, "/", pid: pid) == "/")
-        #expect(host.answer(.resolve(pid: pid, path: "/a\0b", followLast: true)) == .failure(EINVAL))
+        #expect(host.answer(.resolve(pid: pid, path: "/a\0b", isItself: true)) == .failure(EINVAL))
     }
 
     @Test func `a link that nobody has followed is looked up from the caches or not at all`() throws {
@@ -58,7 +58,7 @@ import Testing
         defer { remove("\(tree.path)/fresh") }
         // Its first access would have to be noted on disk, if the file system notes that at all.
         let answer = LiveHostView(cgroupRoot: nil).answer(
-            .resolve(pid: pid, path: ByteString("\(tree.path)/fresh/file"), followLast: true))
+            .resolve(pid: pid, path: ByteString("\(tree.path)/fresh/file"), isItself: true))
         #expect([.failure(EAGAIN), .bytes(Array("\(tree.path)/real/file".utf8))].contains(answer))
     }
 
@@ -90,6 +90,54 @@ import Testing
         #expect(resolve(host, "/up", pid: inside) == "/")
         #expect(resolve(host, "/absolute", pid: inside) == "/etc")
         #expect(resolve(host, "/absolute/passwd", pid: inside) == nil)
+        withExtendedLifetime(tree) {}
+    }
+
+    /// A process that has a file open as its standard input and its directory there, and tells the number it goes by.
+    private func standing(in tree: Tree, _ wrapper: [String] = []) throws -> (child: Child, number: UInt32, pid: UInt32)
+    {
+        var ends: [Int32] = [-1, -1]
+        try #require(pipe(&ends) == 0)
+        let script = """
+            import os,sys,time
+            os.chdir(sys.argv[1]); os.dup2(os.open('file', os.O_RDONLY), 0)
+            outer = os.readlink(sys.argv[3] + '/self') if len(sys.argv) > 3 else os.getpid()
+            os.write(int(sys.argv[2]), b'%d %s' % (os.getpid(), str(outer).encode())); time.sleep(60)
+            """
+        let child = try Child(
+            ["/usr/bin/env"] + wrapper + ["python3", "-c", script, tree.path + "/real", "\(ends[1])"]
+                + (wrapper.isEmpty ? [] : [tree.path + "/proc"]))
+        close(ends[1])
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = read(ends[0], &bytes, bytes.count)
+        close(ends[0])
+        try #require(count > 0)
+        let numbers = String(decoding: bytes[..<count], as: UTF8.self).split(separator: " ").compactMap { UInt32($0) }
+        try #require(numbers.count == 2)
+        return (child, numbers[0], numbers[1])
+    }
+
+    @Test func `what proc has for whoever looks is that of the process`() throws {
+        let tree = try Tree()
+        let host = LiveHostView(cgroupRoot: nil)
+        let (child, number, inside) = try standing(in: tree)
+        defer {
+            kill(child.pid, SIGKILL)
+            child.wait()
+        }
+        #expect(number == inside)
+        #expect(resolve(host, "/proc/self/status", pid: inside) == "/proc/\(inside)/status")
+        #expect(resolve(host, "/proc/self/../mounts", pid: inside) == "/proc/\(inside)/mounts")
+        #expect(resolve(host, "/proc/self/fd/0", pid: inside) == "\(tree.path)/real/file")
+        #expect(resolve(host, "/proc/self/cwd/../link/file", pid: inside) == "\(tree.path)/real/file")
+        #expect(resolve(host, "/proc/\(inside)/root/etc", pid: inside) == "/etc")
+        #expect(resolve(host, "/proc/\(getpid())/status", pid: inside) == "/proc/\(getpid())/status")
+        // Nobody can say which thread it was, or what an ancestor's descriptors have to do with it.
+        for (path, isItself) in [
+            ("/proc/thread-self/status", true), ("/proc/self/status", false), ("/proc/self/exe/x", true),
+        ] {
+            #expect(resolve(host, path, pid: inside, isItself: isItself) == nil)
+        }
         withExtendedLifetime(tree) {}
     }
 

@@ -218,7 +218,7 @@ import Testing
     }
 
     @Test func `a name that differs by a symbolic link is no contest, one that leads elsewhere is`() throws {
-        host.set(.resolve(pid: 100, path: "/lib/libz.so", followLast: true), "/usr/lib/libz.so.1.2")
+        host.set(.resolve(pid: 100, path: "/lib/libz.so", isItself: true), "/usr/lib/libz.so.1.2")
         let events = events([
             Records.open("/usr/lib/libz.so.1.2", fileFlags: SENSOR_FILE_COMPARE, argument: "/lib/libz.so"),
             Records.open("/etc/shadow", fileFlags: SENSOR_FILE_COMPARE, argument: "/lib/libz.so"),
@@ -229,15 +229,39 @@ import Testing
         #expect(events[1].fileDetail?.argumentPath == "/lib/libz.so")
     }
 
-    @Test(arguments: [EAGAIN, EACCES, HostQuestion.noProcess])
+    @Test(arguments: [EAGAIN, EACCES, ENOENT, EXDEV, HostQuestion.noProcess])
     func `a name that could not be looked up is told as such, and not as contested`(_ error: Int32) throws {
-        host.answers[.resolve(pid: 100, path: "/lib/libz.so", followLast: true)] = .failure(error)
+        host.answers[.resolve(pid: 100, path: "/lib/libz.so", isItself: true)] = .failure(error)
         let open = Records.open(
             "/usr/lib/libz.so.1.2", fileFlags: SENSOR_FILE_SHARED_TABLE | SENSOR_FILE_COMPARE, argument: "/lib/libz.so")
         let file = try #require(events([Records.exec(), open]).last?.fileDetail)
         #expect(file.pathSource == .unverified)
         #expect(file.path == "/usr/lib/libz.so.1.2")
         #expect(file.argumentPath == "/lib/libz.so")
+    }
+
+    @Test func `what proc has for whoever looks is the process's own, without a look`() throws {
+        func source(_ path: String, _ argument: String) throws -> PathSource? {
+            let open = Records.open(path, fileFlags: SENSOR_FILE_COMPARE, argument: argument)
+            return try #require(events([Records.exec(), open]).last?.fileDetail).pathSource
+        }
+        #expect(try source("/proc/100/status", "/proc/self/status") == .dentry)
+        #expect(try source("/proc/100/task/100/status", "/proc/thread-self/status") == .dentry)
+        #expect(try source("/proc/100", "/proc/self") == .dentry)
+        #expect(!host.asked.contains { if case .resolve = $0 { true } else { false } })
+        #expect(try source("/proc/101/status", "/proc/self/status") == .unverified)
+        #expect(try source("/proc/100/status", "/proc/selfish/status") == .unverified)
+    }
+
+    @Test func `where a link is followed, what it leads to is told, and a link that leads nowhere as the string`()
+        throws
+    {
+        host.set(.resolve(pid: 100, path: "/data/link", isItself: true), "/etc/target")
+        let change = Records.named(SENSOR_FILE_ATTRIBUTE, base: "/data", argument: "link", flags: SENSOR_FILE_FOLLOWED)
+        let gone = Records.named(SENSOR_FILE_ATTRIBUTE, base: "/data", argument: "gone", flags: SENSOR_FILE_FOLLOWED)
+        let files = events([Records.exec(), change, gone]).suffix(2).map { $0.fileDetail }
+        #expect(files.map { $0?.path } == ["/etc/target", "/data/gone"])
+        #expect(files.map { $0?.pathSource } == [.resolved, .argument])
     }
 
     @Test func `without looks left, a name that differs is not verified`() throws {
@@ -256,7 +280,7 @@ import Testing
     }
 
     @Test func `directories on the way are looked up in the process's root`() throws {
-        host.set(.resolve(pid: 100, path: "/link/", followLast: true), "/data")
+        host.set(.resolve(pid: 100, path: "/link/", isItself: true), "/data")
         let events = events([
             Records.named(SENSOR_FILE_DELETE, base: nil, argument: "/link/a.txt"),
             Records.named(SENSOR_FILE_DELETE, base: nil, argument: "/nowhere/../b//c.txt"),
@@ -273,8 +297,8 @@ import Testing
 
     @Test func `for a process that is gone, the closest ancestor with the same root stands in`() throws {
         let gone = HostAnswer.failure(HostQuestion.noProcess)
-        host.answers[.resolve(pid: 100, path: "/link/", followLast: true)] = gone
-        host.set(.resolve(pid: 50, path: "/link/", followLast: true), "/data")
+        host.answers[.resolve(pid: 100, path: "/link/", isItself: true)] = gone
+        host.set(.resolve(pid: 50, path: "/link/", isItself: false), "/data")
         let delete = Records.named(SENSOR_FILE_DELETE, base: nil, argument: "/link/a.txt")
         let family = [
             Records.exec(pid: 50, start: 1, credentials: Records.credentials()),

@@ -39,7 +39,7 @@ import Testing
         host.addProcess(1, parent: 0, start: 10_000_000, executable: "/sbin/init", arguments: ["init"])
         host.addProcess(100, parent: 1, start: 7, executable: "/usr/bin/agent", arguments: ["agent", "-v"], uid: 9)
         host.addProcess(103, parent: 1, start: 5, executable: "/usr/bin/a", arguments: ["a", "--token", "hunter2"])
-        host.set(.resolve(pid: 100, path: "/link/", followLast: true), "/data")
+        host.set(.resolve(pid: 100, path: "/link/", isItself: true), "/data")
         return host
     }
 

@@ -106,9 +106,10 @@ enum Records {
 
     static func named(
         _ kind: sensor_kind, base: String?, argument: String, newBase: String? = nil, newArgument: String? = nil,
-        access: UInt32 = 0, error: UInt16 = 0
+        access: UInt32 = 0, flags: Int32 = 0, error: UInt16 = 0
     ) -> [UInt8] {
         var body = sensor_file()
+        body.flags = UInt32(flags)
         body.access = access
         var record = RecordBytes(kind, body, time: 15)
         if let base { record = record.adding(SENSOR_SECTION_BASE, leafFirst(base)) }

@@ -128,7 +128,7 @@ package struct RuntimeStateReader: Sendable {
             // A user's home may be a server's: what is not in the caches is not waited for. The system's may be on a
             // disk that has to be asked.
             let isUsers = user.map { root != "/run/user/\($0.id)" } ?? false
-            var descriptor = sensor_open_beneath(host, root, 1, isUsers ? 1 : 0)
+            var descriptor = sensor_open_beneath(host, root, isUsers ? 1 : 0)
             if descriptor >= 0, isUsers, sensor_is_local(descriptor) == 0 {
                 close(descriptor)
                 descriptor = -EACCES

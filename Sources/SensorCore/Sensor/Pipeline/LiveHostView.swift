@@ -30,7 +30,7 @@ package final class LiveHostView: HostView {
         case .file(let pid, let file): self.file(pid, file)
         case .link(let pid, .executable): link("/proc/\(pid)/exe")
         case .link(let pid, .workingDirectory): link("/proc/\(pid)/cwd")
-        case .resolve(let pid, let path, let followLast): resolve(pid, path, followLast: followLast)
+        case .resolve(let pid, let path, let isItself): resolve(pid, path, isItself: isItself)
         case .cgroups: cgroups()
         case .cgroupID(let path): cgroupID(path)
         case .runtimeState(let runtime, let id, let user): runtimeState(runtime, id, user)
@@ -93,34 +93,23 @@ package final class LiveHostView: HostView {
 
     // MARK: Paths
 
-    private func resolve(_ pid: UInt32, _ path: ByteString, followLast: Bool) -> HostAnswer {
-        let root = sensor_open_directory("/proc/\(pid)/root")
-        guard root >= 0 else { return .failure(root == -ENOENT ? HostQuestion.noProcess : -root) }
-        defer { close(root) }
-        guard let terminated = Self.terminated(Array(path.bytes)) else { return .failure(EINVAL) }
-
-        var found = sensor_open_beneath(root, terminated, followLast ? 1 : 0, hasCachedLookups ? 1 : 0)
-        if found == -EINVAL, hasCachedLookups {
-            found = sensor_open_beneath(root, terminated, followLast ? 1 : 0, 0)
-            if found >= 0 { hasCachedLookups = false }
+    private func resolve(_ pid: UInt32, _ path: ByteString, isItself: Bool) -> HostAnswer {
+        var result = walk(pid, path, isItself)
+        if result == .failure(EINVAL), hasCachedLookups {
+            hasCachedLookups = false
+            result = walk(pid, path, isItself)
+            if case .failure = result { hasCachedLookups = true }
         }
-        guard found >= 0 else { return .failure(-found) }
-        defer { close(found) }
-
-        guard case .bytes(let real) = link("/proc/self/fd/\(found)"),
-            case .bytes(let prefix) = link("/proc/self/fd/\(root)")
-        else { return .failure(ENOENT) }
-        return Self.path(real, below: prefix).map { .bytes($0) } ?? .failure(EXDEV)
+        return result
     }
 
-    /// Both as this process sees them. A root of another mount namespace shows as "/", and so do paths in it.
-    private static func path(_ path: [UInt8], below root: [UInt8]) -> [UInt8]? {
-        let slash = UInt8(ascii: "/")
-        guard path.first == slash else { return nil }
-        if root == [slash] { return path }
-        guard path.starts(with: root) else { return nil }
-        if path.count == root.count { return [slash] }
-        return path[root.count] == slash ? Array(path[root.count...]) : nil
+    private func walk(_ pid: UInt32, _ path: ByteString, _ isItself: Bool) -> HostAnswer {
+        do throws(ProcessRoot.Failure) {
+            let root = try ProcessRoot(pid, isItself: isItself, isCached: hasCachedLookups)
+            return .bytes(try root.path(of: path.bytes))
+        } catch {
+            return .failure(error.errno)
+        }
     }
 
     // MARK: Cgroups

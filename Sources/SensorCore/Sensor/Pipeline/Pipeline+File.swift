@@ -38,9 +38,11 @@ extension Pipeline {
         if let path = names.path {
             detail.path = path.path
             detail.isDeleted = path.isDeleted
+            if path.isUnreachable { detail.pathSource = .unreachable }
             if path.isPseudo, path.path.isEmpty { detail.path = Self.pseudoName(file) }
             if file.flags & UInt32(SENSOR_FILE_COMPARE) != 0, let argument = names.argument,
-                case let leads = resolver.leads(argument, base: names.base, to: path.path, of: process), leads != true
+                case let leads = resolver.leads(
+                    argument, base: names.base, to: path.path, of: process, thread: header.tid), leads != true
             {
                 detail.pathSource = leads == nil ? .unverified : .contested
                 detail.argumentPath = PathAssembler.normalized(PathAssembler.joined(names.base?.path, argument))
@@ -51,7 +53,9 @@ extension Pipeline {
                 detail.path = ByteString(argument)
                 detail.pathSource = .argument
             } else {
-                (detail.path, detail.pathSource) = entry(argument, base: names.base, of: process, header)
+                let isFollowed = file.flags & UInt32(SENSOR_FILE_FOLLOWED) != 0
+                (detail.path, detail.pathSource) = entry(
+                    argument, base: names.base, of: process, header, isFollowed: isFollowed)
             }
         } else {
             detail.pathSource = .unknown
@@ -72,9 +76,12 @@ extension Pipeline {
 
     /// A name as the caller gave it. Failed attempts are many, and what they name need not be there: no looks for them.
     private mutating func entry(
-        _ argument: [UInt8], base: AssembledPath?, of process: TrackedProcess?, _ header: sensor_header
+        _ argument: [UInt8], base: AssembledPath?, of process: TrackedProcess?, _ header: sensor_header,
+        isFollowed: Bool = false
     ) -> (ByteString, PathSource) {
-        if header.key.error == 0 { return resolver.entry(argument, base: base, of: process) }
+        if header.key.error == 0 {
+            return resolver.entry(argument, base: base, of: process, isFollowed: isFollowed)
+        }
         return (PathAssembler.normalized(PathAssembler.joined(base?.path, argument)), .argument)
     }
 

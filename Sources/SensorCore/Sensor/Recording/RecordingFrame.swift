@@ -9,7 +9,7 @@ internal import CSensorBPF
 /// recording machine's kernel wrote them, and the session's frame says in which byte order.
 enum RecordingFrame {
     static let magic: [UInt8] = Array("sensord\0".utf8)
-    static let version: UInt32 = 2
+    static let version: UInt32 = 3
     static let headerLength = 12
     /// No content is longer; a length beyond it is damage.
     static let contentLimit = 16 << 20
@@ -157,10 +157,10 @@ extension HostQuestion {
             frame.append(UInt8(3))
             frame.append(pid)
             frame.append(link.rawValue)
-        case .resolve(let pid, let path, let followLast):
+        case .resolve(let pid, let path, let isItself):
             frame.append(UInt8(4))
             frame.append(pid)
-            frame.append(UInt8(followLast ? 1 : 0))
+            frame.append(UInt8(isItself ? 1 : 0))
             frame.append(counted: path.bytes)
         case .cgroups:
             frame.append(UInt8(5))
@@ -191,10 +191,10 @@ extension HostQuestion {
             else { return nil }
             self = .link(pid: pid, link)
         case 4:
-            guard let pid: UInt32 = frame.integer(), let followLast: UInt8 = frame.integer(),
+            guard let pid: UInt32 = frame.integer(), let isItself: UInt8 = frame.integer(),
                 let path = frame.counted()
             else { return nil }
-            self = .resolve(pid: pid, path: ByteString(path), followLast: followLast != 0)
+            self = .resolve(pid: pid, path: ByteString(path), isItself: isItself != 0)
         case 5: self = .cgroups
         case 6:
             guard let path = frame.counted() else { return nil }
