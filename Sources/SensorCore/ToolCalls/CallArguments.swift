@@ -2,7 +2,7 @@
 
 internal import FoundationEssentials
 
-/// What is kept of a call's arguments: names, types and lengths; and, until the call is settled, what joins effects to it.
+/// What is kept of a call's arguments: names, types, lengths and keyed digests; and, until the call is settled, what joins effects to it.
 struct CallArguments: Decodable, Sendable {
     /// Bytes of a name, and of a term; longer names are cut, longer terms left out.
     static let nameBytes = 128
@@ -13,6 +13,8 @@ struct CallArguments: Decodable, Sendable {
     private(set) var arguments: [ToolCallArgument] = []
     /// Strings that may be paths, hosts or commands, in the order of the arguments' names.
     private(set) var terms: [String] = []
+    /// The values, as they are digested: not to be kept.
+    private var values: [String] = []
 
     init(from decoder: any Decoder) throws {
         var value = try Value(from: decoder)
@@ -26,12 +28,12 @@ struct CallArguments: Decodable, Sendable {
         collect(value, depth: 0)
     }
 
-    private indirect enum Value: Decodable {
+    fileprivate indirect enum Value: Decodable {
         case text(String)
         case list([Value])
         case object([String: Value])
-        case number
-        case boolean
+        case number(String)
+        case boolean(Bool)
         case null
 
         init(from decoder: any Decoder) throws {
@@ -40,14 +42,17 @@ struct CallArguments: Decodable, Sendable {
                 self = .text(text)
             } else if container.decodeNil() {
                 self = .null
-            } else if (try? container.decode(Bool.self)) != nil {
-                self = .boolean
+            } else if let flag = try? container.decode(Bool.self) {
+                self = .boolean(flag)
             } else if let list = try? container.decode([Value].self) {
                 self = .list(list)
             } else if let object = try? container.decode([String: Value].self) {
                 self = .object(object)
             } else {
-                self = .number
+                let whole =
+                    (try? container.decode(Int64.self))?.description
+                    ?? (try? container.decode(UInt64.self))?.description
+                self = .number(whole ?? (try? container.decode(Double.self))?.description ?? "")
             }
         }
     }
@@ -70,13 +75,27 @@ struct CallArguments: Decodable, Sendable {
             switch value {
             case .text(let text): ("string", text.utf8.count)
             case .list(let items): ("array", items.count)
-            case .object(let members): members["omitted"] == nil ? ("object", members.count) : ("omitted", nil)
+            case .object(let members):
+                members["omitted"] == nil ? ("object", members.count) : ("omitted", members["length"]?.length)
             case .number: ("number", nil)
             case .boolean: ("boolean", nil)
             case .null: ("null", nil)
             }
         let short = String(decoding: name.utf8.prefix(Self.nameBytes), as: UTF8.self)
         arguments.append(ToolCallArgument(name: short, type: type, length: length.map(UInt64.init)))
+        values.append(value.digested)
+    }
+
+    /// The arguments with digests of their values; of what the client has kept to itself, of the client's own digest.
+    func keyed(by digests: DigestKeys?) -> [ToolCallArgument] {
+        guard let digests else { return arguments }
+        return zip(arguments, values).map { argument, value in
+            var argument = argument
+            if argument.type != "null", argument.type != "omitted" || !value.isEmpty {
+                argument.digest = digests.reduce("\(argument.type)\0\(value)", .argument)
+            }
+            return argument
+        }
     }
 
     // MARK: Terms
@@ -108,5 +127,52 @@ struct CallArguments: Decodable, Sendable {
     private mutating func add(_ term: String) {
         guard terms.count < Self.termCount, term.utf8.count <= Self.termBytes, !terms.contains(term) else { return }
         terms.append(term)
+    }
+}
+
+extension CallArguments.Value {
+    /// As a client says it of what it has omitted.
+    fileprivate var length: Int? {
+        guard case .number(let text) = self, let number = Int(text), number >= 0 else { return nil }
+        return number
+    }
+
+    /// What a digest is made of: a text as it is, all else as JSON with its members in the order of their names.
+    fileprivate var digested: String {
+        switch self {
+        case .text(let text): return text
+        case .object(let members) where members["omitted"] != nil:
+            if case .text(let digest) = members["digest"] { return digest }
+            return ""
+        default:
+            var json = JSONText()
+            write(&json)
+            return String(decoding: json.bytes.array, as: UTF8.self)
+        }
+    }
+
+    private func write(_ json: inout JSONText) {
+        switch self {
+        case .text(let text): json.append(string: text)
+        case .number(let text): json.append(fragment: Array(text.utf8))
+        case .boolean(let flag): flag ? json.append("true") : json.append("false")
+        case .null: json.append("null")
+        case .list(let items):
+            json.append("[")
+            for (index, item) in items.enumerated() {
+                if index > 0 { json.append(",") }
+                item.write(&json)
+            }
+            json.append("]")
+        case .object(let members):
+            json.append("{")
+            for (index, name) in members.keys.sorted().enumerated() {
+                if index > 0 { json.append(",") }
+                json.append(string: name)
+                json.append(":")
+                members[name]?.write(&json)
+            }
+            json.append("}")
+        }
     }
 }

@@ -71,8 +71,23 @@ struct ToolCallMessage: Decodable, Sendable {
     }
 
     struct Source: Decodable, Sendable {
+        /// As the client makes it: a word, or an object with it as the value.
+        struct Digest: Decodable, Sendable {
+            private enum CodingKeys: CodingKey { case value }
+
+            var value: String?
+
+            init(from decoder: any Decoder) {
+                value = try? decoder.singleValueContainer().decode(String.self)
+                if value == nil, let container = try? decoder.container(keyedBy: CodingKeys.self) {
+                    value = try? container.decode(String.self, forKey: .value)
+                }
+            }
+        }
+
         var kind: String
         var uri: String?
+        var digest: Digest?
     }
 
     struct Server: Decodable, Sendable {

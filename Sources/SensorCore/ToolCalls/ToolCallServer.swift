@@ -39,11 +39,12 @@ package final class ToolCallServer: Sendable {
 
     /// - Parameters:
     ///   - marker: where the kernel looks for calls.
+    ///   - digests: nil: of values nothing is told but their lengths.
     ///   - isBehind: whether who takes what is learned does not keep up. On the server's thread.
     ///   - tell: takes what is learned, in order, before any event could be joined to it. On the server's thread.
     package init(
         listener: ToolCallListener, marker: some CallMarker & Sendable, senders: CallSenders, limits: Limits = Limits(),
-        isBehind: @escaping @Sendable () -> Bool = { false }, tell: @escaping @Sendable (CallChange) -> Void
+        digests: DigestKeys? = nil, isBehind: @escaping @Sendable () -> Bool = { false }, tell: @escaping @Sendable (CallChange) -> Void
     ) throws(SystemError) {
         self.limits = limits
         self.isBehind = isBehind
@@ -51,7 +52,8 @@ package final class ToolCallServer: Sendable {
         let thread = try Worker(name: "sensord-calls") { [self] in
             let accounts = CallAccounts(limits: limits.workload)
             let book = CallBook(
-                marker: marker, tasks: senders, accounts: accounts, clock: ClockReading.now, tell: tell)
+                marker: marker, tasks: senders, accounts: accounts, digests: digests, clock: ClockReading.now,
+                tell: tell)
             var loop = ToolCallLoop(server: self, listener: listener, senders: senders, book: book)
             loop.run()
         }
@@ -60,7 +62,7 @@ package final class ToolCallServer: Sendable {
 
     package var statistics: Statistics { counted.withLockedValue { $0 } }
 
-    /// Ends all calls as abandoned and returns; no later than two seconds from now.
+    /// Leaves all calls as they are and returns; no later than two seconds from now.
     package func stop() {
         isStopping.store(true, ordering: .relaxed)
         wakeUp.signal()
