@@ -48,7 +48,8 @@ struct ToolCallLoop<Marker: CallMarker> {
             acceptSome(at: now)
             if now &- tickedAt >= Self.second { tick(at: now) }
         }
-        for number in connections.keys.sorted() { drop(number) }
+        // What is open stays so: its clients have not gone.
+        connections = [:]
         book.finish()
         tick(at: KernelSession.bootTime())
     }
