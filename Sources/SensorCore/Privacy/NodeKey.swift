@@ -47,7 +47,9 @@ package enum NodeKey {
             throw SystemError("trust \(path)", number: EPERM)
         }
         var key = [UInt8](repeating: 0, count: bytes + 1)
-        guard Glibc.read(descriptor, &key, key.count) == bytes else { throw SystemError("read \(path)", number: EINVAL) }
+        guard Glibc.read(descriptor, &key, key.count) == bytes else {
+            throw SystemError("read \(path)", number: EINVAL)
+        }
         return Array(key.prefix(bytes))
     }
 }

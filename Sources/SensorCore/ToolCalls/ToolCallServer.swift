@@ -44,7 +44,8 @@ package final class ToolCallServer: Sendable {
     ///   - tell: takes what is learned, in order, before any event could be joined to it. On the server's thread.
     package init(
         listener: ToolCallListener, marker: some CallMarker & Sendable, senders: CallSenders, limits: Limits = Limits(),
-        digests: DigestKeys? = nil, isBehind: @escaping @Sendable () -> Bool = { false }, tell: @escaping @Sendable (CallChange) -> Void
+        digests: DigestKeys? = nil, isBehind: @escaping @Sendable () -> Bool = { false },
+        tell: @escaping @Sendable (CallChange) -> Void
     ) throws(SystemError) {
         self.limits = limits
         self.isBehind = isBehind

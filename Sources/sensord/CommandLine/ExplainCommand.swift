@@ -126,7 +126,8 @@ struct ExplainCommand: ParsableCommand {
     private var wanted: (String) -> Bool {
         let (own, ofCall) = ("\"id\":\"\(event)\",\"kind\":", "\"call\":{\"id\":\"\(event)\"")
         return { line in
-            line.hasPrefix("{\"toolCall\":") ? line.contains(ofCall) : line.hasPrefix("{\"time\":") && line.contains(own)
+            line.hasPrefix("{\"toolCall\":")
+                ? line.contains(ofCall) : line.hasPrefix("{\"time\":") && line.contains(own)
         }
     }
 }

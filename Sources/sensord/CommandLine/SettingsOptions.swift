@@ -106,7 +106,8 @@ struct SettingsOptions: ParsableArguments {
     var flags: [SettingKey: String] {
         let given: [SettingKey: String?] = [
             .record: record, .runDirectory: runDir, .logLevel: logLevel, .logFormat: logFormat,
-            .redactFile: redactFile, .digestKeyFile: digestKeyFile, .activityRingBytes: activityRingBytes, .lifecycleRingBytes: lifecycleRingBytes,
+            .redactFile: redactFile, .digestKeyFile: digestKeyFile, .activityRingBytes: activityRingBytes,
+            .lifecycleRingBytes: lifecycleRingBytes,
             .memoryEntries: memoryEntries, .failureEntries: failureEntries, .idleTicks: idleTicks, .node: node,
             .entryBudget: entryBudget, .failedEntryBudget: failedEntryBudget,
             .ringBudget: ringBudget, .maximumProcesses: maxProcesses, .maximumWorkloads: maxWorkloads,

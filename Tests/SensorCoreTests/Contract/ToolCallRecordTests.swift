@@ -64,7 +64,9 @@ import Testing
     }
 
     @Test func `what is no record is none`() {
-        for line in ["", "{}", "{\"toolCall\":{}}", "{\"toolCall\":", "{\"toolCall\":{\"state\":\"new\"}}", "{\"time\":1}"] {
+        for line in [
+            "", "{}", "{\"toolCall\":{}}", "{\"toolCall\":", "{\"toolCall\":{\"state\":\"new\"}}", "{\"time\":1}",
+        ] {
             #expect(ToolCallRecord(json: Array(line.utf8)[...]) == nil)
         }
     }

@@ -87,7 +87,9 @@ import Testing
         #expect(reference?.session == "s")
     }
 
-    private static func claimed(_ number: UInt64, _ initiator: String, grant: String, context: String = "p1") -> ToolCall {
+    private static func claimed(_ number: UInt64, _ initiator: String, grant: String, context: String = "p1")
+        -> ToolCall
+    {
         var call = Self.call(number)
         call.initiator = .init(kind: initiator, id: "ada")
         call.claims.authority = .init(grant: grant, scopes: ["read"])

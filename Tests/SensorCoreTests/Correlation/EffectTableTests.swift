@@ -241,7 +241,8 @@ import Testing
         #expect(settled?.outlivedBy.map(\.process.executable) == ["/bin/sleep"])
         #expect(
             text(settled) == [
-                "process.fork /bin/sh ×3 exact", "process.exec /bin/sleep exact", "process.exit /bin/sh: status 3 exact",
+                "process.fork /bin/sh ×3 exact", "process.exec /bin/sleep exact",
+                "process.exit /bin/sh: status 3 exact",
                 "process.exit /bin/sh: SIGKILL exact",
             ])
     }

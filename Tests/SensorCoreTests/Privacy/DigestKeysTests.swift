@@ -56,7 +56,8 @@ import Testing
     }
 
     @Test func `of what a client has omitted its digest is keyed again, and its length told`() throws {
-        let found = try arguments(#"{"long":{"omitted":true,"length":70000,"digest":"sha256:00"},"none":{"omitted":true}}"#, keys)
+        let found = try arguments(
+            #"{"long":{"omitted":true,"length":70000,"digest":"sha256:00"},"none":{"omitted":true}}"#, keys)
         #expect(found.map(\.type) == ["omitted", "omitted"])
         #expect(found.map(\.length) == [70000, nil])
         #expect(found[0].digest != nil && found[0].digest?.value.contains("sha256") == false)

@@ -34,7 +34,8 @@ import Testing
     @Test func `with an event come the beginning of its call and what the model had been shown`() throws {
         let recent = RecentEvents(stream: "s")
         let process = process(1)
-        func told(_ number: UInt64, _ kind: EventKind, _ detail: EventDetail, of workload: WorkloadDescription) -> Event {
+        func told(_ number: UInt64, _ kind: EventKind, _ detail: EventDetail, of workload: WorkloadDescription) -> Event
+        {
             Event(
                 sequence: number, time: number, bootTime: number, kind: kind, process: process, workload: workload,
                 detail: detail, via: .daemon)

@@ -75,7 +75,9 @@ import Testing
         #expect(fixture.book.traces.isEmpty)
     }
 
-    @Test func `authority_widened: a sub-agent in another process claims more than the call that its trace leads to`() throws {
+    @Test func `authority_widened: a sub-agent in another process claims more than the call that its trace leads to`()
+        throws
+    {
         try hello()
         try begin("c1", trace("b7"), #","authority":{"grant":"g1","scopes":["read"]}"#, session: "s1", on: 1)
         try begin(

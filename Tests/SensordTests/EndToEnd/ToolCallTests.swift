@@ -22,7 +22,8 @@ final class ToolCallTests {
     private func daemon(_ more: String...) throws -> RunningSensord {
         let daemon = try RunningSensord(
             [
-                "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--listen", "none", "--records", "-",
+                "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--listen", "none", "--records",
+                "-",
             ] + (more.isEmpty ? ["--tick", "3600"] : more))
         try daemon.eventually { daemon.errorsSoFar.contains("collecting") }
         return daemon
@@ -318,7 +319,9 @@ final class ToolCallTests {
         #expect(effects(.networkConnect, "127.0.0.1").map(\.summary?.count) == [1])
         #expect(effects(.processExit, "/usr/bin/").contains { $0.text.hasSuffix(": status 3") })
         #expect(record.outlivedBy.map(\.pid) == [UInt32(lasting)])
-        #expect(record.counts.values.reduce(0, +) == record.effects.reduce(record.leftOut) { $0 + ($1.summary?.count ?? 0) })
+        #expect(
+            record.counts.values.reduce(0, +) == record.effects.reduce(record.leftOut) { $0 + ($1.summary?.count ?? 0) }
+        )
         let killed = try #require(records.calls.first { $0.call.name == "killed" })
         #expect(killed.state == .finished && killed.call.status == "abandoned")
         #expect(killed.effects.contains { $0.text == folder + "/killed" })
@@ -337,7 +340,8 @@ final class ToolCallTests {
         #expect(whole.output.contains("outlived by"))
     }
 
-    @Test(.enabled(if: hasPython)) func `the daemon explains the call of an event, and records what is open when it ends`()
+    @Test(.enabled(if: hasPython))
+    func `the daemon explains the call of an event, and records what is open when it ends`()
         throws
     {
         let daemon = try daemon("--tick", "3600")
@@ -354,8 +358,10 @@ final class ToolCallTests {
                     peer.sendall(json.dumps(message).encode() + b"\\n")
                     assert json.loads(answers.readline())["type"] == "ack"
                 ask(type="hello", protocol=1, session="s1", agent={"name": "planner", "version": "2"})
-                ask(type="context", session="s1", id="p1", turn=3, sources=[{"kind": "user"}, {"kind": "tool", "uri": "mcp://files"}])
-                ask(type="begin", session="s1", call={"id": "c1", "name": "read", "context": "p1", "arguments": {"path": "x"}},
+                sources = [{"kind": "user"}, {"kind": "tool", "uri": "mcp://files"}]
+                ask(type="context", session="s1", id="p1", turn=3, sources=sources)
+                call = {"id": "c1", "name": "read", "context": "p1", "arguments": {"path": "x"}}
+                ask(type="begin", session="s1", call=call,
                     initiator={"kind": "human", "id": "ada"}, authority={"grant": "g1", "scopes": ["files"]})
                 open(sys.argv[1] + "/made", "w").close()
                 print("done", flush=True)
@@ -395,12 +401,11 @@ final class ToolCallTests {
     private func save(_ text: String, to path: String) throws {
         let descriptor = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0o600)
         defer { close(descriptor) }
-        let bytes = Array(text.utf8)
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + written, bytes.count - written) }
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             guard count > 0 else { throw SystemError("write \(path)") }
-            written += count
+            rest = rest.dropFirst(count)
         }
     }
 

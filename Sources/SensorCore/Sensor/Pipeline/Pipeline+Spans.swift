@@ -26,7 +26,8 @@ extension Pipeline {
                 listed: settled.effects.map { effect in
                     ToolCallEffects.Effect(
                         event: "\(session.streamID)-\(effect.deed.sequence)", kind: effect.deed.kind,
-                        text: effect.deed.detail.text(executable: effect.deed.executable), method: effect.method, candidates: effect.candidates)
+                        text: effect.deed.detail.text(executable: effect.deed.executable), method: effect.method,
+                        candidates: effect.candidates)
                 }, count: settled.count, isIncomplete: settled.isIncomplete)
             tell(.toolCallEnd, call, at: call.end, detail)
             record(settled, detail)
