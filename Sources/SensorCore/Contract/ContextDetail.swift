@@ -6,10 +6,13 @@ package struct ContextDetail: Sendable, Equatable, Codable {
         /// `user`, `retrieval`, `tool`, `memory` or `system`.
         package var kind: String
         package var uri: String
+        /// That the agent sent, keyed again.
+        package var digest: KeyedDigest?
 
-        package init(kind: String, uri: String = "") {
+        package init(kind: String, uri: String = "", digest: KeyedDigest? = nil) {
             self.kind = kind
             self.uri = uri
+            self.digest = digest
         }
     }
 

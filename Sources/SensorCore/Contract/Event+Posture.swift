@@ -78,14 +78,12 @@ extension EventDetail {
 
 extension FileDetail {
     fileprivate init(_ file: PostureFile) {
-        let names = Set(file.access)
-        let access = (0..<32).map { FileAccess(rawValue: 1 << $0) }.filter { !names.isDisjoint(with: $0.names) }
         self.init(
             path: ByteString(file.path, file.pathBytes),
             newPath: ByteString(ifAny: file.newPath, file.newPathBytes),
             argumentPath: ByteString(ifAny: file.argumentPath, file.argumentPathBytes),
             pathSource: PathSource.allCases.first { $0.name == file.pathSource } ?? .unknown,
-            access: FileAccess(access), device: DeviceNumber(text: file.device), inode: file.inode,
+            access: FileAccess(named: file.access), device: DeviceNumber(text: file.device), inode: file.inode,
             mode: UInt32(file.mode, radix: 8) ?? 0, isDeleted: file.deleted)
     }
 }
@@ -135,7 +133,7 @@ extension IdentityState {
 }
 
 extension ProcessDescription {
-    fileprivate convenience init(_ process: PostureProcess) {
+    convenience init(_ process: PostureProcess) {
         self.init(
             id: process.id, pid: process.pid, parentID: process.parentID,
             executable: ByteString(process.executable, process.executableBytes),
@@ -149,7 +147,7 @@ extension ProcessDescription {
 }
 
 extension WorkloadDescription {
-    fileprivate convenience init(_ workload: PostureWorkload) {
+    convenience init(_ workload: PostureWorkload) {
         var identity = WorkloadIdentity(kind: workload.kind)
         identity.cluster = workload.cluster
         identity.clusterID = workload.clusterID

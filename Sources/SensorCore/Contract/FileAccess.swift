@@ -43,6 +43,12 @@ package struct FileAccess: OptionSet, Sendable, Hashable {
         return names
     }
 
+    /// What the names mean; those that are not known mean nothing.
+    init(named names: [String]) {
+        let names = Set(names)
+        self.init((0..<32).map { FileAccess(rawValue: 1 << $0) }.filter { !names.isDisjoint(with: $0.names) })
+    }
+
     @inline(__always)
     func forEachName(_ body: (StaticString) -> Void) {
         var rest = rawValue

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension JSONText {
-    /// The member `,"toolCall":{…}` of an event that is a call's beginning or end.
-    mutating func append(_ call: ToolCallDetail) {
+    /// The member `,"toolCall":{…}` of an event that is a call's beginning or end, or a call under another name.
+    mutating func append(_ call: ToolCallDetail, as name: StaticString = ",\"toolCall\":") {
         let claims = call.claims
-        append(",\"toolCall\":")
+        append(name)
         let start = bytes.count
         append(text: ",\"id\":", call.id)
         append(text: ",\"name\":", call.name)
@@ -17,21 +17,38 @@ extension JSONText {
             append(",\"duration\":")
             append(quoted: call.duration)
         }
+        append(claims, call.arguments)
+        if let span = call.span { append(span) }
+        if let effects = call.effects { append(effects) }
+        if let parent = call.parentCall { append(parent) }
+        closeObject(startedAt: start)
+    }
+
+    /// The members of a call that say what is claimed of it, and what it was called with.
+    mutating func append(_ claims: ToolCallClaims, _ arguments: [ToolCallArgument] = []) {
         append(text: ",\"type\":", claims.type)
         append(text: ",\"context\":", claims.context)
         append(text: ",\"parent\":", claims.parent)
         append(text: ",\"traceparent\":", claims.traceparent)
         if let authority = claims.authority { append(authority, claims.assurance) }
         append(text: ",\"impact\":", claims.impact)
-        append(call.arguments)
+        append(arguments)
         if let agent = claims.agent { append(agent, claims.assurance) }
         if !claims.isEmpty { append(text: ",\"assurance\":", claims.assurance.rawValue) }
-        if let span = call.span { append(span) }
-        if let effects = call.effects { append(effects) }
+    }
+
+    private mutating func append(_ parent: LinkedCall) {
+        append(",\"parentCall\":")
+        let start = bytes.count
+        append(text: ",\"id\":", parent.id)
+        append(text: ",\"name\":", parent.name)
+        append(text: ",\"session\":", parent.session)
+        if parent.isOfOtherWorkload { append(",\"otherWorkload\":true") }
+        append(text: ",\"assurance\":", ToolCallClaims.Assurance.claimed.rawValue)
         closeObject(startedAt: start)
     }
 
-    private mutating func append(_ initiator: ToolCallDetail.Initiator, _ assurance: ToolCallClaims.Assurance) {
+    mutating func append(_ initiator: ToolCallDetail.Initiator, _ assurance: ToolCallClaims.Assurance) {
         append(",\"initiator\":")
         let start = bytes.count
         append(text: ",\"kind\":", initiator.kind)
@@ -59,10 +76,14 @@ extension JSONText {
             closeObject(startedAt: first)
         }
         append(text: ",\"assurance\":", assurance.rawValue)
+        if authority.scopesLeftOut != 0 {
+            append(",\"scopesLeftOut\":")
+            append(decimal: UInt64(authority.scopesLeftOut))
+        }
         closeObject(startedAt: start)
     }
 
-    private mutating func append(time name: StaticString, _ time: UInt64?) {
+    mutating func append(time name: StaticString, _ time: UInt64?) {
         guard let time else { return }
         append(name)
         append(time: time)
@@ -91,9 +112,19 @@ extension JSONText {
                 append(",\"length\":")
                 append(quoted: length)
             }
+            if let digest = argument.digest { append(digest) }
             closeObject(startedAt: start)
         }
         append("]")
+    }
+
+    private mutating func append(_ digest: KeyedDigest) {
+        append(",\"digest\":")
+        let start = bytes.count
+        append(text: ",\"alg\":", KeyedDigest.algorithm)
+        append(text: ",\"keyId\":", digest.keyID)
+        append(text: ",\"value\":", digest.value)
+        closeObject(startedAt: start)
     }
 
     mutating func append(_ context: ContextDetail) {
@@ -112,6 +143,7 @@ extension JSONText {
                 let first = bytes.count
                 append(text: ",\"kind\":", source.kind)
                 append(text: ",\"uri\":", source.uri)
+                if let digest = source.digest { append(digest) }
                 closeObject(startedAt: first)
             }
             append("]")

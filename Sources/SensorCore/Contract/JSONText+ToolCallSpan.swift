@@ -15,27 +15,57 @@ extension JSONText {
     }
 
     mutating func append(_ effects: ToolCallEffects) {
-        if !effects.listed.isEmpty {
-            append(",\"effects\":[")
-            for (index, effect) in effects.listed.enumerated() {
-                if index > 0 { append(",") }
-                let start = bytes.count
-                append(text: ",\"event\":", effect.event)
-                append(text: ",\"kind\":", effect.kind.name)
-                append(text: ",\"text\":", effect.text)
-                append(text: ",\"method\":", effect.method.rawValue)
-                if !effect.candidates.isEmpty {
-                    append(",\"candidates\":")
-                    append(strings: effect.candidates)
-                }
-                closeObject(startedAt: start)
-            }
-            append("]")
-        }
+        append(effects.listed)
         if effects.count != 0 {
             append(",\"effectCount\":")
             append(quoted: effects.count)
         }
         if effects.isIncomplete { append(",\"effectsIncomplete\":true") }
+    }
+
+    mutating func append(_ effects: [ToolCallEffects.Effect]) {
+        if effects.isEmpty { return }
+        append(",\"effects\":[")
+        for (index, effect) in effects.enumerated() {
+            if index > 0 { append(",") }
+            let start = bytes.count
+            append(text: ",\"event\":", effect.event)
+            append(text: ",\"kind\":", effect.kind.name)
+            append(text: ",\"text\":", effect.text)
+            append(text: ",\"method\":", effect.method.rawValue)
+            if !effect.candidates.isEmpty {
+                append(",\"candidates\":")
+                append(strings: effect.candidates)
+            }
+            if let summary = effect.summary { append(summary) }
+            closeObject(startedAt: start)
+        }
+        append("]")
+    }
+
+    private mutating func append(_ summary: ToolCallEffects.Summary) {
+        append(",\"count\":")
+        append(quoted: summary.count)
+        append(time: ",\"firstSeen\":\"", summary.firstSeen)
+        append(time: ",\"lastSeen\":\"", summary.lastSeen)
+        if summary.errorNumber != 0 {
+            append(",\"error\":\"")
+            append(errorName: summary.errorNumber)
+            append("\"")
+        }
+        append(text: ",\"process\":", summary.process)
+        append(text: ",\"executable\":", summary.executable)
+        if !summary.access.isEmpty {
+            append(",\"access\":")
+            append(strings: summary.access.names)
+        }
+        if let bytes = summary.bytesSent {
+            append(",\"bytesSent\":")
+            append(quoted: bytes)
+        }
+        if let bytes = summary.bytesReceived {
+            append(",\"bytesReceived\":")
+            append(quoted: bytes)
+        }
     }
 }

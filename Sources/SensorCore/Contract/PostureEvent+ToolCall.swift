@@ -5,25 +5,29 @@ internal import SwiftProtobuf
 extension PostureToolCall {
     init(_ call: ToolCallDetail) {
         self.init()
-        let claims = call.claims
         id = call.id
         name = call.name
         session = call.session
         scope = call.scope
-        if let initiator = call.initiator { self.initiator = PostureInitiator(initiator, claims.assurance) }
+        take(call.initiator, call.claims)
         status = call.status
         error = call.error
         duration = call.duration
+        arguments = call.arguments.map(PostureArgument.init)
+        take(call.span, call.effects)
+        if let parent = call.parentCall { parentCall = PostureLinkedCall(parent) }
+    }
+
+    private mutating func take(_ initiator: ToolCallDetail.Initiator?, _ claims: ToolCallClaims) {
+        if let initiator { self.initiator = PostureInitiator(initiator, claims.assurance) }
         type = claims.type
         context = claims.context
         parent = claims.parent
         traceparent = claims.traceparent
         if let authority = claims.authority { self.authority = PostureAuthority(authority, claims.assurance) }
         impact = claims.impact
-        arguments = call.arguments.map(PostureArgument.init)
         if let agent = claims.agent { self.agent = PostureAgent(agent, claims.assurance) }
         if !claims.isEmpty { assurance = claims.assurance.rawValue }
-        take(call.span, call.effects)
     }
 
     init(_ reference: ToolCallReference) {
@@ -33,6 +37,27 @@ extension PostureToolCall {
         session = reference.session
         method = reference.method.rawValue
         candidates = reference.candidates
+        take(reference.initiator, reference.claims)
+    }
+}
+
+extension PostureLinkedCall {
+    fileprivate init(_ call: LinkedCall) {
+        self.init()
+        id = call.id
+        name = call.name
+        session = call.session
+        otherWorkload = call.isOfOtherWorkload
+        assurance = ToolCallClaims.Assurance.claimed.rawValue
+    }
+}
+
+extension PostureDigest {
+    fileprivate init(_ digest: KeyedDigest) {
+        self.init()
+        alg = KeyedDigest.algorithm
+        keyID = digest.keyID
+        value = digest.value
     }
 }
 
@@ -58,6 +83,7 @@ extension PostureAuthority {
             self.approval.kind = approval.kind
         }
         self.assurance = assurance.rawValue
+        scopesLeftOut = authority.scopesLeftOut
     }
 }
 
@@ -77,6 +103,7 @@ extension PostureArgument {
         name = argument.name
         type = argument.type
         if let length = argument.length { self.length = length }
+        if let digest = argument.digest { self.digest = PostureDigest(digest) }
     }
 }
 
@@ -90,6 +117,7 @@ extension PostureContext {
             var message = PostureSource()
             message.kind = source.kind
             message.uri = source.uri
+            if let digest = source.digest { message.digest = PostureDigest(digest) }
             return message
         }
         sourcesLeftOut = context.sourcesLeftOut

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import SwiftProtobuf
+
 extension PostureToolCallSpan {
     init(_ span: ToolCallSpan) {
         self.init()
@@ -21,6 +23,16 @@ extension PostureToolCallEffect {
         text = effect.text
         method = effect.method.rawValue
         candidates = effect.candidates
+        guard let summary = effect.summary else { return }
+        count = summary.count
+        firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: summary.firstSeen)
+        lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: summary.lastSeen)
+        error = ErrorName.of(summary.errorNumber)
+        process = summary.process
+        executable = summary.executable
+        access = summary.access.names
+        if let bytes = summary.bytesSent { bytesSent = bytes }
+        if let bytes = summary.bytesReceived { bytesReceived = bytes }
     }
 }
 
@@ -52,12 +64,30 @@ extension ToolCallEffects {
     init?(_ call: PostureToolCall) {
         guard !call.effects.isEmpty || call.effectCount != 0 || call.effectsIncomplete else { return nil }
         self.init(
-            listed: call.effects.compactMap { effect in
-                guard let kind = EventKind.allCases.first(where: { $0.name == effect.kind }),
-                    let method = ToolCallReference.Method(rawValue: effect.method)
-                else { return nil }
-                return Effect(
-                    event: effect.event, kind: kind, text: effect.text, method: method, candidates: effect.candidates)
-            }, count: call.effectCount, isIncomplete: call.effectsIncomplete)
+            listed: call.effects.compactMap(Effect.init), count: call.effectCount,
+            isIncomplete: call.effectsIncomplete)
+    }
+}
+
+extension ToolCallEffects.Effect {
+    /// nil for a kind or a method that this version does not know.
+    init?(_ effect: PostureToolCallEffect) {
+        guard let kind = EventKind.allCases.first(where: { $0.name == effect.kind }),
+            let method = ToolCallReference.Method(rawValue: effect.method)
+        else { return nil }
+        self.init(
+            event: effect.event, kind: kind, text: effect.text, method: method, candidates: effect.candidates,
+            summary: effect.hasFirstSeen ? ToolCallEffects.Summary(effect) : nil)
+    }
+}
+
+extension ToolCallEffects.Summary {
+    fileprivate init(_ effect: PostureToolCallEffect) {
+        self.init(
+            count: effect.count, firstSeen: effect.firstSeen.nanosecondsSince1970,
+            lastSeen: effect.lastSeen.nanosecondsSince1970, errorNumber: ErrorName.number(of: effect.error),
+            process: effect.process, executable: effect.executable, access: FileAccess(named: effect.access),
+            bytesSent: effect.hasBytesSent ? effect.bytesSent : nil,
+            bytesReceived: effect.hasBytesReceived ? effect.bytesReceived : nil)
     }
 }

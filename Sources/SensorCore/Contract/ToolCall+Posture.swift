@@ -4,21 +4,40 @@ internal import SwiftProtobuf
 
 extension ToolCallDetail {
     init(_ call: PostureToolCall) {
-        let initiator = call.initiator
         self.init(
-            id: call.id, name: call.name, session: call.session, scope: call.scope,
-            initiator: call.hasInitiator
-                ? Initiator(
-                    kind: initiator.kind, id: initiator.id.isEmpty ? nil : initiator.id,
-                    onBehalfOf: initiator.onBehalfOf.isEmpty ? nil : initiator.onBehalfOf) : nil,
+            id: call.id, name: call.name, session: call.session, scope: call.scope, initiator: Initiator(call),
             claims: ToolCallClaims(call),
             arguments: call.arguments.map {
-                ToolCallArgument(name: $0.name, type: $0.type, length: $0.hasLength ? $0.length : nil)
+                ToolCallArgument(
+                    name: $0.name, type: $0.type, length: $0.hasLength ? $0.length : nil,
+                    digest: $0.hasDigest ? KeyedDigest($0.digest) : nil)
             },
             status: call.status, error: call.error, duration: call.duration)
         span = ToolCallSpan(call)
         effects = ToolCallEffects(call)
+        if call.hasParentCall { parentCall = LinkedCall(call.parentCall) }
     }
+}
+
+extension ToolCallDetail.Initiator {
+    /// nil: nobody is said to have asked for it.
+    fileprivate init?(_ call: PostureToolCall) {
+        guard call.hasInitiator else { return nil }
+        let initiator = call.initiator
+        self.init(
+            kind: initiator.kind, id: initiator.id.isEmpty ? nil : initiator.id,
+            onBehalfOf: initiator.onBehalfOf.isEmpty ? nil : initiator.onBehalfOf)
+    }
+}
+
+extension LinkedCall {
+    fileprivate init(_ call: PostureLinkedCall) {
+        self.init(id: call.id, name: call.name, session: call.session, isOfOtherWorkload: call.otherWorkload)
+    }
+}
+
+extension KeyedDigest {
+    fileprivate init(_ digest: PostureDigest) { self.init(keyID: digest.keyID, value: digest.value) }
 }
 
 extension ToolCallClaims {
@@ -47,6 +66,7 @@ extension ToolCallClaims.Authority {
             expiresAt: authority.hasExpiresAt ? authority.expiresAt.nanosecondsSince1970 : nil,
             approval: authority.hasApproval
                 ? Approval(id: authority.approval.id, kind: authority.approval.kind) : nil)
+        scopesLeftOut = authority.scopesLeftOut
     }
 }
 
@@ -55,7 +75,8 @@ extension ToolCallReference {
     convenience init?(_ call: PostureToolCall) {
         guard let method = Method(rawValue: call.method) else { return nil }
         self.init(
-            id: call.id, name: call.name, session: call.session, method: method, candidates: call.candidates)
+            id: call.id, name: call.name, session: call.session, method: method, candidates: call.candidates,
+            initiator: ToolCallDetail.Initiator(call), claims: ToolCallClaims(call))
     }
 }
 
@@ -63,7 +84,9 @@ extension ContextDetail {
     init(_ context: PostureContext) {
         self.init(
             id: context.id, session: context.session, turn: context.hasTurn ? context.turn : nil,
-            sources: context.sources.map { Source(kind: $0.kind, uri: $0.uri) },
+            sources: context.sources.map {
+                Source(kind: $0.kind, uri: $0.uri, digest: $0.hasDigest ? KeyedDigest($0.digest) : nil)
+            },
             sourcesLeftOut: context.sourcesLeftOut)
     }
 }

@@ -30,6 +30,8 @@ package struct ToolCallClaims: Sendable, Equatable, Codable {
         package var issuedAt: UInt64?
         package var expiresAt: UInt64?
         package var approval: Approval?
+        /// Scopes beyond those, where not all are told.
+        package var scopesLeftOut: UInt32 = 0
 
         package init(
             grant: String = "", scopes: [String] = [], issuedAt: UInt64? = nil, expiresAt: UInt64? = nil,
@@ -71,6 +73,40 @@ package struct ToolCallClaims: Sendable, Equatable, Codable {
 
     package init() {}
 
+    /// As each effect of the call has it: without what only describes the call, and of scopes no more than fit into a line.
+    var ofEffects: ToolCallClaims {
+        var claims = self
+        claims.type = ""
+        claims.traceparent = ""
+        guard let scopes = authority?.scopes, !scopes.isEmpty else { return claims }
+        var bytes = 0
+        let told = scopes.prefix { scope in
+            bytes += scope.utf8.count
+            return bytes <= Self.scopeBytes
+        }
+        claims.authority?.scopes = Array(told)
+        claims.authority?.scopesLeftOut = UInt32(scopes.count - told.count)
+        return claims
+    }
+
+    private static let scopeBytes = 1024
+
+    /// What both claim.
+    func common(with other: ToolCallClaims) -> ToolCallClaims {
+        if self == other { return self }
+        var claims = ToolCallClaims()
+        if type == other.type { claims.type = type }
+        if context == other.context { claims.context = context }
+        if parent == other.parent { claims.parent = parent }
+        if traceparent == other.traceparent { claims.traceparent = traceparent }
+        if impact == other.impact { claims.impact = impact }
+        if authority == other.authority { claims.authority = authority }
+        if agent == other.agent { claims.agent = agent }
+        // The weaker of the two stands behind it.
+        if assurance == other.assurance { claims.assurance = assurance }
+        return claims
+    }
+
     /// Nothing is claimed.
     var isEmpty: Bool { self == ToolCallClaims() }
 }
@@ -82,10 +118,12 @@ package struct ToolCallArgument: Sendable, Hashable, Codable {
     package var type: String
     /// Bytes of a string, members of an array or object; nil for what has no length.
     package var length: UInt64?
+    package var digest: KeyedDigest?
 
-    package init(name: String, type: String, length: UInt64? = nil) {
+    package init(name: String, type: String, length: UInt64? = nil, digest: KeyedDigest? = nil) {
         self.name = name
         self.type = type
         self.length = length
+        self.digest = digest
     }
 }

@@ -35,6 +35,8 @@ package struct ToolCallDetail: Sendable, Equatable {
     package var span: ToolCallSpan?
     /// At the end of such a call.
     package var effects: ToolCallEffects?
+    /// The one call of another session or process that claims to be of the same trace.
+    package var parentCall: LinkedCall?
 
     package init(
         id: String, name: String, session: String, scope: String, initiator: Initiator? = nil,

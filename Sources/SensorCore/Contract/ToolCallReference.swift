@@ -21,21 +21,41 @@ package final class ToolCallReference: Sendable, Equatable {
 
     /// Empty where it is one of `candidates`.
     package let id: String
-    /// Of the tool.
+    /// Of the tool. With `candidates`, what all of them have in common: so too session, initiator and claims.
     package let name: String
     package let session: String
     package let method: Method
     /// Ids of all calls that it could have been, in the order in which they began.
     package let candidates: [String]
+    package let initiator: ToolCallDetail.Initiator?
+    /// Without what only describes the call.
+    package let claims: ToolCallClaims
+    /// The numbers of the call, or of all candidates, while the sensor runs; none of what was read.
+    let numbers: [UInt64]
     /// The JSON member `,"toolCall":{…}`, ready to be written.
     let fragment: [UInt8]
 
-    package init(id: String, name: String, session: String, method: Method, candidates: [String]) {
+    package convenience init(
+        id: String, name: String, session: String, method: Method, candidates: [String],
+        initiator: ToolCallDetail.Initiator? = nil, claims: ToolCallClaims = ToolCallClaims()
+    ) {
+        self.init(
+            id: id, name: name, session: session, method: method, candidates: candidates, initiator: initiator,
+            claims: claims, numbers: [])
+    }
+
+    init(
+        id: String, name: String, session: String, method: Method, candidates: [String],
+        initiator: ToolCallDetail.Initiator?, claims: ToolCallClaims, numbers: [UInt64]
+    ) {
         self.id = id
         self.name = name
         self.session = session
         self.method = method
         self.candidates = candidates
+        self.initiator = initiator
+        self.claims = claims
+        self.numbers = numbers
         var json = JSONText()
         json.append(",\"toolCall\":")
         let start = json.bytes.count
@@ -47,9 +67,14 @@ package final class ToolCallReference: Sendable, Equatable {
             json.append(",\"candidates\":")
             json.append(strings: candidates)
         }
+        if let initiator { json.append(initiator, claims.assurance) }
+        json.append(claims)
         json.closeObject(startedAt: start)
         fragment = json.bytes.array
     }
+
+    /// Bytes of it, about: its JSON, and what that was made of.
+    var bytes: Int { 256 + 2 * fragment.count + 8 * numbers.count }
 
     package static func == (left: ToolCallReference, right: ToolCallReference) -> Bool {
         left.fragment == right.fragment

@@ -42,19 +42,53 @@ package struct ToolCallEffects: Sendable, Equatable {
         package var kind: EventKind
         /// Its object, for people: a path, a peer, a name.
         package var text: String
-        /// `window` or `candidates`.
+        /// `window` or `candidates` of a call that was told of after the fact.
         package var method: ToolCallReference.Method
         /// Ids of all calls that it could have been for, if there is more than one.
         package var candidates: [String]
+        /// In a record.
+        package var summary: Summary?
 
         package init(
-            event: String, kind: EventKind, text: String, method: ToolCallReference.Method, candidates: [String] = []
+            event: String, kind: EventKind, text: String, method: ToolCallReference.Method, candidates: [String] = [],
+            summary: Summary? = nil
         ) {
             self.event = event
             self.kind = kind
             self.text = text
             self.method = method
             self.candidates = candidates
+            self.summary = summary
+        }
+    }
+
+    /// Of all that was alike.
+    package struct Summary: Sendable, Equatable {
+        package var count: UInt64
+        /// Nanoseconds since 1970.
+        package var firstSeen: UInt64
+        package var lastSeen: UInt64
+        package var errorNumber: Int32
+        /// Who did it first: the process's id, and what it ran.
+        package var process: String
+        package var executable: String
+        package var access: FileAccess
+        package var bytesSent: UInt64?
+        package var bytesReceived: UInt64?
+
+        package init(
+            count: UInt64 = 1, firstSeen: UInt64, lastSeen: UInt64, errorNumber: Int32 = 0, process: String = "",
+            executable: String = "", access: FileAccess = [], bytesSent: UInt64? = nil, bytesReceived: UInt64? = nil
+        ) {
+            self.count = count
+            self.firstSeen = firstSeen
+            self.lastSeen = lastSeen
+            self.errorNumber = errorNumber
+            self.process = process
+            self.executable = executable
+            self.access = access
+            self.bytesSent = bytesSent
+            self.bytesReceived = bytesReceived
         }
     }
 

@@ -1048,7 +1048,8 @@ package nonisolated struct PostureDNS: Sendable {
   fileprivate var _ttl: UInt32? = nil
 }
 
-/// The tool call that an effect was joined to.
+/// The tool call that an effect was joined to. Of an effect, initiator, context, parent, authority, impact and agent are those
+/// of the call; with `candidates` only what all of them have in common is stated, of session and name too.
 package nonisolated struct PostureToolCall: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1203,11 +1204,168 @@ package nonisolated struct PostureToolCall: @unchecked Sendable {
     set {_uniqueStorage()._effectsIncomplete = newValue}
   }
 
+  /// The call of another session or process that shares its trace, as its traceparent says. Missing if there are several.
+  package var parentCall: PostureLinkedCall {
+    get {_storage._parentCall ?? PostureLinkedCall()}
+    set {_uniqueStorage()._parentCall = newValue}
+  }
+  /// Returns true if `parentCall` has been explicitly set.
+  package var hasParentCall: Bool {_storage._parentCall != nil}
+  /// Clears the value of `parentCall`. Subsequent reads from it will return its default value.
+  package mutating func clearParentCall() {_uniqueStorage()._parentCall = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// A call that another one was made within, found by the trace that both claim to be part of.
+package nonisolated struct PostureLinkedCall: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var id: String = String()
+
+  package var name: String = String()
+
+  package var session: String = String()
+
+  /// It is another workload's.
+  package var otherWorkload: Bool = false
+
+  /// What stands behind it: `claimed`.
+  package var assurance: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// One tool call and all that was done for it.
+package nonisolated struct PostureToolCallRecord: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `finished`, or `open`: sensord stopped before its end came.
+  package var state: String = String()
+
+  /// As `toolcall.begin` and `toolcall.end` have it.
+  package var call: PostureToolCall {
+    get {_call ?? PostureToolCall()}
+    set {_call = newValue}
+  }
+  /// Returns true if `call` has been explicitly set.
+  package var hasCall: Bool {self._call != nil}
+  /// Clears the value of `call`. Subsequent reads from it will return its default value.
+  package mutating func clearCall() {self._call = nil}
+
+  /// Who announced it, as of the end.
+  package var process: PostureProcess {
+    get {_process ?? PostureProcess()}
+    set {_process = newValue}
+  }
+  /// Returns true if `process` has been explicitly set.
+  package var hasProcess: Bool {self._process != nil}
+  /// Clears the value of `process`. Subsequent reads from it will return its default value.
+  package mutating func clearProcess() {self._process = nil}
+
+  package var workload: PostureWorkload {
+    get {_workload ?? PostureWorkload()}
+    set {_workload = newValue}
+  }
+  /// Returns true if `workload` has been explicitly set.
+  package var hasWorkload: Bool {self._workload != nil}
+  /// Clears the value of `workload`. Subsequent reads from it will return its default value.
+  package mutating func clearWorkload() {self._workload = nil}
+
+  package var began: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_began ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_began = newValue}
+  }
+  /// Returns true if `began` has been explicitly set.
+  package var hasBegan: Bool {self._began != nil}
+  /// Clears the value of `began`. Subsequent reads from it will return its default value.
+  package mutating func clearBegan() {self._began = nil}
+
+  /// Missing while it is open.
+  package var ended: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_ended ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_ended = newValue}
+  }
+  /// Returns true if `ended` has been explicitly set.
+  package var hasEnded: Bool {self._ended != nil}
+  /// Clears the value of `ended`. Subsequent reads from it will return its default value.
+  package mutating func clearEnded() {self._ended = nil}
+
+  /// What was done for it, the earliest first: what is alike is one with a count.
+  package var effects: [PostureToolCallEffect] = []
+
+  /// Occurrences of all of them, with those that are not listed, by kind.
+  package var counts: [PostureToolCallEffectCount] = []
+
+  /// Occurrences that are not listed, since there were too many different ones.
+  package var leftOut: UInt64 = 0
+
+  /// Events of its time were lost, or it could not be waited for until all had come, or some had no place to be kept.
+  package var effectsIncomplete: Bool = false
+
+  /// Processes that were started within it and went on after its end: what they do then descends from it and is none of its
+  /// effects.
+  package var outlivedBy: [PostureOutlivingProcess] = []
+
+  /// Those beyond what is listed.
+  package var outlivedByLeftOut: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _call: PostureToolCall? = nil
+  fileprivate var _process: PostureProcess? = nil
+  fileprivate var _workload: PostureWorkload? = nil
+  fileprivate var _began: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _ended: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// How much of one kind was done for a call.
+package nonisolated struct PostureToolCallEffectCount: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var kind: String = String()
+
+  package var count: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// A process that a call has started, and that has outlived it.
+package nonisolated struct PostureOutlivingProcess: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As an event's `process.id`.
+  package var id: String = String()
+
+  package var pid: UInt32 = 0
+
+  /// What it runs, as last seen within the call.
+  package var executable: String = String()
+
+  /// As for an effect.
+  package var method: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// What an OpenTelemetry span says of its call.
@@ -1253,15 +1411,72 @@ package nonisolated struct PostureToolCallEffect: Sendable {
   /// Its object, for people: a path, a peer, a name.
   package var text: String = String()
 
-  /// `window`: no other call is known for that time; `candidates`: it may have been for another.
+  /// As a tool call's `method`. `window`: no other call is known for that time; `candidates`: it may have been for another.
   package var method: String = String()
 
   /// Ids of all calls that it could have been for.
   package var candidates: [String] = []
 
+  /// From here on in a record. How often it was done, with repeats that were counted in the kernel.
+  package var count: UInt64 = 0
+
+  /// Of the first and the last time that it was told. Counts are told at a tick.
+  package var firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_firstSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_firstSeen = newValue}
+  }
+  /// Returns true if `firstSeen` has been explicitly set.
+  package var hasFirstSeen: Bool {self._firstSeen != nil}
+  /// Clears the value of `firstSeen`. Subsequent reads from it will return its default value.
+  package mutating func clearFirstSeen() {self._firstSeen = nil}
+
+  package var lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_lastSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_lastSeen = newValue}
+  }
+  /// Returns true if `lastSeen` has been explicitly set.
+  package var hasLastSeen: Bool {self._lastSeen != nil}
+  /// Clears the value of `lastSeen`. Subsequent reads from it will return its default value.
+  package mutating func clearLastSeen() {self._lastSeen = nil}
+
+  /// The errno's name if the attempt failed.
+  package var error: String = String()
+
+  /// `id` of the process that did it first, and what that ran.
+  package var process: String = String()
+
+  package var executable: String = String()
+
+  /// Of a file, all that was asked of it.
+  package var access: [String] = []
+
+  /// Of a peer, as far as told: at the end of each connection.
+  package var bytesSent: UInt64 {
+    get {_bytesSent ?? 0}
+    set {_bytesSent = newValue}
+  }
+  /// Returns true if `bytesSent` has been explicitly set.
+  package var hasBytesSent: Bool {self._bytesSent != nil}
+  /// Clears the value of `bytesSent`. Subsequent reads from it will return its default value.
+  package mutating func clearBytesSent() {self._bytesSent = nil}
+
+  package var bytesReceived: UInt64 {
+    get {_bytesReceived ?? 0}
+    set {_bytesReceived = newValue}
+  }
+  /// Returns true if `bytesReceived` has been explicitly set.
+  package var hasBytesReceived: Bool {self._bytesReceived != nil}
+  /// Clears the value of `bytesReceived`. Subsequent reads from it will return its default value.
+  package mutating func clearBytesReceived() {self._bytesReceived = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _bytesSent: UInt64? = nil
+  fileprivate var _bytesReceived: UInt64? = nil
 }
 
 /// Who asked for a tool call, as the agent says.
@@ -1326,6 +1541,9 @@ package nonisolated struct PostureAuthority: Sendable {
   /// What stands behind it: `claimed` or `forwarded`.
   package var assurance: String = String()
 
+  /// Scopes beyond those: of an effect not more are told than fit 1024 bytes, the call's beginning has them all.
+  package var scopesLeftOut: UInt32 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1381,7 +1599,7 @@ package nonisolated struct PostureArgument: Sendable {
   /// `string`, `number`, `boolean`, `null`, `array`, `object`; `omitted`: the client kept it to itself.
   package var type: String = String()
 
-  /// Bytes of a string, members of an array or object.
+  /// Bytes of a string, members of an array or object; of what was omitted, as the client says.
   package var length: UInt64 {
     get {_length ?? 0}
     set {_length = newValue}
@@ -1391,11 +1609,41 @@ package nonisolated struct PostureArgument: Sendable {
   /// Clears the value of `length`. Subsequent reads from it will return its default value.
   package mutating func clearLength() {self._length = nil}
 
+  package var digest: PostureDigest {
+    get {_digest ?? PostureDigest()}
+    set {_digest = newValue}
+  }
+  /// Returns true if `digest` has been explicitly set.
+  package var hasDigest: Bool {self._digest != nil}
+  /// Clears the value of `digest`. Subsequent reads from it will return its default value.
+  package mutating func clearDigest() {self._digest = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _length: UInt64? = nil
+  fileprivate var _digest: PostureDigest? = nil
+}
+
+/// What a value can be told again by, without the value.
+package nonisolated struct PostureDigest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `hmac-sha256`.
+  package var alg: String = String()
+
+  /// Which key it was made with: what different keys make cannot be compared.
+  package var keyID: String = String()
+
+  /// In hexadecimal.
+  package var value: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// What a model was shown before it asked for tool calls, as its agent says.
@@ -1443,9 +1691,21 @@ package nonisolated struct PostureSource: Sendable {
 
   package var uri: String = String()
 
+  /// That the agent sent, keyed again.
+  package var digest: PostureDigest {
+    get {_digest ?? PostureDigest()}
+    set {_digest = newValue}
+  }
+  /// Returns true if `digest` has been explicitly set.
+  package var hasDigest: Bool {self._digest != nil}
+  /// Clears the value of `digest`. Subsequent reads from it will return its default value.
+  package mutating func clearDigest() {self._digest = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _digest: PostureDigest? = nil
 }
 
 /// That a policy was asked about a tool call, and what came of it, as the agent says.
@@ -2972,7 +3232,7 @@ nonisolated extension PostureDNS: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ToolCall"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0\u{1}scope\0\u{1}initiator\0\u{1}status\0\u{1}error\0\u{1}duration\0\u{1}type\0\u{1}context\0\u{1}parent\0\u{1}traceparent\0\u{1}authority\0\u{1}impact\0\u{1}arguments\0\u{1}agent\0\u{1}assurance\0\u{1}span\0\u{1}effects\0\u{3}effect_count\0\u{3}effects_incomplete\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0\u{1}scope\0\u{1}initiator\0\u{1}status\0\u{1}error\0\u{1}duration\0\u{1}type\0\u{1}context\0\u{1}parent\0\u{1}traceparent\0\u{1}authority\0\u{1}impact\0\u{1}arguments\0\u{1}agent\0\u{1}assurance\0\u{1}span\0\u{1}effects\0\u{3}effect_count\0\u{3}effects_incomplete\0\u{3}parent_call\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -2998,6 +3258,7 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
     var _effects: [PostureToolCallEffect] = []
     var _effectCount: UInt64 = 0
     var _effectsIncomplete: Bool = false
+    var _parentCall: PostureLinkedCall? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -3031,6 +3292,7 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
       _effects = source._effects
       _effectCount = source._effectCount
       _effectsIncomplete = source._effectsIncomplete
+      _parentCall = source._parentCall
     }
   }
 
@@ -3072,6 +3334,7 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
         case 21: try { try decoder.decodeRepeatedMessageField(value: &_storage._effects) }()
         case 22: try { try decoder.decodeSingularUInt64Field(value: &_storage._effectCount) }()
         case 23: try { try decoder.decodeSingularBoolField(value: &_storage._effectsIncomplete) }()
+        case 24: try { try decoder.decodeSingularMessageField(value: &_storage._parentCall) }()
         default: break
         }
       }
@@ -3153,6 +3416,9 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
       if _storage._effectsIncomplete != false {
         try visitor.visitSingularBoolField(value: _storage._effectsIncomplete, fieldNumber: 23)
       }
+      try { if let v = _storage._parentCall {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -3185,10 +3451,230 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
         if _storage._effects != rhs_storage._effects {return false}
         if _storage._effectCount != rhs_storage._effectCount {return false}
         if _storage._effectsIncomplete != rhs_storage._effectsIncomplete {return false}
+        if _storage._parentCall != rhs_storage._parentCall {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureLinkedCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".LinkedCall"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{3}other_workload\0\u{1}assurance\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.session) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.otherWorkload) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.assurance) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 2)
+    }
+    if !self.session.isEmpty {
+      try visitor.visitSingularStringField(value: self.session, fieldNumber: 3)
+    }
+    if self.otherWorkload != false {
+      try visitor.visitSingularBoolField(value: self.otherWorkload, fieldNumber: 4)
+    }
+    if !self.assurance.isEmpty {
+      try visitor.visitSingularStringField(value: self.assurance, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureLinkedCall, rhs: PostureLinkedCall) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.session != rhs.session {return false}
+    if lhs.otherWorkload != rhs.otherWorkload {return false}
+    if lhs.assurance != rhs.assurance {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureToolCallRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ToolCallRecord"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}state\0\u{1}call\0\u{1}process\0\u{1}workload\0\u{1}began\0\u{1}ended\0\u{1}effects\0\u{1}counts\0\u{3}left_out\0\u{3}effects_incomplete\0\u{3}outlived_by\0\u{3}outlived_by_left_out\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.state) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._call) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._process) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._workload) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._began) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._ended) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.effects) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.counts) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.leftOut) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.effectsIncomplete) }()
+      case 11: try { try decoder.decodeRepeatedMessageField(value: &self.outlivedBy) }()
+      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.outlivedByLeftOut) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.state.isEmpty {
+      try visitor.visitSingularStringField(value: self.state, fieldNumber: 1)
+    }
+    try { if let v = self._call {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._process {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._workload {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._began {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._ended {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    if !self.effects.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.effects, fieldNumber: 7)
+    }
+    if !self.counts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.counts, fieldNumber: 8)
+    }
+    if self.leftOut != 0 {
+      try visitor.visitSingularUInt64Field(value: self.leftOut, fieldNumber: 9)
+    }
+    if self.effectsIncomplete != false {
+      try visitor.visitSingularBoolField(value: self.effectsIncomplete, fieldNumber: 10)
+    }
+    if !self.outlivedBy.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.outlivedBy, fieldNumber: 11)
+    }
+    if self.outlivedByLeftOut != 0 {
+      try visitor.visitSingularUInt64Field(value: self.outlivedByLeftOut, fieldNumber: 12)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureToolCallRecord, rhs: PostureToolCallRecord) -> Bool {
+    if lhs.state != rhs.state {return false}
+    if lhs._call != rhs._call {return false}
+    if lhs._process != rhs._process {return false}
+    if lhs._workload != rhs._workload {return false}
+    if lhs._began != rhs._began {return false}
+    if lhs._ended != rhs._ended {return false}
+    if lhs.effects != rhs.effects {return false}
+    if lhs.counts != rhs.counts {return false}
+    if lhs.leftOut != rhs.leftOut {return false}
+    if lhs.effectsIncomplete != rhs.effectsIncomplete {return false}
+    if lhs.outlivedBy != rhs.outlivedBy {return false}
+    if lhs.outlivedByLeftOut != rhs.outlivedByLeftOut {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureToolCallEffectCount: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ToolCallEffectCount"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}count\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.count) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 1)
+    }
+    if self.count != 0 {
+      try visitor.visitSingularUInt64Field(value: self.count, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureToolCallEffectCount, rhs: PostureToolCallEffectCount) -> Bool {
+    if lhs.kind != rhs.kind {return false}
+    if lhs.count != rhs.count {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureOutlivingProcess: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".OutlivingProcess"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}pid\0\u{1}executable\0\u{1}method\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.pid) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.executable) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.method) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    }
+    if self.pid != 0 {
+      try visitor.visitSingularUInt32Field(value: self.pid, fieldNumber: 2)
+    }
+    if !self.executable.isEmpty {
+      try visitor.visitSingularStringField(value: self.executable, fieldNumber: 3)
+    }
+    if !self.method.isEmpty {
+      try visitor.visitSingularStringField(value: self.method, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureOutlivingProcess, rhs: PostureOutlivingProcess) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.pid != rhs.pid {return false}
+    if lhs.executable != rhs.executable {return false}
+    if lhs.method != rhs.method {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3256,7 +3742,7 @@ nonisolated extension PostureToolCallSpan: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension PostureToolCallEffect: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ToolCallEffect"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}event\0\u{1}kind\0\u{1}text\0\u{1}method\0\u{1}candidates\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}event\0\u{1}kind\0\u{1}text\0\u{1}method\0\u{1}candidates\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{1}error\0\u{1}process\0\u{1}executable\0\u{1}access\0\u{3}bytes_sent\0\u{3}bytes_received\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3269,12 +3755,25 @@ nonisolated extension PostureToolCallEffect: SwiftProtobuf.Message, SwiftProtobu
       case 3: try { try decoder.decodeSingularStringField(value: &self.text) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.method) }()
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.candidates) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.count) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._firstSeen) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._lastSeen) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.error) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.process) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.executable) }()
+      case 12: try { try decoder.decodeRepeatedStringField(value: &self.access) }()
+      case 13: try { try decoder.decodeSingularUInt64Field(value: &self._bytesSent) }()
+      case 14: try { try decoder.decodeSingularUInt64Field(value: &self._bytesReceived) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.event.isEmpty {
       try visitor.visitSingularStringField(value: self.event, fieldNumber: 1)
     }
@@ -3290,6 +3789,33 @@ nonisolated extension PostureToolCallEffect: SwiftProtobuf.Message, SwiftProtobu
     if !self.candidates.isEmpty {
       try visitor.visitRepeatedStringField(value: self.candidates, fieldNumber: 5)
     }
+    if self.count != 0 {
+      try visitor.visitSingularUInt64Field(value: self.count, fieldNumber: 6)
+    }
+    try { if let v = self._firstSeen {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._lastSeen {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
+    if !self.error.isEmpty {
+      try visitor.visitSingularStringField(value: self.error, fieldNumber: 9)
+    }
+    if !self.process.isEmpty {
+      try visitor.visitSingularStringField(value: self.process, fieldNumber: 10)
+    }
+    if !self.executable.isEmpty {
+      try visitor.visitSingularStringField(value: self.executable, fieldNumber: 11)
+    }
+    if !self.access.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.access, fieldNumber: 12)
+    }
+    try { if let v = self._bytesSent {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 13)
+    } }()
+    try { if let v = self._bytesReceived {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 14)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3299,6 +3825,15 @@ nonisolated extension PostureToolCallEffect: SwiftProtobuf.Message, SwiftProtobu
     if lhs.text != rhs.text {return false}
     if lhs.method != rhs.method {return false}
     if lhs.candidates != rhs.candidates {return false}
+    if lhs.count != rhs.count {return false}
+    if lhs._firstSeen != rhs._firstSeen {return false}
+    if lhs._lastSeen != rhs._lastSeen {return false}
+    if lhs.error != rhs.error {return false}
+    if lhs.process != rhs.process {return false}
+    if lhs.executable != rhs.executable {return false}
+    if lhs.access != rhs.access {return false}
+    if lhs._bytesSent != rhs._bytesSent {return false}
+    if lhs._bytesReceived != rhs._bytesReceived {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3351,7 +3886,7 @@ nonisolated extension PostureInitiator: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension PostureAuthority: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Authority"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}grant\0\u{1}scopes\0\u{3}issued_at\0\u{3}expires_at\0\u{1}approval\0\u{1}assurance\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}grant\0\u{1}scopes\0\u{3}issued_at\0\u{3}expires_at\0\u{1}approval\0\u{1}assurance\0\u{3}scopes_left_out\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3365,6 +3900,7 @@ nonisolated extension PostureAuthority: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 4: try { try decoder.decodeSingularMessageField(value: &self._expiresAt) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._approval) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.assurance) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.scopesLeftOut) }()
       default: break
       }
     }
@@ -3393,6 +3929,9 @@ nonisolated extension PostureAuthority: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.assurance.isEmpty {
       try visitor.visitSingularStringField(value: self.assurance, fieldNumber: 6)
     }
+    if self.scopesLeftOut != 0 {
+      try visitor.visitSingularUInt32Field(value: self.scopesLeftOut, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3403,6 +3942,7 @@ nonisolated extension PostureAuthority: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs._expiresAt != rhs._expiresAt {return false}
     if lhs._approval != rhs._approval {return false}
     if lhs.assurance != rhs.assurance {return false}
+    if lhs.scopesLeftOut != rhs.scopesLeftOut {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3490,7 +4030,7 @@ nonisolated extension PostureAgent: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension PostureArgument: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Argument"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}type\0\u{1}length\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}type\0\u{1}length\0\u{1}digest\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3501,6 +4041,7 @@ nonisolated extension PostureArgument: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.type) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self._length) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._digest) }()
       default: break
       }
     }
@@ -3520,6 +4061,9 @@ nonisolated extension PostureArgument: SwiftProtobuf.Message, SwiftProtobuf._Mes
     try { if let v = self._length {
       try visitor.visitSingularUInt64Field(value: v, fieldNumber: 3)
     } }()
+    try { if let v = self._digest {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3527,6 +4071,47 @@ nonisolated extension PostureArgument: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.name != rhs.name {return false}
     if lhs.type != rhs.type {return false}
     if lhs._length != rhs._length {return false}
+    if lhs._digest != rhs._digest {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureDigest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Digest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}alg\0\u{3}key_id\0\u{1}value\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.alg) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.value) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.alg.isEmpty {
+      try visitor.visitSingularStringField(value: self.alg, fieldNumber: 1)
+    }
+    if !self.keyID.isEmpty {
+      try visitor.visitSingularStringField(value: self.keyID, fieldNumber: 2)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularStringField(value: self.value, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureDigest, rhs: PostureDigest) -> Bool {
+    if lhs.alg != rhs.alg {return false}
+    if lhs.keyID != rhs.keyID {return false}
+    if lhs.value != rhs.value {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3593,7 +4178,7 @@ nonisolated extension PostureContext: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension PostureSource: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Source"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}uri\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}uri\0\u{1}digest\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3603,24 +4188,33 @@ nonisolated extension PostureSource: SwiftProtobuf.Message, SwiftProtobuf._Messa
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.kind) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.uri) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._digest) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.kind.isEmpty {
       try visitor.visitSingularStringField(value: self.kind, fieldNumber: 1)
     }
     if !self.uri.isEmpty {
       try visitor.visitSingularStringField(value: self.uri, fieldNumber: 2)
     }
+    try { if let v = self._digest {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: PostureSource, rhs: PostureSource) -> Bool {
     if lhs.kind != rhs.kind {return false}
     if lhs.uri != rhs.uri {return false}
+    if lhs._digest != rhs._digest {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

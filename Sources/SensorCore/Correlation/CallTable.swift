@@ -11,6 +11,8 @@ struct CallTable: ~Copyable {
         var termsLife: UInt64 = 30_000_000_000
         /// References that are made once for all events that share them.
         var references = 8192
+        /// Bytes of them.
+        var referenceBytes = 4 << 20
 
         init() {}
     }
@@ -37,6 +39,7 @@ struct CallTable: ~Copyable {
     private struct Reference: Hashable {
         var numbers: [UInt64]
         var method: ToolCallReference.Method
+        var isPart: Bool
     }
 
     private let limits: Limits
@@ -48,6 +51,7 @@ struct CallTable: ~Copyable {
     /// Sets that no task acts for any more.
     private var closed = Ended<UInt32>()
     private var references: [Reference: ToolCallReference] = [:]
+    private var referenceBytes = 0
     /// Calls that are open, by cgroup: for those whose set is uncertain.
     private var openIn: [UInt64: [UInt64]] = [:]
 
@@ -61,7 +65,10 @@ struct CallTable: ~Copyable {
     // MARK: Learning
 
     mutating func begin(_ call: ToolCall) {
-        calls[call.number] = Known(call: call, terms: CallTerms(call.terms))
+        var known = Known(call: call, terms: CallTerms(call.terms))
+        known.call.terms = []
+        known.call.arguments = []
+        calls[call.number] = known
         openIn[call.cgroup, default: []].append(call.number)
     }
 
@@ -92,7 +99,6 @@ struct CallTable: ~Copyable {
         let settled = time - min(limits.termsLife, time)
         while let number = unsettled.take(since: settled, keeping: limits.ended) {
             calls[number]?.terms = CallTerms([])
-            calls[number]?.call.terms = []
         }
         while let number = ended.take(since: oldest, keeping: limits.ended) { calls[number] = nil }
         while let set = closed.take(since: oldest, keeping: limits.ended) { sets[set] = nil }
@@ -123,7 +129,7 @@ struct CallTable: ~Copyable {
         }
         let known = members.filter { calls[$0] != nil }
         if let named = named(by: traits(), among: known), open.contains(named) { return reference([named], .argument) }
-        return reference(known, .candidates)
+        return reference(known, .candidates, isPart: known.count < members.count)
     }
 
     static let uncertain = UInt32.max
@@ -149,17 +155,46 @@ struct CallTable: ~Copyable {
         return isCertain ? found[0].0 : nil
     }
 
-    private mutating func reference(_ numbers: [UInt64], _ method: ToolCallReference.Method) -> ToolCallReference? {
-        let key = Reference(numbers: numbers, method: method)
+    /// - Parameter isPart: others could have been it as well, of which nothing is known any more.
+    private mutating func reference(
+        _ numbers: [UInt64], _ method: ToolCallReference.Method, isPart: Bool = false
+    ) -> ToolCallReference? {
+        let key = Reference(numbers: numbers, method: method, isPart: isPart)
         if let known = references[key] { return known }
         let found = numbers.compactMap { calls[$0]?.call }
-        let single = method == .candidates ? nil : found.first
-        let made = ToolCallReference(
-            id: single?.id ?? "", name: single?.name ?? "", session: single?.session ?? "", method: method,
-            candidates: single == nil ? found.map(\.id) : [])
-        if references.count >= limits.references { references.removeAll(keepingCapacity: true) }
+        guard let first = found.first else { return nil }
+        let made =
+            method == .candidates
+            ? ToolCallReference(common: found, isWhole: !isPart, numbers: numbers)
+            : ToolCallReference(
+                id: first.id, name: first.name, session: first.session, method: method, candidates: [],
+                initiator: first.initiator, claims: first.claims.ofEffects, numbers: numbers)
+        if references.count >= limits.references || referenceBytes + made.bytes > limits.referenceBytes {
+            references.removeAll(keepingCapacity: true)
+            referenceBytes = 0
+        }
         references[key] = made
+        referenceBytes += made.bytes
         return made
+    }
+}
+
+extension ToolCallReference {
+    /// One of several calls: what they have in common is so whichever it was.
+    ///
+    /// - Parameter isWhole: they are all that it could have been.
+    fileprivate convenience init(common calls: [ToolCall], isWhole: Bool, numbers: [UInt64]) {
+        func common<Value: Equatable>(_ value: (ToolCall) -> Value) -> Value? {
+            guard isWhole, let first = calls.first.map(value), calls.allSatisfy({ value($0) == first }) else {
+                return nil
+            }
+            return first
+        }
+        let claims = calls.dropFirst().reduce(calls.first?.claims) { $0?.common(with: $1.claims) }
+        self.init(
+            id: "", name: common(\.name) ?? "", session: common(\.session) ?? "", method: .candidates,
+            candidates: calls.map(\.id), initiator: common(\.initiator) ?? nil,
+            claims: isWhole ? claims?.ofEffects ?? ToolCallClaims() : ToolCallClaims(), numbers: numbers)
     }
 }
 

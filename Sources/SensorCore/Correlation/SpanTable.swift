@@ -49,6 +49,8 @@ struct SpanTable: ~Copyable {
         var call: SpanCall
         var effects: [Effect]
         var count: UInt64
+        /// The same by kind.
+        var counts: [EventKind: UInt64] = [:]
         var isIncomplete: Bool
     }
 
@@ -110,6 +112,11 @@ struct SpanTable: ~Copyable {
             else { return }
             drop(max(largest.count / 4, 1), of: largest)
         }
+    }
+
+    /// What is kept of a workload.
+    func deeds(of number: UInt64) -> ArraySlice<Deed> {
+        workloads[number].map { $0.deeds[$0.head...] } ?? []
     }
 
     private mutating func workload(_ number: UInt64) -> Workload {
@@ -216,6 +223,7 @@ struct SpanTable: ~Copyable {
             // It belongs to what was called within this call, which tells of it.
             if covering.contains(where: { $0.isWithin(call) }) { continue }
             settled.count += 1
+            settled.counts[deed.kind, default: 0] += 1
             guard settled.effects.count < limits.effects else { continue }
             let isOne = covering.isEmpty && !isCrowded
             let candidates = isOne ? [] : [call.id] + covering.prefix(limits.candidates - 1).map(\.id)

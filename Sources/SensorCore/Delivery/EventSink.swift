@@ -12,6 +12,9 @@ package protocol EventSink: AnyObject, Sendable {
     /// Takes what was lost since the last tick, if anything was.
     func receive(_ report: LossReport)
 
+    /// Takes what was done for calls that are over, and at the end for those that are not.
+    func receive(_ records: [ToolCallRecord])
+
     /// Takes word, once, of something that went wrong while collecting and did not end it.
     func receive(trouble: String)
 
@@ -21,6 +24,8 @@ package protocol EventSink: AnyObject, Sendable {
 
 extension EventSink {
     package func receive(_ report: LossReport) {}
+
+    package func receive(_ records: [ToolCallRecord]) {}
 
     package func receive(trouble: String) {}
 }

@@ -2,7 +2,8 @@
 
 import NIOConcurrencyHelpers
 
-/// Writes events as JSON, one a line: first sights at once, and at the tick what was counted since, and what was lost.
+/// Writes events as JSON, one a line: first sights at once, at the tick what was counted since, and what was lost; and calls
+/// that are over, with what was done for them.
 ///
 /// What is streamed for a `--tail` only is left out: the counts have it. What the output has no room for is told as lost
 /// as soon as there is room again, and so are losses whose own lines found none.
@@ -48,6 +49,15 @@ package final class NDJSONSink: EventSink, Sendable {
         }
     }
 
+    package func receive(_ records: [ToolCallRecord]) {
+        state.withLockedValue { state in
+            if state.owed != nil { settle(&state) }
+            for record in records where !writer.append(record.line, lines: 1) {
+                owe(&state, 1, kind: "toolCall", from: record.began, to: record.ended ?? record.began)
+            }
+        }
+    }
+
     package func receive(_ report: LossReport) {
         state.withLockedValue { state in
             state.owe(report)
@@ -74,9 +84,12 @@ package final class NDJSONSink: EventSink, Sendable {
         let refused = events.filter(Self.isRecord)
         let times = refused.map(\.time)
         let count = refused.reduce(0) { $0 &+ $1.count }
-        let loss = LossReport.Loss(hook: Via.daemon.name, reason: "output_full", kind: "", count: count)
-        state.owe(
-            LossReport(from: times.min() ?? 0, to: times.max() ?? 0, subjects: [.init(workload: nil, lost: [loss])]))
+        owe(&state, count, kind: "", from: times.min() ?? 0, to: times.max() ?? 0)
+    }
+
+    private func owe(_ state: inout State, _ count: UInt64, kind: String, from: UInt64, to: UInt64) {
+        let loss = LossReport.Loss(hook: Via.daemon.name, reason: "output_full", kind: kind, count: count)
+        state.owe(LossReport(from: from, to: to, subjects: [.init(workload: nil, lost: [loss])]))
     }
 
     /// Not before there is much room: the lines are made anew for each attempt.

@@ -169,10 +169,17 @@ final class CollectorLoop {
         for change in pipeline.takeWatchChanges() { enforce(change) }
         enforceStream()
         if pipeline.hasUnforgotten, !isReadingCounts { forgetUnkept() }
+        defer { deliverRecords() }
         guard pipeline.eventCount > 0 else { return }
         let events = pipeline.takeEvents()
         for sink in sinks { sink.receive(events) }
         pipeline.reuse(consume events)
+    }
+
+    private func deliverRecords() {
+        guard pipeline.hasCallRecords else { return }
+        let records = pipeline.takeCallRecords()
+        for sink in sinks { sink.receive(records) }
     }
 
     /// The kernel forgets what there was no room to keep: counted there, it could not be told here.

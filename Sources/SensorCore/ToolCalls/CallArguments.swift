@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What is kept of a call's arguments: names, types and lengths; and, until the call is settled, what joins effects to it.
+/// What is kept of a call's arguments: names, types, lengths and keyed digests; and, until the call is settled, what joins effects to it.
 struct CallArguments: Sendable {
     /// Bytes of a name, and of a term; longer names are cut, longer terms left out.
     static let nameBytes = 128
@@ -11,6 +11,8 @@ struct CallArguments: Sendable {
     private(set) var arguments: [ToolCallArgument] = []
     /// Strings that may be paths, hosts or commands, in the order of the arguments' names.
     private(set) var terms: [String] = []
+    /// The values, as they are digested: not to be kept.
+    private var values: [String] = []
 
     init(_ value: JSONValue) {
         var value = value
@@ -22,18 +24,12 @@ struct CallArguments: Sendable {
         collect(value, depth: 0)
     }
 
-    /// In the order of their names; of those that have the same, the last.
-    private static func sorted(_ members: [JSONValue.Member]) -> [JSONValue.Member] {
-        if members.count == 1 { return members }
-        return Dictionary(members.map { ($0.name, $0) }) { $1 }.values.sorted { $0.name < $1.name }
-    }
-
     // MARK: Names, types and lengths
 
     private mutating func describe(_ value: JSONValue) {
         switch value {
         case .object(let members):
-            for member in Self.sorted(members).prefix(Self.argumentCount) { describe(member.name, member.value) }
+            for member in JSONValue.sorted(members).prefix(Self.argumentCount) { describe(member.name, member.value) }
         case .list(let items):
             for (index, item) in items.prefix(Self.argumentCount).enumerated() { describe(String(index), item) }
         case .null: break
@@ -47,13 +43,26 @@ struct CallArguments: Sendable {
             case .text(let text): ("string", text.utf8.count)
             case .list(let items): ("array", items.count)
             case .object(let members):
-                members.contains { $0.name == "omitted" } ? ("omitted", nil) : ("object", members.count)
+                value.isOmitted ? ("omitted", value["length"]?.length) : ("object", members.count)
             case .number: ("number", nil)
             case .boolean: ("boolean", nil)
             case .null: ("null", nil)
             }
         let short = String(decoding: name.utf8.prefix(Self.nameBytes), as: UTF8.self)
         arguments.append(ToolCallArgument(name: short, type: type, length: length.map(UInt64.init)))
+        values.append(value.digested)
+    }
+
+    /// The arguments with digests of their values; of what the client has kept to itself, of the client's own digest.
+    func keyed(by digests: DigestKeys?) -> [ToolCallArgument] {
+        guard let digests else { return arguments }
+        return zip(arguments, values).map { argument, value in
+            var argument = argument
+            if argument.type != "null", argument.type != "omitted" || !value.isEmpty {
+                argument.digest = digests.reduce("\(argument.type)\0\(value)", .argument)
+            }
+            return argument
+        }
     }
 
     // MARK: Terms
@@ -64,7 +73,7 @@ struct CallArguments: Sendable {
         case .text(let text): collect(text)
         case .list(let items): for item in items { collect(item, depth: depth + 1) }
         case .object(let members):
-            for member in Self.sorted(members) { collect(member.value, depth: depth + 1) }
+            for member in JSONValue.sorted(members) { collect(member.value, depth: depth + 1) }
         case .number, .boolean, .null: break
         }
     }
@@ -85,5 +94,70 @@ struct CallArguments: Sendable {
     private mutating func add(_ term: String) {
         guard terms.count < Self.termCount, term.utf8.count <= Self.termBytes, !terms.contains(term) else { return }
         terms.append(term)
+    }
+}
+
+extension JSONValue {
+    /// In the order of their names; of those that have the same, the last.
+    fileprivate static func sorted(_ members: [Member]) -> [Member] {
+        if members.count <= 1 { return members }
+        return Dictionary(members.map { ($0.name, $0) }) { $1 }.values.sorted { $0.name < $1.name }
+    }
+
+    /// A client kept the value to itself.
+    fileprivate var isOmitted: Bool { self["omitted"] != nil }
+
+    fileprivate subscript(name: String) -> JSONValue? {
+        guard case .object(let members) = self else { return nil }
+        return members.last { $0.name == name }?.value
+    }
+
+    /// As a client says it of what it has omitted.
+    fileprivate var length: Int? { integer.flatMap { Int(exactly: $0) } }
+
+    /// What a digest is made of: a text as it is, all else as JSON with its members in the order of their names.
+    fileprivate var digested: String {
+        switch self {
+        case .text(let text): return text
+        case .object where isOmitted:
+            if case .text(let digest)? = self["digest"] { return digest }
+            return ""
+        case .null, .boolean, .number, .list, .object:
+            var json = JSONText()
+            write(&json)
+            return String(decoding: json.bytes.array, as: UTF8.self)
+        }
+    }
+
+    private func write(_ json: inout JSONText) {
+        switch self {
+        case .text(let text): json.append(string: text)
+        case .number: json.append(fragment: Array(number.utf8))
+        case .boolean(let flag): flag ? json.append("true") : json.append("false")
+        case .null: json.append("null")
+        case .list(let items):
+            json.append("[")
+            for (index, item) in items.enumerated() {
+                if index > 0 { json.append(",") }
+                item.write(&json)
+            }
+            json.append("]")
+        case .object(let members):
+            json.append("{")
+            for (index, member) in Self.sorted(members).enumerated() {
+                if index > 0 { json.append(",") }
+                json.append(string: member.name)
+                json.append(":")
+                member.value.write(&json)
+            }
+            json.append("}")
+        }
+    }
+
+    /// However it is written, the same number is the same text.
+    private var number: String {
+        guard case .number(let text) = self else { return "" }
+        if let whole = Int64(text) { return whole.description }
+        return integer?.description ?? double?.description ?? text
     }
 }

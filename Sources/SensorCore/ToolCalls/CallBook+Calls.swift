@@ -10,9 +10,10 @@ extension CallBook {
         let name = try message.bounded(message.call?.name, "call.name")
         let initiator = try message.claimedInitiator()
         let claims = try message.claims(agent: sessions[key]?.agent)
-        let arguments = message.call?.arguments
+        let arguments = message.call?.arguments?.keyed(by: digests) ?? []
+        let terms = message.call?.arguments?.terms ?? []
         // One that is the same within a run of the sensor is enough.
-        let operation = [name.hashValue, arguments?.arguments.hashValue ?? 0, arguments?.terms.hashValue ?? 0].hashValue
+        let operation = [name.hashValue, arguments.hashValue, terms.hashValue].hashValue
         if sessions[key]?.calls[id] != nil {
             raise(
                 Finding(rule: .duplicateOperation, expected: "one call \(id)", came: "begin while it is open"),
@@ -28,12 +29,13 @@ extension CallBook {
         let number = nextNumber
         nextNumber += 1
         let time = now
-        tell(
-            .begun(
-                ToolCall(
-                    number: number, id: id, name: name, session: key.name, scope: scope, initiator: initiator,
-                    process: sender.process.id, thread: thread?.id ?? 0, cgroup: sender.cgroup, time: time.boot,
-                    terms: arguments?.terms ?? [], claims: claims, arguments: arguments?.arguments ?? [])))
+        let parent = linked(to: claims.traceparent, key)
+        var told = ToolCall(
+            number: number, id: id, name: name, session: key.name, scope: scope, initiator: initiator,
+            process: sender.process.id, thread: thread?.id ?? 0, cgroup: sender.cgroup, time: time.boot, terms: terms,
+            claims: claims, arguments: arguments)
+        told.parentCall = parent.map { LinkedCall($0, of: sender.workload) }
+        tell(.begun(told))
         do throws(SystemError) {
             if let thread {
                 try scopes.begin(number, thread: thread, of: sender.process, tell: tell)
@@ -46,10 +48,11 @@ extension CallBook {
             throw CallRefusal(.rateLimited, "\(error)")
         }
         let call = OpenCall(
-            session: key, id: id, connection: connection, process: sender.process, authority: claims.authority,
-            operation: operation, bytes: 512 + size)
-        judge(call, claims, sender, at: time)
+            session: key, id: id, name: name, connection: connection, process: sender.process,
+            authority: claims.authority, traceparent: claims.traceparent, operation: operation, bytes: 512 + size)
+        judge(call, claims, within: parent, sender, at: time)
         open[number] = call
+        link(number, claims.traceparent)
         callsOf[connection, default: []].insert(number)
         sessionsOf[connection, default: []].insert(key)
         account.calls += 1
@@ -86,8 +89,12 @@ extension CallBook {
     private static var tooMany: Int32 { 7 }
 
     /// What of a call does not fit what is known of its session.
-    private mutating func judge(_ call: OpenCall, _ claims: ToolCallClaims, _ sender: CallSender, at time: ClockReading)
-    {
+    ///
+    /// - Parameter linked: the call of another session that it was made within, as its trace says.
+    private mutating func judge(
+        _ call: OpenCall, _ claims: ToolCallClaims, within linked: OpenCall?, _ sender: CallSender,
+        at time: ClockReading
+    ) {
         let key = call.session
         if let earlier = sessions[key]?.settled[call.id], earlier.operation == call.operation {
             raise(
@@ -97,7 +104,7 @@ extension CallBook {
                 sender, key.name, call.id)
         }
         guard let authority = claims.authority else { return }
-        let parent = sessions[key]?.calls[claims.parent].flatMap { open[$0]?.authority }
+        let parent = sessions[key]?.calls[claims.parent].map { open[$0]?.authority } ?? linked?.authority
         let findings = change(key) { $0.trust.use(authority, within: parent, at: time) } ?? []
         for finding in findings { raise(finding, sender, key.name, call.id) }
     }

@@ -25,7 +25,9 @@ extension CallBook {
                 .init(
                     kind: try message.one(
                         of: ["user", "retrieval", "tool", "memory", "system"], source.kind, "sources.kind"),
-                    uri: try message.bounded(source.uri, "sources.uri")))
+                    uri: try message.bounded(source.uri, "sources.uri"),
+                    digest: digests?.reduce(
+                        try message.bounded(source.digest, "sources.digest"), .context)))
         }
         tell(
             .context(

@@ -23,17 +23,22 @@ struct CallBook<Marker: CallMarker> {
     private var sequences: [Int: (process: CallTask, number: UInt64)] = [:]
     private(set) var gate = AnomalyGate()
     var nextNumber: UInt64 = 1
+    /// Open calls by the trace that they claim to be part of.
+    var traces: [String: Set<UInt64>] = [:]
+    /// nil: values leave nothing behind.
+    let digests: DigestKeys?
     private let clock: () -> ClockReading
     let tell: (CallChange) -> Void
 
     /// - Parameter tell: takes what is learned, in order, before any event could be joined to it.
     init(
-        marker: Marker, tasks: any CallTasks, accounts: CallAccounts = CallAccounts(),
+        marker: Marker, tasks: any CallTasks, accounts: CallAccounts = CallAccounts(), digests: DigestKeys? = nil,
         clock: @escaping () -> ClockReading, tell: @escaping (CallChange) -> Void
     ) {
         scopes = CallScopes(marker: marker)
         self.tasks = tasks
         self.accounts = accounts
+        self.digests = digests
         self.clock = clock
         self.tell = tell
     }
@@ -109,8 +114,10 @@ struct CallBook<Marker: CallMarker> {
         for workload in accounts.prune(at: now.boot) { endedSessions[workload] = nil }
     }
 
-    /// Tells all that was held back, at the end.
+    /// Tells all that was held back, at the end. Nothing acts for a call any more that is open: it did not end.
     mutating func finish() {
+        for number in open.keys.sorted() { scopes.end(number, tell: tell) }
+        open = [:]
         for (anomaly, origin) in gate.overdue(at: .max) { tell(.anomaly(anomaly, origin)) }
     }
 
@@ -235,6 +242,7 @@ struct CallBook<Marker: CallMarker> {
     /// Nothing acts for a call any more.
     mutating func close(_ number: UInt64, status: String, error: String = "") {
         guard let call = open.removeValue(forKey: number) else { return }
+        unlink(number, call.traceparent)
         change(call.session) { session in
             session.calls[call.id] = nil
             session.settled[call.id] = nil

@@ -63,6 +63,8 @@ package struct ToolCall: Sendable, Equatable, Codable {
     package var terms: [String]
     package var claims: ToolCallClaims
     package var arguments: [ToolCallArgument]
+    /// The one call of another session or process that claims to be of the same trace.
+    package var parentCall: LinkedCall?
 
     package init(
         number: UInt64, id: String, name: String, session: String, scope: CallScope,

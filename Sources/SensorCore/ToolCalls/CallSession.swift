@@ -49,10 +49,14 @@ struct CallSession {
 struct OpenCall {
     var session: SessionKey
     var id: String
+    /// Of the tool.
+    var name: String
     /// The one that announced it, or another of the same process since that has gone.
     var connection: Int
     var process: CallTask
     var authority: ToolCallClaims.Authority?
+    /// Empty: it says nothing of a trace.
+    var traceparent: String
     /// What is called with what, as a hash.
     var operation: Int
     /// That it takes, here and where effects are joined to it.

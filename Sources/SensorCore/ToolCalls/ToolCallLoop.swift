@@ -73,7 +73,8 @@ struct ToolCallLoop<Marker: CallMarker> {
             if now &- tickedAt >= Self.second { tick(at: now) }
             if learned.isSet, now &- toldAt >= Self.tellTime { tell(at: now) }
         }
-        for number in connections.keys.sorted() { drop(number) }
+        // What is open stays so: its clients have not gone.
+        connections = [:]
         book.finish()
         tick(at: KernelSession.bootTime())
         tell(at: KernelSession.bootTime())

@@ -160,11 +160,23 @@ extension ToolCallMessage.Source {
             switch name {
             case "kind": kind = try field.text()
             case "uri": uri = try field.text()
+            case "digest": digest = Self.digest(field)
             default: break
             }
         }
         guard let kind else { throw fields.missing("kind") }
         self.kind = kind
+    }
+
+    /// A word, or an object with it as the value.
+    private static func digest(_ field: JSONField) -> String? {
+        switch field.value {
+        case .text(let text): return text
+        case .object(let members):
+            guard case .text(let text)? = members.last(where: { $0.name == "value" })?.value else { return nil }
+            return text
+        case .null, .boolean, .number, .list: return nil
+        }
     }
 }
 

@@ -36,6 +36,8 @@ struct ToolCallMessage: Sendable {
     struct Source: Sendable {
         var kind: String
         var uri: String?
+        /// As the client makes it.
+        var digest: String?
     }
 
     struct Server: Sendable {

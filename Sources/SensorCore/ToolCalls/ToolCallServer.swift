@@ -40,13 +40,15 @@ package final class ToolCallServer: Sendable {
 
     /// - Parameters:
     ///   - marker: where the kernel looks for calls.
+    ///   - digests: nil: of values nothing is told but their lengths.
     ///   - isBehind: whether who takes what is learned does not keep up. On the server's thread.
     ///   - told: called soon after something was learned, once for all that was: whoever takes it may sleep until then. On
     ///     the server's thread.
     ///   - tell: takes what is learned, in order, before any event could be joined to it. On the server's thread.
     package init(
         listener: ToolCallListener, marker: some CallMarker & Sendable, senders: CallSenders, limits: Limits = Limits(),
-        isBehind: @escaping @Sendable () -> Bool = { false }, told: @escaping @Sendable () -> Void = {},
+        digests: DigestKeys? = nil, isBehind: @escaping @Sendable () -> Bool = { false },
+        told: @escaping @Sendable () -> Void = {},
         tell: @escaping @Sendable (CallChange) -> Void
     ) throws(SystemError) {
         self.limits = limits
@@ -58,7 +60,7 @@ package final class ToolCallServer: Sendable {
             let senders = CallTaskCache(senders)
             let learned = Untold()
             let book = CallBook(
-                marker: marker, tasks: senders, accounts: CallAccounts(limits: limits.workload),
+                marker: marker, tasks: senders, accounts: CallAccounts(limits: limits.workload), digests: digests,
                 clock: ClockReading.now,
                 tell: { change in
                     learned.isSet = true
@@ -73,7 +75,7 @@ package final class ToolCallServer: Sendable {
 
     package var statistics: Statistics { counted.withLockedValue { $0 } }
 
-    /// Ends all calls as abandoned and returns; no later than two seconds from now.
+    /// Leaves all calls as they are and returns; no later than two seconds from now.
     package func stop() {
         isStopping.store(true, ordering: .relaxed)
         wakeUp.signal()

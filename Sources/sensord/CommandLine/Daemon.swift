@@ -31,6 +31,7 @@ struct Daemon {
         let listener = try ControlListener(runDirectory: settings.runDirectory)
         var configuration = CollectorConfiguration(settings)
         configuration.recording = settings.record
+        if configuration.pipeline.digests == nil { configuration.pipeline.digests = nodeDigests() }
         let endpoint = try APIEndpoint(settings, environment: Environment.inCluster)
         if endpoint != nil { try settings.requireNode(environment: Environment.inCluster) }
         configuration.followsCluster = endpoint != nil
@@ -45,7 +46,7 @@ struct Daemon {
         let inbox = CallInbox()
         configuration.calls = inbox
         let collector = try Collector(configuration, sinks: sinks)
-        let calls = try toolCalls(collector, inbox)
+        let calls = try toolCalls(collector, inbox, configuration.pipeline.digests)
         let server = try ControlServer(
             listener: listener, stream: configuration.streamID, hub: hub, recent: recent,
             controller: CollectorStreams(collector),
@@ -105,7 +106,9 @@ struct Daemon {
     }
 
     /// The socket on which agents announce their calls.
-    private func toolCalls(_ collector: Collector, _ inbox: CallInbox) throws -> ToolCallServer {
+    private func toolCalls(
+        _ collector: Collector, _ inbox: CallInbox, _ digests: DigestKeys?
+    ) throws -> ToolCallServer {
         let (marker, hierarchy) = try collector.calls()
         let isLooking = Atomic(false)
         var limits = ToolCallServer.Limits()
@@ -115,7 +118,8 @@ struct Daemon {
         Privileges.allowDescriptors(limits.connections + 1024)
         return try ToolCallServer(
             listener: ToolCallListener(runDirectory: settings.runDirectory, access: access()), marker: marker,
-            senders: CallSenders(hierarchy: hierarchy), limits: limits, isBehind: { inbox.isBehind },
+            senders: CallSenders(hierarchy: hierarchy), limits: limits, digests: digests,
+            isBehind: { inbox.isBehind },
             told: { collector.wake() },
             tell: { change in
                 if !isLooking.exchange(true, ordering: .relaxed) { collector.lookForCalls() }
@@ -130,6 +134,16 @@ struct Daemon {
     private func traceReceiver(_ collector: Collector, _ inbox: CallInbox) -> TraceReceiver {
         TraceReceiver(forwarder: settings.otlpForwarder) { change in
             if inbox.put(change) { collector.wake() }
+        }
+    }
+
+    /// With the node's own key, which other nodes do not have.
+    private func nodeDigests() -> DigestKeys {
+        do throws(SystemError) { return DigestKeys(root: try NodeKey.load(in: settings.stateDirectory)) } catch {
+            log.warning(
+                "digests of this run cannot be compared with others: see --digest-key-file and --state-dir",
+                metadata: ["error": "\(error)"])
+            return DigestKeys(root: NodeKey.random())
         }
     }
 

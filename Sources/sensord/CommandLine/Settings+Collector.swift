@@ -22,6 +22,7 @@ extension CollectorConfiguration {
         pipeline.templates = limits.memoryEntries + limits.failureEntries
         pipeline.processes.live = limits.maximumProcesses
         pipeline.redactor = Redactor(patterns: settings.redactionPatterns)
+        pipeline.digests = settings.digestKey.map(DigestKeys.init)
         pipeline.cgroups.live = max(pipeline.cgroups.live, limits.maximumWorkloads)
         pipeline.trustDomain = settings.trustDomain
         pipeline.workloadMap = settings.map

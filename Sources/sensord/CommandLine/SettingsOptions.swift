@@ -65,6 +65,9 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Further patterns of secrets to hide.", valueName: "file"))
     var redactFile: String?
 
+    @Option(help: ArgumentHelp("The secret that values are digested with.", valueName: "file"))
+    var digestKeyFile: String?
+
     @Option(help: ArgumentHelp("Ring for files, network, syscalls.", valueName: "bytes"))
     var activityRingBytes: String?
 
@@ -103,7 +106,8 @@ struct SettingsOptions: ParsableArguments {
     var flags: [SettingKey: String] {
         let given: [SettingKey: String?] = [
             .record: record, .runDirectory: runDir, .logLevel: logLevel, .logFormat: logFormat,
-            .redactFile: redactFile, .activityRingBytes: activityRingBytes, .lifecycleRingBytes: lifecycleRingBytes,
+            .redactFile: redactFile, .digestKeyFile: digestKeyFile, .activityRingBytes: activityRingBytes,
+            .lifecycleRingBytes: lifecycleRingBytes,
             .memoryEntries: memoryEntries, .failureEntries: failureEntries, .idleTicks: idleTicks, .node: node,
             .entryBudget: entryBudget, .failedEntryBudget: failedEntryBudget,
             .ringBudget: ringBudget, .maximumProcesses: maxProcesses, .maximumWorkloads: maxWorkloads,
@@ -135,8 +139,21 @@ struct SettingsOptions: ParsableArguments {
         if let path = settings.redactFile {
             settings.redactionPatterns = RedactionPatterns(parsing: String(decoding: try read(path), as: UTF8.self))
         }
+        if let path = settings.digestKeyFile { settings.digestKey = try readKey(path) }
         if let path = settings.workloadMap { settings.map = try WorkloadMap(try read(path), from: path) }
         return settings
+    }
+
+    /// Without the end of the line that an editor leaves.
+    private func readKey(_ path: String) throws(SettingsError) -> [UInt8] {
+        var key = try read(path)
+        while key.last == UInt8(ascii: "\n") || key.last == UInt8(ascii: "\r") { key.removeLast() }
+        guard key.count >= DigestKeys.minimumBytes else {
+            throw SettingsError(
+                origin: .file(path: path, line: nil), name: nil,
+                reason: "a key has \(DigestKeys.minimumBytes) bytes at least")
+        }
+        return key
     }
 
     private func read(_ path: String) throws(SettingsError) -> [UInt8] {

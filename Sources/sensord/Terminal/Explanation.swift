@@ -2,26 +2,30 @@
 
 import SensorCore
 
-/// The chain from an event to its workload, in lines for a person: each link with the source that it is known from.
+/// The chain from an event to its tool call, to what that came from, and to its workload, in lines for a person: each link with
+/// the source that it is known from.
 struct Explanation {
     private var lines: [String] = []
 
-    init(_ event: Event, identifier: String) {
-        let identity = event.workload.identity
+    init(_ chain: CallChain, identifier: String) {
+        let event = chain.event
         add("event", identifier, "\(event.kind.name), seen by \(event.via.name)")
         if let process = event.process {
             add("process", "\(process.executable.text) (pid \(process.pid))", process.id)
         }
-        if let call = event.toolCall {
-            add("tool call", Self.name(call), Self.reason(call.method))
-        }
-        if case .toolCall(let call) = event.detail {
-            for effect in call.effects?.listed ?? [] {
-                add(
-                    "  meanwhile", "\(effect.kind.name) \(effect.text)",
-                    "\(effect.event), \(Self.reason(effect.method))")
-            }
-        }
+        addCall(of: chain)
+        add(event.workload.identity)
+    }
+
+    /// A call with all that was done for it.
+    ///
+    /// - Parameter context: what the model had been shown, if it is known.
+    init(_ record: ToolCallRecord, context: Event?) {
+        add(record, context: context)
+        add(record.workload.identity)
+    }
+
+    private mutating func add(_ identity: WorkloadIdentity) {
         let name = identity.name.isEmpty ? identity.kind : "\(identity.kind)/\(identity.name)"
         add("workload", identity.namespace.isEmpty ? name : "\(identity.namespace)/\(name)", Self.reason(identity))
         add("  cgroup", identity.cgroup.text, Self.source(identity.sources["cgroup"]))
@@ -55,20 +59,14 @@ struct Explanation {
 
     var text: String { lines.map { $0 + "\n" }.joined() }
 
-    private mutating func add(_ name: String, _ value: String, _ source: String) {
+    mutating func add(_ name: String, _ value: String, _ source: String) {
         if value.isEmpty { return }
         let shown = String(decoding: TerminalText(value).bytes, as: UTF8.self)
         let label = name + String(repeating: " ", count: max(0, 12 - name.utf8.count))
         lines.append(source.isEmpty ? "\(label)\(shown)" : "\(label)\(shown)  [\(source)]")
     }
 
-    private static func name(_ call: ToolCallReference) -> String {
-        if call.id.isEmpty { return "one of \(call.candidates.joined(separator: ", "))" }
-        let name = call.name.isEmpty ? call.id : "\(call.name) (\(call.id))"
-        return call.session.isEmpty ? name : "\(name) of session \(call.session)"
-    }
-
-    private static func reason(_ method: ToolCallReference.Method) -> String {
+    static func reason(_ method: ToolCallReference.Method) -> String {
         switch method {
         case .exact: "its thread announced the call before it acted, or what did this was started within it"
         case .process: "the one call that was open in the process"

@@ -111,6 +111,34 @@ extension SplitMix {
         }
     }
 
+    private mutating func claims() -> ToolCallClaims {
+        var claims = ToolCallClaims()
+        claims.context = text()
+        claims.parent = text()
+        claims.impact = text()
+        claims.agent = maybe { .init(name: $0.text(), version: $0.text(), framework: $0.text()) }
+        claims.authority = maybe { random in
+            var authority = ToolCallClaims.Authority(
+                grant: random.text(), scopes: [random.text(), random.text()],
+                issuedAt: random.maybe { $0.integer() }, expiresAt: random.maybe { $0.integer() },
+                approval: random.maybe { .init(id: $0.text(), kind: $0.text()) })
+            authority.scopesLeftOut = random.integer()
+            return authority
+        }
+        claims.assurance = Bool.random(using: &self) ? .claimed : .forwarded
+        return claims
+    }
+
+    private mutating func toolCall() -> ToolCallReference {
+        ToolCallReference(
+            id: text(), name: text(), session: text(),
+            method: ToolCallReference.Method.allCases.randomElement(using: &self) ?? .exact,
+            candidates: Bool.random(using: &self) ? [] : [text(), text()],
+            initiator: maybe { random in
+                .init(kind: random.text(), id: random.maybe { $0.text() }, onBehalfOf: random.maybe { $0.text() })
+            }, claims: claims())
+    }
+
     fileprivate mutating func event() -> Event {
         let process = maybe {
             ProcessDescription(
@@ -129,6 +157,6 @@ extension SplitMix {
             kind: EventKind.allCases.randomElement(using: &self) ?? .fileOpen, count: integer(),
             isFirstSeen: .random(using: &self), process: process, threadID: integer(), workload: workload,
             detail: detail(), errorNumber: Int32.random(in: 0...4095, using: &self),
-            via: Via.allCases.randomElement(using: &self) ?? .daemon)
+            via: Via.allCases.randomElement(using: &self) ?? .daemon, toolCall: maybe { $0.toolCall() })
     }
 }

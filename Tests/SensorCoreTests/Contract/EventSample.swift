@@ -206,13 +206,49 @@ struct EventSample: Sendable, CustomTestStringConvertible {
                             claims.agent = .init()
                             return claims
                         }()))),
+            EventSample(
+                "a call of another's trace, with digests", .toolCallBegin,
+                .toolCall(
+                    {
+                        var call = ToolCallDetail(
+                            id: "c", name: "n", session: "s", scope: "none",
+                            arguments: [
+                                ToolCallArgument(
+                                    name: "a", type: "string", length: 1,
+                                    digest: KeyedDigest(keyID: "0123", value: "ab\"cd"))
+                            ])
+                        call.parentCall = LinkedCall(id: "p", name: "sub", session: "s0", isOfOtherWorkload: true)
+                        return call
+                    }())),
+            EventSample("an effect of a call with everything", .fileOpen, .file(FileDetail(path: "/a"))) {
+                $0.toolCall = ToolCallReference(
+                    id: "call_1", name: "read", session: "s1", method: .exact, candidates: [],
+                    initiator: .init(kind: "agent", id: "a1", onBehalfOf: "ann"), claims: claims)
+            },
+            EventSample("an effect of a call of which nothing is claimed", .networkConnect) {
+                $0.toolCall = ToolCallReference(
+                    id: "call_1", name: "", session: "", method: .process, candidates: [],
+                    initiator: .init(kind: "human"))
+            },
+            EventSample("an effect of one of several calls, with what they have in common", .processExec) {
+                var claims = ToolCallClaims()
+                claims.assurance = .forwarded
+                claims.authority = .init(grant: "g")
+                claims.authority?.scopesLeftOut = 3
+                $0.toolCall = ToolCallReference(
+                    id: "", name: "", session: "s1", method: .candidates, candidates: ["a", "b"], claims: claims)
+            },
             EventSample("a context with nothing", .context, .context(ContextDetail(id: "", session: ""))),
             EventSample(
                 "a context with everything", .context,
                 .context(
                     ContextDetail(
                         id: "p1", session: "s1", turn: 0,
-                        sources: [.init(kind: "user"), .init(kind: "retrieval", uri: "file:///a b"), .init(kind: "")],
+                        sources: [
+                            .init(kind: "user", digest: KeyedDigest(keyID: "", value: "")),
+                            .init(kind: "retrieval", uri: "file:///a b", digest: KeyedDigest(keyID: "k", value: "v")),
+                            .init(kind: ""),
+                        ],
                         sourcesLeftOut: .max))),
             EventSample(
                 "a decision", .decision,

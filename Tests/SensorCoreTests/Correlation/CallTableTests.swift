@@ -82,7 +82,84 @@ import Testing
         #expect(reference?.method == .candidates)
         #expect(reference?.candidates == ["call-1", "call-2", "call-3"])
         #expect(reference?.id == "")
-        #expect(reference?.name == "")
+        // What all of them have in common is no choice.
+        #expect(reference?.name == "tool")
+        #expect(reference?.session == "s")
+    }
+
+    private static func claimed(_ number: UInt64, _ initiator: String, grant: String, context: String = "p1")
+        -> ToolCall
+    {
+        var call = Self.call(number)
+        call.initiator = .init(kind: initiator, id: "ada")
+        call.claims.authority = .init(grant: grant, scopes: ["read"])
+        call.claims.context = context
+        call.claims.parent = "call-0"
+        call.claims.agent = .init(name: "planner")
+        call.claims.type = "function"
+        return call
+    }
+
+    @Test func `an effect carries who asked for the call, and what it was allowed by`() {
+        var table = Self.table(Self.claimed(1, "human", grant: "g1"))
+        let reference = Self.join(&table)
+        #expect(reference?.initiator == .init(kind: "human", id: "ada"))
+        #expect(reference?.claims.authority?.grant == "g1")
+        #expect(reference?.claims.context == "p1")
+        #expect(reference?.claims.parent == "call-0")
+        #expect(reference?.claims.agent?.name == "planner")
+        // That only describes the call.
+        #expect(reference?.claims.type == "")
+        // All events of the call share it.
+        #expect(reference === Self.join(&table, at: 201))
+    }
+
+    @Test func `of one of several only what they have in common is stated`() {
+        var table = Self.table(
+            Self.claimed(1, "human", grant: "g1"), Self.claimed(2, "agent", grant: "g1"),
+            Self.claimed(3, "human", grant: "g1", context: "p2"))
+        let reference = Self.join(&table, path: "/data/file")
+        #expect(reference?.method == .candidates)
+        #expect(reference?.initiator == nil)
+        #expect(reference?.claims.authority?.grant == "g1")
+        #expect(reference?.claims.context == "")
+        #expect(reference?.claims.agent?.name == "planner")
+    }
+
+    @Test func `of candidates that are not all known any more nothing is stated`() {
+        var limits = CallTable.Limits()
+        limits.endedLife = 100
+        var table = Self.table(
+            Self.claimed(1, "human", grant: "g1"), Self.claimed(2, "human", grant: "g1"), limits: limits)
+        _ = table.end(CallEnd(number: 1, status: "ok", time: 150))
+        table.tick(at: 400)
+        let reference = Self.join(&table, at: 500)
+        #expect(reference?.candidates == ["call-2"])
+        #expect(reference?.initiator == nil && reference?.claims.isEmpty == true && reference?.session == "")
+    }
+
+    @Test func `an authority with many scopes does not make each event long`() {
+        var call = Self.claimed(1, "human", grant: "g1")
+        call.claims.authority?.scopes = (0..<64).map { "\($0)" + String(repeating: "x", count: 200) }
+        var table = Self.table(call)
+        let authority = Self.join(&table)?.claims.authority
+        #expect(authority?.scopes.count == 5)
+        #expect(authority?.scopesLeftOut == 59)
+    }
+
+    @Test func `references are kept in a bounded number of bytes, and made again`() {
+        var limits = CallTable.Limits()
+        limits.referenceBytes = 4096
+        var table = CallTable(limits: limits)
+        for number in 1...100 as ClosedRange<UInt64> {
+            table.begin(Self.claimed(number, "human", grant: "g\(number)"))
+            table.define(UInt32(number), members: [number])
+        }
+        for _ in 0..<2 {
+            for number in 1...100 as ClosedRange<UInt64> {
+                #expect(Self.join(&table, set: UInt32(number))?.claims.authority?.grant == "g\(number)")
+            }
+        }
     }
 
     @Test func `what stands in the arguments of exactly one call is that call's`() {

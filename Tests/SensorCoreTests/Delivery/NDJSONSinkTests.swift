@@ -55,6 +55,35 @@ import Testing
         #expect(lines.last?.hasPrefix("{\"time\":") == true)
     }
 
+    @Test func `a record of a call is a line of its own, and one without room is told as lost`() throws {
+        let pipe = try Pipe()
+        let writer = try LineWriter(pipe.destination, capacity: 64 << 10) { _ in }
+        let sink = NDJSONSink(stream: "s", writer: writer)
+        let call = ToolCallDetail(id: "c1", name: "read", session: "s1", scope: "thread")
+        let record = ToolCallRecord(state: .finished, call: call, workload: workload, began: 1, ended: 2)
+        var sent: UInt64 = 0
+        while writer.counters.dropped < 3 {
+            sent += 1
+            sink.receive([record])
+        }
+        var text = ""
+        try eventually {
+            text += pipe.readAvailable()
+            return writer.counters.written == sent - writer.counters.dropped
+        }
+        sink.receive([record])
+        sink.finish()
+        text += pipe.readToEnd()
+        let lines = text.split(separator: "\n")
+        #expect(lines.first.flatMap { ToolCallRecord(json: Array($0.utf8)[...]) }?.call == call)
+        let dropped = writer.counters.dropped
+        #expect(
+            lines.contains {
+                $0.hasPrefix("{\"coverage\":[") && $0.contains("\"kind\":\"toolCall\"")
+                    && $0.contains("{\"hook\":\"daemon\",\"reason\":\"output_full\",\"count\":\"\(dropped)\"}")
+            })
+    }
+
     @Test func `losses that never found room are counted as dropped at the end`() throws {
         let writer = try LineWriter(LineDestination(path: "/dev/full", appending: true), capacity: 64) { _ in }
         let sink = NDJSONSink(stream: "s", writer: writer)

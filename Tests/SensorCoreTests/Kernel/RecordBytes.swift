@@ -24,6 +24,9 @@ struct RecordBytes {
         seal()
     }
 
+    /// A record that is there already.
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
     /// This record with one more section behind the others.
     func adding(_ tag: sensor_section_tag, _ content: some Sequence<UInt8>, flags: Int32 = 0) -> RecordBytes {
         let content = Array(content)

@@ -94,12 +94,12 @@ final class BookFixture {
     private let told = Told()
     var book: CallBook<NotedMarker>
 
-    init(_ change: (inout CallLimits) -> Void = { _ in }) {
+    init(digests: DigestKeys? = nil, _ change: (inout CallLimits) -> Void = { _ in }) {
         var limits = CallLimits()
         change(&limits)
         accounts = CallAccounts(limits: limits)
         book = CallBook(
-            marker: marker, tasks: tasks, accounts: accounts, clock: { [clock] in clock.time },
+            marker: marker, tasks: tasks, accounts: accounts, digests: digests, clock: { [clock] in clock.time },
             tell: { [told] in told.changes.append($0) })
     }
 

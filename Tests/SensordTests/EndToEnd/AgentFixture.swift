@@ -19,8 +19,11 @@ final class AgentFixture {
     deinit { _ = try? Child.shell("rm -rf --one-file-system '\(folder)'") }
 
     /// A daemon that collects, with its run directory in the folder.
-    func daemon(_ arguments: String...) throws -> RunningSensord {
-        let settings = ["run", "--run-dir", folder + "/run", "--records", "-", "--tick", "3600"]
+    func daemon(_ arguments: String...) throws -> RunningSensord { try daemon(arguments) }
+
+    func daemon(_ arguments: [String]) throws -> RunningSensord {
+        var settings = ["run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--records", "-"]
+        if !arguments.contains("--tick") { settings += ["--tick", "3600"] }
         let daemon = try RunningSensord(settings + arguments)
         try daemon.eventually { daemon.errorsSoFar.contains("collecting") }
         return daemon
@@ -41,7 +44,9 @@ final class AgentFixture {
         kill(daemon.pid, SIGTERM)
         let outcome = try daemon.wait()
         #expect(outcome.status == 0, "\(outcome.errors)")
-        return AgentRecords(events: outcome.lines.compactMap { Event(json: Array($0.utf8)[...]) }, folder: folder)
+        return AgentRecords(
+            events: outcome.lines.compactMap { Event(json: Array($0.utf8)[...]) },
+            calls: outcome.lines.compactMap { ToolCallRecord(json: Array($0.utf8)[...]) }, folder: folder)
     }
 
     // MARK: Python
@@ -99,12 +104,13 @@ final class AgentFixture {
 /// What a daemon has told of files in a fixture's folder, by name, and of calls.
 struct AgentRecords {
     let events: [Event]
+    let calls: [ToolCallRecord]
     /// Of files, by path.
     private let makings: [String: [Event]]
     private let folder: String
 
-    init(events: [Event], folder: String) {
-        (self.events, self.folder) = (events, folder)
+    init(events: [Event], calls: [ToolCallRecord], folder: String) {
+        (self.events, self.calls, self.folder) = (events, calls, folder)
         var makings: [String: [Event]] = [:]
         for event in events where event.kind == .fileCreate {
             if case .file(let file) = event.detail { makings[file.path.text, default: []].append(event) }

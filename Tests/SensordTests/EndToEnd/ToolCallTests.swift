@@ -14,7 +14,7 @@ final class ToolCallTests {
 
     init() throws { fixture = try AgentFixture() }
 
-    private func daemon() throws -> RunningSensord { try fixture.daemon() }
+    private func daemon(_ arguments: String...) throws -> RunningSensord { try fixture.daemon(arguments) }
 
     private func records(of daemon: RunningSensord) throws -> AgentRecords { try fixture.records(of: daemon) }
 
@@ -193,6 +193,149 @@ final class ToolCallTests {
         for name in ["main", "thread"] {
             #expect(try records.maker(of: name)?.name == name)
             #expect(try records.maker(of: name)?.method == .exact)
+        }
+    }
+
+    // MARK: Records of calls
+
+    @Test(.enabled(if: hasPython)) func `a call is recorded once it is over, with all that was done for it`() throws {
+        let daemon = try daemon("--tick", "0.2")
+        let outcome = try python(
+            """
+            import time
+            client = sensord.Client(agent="planner", session="s1")
+            server = socket.socket()
+            server.bind(("127.0.0.1", 0))
+            server.listen(1)
+            with client.call("work", {"path": folder}) as call:
+                touch("made")
+                for _ in range(50): open("/etc/hostname").close()
+                time.sleep(0.5)
+                subprocess.run(["/bin/sh", "-c", ": > " + folder + "/child; exit 3"])
+                peer = socket.create_connection(server.getsockname())
+                peer.close()
+                lasting = subprocess.Popen(["/bin/sleep", "30"])
+            touch("after")
+            print(call.id, lasting.pid)
+            sys.stdout.flush()
+            with client.call("killed"):
+                touch("killed")
+                os.kill(os.getpid(), 9)
+            """)
+        #expect(outcome.status == 128 + SIGKILL, "\(outcome.errors)")
+        let words = outcome.output.split(whereSeparator: \.isWhitespace)
+        try #require(words.count == 2, "\(outcome.output)\(outcome.errors)")
+        let id = String(words[0])
+        let lasting = try #require(Int32(words[1]))
+        // No later than some ticks after its end.
+        try daemon.eventually {
+            daemon.outputSoFar.contains(#"{"toolCall":{"state":"finished","call":{"id":"\#(id)""#)
+                && daemon.outputSoFar.contains(#""status":"abandoned""#)
+        }
+        kill(lasting, SIGKILL)
+        let path = folder + "/records.ndjson"
+        let output = daemon.outputSoFar
+        let records = try records(of: daemon)
+        let record = try #require(records.calls.first { $0.call.id == id })
+        #expect(record.state == .finished && record.call.status == "ok" && record.call.claims.agent?.name == "planner")
+        #expect(record.call.arguments.first?.digest?.value.utf8.count == 64)
+        func effects(_ kind: EventKind, _ text: String) -> [ToolCallEffects.Effect] {
+            record.effects.filter { $0.kind == kind && $0.text.hasPrefix(text) }
+        }
+        #expect(effects(.fileCreate, folder + "/made").map(\.method) == [.exact])
+        #expect(effects(.fileCreate, folder + "/child").map(\.method) == [.exact])
+        #expect(effects(.fileCreate, folder + "/after").isEmpty)
+        #expect(effects(.fileOpen, "/etc/hostname").first?.summary?.count == 50)
+        #expect(effects(.networkConnect, "127.0.0.1").map(\.summary?.count) == [1])
+        #expect(effects(.processExit, "/usr/bin/").contains { $0.text.hasSuffix(": status 3") })
+        #expect(record.outlivedBy.map(\.pid) == [UInt32(lasting)])
+        #expect(
+            record.counts.values.reduce(0, +) == record.effects.reduce(record.leftOut) { $0 + ($1.summary?.count ?? 0) }
+        )
+        let killed = try #require(records.calls.first { $0.call.name == "killed" })
+        #expect(killed.state == .finished && killed.call.status == "abandoned")
+        #expect(killed.effects.contains { $0.text == folder + "/killed" })
+
+        // The chain, from the records.
+        try save(output, to: path)
+        let effect = try #require(effects(.fileCreate, folder + "/made").first)
+        let chain = try sensord("explain", "--events", path, effect.event)
+        #expect(chain.status == 0, "\(chain.errors)")
+        #expect(chain.output.contains("work (\(id)) of session s1"))
+        #expect(chain.output.contains("planner"), "\(chain.output)")
+        #expect(chain.output.contains("path (string)"))
+        let whole = try sensord("explain", "--events", path, id)
+        #expect(whole.status == 0, "\(whole.errors)")
+        #expect(whole.output.contains("file.create \(folder)/made"), "\(whole.output)")
+        #expect(whole.output.contains("outlived by"))
+    }
+
+    @Test(.enabled(if: hasPython))
+    func `the daemon explains the call of an event, and records what is open when it ends`()
+        throws
+    {
+        let daemon = try daemon("--tick", "3600")
+        let script = try RunningSensord(
+            [],
+            wrapper: [
+                "/usr/bin/python3", "-c",
+                """
+                import json, os, socket, sys, threading
+                peer = socket.socket(socket.AF_UNIX)
+                peer.connect(sys.argv[1] + "/run/agent/toolcalls.sock")
+                answers = peer.makefile()
+                def ask(**message):
+                    peer.sendall(json.dumps(message).encode() + b"\\n")
+                    assert json.loads(answers.readline())["type"] == "ack"
+                ask(type="hello", protocol=1, session="s1", agent={"name": "planner", "version": "2"})
+                sources = [{"kind": "user"}, {"kind": "tool", "uri": "mcp://files"}]
+                ask(type="context", session="s1", id="p1", turn=3, sources=sources)
+                call = {"id": "c1", "name": "read", "context": "p1", "arguments": {"path": "x"}}
+                ask(type="begin", session="s1", call=call,
+                    initiator={"kind": "human", "id": "ada"}, authority={"grant": "g1", "scopes": ["files"]})
+                open(sys.argv[1] + "/made", "w").close()
+                print("done", flush=True)
+                sys.stdin.read()
+                import time
+                while True: time.sleep(1)
+                """, folder,
+            ])
+        try script.eventually { script.outputSoFar.contains("done") }
+        try daemon.eventually { daemon.outputSoFar.contains("\(folder)/made") }
+        let event = try #require(
+            daemon.outputSoFar.split(separator: "\n").compactMap { Event(json: Array($0.utf8)[...]) }.first {
+                if case .file(let file) = $0.detail { file.path.text == "\(folder)/made" } else { false }
+            })
+        #expect(event.toolCall?.initiator?.id == "ada" && event.toolCall?.claims.authority?.grant == "g1")
+        let stream = daemon.outputSoFar.split(separator: "\"id\":\"")[1].prefix { $0 != "-" }
+        let chain = try sensord("explain", "--run-dir", folder + "/run", "\(stream)-\(event.sequence)")
+        #expect(chain.status == 0, "\(chain.errors)")
+        for part in [
+            "read (c1) of session s1", "human ada", "grant g1 for files", "planner 2", "path (string)",
+            "context p1 (turn 3)", "mcp://files",
+        ] { #expect(chain.output.contains(part), "\(part): \(chain.output)") }
+        let records = try records(of: daemon)
+        kill(script.pid, SIGKILL)
+        #expect(records.calls.map(\.state) == [.open])
+        #expect(records.calls.first?.effects.contains { $0.text == folder + "/made" } == true)
+        #expect(!records.events.contains { $0.kind == .toolCallEnd })
+    }
+
+    @Test func `a secret for digests that is too short is refused`() throws {
+        try save("short\n", to: folder + "/key")
+        let outcome = try sensord("run", "--run-dir", folder + "/run", "--digest-key-file", folder + "/key")
+        #expect(outcome.status == 78)
+        #expect(outcome.errors.contains("\(folder)/key") && outcome.errors.contains("16 bytes"), "\(outcome.errors)")
+    }
+
+    private func save(_ text: String, to path: String) throws {
+        let descriptor = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0o600)
+        defer { close(descriptor) }
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { throw SystemError("write \(path)") }
+            rest = rest.dropFirst(count)
         }
     }
 

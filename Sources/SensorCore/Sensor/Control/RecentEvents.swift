@@ -2,11 +2,13 @@
 
 import NIOConcurrencyHelpers
 
-/// The events of the last while, as far as `sensord explain` wants to know of them: who acted, and whose that is.
+/// The events of the last while, as far as `sensord explain` wants to know of them: who acted, for which tool call, and whose
+/// that is.
 ///
-/// Bounded in number and bytes; an event costs it two references. What an event was about stands in its own line already.
+/// Bounded in number and bytes; an event costs it three references. What an event was about stands in its own line already,
+/// but for calls and contexts, which others refer to.
 package final class RecentEvents: EventSink, Sendable {
-    private struct Entry {
+    fileprivate struct Entry {
         var sequence: UInt64
         var time: UInt64
         var bootTime: UInt64
@@ -15,7 +17,10 @@ package final class RecentEvents: EventSink, Sendable {
         var errorNumber: Int32
         var process: ProcessDescription?
         var workload: WorkloadDescription
-        /// Bytes, about: of process and workload if the event before has others.
+        var toolCall: ToolCallReference?
+        /// Of calls and contexts.
+        var detail: EventDetail
+        /// Bytes, about: of process, workload and call if the event before has others.
         var cost: Int
     }
 
@@ -30,12 +35,15 @@ package final class RecentEvents: EventSink, Sendable {
             var cost = MemoryLayout<Entry?>.stride
             if let process = event.process, process !== entries.last??.process { cost += process.bytes }
             if event.workload !== entries.last??.workload { cost += event.workload.bytes }
+            if let call = event.toolCall, call !== entries.last??.toolCall { cost += call.bytes }
+            let detail = event.kind.isReferredTo ? event.detail : .none
+            cost += detail.bytes
             bytes += cost
             entries.append(
                 Entry(
                     sequence: event.sequence, time: event.time, bootTime: event.bootTime, kind: event.kind,
                     via: event.via, errorNumber: event.errorNumber, process: event.process, workload: event.workload,
-                    cost: cost))
+                    toolCall: event.toolCall, detail: detail, cost: cost))
         }
 
         mutating func shrink(to capacity: Int, bytes limit: Int) {
@@ -78,19 +86,39 @@ package final class RecentEvents: EventSink, Sendable {
 
     package func finish() {}
 
-    /// The event with this id as a line of JSON, without what it was about; nil if it is not kept (any more).
+    /// The event with this id as a line of JSON, without what it was about; nil if it is not kept (any more). More lines
+    /// have the beginning of the call that it was done for and what the model had been shown, as far as they are kept.
     package func line(of identifier: String) -> [UInt8]? {
         guard let dash = identifier.lastIndex(of: "-"), identifier[..<dash] == stream[...],
             let sequence = UInt64(identifier[identifier.index(after: dash)...])
         else { return nil }
-        let entry = state.withLockedValue { $0.entries.first { $0?.sequence == sequence } ?? nil }
-        guard let entry else { return nil }
-        var line: [UInt8] = []
-        encoder.encode(
-            Event(
-                sequence: entry.sequence, time: entry.time, bootTime: entry.bootTime, kind: entry.kind, count: 0,
-                process: entry.process, workload: entry.workload, errorNumber: entry.errorNumber, via: entry.via),
-            into: &line)
-        return line
+        let events: [Event] = state.withLockedValue { state in
+            guard let entry = state.entries.first(where: { $0?.sequence == sequence }) ?? nil else { return [] }
+            var chain = CallChain(Event(entry))
+            // The latest that fits: ids may be used again.
+            for other in state.entries.reversed() {
+                guard !chain.isComplete, let other else { break }
+                if other.kind.isReferredTo, other.time <= entry.time { chain.offer(Event(other)) }
+            }
+            return chain.events
+        }
+        if events.isEmpty { return nil }
+        var lines: [UInt8] = []
+        for event in events { encoder.encode(event, into: &lines) }
+        return lines
     }
+}
+
+extension Event {
+    fileprivate init(_ entry: RecentEvents.Entry) {
+        self.init(
+            sequence: entry.sequence, time: entry.time, bootTime: entry.bootTime, kind: entry.kind, count: 0,
+            process: entry.process, workload: entry.workload, detail: entry.detail, errorNumber: entry.errorNumber,
+            via: entry.via, toolCall: entry.toolCall)
+    }
+}
+
+extension EventKind {
+    /// Other events name it by an id of its own.
+    fileprivate var isReferredTo: Bool { self == .toolCallBegin || self == .toolCallEnd || self == .context }
 }

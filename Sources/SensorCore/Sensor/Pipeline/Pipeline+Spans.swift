@@ -8,8 +8,9 @@ extension Pipeline {
     mutating func span(_ told: SpanCall) {
         var call = told
         let assurance = assign(&call)
-        let workload = call.cgroup == 0 ? nil : cgroups.workload(of: call.cgroup, pid: call.process).number
-        guard spans.add(call, of: workload) else { return }
+        let workload = call.cgroup == 0 ? nil : cgroups.workload(of: call.cgroup, pid: call.process)
+        workload?.sendsSpans = true
+        guard spans.add(call, of: workload?.number) else { return }
         tell(.toolCallBegin, call, at: call.begin, ToolCallDetail(call, assurance))
     }
 
@@ -25,9 +26,11 @@ extension Pipeline {
                 listed: settled.effects.map { effect in
                     ToolCallEffects.Effect(
                         event: "\(session.streamID)-\(effect.deed.sequence)", kind: effect.deed.kind,
-                        text: effect.deed.text, method: effect.method, candidates: effect.candidates)
+                        text: effect.deed.detail.text(executable: effect.deed.executable), method: effect.method,
+                        candidates: effect.candidates)
                 }, count: settled.count, isIncomplete: settled.isIncomplete)
             tell(.toolCallEnd, call, at: call.end, detail)
+            record(settled, detail)
         }
     }
 
@@ -83,7 +86,7 @@ extension Pipeline {
 extension EventKind {
     /// Whether it is something that a call may have been made for. That sockets are closed and processes end follows from
     /// what came before.
-    fileprivate var isEffect: Bool {
+    var isEffect: Bool {
         switch self {
         case .processFork, .processExit, .processSeen, .cgroupCreated, .cgroupRemoved, .networkClose, .syscallFirst,
             .toolCallBegin, .toolCallEnd, .context, .decision, .anomalyState:
@@ -102,34 +105,5 @@ extension ToolCallDetail {
         span = ToolCallSpan(
             traceID: call.trace, spanID: call.span, service: call.service, agentName: call.agentName,
             agentID: call.agentID, agentVersion: call.agentVersion, assurance: assurance)
-    }
-}
-
-extension SpanTable.Deed {
-    /// Its object, for people.
-    fileprivate var text: String {
-        let text =
-            switch detail {
-            case .file(let file): file.newPath.map { "\(file.path.text) -> \($0.text)" } ?? file.path.text
-            case .network(let network): network.peer?.text ?? network.local?.text ?? ""
-            case .dns(let dns): "\(dns.name) \(dns.type)"
-            case .syscall(let syscall): syscall.name
-            case .identity(let identity): identity.change
-            case .none, .exit, .toolCall, .context, .decision, .anomaly: executable?.text ?? ""
-            }
-        return text.utf8.count <= Self.textBytes
-            ? text : String(decoding: text.utf8.prefix(Self.textBytes), as: UTF8.self)
-    }
-
-    private static let textBytes = 512
-}
-
-extension Endpoint {
-    /// The name that the address goes by, if there is one.
-    fileprivate var text: String {
-        if let path { return path.text }
-        guard let host = names.first ?? address?.description else { return contextID.map { "vsock \($0)" } ?? "" }
-        guard let port else { return host }
-        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }

@@ -6,12 +6,22 @@ internal import CSensorBPF
 extension Pipeline {
     mutating func call(_ change: CallChange) {
         switch change {
-        case .begun(let call):
+        case .begun(var call):
+            let grant = redacted(call.claims.authority?.grant ?? "")
+            call.claims.authority?.grant = grant
+            let workload = cgroups.workload(of: call.cgroup, pid: call.process)
+            let namespace = workload.description.identity.namespace
+            for index in call.arguments.indices {
+                call.arguments[index].digest = keyed(call.arguments[index].digest, .argument, namespace)
+            }
             calls.begin(call)
+            beginRecord(call, workload)
+            learnHabits(of: workload, at: call.time)
             tell(.toolCallBegin, call, at: call.time, detail(of: call))
         case .set(let set, let members): calls.define(set, members: members)
         case .ended(let end):
             guard let call = calls.end(end) else { return }
+            effects.end(end)
             var detail = detail(of: call)
             detail.arguments = []
             detail.status = end.status
@@ -23,8 +33,10 @@ extension Pipeline {
             calls.close(set, at: clock.boot)
             settledSets.fresh.append(set)
         case .context(var context, let origin):
+            let namespace = cgroups.workload(of: origin.cgroup, pid: origin.process).description.identity.namespace
             for index in context.sources.indices {
                 context.sources[index].uri = redacted(context.sources[index].uri)
+                context.sources[index].digest = keyed(context.sources[index].digest, .context, namespace)
             }
             tell(.context, origin, .context(context))
         case .decision(let decision, let origin): tell(.decision, origin, .decision(decision))
@@ -37,17 +49,32 @@ extension Pipeline {
         }
     }
 
+    /// A digest as it arrived, made again with the key of its namespace.
+    private mutating func keyed(
+        _ digest: KeyedDigest?, _ purpose: DigestKeys.Purpose, _ namespace: String
+    ) -> KeyedDigest? {
+        guard let digest, let keys = configuration.digests else { return nil }
+        let name = "\(purpose.rawValue)/\(namespace)"
+        if let known = digestKeys[name] { return known.digest(digest.value) }
+        if digestKeys.count >= Self.digestKeyLimit { digestKeys = [:] }
+        let key = keys.key(purpose, namespace: namespace)
+        digestKeys[name] = key
+        return key.digest(digest.value)
+    }
+
+    private static let digestKeyLimit = 256
+
     /// What a client wrote may hold what it should have kept to itself.
-    private func redacted(_ text: String) -> String {
+    func redacted(_ text: String) -> String {
         text.isEmpty ? text : configuration.redactor.arguments(Array(text.utf8) + [0]).joined(separator: " ")
     }
 
-    private func detail(of call: ToolCall) -> ToolCallDetail {
-        var claims = call.claims
-        claims.authority?.grant = redacted(call.claims.authority?.grant ?? "")
-        return ToolCallDetail(
+    func detail(of call: ToolCall) -> ToolCallDetail {
+        var detail = ToolCallDetail(
             id: call.id, name: call.name, session: call.session, scope: call.scope.rawValue,
-            initiator: call.initiator, claims: claims, arguments: call.arguments)
+            initiator: call.initiator, claims: call.claims, arguments: call.arguments)
+        detail.parentCall = call.parentCall
+        return detail
     }
 
     /// The call that a record's deed was done for.
@@ -66,7 +93,7 @@ extension Pipeline {
         tell(kind, origin, thread: call.thread, .toolCall(detail))
     }
 
-    private mutating func tell(_ kind: EventKind, _ origin: CallOrigin, thread: UInt32 = 0, _ detail: EventDetail) {
+    mutating func tell(_ kind: EventKind, _ origin: CallOrigin, thread: UInt32 = 0, _ detail: EventDetail) {
         var header = sensor_header()
         header.flags = UInt16(SENSOR_FIRST_SEEN | SENSOR_STREAMED)
         header.key.cgroup = origin.cgroup

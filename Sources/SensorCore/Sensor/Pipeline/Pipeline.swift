@@ -22,6 +22,15 @@ package struct Pipeline: ~Copyable {
     var mappedPrograms: [MappedProgram: WorkloadDescription?] = [:]
     var calls = CallTable()
     var spans: SpanTable
+    /// By purpose and namespace.
+    var digestKeys: [String: DigestKeys.Key] = [:]
+    var habits = HabitTable()
+    var gate = AnomalyGate()
+    var effects = EffectTable()
+    var callRecords: [ToolCallRecord] = []
+    /// Workloads of which something was lost since the tick, 0: nobody knows whose; and when the tick before that was.
+    var lostEffects: Set<UInt64> = []
+    var tickBefore: UInt64 = 0
     /// Sets of calls that have all ended, since the last tick and in the one before that.
     var settledSets: (fresh: [UInt32], late: [UInt32]) = ([], [])
     private var templates: TemplateTable
@@ -154,6 +163,7 @@ package struct Pipeline: ~Copyable {
         case .settle(let time):
             settle(at: time)
             settleSpans(at: time)
+            if time == .max { finishCalls() }
         }
     }
 
@@ -178,6 +188,7 @@ package struct Pipeline: ~Copyable {
         let key = MemoryKey(delta.key)
         guard var template = templates.use(key) else {
             lose(delta.key, .daemonLimit, count: delta.count)
+            noteLoss(of: delta.key.cgroup)
             templates.disown(key)
             return
         }
@@ -202,6 +213,7 @@ package struct Pipeline: ~Copyable {
     }
 
     package mutating func loss(_ key: LossLedger.Key, count: UInt64) {
+        if key.isLost { noteLoss(of: key.cgroup) }
         if key.hook == Via.uringSubmit.rawValue, key.reason == LossReason.memoryFull.rawValue {
             // There was no room to say which operation it was: blind it is all the same.
             uring(
@@ -225,6 +237,8 @@ package struct Pipeline: ~Copyable {
     }
 
     package mutating func tick(_ clock: ClockReading) {
+        settleCalls(at: clock.boot)
+        tickBefore = self.clock.boot
         self.clock = clock
         processes.wallOffset = clock.wallOffset
         processes.tick(at: clock.boot)
@@ -234,6 +248,8 @@ package struct Pipeline: ~Copyable {
         noteEvictions()
         forgetGoneCgroups()
         calls.tick(at: clock.boot)
+        habits.tick(at: clock.boot)
+        tellOverdueAnomalies(at: clock.boot)
         spans.tick(at: clock.boot)
         forgetSettledSets()
     }
@@ -322,7 +338,10 @@ package struct Pipeline: ~Copyable {
             kind: kind, via: via, time: header.time, count: 1, flags: header.flags,
             process: process?.description, threadID: header.tid, subject: subject, detail: detail,
             errorNumber: errorNumber, toolCall: toolCall)
-        if sequence != before, toolCall == nil { keepForSpans(sequence, kind, header, process, workload, detail) }
+        guard sequence != before else { return }
+        let number = before + 1
+        if toolCall == nil { keepForSpans(number, kind, header, process, workload, detail) }
+        if workload.habits != nil { judge(number, kind, header, process, subject, detail, toolCall) }
     }
 
     private mutating func append(
@@ -342,6 +361,7 @@ package struct Pipeline: ~Copyable {
             if !event.workload.isAttributed { noteUnattributed(event) }
             events.append(event)
         }
+        if toolCall != nil { note(event, flags: flags, subject) }
     }
 
     /// A tail's copy is counted with the repeats that it is one of.

@@ -31,6 +31,8 @@ package struct PipelineConfiguration: Sendable {
     package var lossRows = 16_384
     /// What command lines and paths pass before anything else sees them.
     package var redactor = Redactor()
+    /// What values are digested with; nil: none are.
+    package var digests: DigestKeys?
 
     package init() {}
 }

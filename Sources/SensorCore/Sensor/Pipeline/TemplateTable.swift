@@ -64,6 +64,7 @@ struct TemplateTable: ~Copyable {
     private(set) var bytes = 0
     private(set) var evicted: UInt64 = 0
     private var latestProcess: ProcessDescription?
+    private var latestCall: ToolCallReference?
     /// Who held most when it was last looked; looked at only while something has to go.
     private var largest: Workload?
     private var leaving: RecencyTable<MemoryKey, Template>
@@ -90,6 +91,10 @@ struct TemplateTable: ~Copyable {
         if let process = template.process, process !== latestProcess {
             cost += process.bytes
             latestProcess = process
+        }
+        if let call = template.toolCall, call !== latestCall {
+            cost += call.bytes
+            latestCall = call
         }
         let workload = template.subject.workload
         bytes += cost

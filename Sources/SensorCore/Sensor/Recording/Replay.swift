@@ -34,8 +34,10 @@ package enum Replay {
             pipeline.consume(.settle(.max))
         }
         let events = pipeline.takeEvents()
+        let records = pipeline.takeCallRecords()
         for sink in sinks {
             if !events.isEmpty { sink.receive(events) }
+            if !records.isEmpty { sink.receive(records) }
             sink.finish()
         }
         var summary = CollectorSummary()

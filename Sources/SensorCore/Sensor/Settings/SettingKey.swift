@@ -35,6 +35,7 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case logLevel = "log-level"
     case logFormat = "log-format"
     case redactFile = "redact-file"
+    case digestKeyFile = "digest-key-file"
     case activityRingBytes = "activity-ring-bytes"
     case lifecycleRingBytes = "lifecycle-ring-bytes"
     case memoryEntries = "memory-entries"

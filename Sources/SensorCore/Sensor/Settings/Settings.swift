@@ -92,6 +92,9 @@ package struct Settings: Sendable, Equatable {
     package var redactFile: String?
     /// What `redactFile` says, for whoever reads files to fill in.
     package var redactionPatterns = RedactionPatterns()
+    package var digestKeyFile: String?
+    /// What stands in `digestKeyFile`, for whoever reads files to fill in.
+    package var digestKey: [UInt8]?
     package var limits = Limits()
     /// What was given, as it was written where it counts most.
     private(set) var written: [SettingKey: String] = [:]
@@ -104,6 +107,7 @@ package struct Settings: Sendable, Equatable {
         SettingKey.allCases.filter { key in
             written[key] != other.written[key]
                 || key == .redactFile && redactionPatterns != other.redactionPatterns
+                || key == .digestKeyFile && digestKey != other.digestKey
                 || key == .workloadMap && map != other.map
         }.sorted { $0.rawValue < $1.rawValue }
     }
@@ -118,6 +122,7 @@ package struct Settings: Sendable, Equatable {
         case .watch: watch = try Self.selectors(value)
         case .node: node = try Self.nonEmpty(value)
         case .redactFile: redactFile = try Self.nonEmpty(value)
+        case .digestKeyFile: digestKeyFile = try Self.nonEmpty(value)
         case .runDirectory:
             guard value.hasPrefix("/") else { throw SettingFault("an absolute path is expected, not \"\(value)\"") }
             runDirectory = value

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Crypto
+internal import FoundationEssentials
+
+/// Keys that values are digested with, all derived from one: another for each namespace and purpose, so that what one
+/// namespace's digests are compared with says nothing of another's.
+///
+/// A value is digested where it arrives, before anybody else sees it, and that again with the key of its namespace once it is
+/// known whose it is.
+package struct DigestKeys: Sendable {
+    package enum Purpose: String, Sendable {
+        /// What a tool is called with.
+        case argument
+        /// What a model was shown.
+        case context
+    }
+
+    /// Bytes of the key that others are derived from, at least.
+    package static let minimumBytes = 16
+
+    struct Key: Sendable {
+        fileprivate let key: SymmetricKey
+        fileprivate let id: String
+
+        func digest(_ value: String) -> KeyedDigest {
+            KeyedDigest(
+                keyID: id, value: hexadecimal(HMAC<SHA256>.authenticationCode(for: Array(value.utf8), using: key)))
+        }
+    }
+
+    private let root: SymmetricKey
+    private let arrival: [Purpose: Key]
+
+    /// - Parameter root: is secret; whoever has the same makes the same digests.
+    package init(root: [UInt8]) {
+        self.root = SymmetricKey(data: root)
+        arrival = [
+            .argument: Self.derive(self.root, "arrival", .argument, ""),
+            .context: Self.derive(self.root, "arrival", .context, ""),
+        ]
+    }
+
+    /// Of a value that has come; not to be told before it is keyed again. nil: there is nothing to digest.
+    func reduce(_ value: String, _ purpose: Purpose) -> KeyedDigest? {
+        value.isEmpty ? nil : arrival[purpose]?.digest(value)
+    }
+
+    /// What those are keyed with again for a namespace; empty: for none.
+    func key(_ purpose: Purpose, namespace: String) -> Key { Self.derive(root, "namespace", purpose, namespace) }
+
+    private static func derive(_ root: SymmetricKey, _ step: String, _ purpose: Purpose, _ namespace: String) -> Key {
+        let info = ["sensord digest", step, purpose.rawValue, namespace].joined(separator: "\0")
+        let key = HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: root, info: Array(info.utf8), outputByteCount: SHA256.byteCount)
+        let id = HMAC<SHA256>.authenticationCode(for: Array("key id".utf8), using: key)
+        return Key(key: key, id: String(hexadecimal(id).prefix(16)))
+    }
+}
+
+private func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CSensorBPF
+
+// What a subject did, or caused, only within tool calls until now, and then does otherwise.
+extension Pipeline {
+    /// A workload has announced a call: from now on it is looked at what it does outside of calls, too. What is known of the
+    /// time before is no news.
+    mutating func learnHabits(of workload: Workload, at time: UInt64) {
+        guard workload.habits == nil, let habits = habits.habits(of: workload.description, at: time) else { return }
+        workload.habits = habits
+        for deed in spans.deeds(of: workload.number) {
+            if let kind = DeedClass(deed.kind, deed.detail, executable: deed.executable) {
+                _ = habits.did(kind, at: deed.time)
+            }
+        }
+    }
+
+    /// - Parameter sequence: the event's.
+    mutating func judge(
+        _ sequence: UInt64, _ kind: EventKind, _ header: sensor_header, _ process: TrackedProcess?,
+        _ subject: EventSubject, _ detail: EventDetail, _ call: ToolCallReference?
+    ) {
+        // What the container's runtime does, or what the operator calls another workload's, is not the subject's doing.
+        guard let habits = subject.workload.habits, subject.workload.isWatched, !subject.isRuntimes,
+            subject.mapped == nil, Self.isTold(header),
+            let deed = DeedClass(
+                kind, detail, executable: process?.description.executable, errorNumber: Int32(header.key.error))
+        else { return }
+        if let call {
+            // What may have been done for another call has been done within one all the same.
+            if let number = call.numbers.last { habits.did(deed, within: number, at: header.time) }
+            return
+        }
+        // Where calls are told of after the fact, it is not known now that none was under way.
+        guard let calls = habits.did(deed, at: header.time), !subject.workload.sendsSpans else { return }
+        raise(
+            AnomalyDetail(
+                rule: .effectWithoutCall, session: "",
+                expected: "\(deed.text) only within tool calls, as in \(calls) of them",
+                came: "\(kind.name) with no call open: event \(session.streamID)-\(sequence)"),
+            subject.workload, CallOrigin(process: header.tgid, cgroup: header.key.cgroup, time: header.time))
+    }
+
+    /// A tail's copy is counted with the repeats that it is one of.
+    private static func isTold(_ header: sensor_header) -> Bool {
+        header.flags & UInt16(SENSOR_STREAMED) == 0 || header.flags & UInt16(SENSOR_FIRST_SEEN) != 0
+    }
+
+    /// A call has ended, and nothing more comes of it.
+    mutating func judge(_ settled: EffectTable.Settled) {
+        let call = settled.call
+        // Of an effect that was lost nothing is known, and who says that it failed says that it did nothing.
+        guard let habits = settled.workload.habits, let end = settled.end, end.status == "ok", call.scope != .none,
+            !settled.isIncomplete
+        else { return }
+        let causedSomething = settled.counts.keys.contains { $0.isEffect }
+        guard let calls = habits.ended(call.name, causedSomething: causedSomething, at: end.time) else { return }
+        raise(
+            AnomalyDetail(
+                rule: .callWithoutEffect, session: call.session, call: call.id,
+                expected: "effects, as all \(calls) calls of \(call.name) before had", came: "a call without any"),
+            settled.workload, CallOrigin(process: call.process, cgroup: call.cgroup, time: end.time))
+    }
+
+    private mutating func raise(_ anomaly: AnomalyDetail, _ workload: Workload, _ origin: CallOrigin) {
+        guard let told = gate.pass(anomaly, of: workload.number, origin) else { return }
+        tell(.anomalyState, origin, .anomaly(told))
+    }
+
+    /// Tells what was held back and is due.
+    mutating func tellOverdueAnomalies(at time: UInt64) {
+        for (anomaly, origin) in gate.overdue(at: time) { tell(.anomalyState, origin, .anomaly(anomaly)) }
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSensorBPF
+import Testing
+
+@testable import SensorCore
+
+/// What the pipeline records of calls that are over.
+@Suite struct CallRecordTests {
+    private let host = FakeHost()
+    private let second: UInt64 = 1_000_000_000
+
+    private func pipeline() -> Pipeline {
+        host.setCgroups([(42, "/system.slice/agent.service"), (43, "/system.slice/other.service")])
+        var pipeline = Pipeline(session: Records.session, host: host)
+        pipeline.consume(.scanCgroups)
+        pipeline.record(Records.exec(time: 1 * second))
+        _ = pipeline.takeEvents()
+        return pipeline
+    }
+
+    private func call(_ change: (inout ToolCall) -> Void = { _ in }) -> ToolCall {
+        var call = ToolCall(
+            number: 1, id: "c1", name: "read", session: "s1", scope: .process, initiator: .init(kind: "human"),
+            process: 100, cgroup: 42, time: 2 * second,
+            arguments: [ToolCallArgument(name: "path", type: "string", length: 2)])
+        change(&call)
+        return call
+    }
+
+    private func begin(_ pipeline: inout Pipeline, _ call: ToolCall) {
+        for change in [CallChange.begun(call), .set(5, members: [call.number])] { pipeline.consume(.call(change)) }
+    }
+
+    private func end(_ pipeline: inout Pipeline, _ status: String = "ok", at time: UInt64) {
+        pipeline.consume(.call(.ended(CallEnd(number: 1, status: status, time: time))))
+        pipeline.consume(.call(.closed(5)))
+    }
+
+    private func tick(_ pipeline: inout Pipeline, at time: UInt64) {
+        pipeline.consume(.tick(ClockReading(boot: time, wallOffset: Records.session.clock.wallOffset)))
+    }
+
+    private func lose(_ pipeline: inout Pipeline, of cgroup: UInt64) {
+        let key = LossLedger.Key(cgroup: cgroup, hook: 1, reason: LossReason.ringFull.rawValue, kind: 10)
+        pipeline.consume(.loss(key, count: 1))
+    }
+
+    @Test func `a finished call is recorded with its effects, those included that were only counted`() throws {
+        var pipeline = self.pipeline()
+        begin(&pipeline, call { $0.claims.authority = .init(grant: "g1") })
+        let first = Records.open("/a", time: 3 * second, calls: 5)
+        pipeline.record(first)
+        pipeline.record(Records.open("/elsewhere", object: 9, time: 3 * second))
+        end(&pipeline, at: 4 * second)
+        tick(&pipeline, at: 10 * second)
+        tick(&pipeline, at: 20 * second)
+        // What a tail is shown is counted as well.
+        pipeline.record(Records.open("/a", flags: SENSOR_STREAMED, time: 3 * second, calls: 5))
+        pipeline.consume(.count(CountDelta(key: key(of: first), count: 41)))
+        #expect(pipeline.takeCallRecords().isEmpty)
+        tick(&pipeline, at: 30 * second)
+        let events = pipeline.takeEvents()
+        let records = pipeline.takeCallRecords()
+        try #require(records.count == 1)
+        let record = records[0]
+        #expect(record.state == .finished)
+        #expect(record.call.id == "c1" && record.call.status == "ok" && record.call.duration == 2 * second)
+        #expect(record.call.arguments.map(\.name) == ["path"])
+        #expect(record.call.initiator?.kind == "human" && record.call.claims.authority?.grant == "g1")
+        #expect(record.process?.pid == 100)
+        #expect(record.workload.name == "agent.service")
+        #expect(record.ended.map { $0 - record.began } == 2 * second)
+        try #require(record.effects.count == 1)
+        let effect = record.effects[0]
+        #expect(effect.kind == .fileOpen && effect.text == "/a" && effect.method == .process)
+        #expect(effect.summary?.count == 42)
+        #expect(effect.summary?.process == record.process?.id)
+        #expect(record.counts == [.fileOpen: 42])
+        // It is the event that tells of it.
+        let event = try #require(events.first { effect.event.hasSuffix("-\($0.sequence)") })
+        #expect(event.fileDetail?.path == "/a")
+        #expect(event.toolCall?.initiator?.kind == "human" && event.toolCall?.claims.authority?.grant == "g1")
+    }
+
+    @Test func `what is open at the end is recorded as open, what has ended as finished`() {
+        var pipeline = self.pipeline()
+        begin(&pipeline, call())
+        pipeline.consume(.call(.begun(call { ($0.number, $0.id) = (2, "c2") })))
+        end(&pipeline, "abandoned", at: 4 * second)
+        pipeline.consume(.settle(.max))
+        let records = pipeline.takeCallRecords()
+        #expect(records.map(\.state) == [.finished, .open])
+        #expect(records.map(\.call.status) == ["abandoned", ""])
+        #expect(records.map { $0.ended == nil } == [false, true])
+    }
+
+    @Test func `a loss of its workload makes a record incomplete, another's does not`() {
+        var pipeline = self.pipeline()
+        begin(&pipeline, call())
+        tick(&pipeline, at: 5 * second)
+        end(&pipeline, at: 6 * second)
+        tick(&pipeline, at: 10 * second)
+        lose(&pipeline, of: 43)
+        pipeline.consume(.settle(.max))
+        #expect(pipeline.takeCallRecords().map(\.isIncomplete) == [false])
+
+        pipeline = self.pipeline()
+        begin(&pipeline, call())
+        tick(&pipeline, at: 5 * second)
+        end(&pipeline, at: 6 * second)
+        tick(&pipeline, at: 10 * second)
+        lose(&pipeline, of: 42)
+        tick(&pipeline, at: 20 * second)
+        #expect(pipeline.takeCallRecords().map(\.isIncomplete) == [true])
+    }
+
+    @Test func `a child that outlives its call is told of, and what it does then is not the call's`() throws {
+        var pipeline = self.pipeline()
+        begin(&pipeline, call())
+        pipeline.record(
+            RecordBytes(Records.fork(pid: 300, start: 9, parent: (100, 7), time: 3 * second)).changing {
+                ($0.key.cgroup, $0.key.calls) = (42, 5)
+            })
+        end(&pipeline, at: 4 * second)
+        pipeline.record(
+            RecordBytes(Records.open("/late", time: 5 * second, pid: 300, start: 9, calls: 5)).changing { $0.uid = 0 })
+        pipeline.consume(.settle(.max))
+        let record = try #require(pipeline.takeCallRecords().first)
+        #expect(record.outlivedBy.map(\.pid) == [300])
+        #expect(record.effects.map(\.kind) == [.processFork])
+        let late = try #require(pipeline.takeEvents().first { $0.fileDetail?.path == "/late" })
+        #expect(late.toolCall == nil)
+    }
+
+    @Test func `a call that a span told of is recorded in the same form`() throws {
+        var pipeline = self.pipeline()
+        pipeline.record(Records.open("/a", time: 3 * second))
+        let span = SpanCall(
+            trace: "0102030405060708090a0b0c0d0e0f10", span: "1111111111111112", ancestors: [], id: "call_1",
+            name: "read_file", session: "conv_7", status: "ok", error: "", service: "", agentName: "writer",
+            agentID: "", agentVersion: "", begin: 2 * second, end: 4 * second, received: 5 * second, process: 100,
+            cgroup: 42)
+        pipeline.consume(.call(.span(span)))
+        pipeline.consume(.settle(20 * second))
+        let record = try #require(pipeline.takeCallRecords().first)
+        #expect(record.state == .finished && record.call.id == "call_1" && record.call.span?.agentName == "writer")
+        #expect(record.effects.map(\.text) == ["/a"])
+        #expect(record.effects.map(\.method) == [.window])
+        #expect(record.effects.first?.summary?.count == 1)
+        #expect(record.counts == [.fileOpen: 1])
+        #expect(record.call.effects == nil)
+    }
+
+    @Test func `who is not watched has no records`() {
+        var pipeline = self.pipeline()
+        pipeline.consume(.watch(["SystemdUnit/other.service"]))
+        begin(&pipeline, call())
+        pipeline.consume(.settle(.max))
+        #expect(pipeline.takeCallRecords().isEmpty)
+    }
+}
