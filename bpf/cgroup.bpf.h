@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Cgroups: known from their creation on, before a container's first exec. */
+/*
+ * Cgroups: known from their creation on, before a container's first exec. A record is charged to the cgroup that makes or removes one, as any
+ * other: the one that it is about has no account, and whoever makes thousands would use up what is there for everybody.
+ */
 #ifndef SENSOR_CGROUP_BPF_H
 #define SENSOR_CGROUP_BPF_H
 
@@ -20,10 +23,12 @@ static __always_inline void on_cgroup(struct cgroup *cgroup, const char *path, _
 	__builtin_memset(&scratch->header.key, 0, sizeof(scratch->header.key));
 	scratch->header.key.kind = kind;
 	scratch->header.key.hook = hook;
-	scratch->header.key.cgroup = get(get(cgroup, kn), id);
+	scratch->header.key.cgroup = cgroup_of(task);
+	/* Who only makes cgroups, or is not watched, has no account yet: its share of the ring is kept there. */
+	workload_of(&scratch->header.key.cgroup);
 	begin(scratch, task, SENSOR_FIRST_SEEN, 0);
 	to = body(scratch, sensor_cgroup);
-	to->id = scratch->header.key.cgroup;
+	to->id = get(get(cgroup, kn), id);
 	to->level = get(cgroup, level);
 	to->hierarchy = get(get(cgroup, root), hierarchy_id);
 	parent = get(cgroup, self.parent);

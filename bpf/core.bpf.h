@@ -164,6 +164,16 @@ struct naming {
 	__u8 kind;
 	__u8 hook;        /* 0: sys_exit */
 	bool is_followed; /* the call goes on to where a link leads that `name` may be */
+	__u16 limit;      /* bytes that the first string has at most; 0: up to its NUL */
+};
+
+/* What a call that matters by itself was about. */
+#define NOTABLE_STRINGS 3
+struct notable {
+	__u64 strings[NOTABLE_STRINGS]; /* user addresses; 0: none */
+	__u64 detail;                   /* what else makes one call differ from another */
+	__u64 limit;                    /* bytes that the first string has at most; 0: up to its NUL */
+	__u64 file;                     /* struct file that a descriptor led to; 0: none */
 };
 
 /* Who opened a socket, and to whom. */
@@ -191,7 +201,8 @@ struct scratch {
 	__u32 length; /* of body and sections so far, in bytes[] */
 	__u32 slot;   /* which entry of the map this is, for append_path(); softirq walks no paths */
 	struct {
-		__u64 file; /* struct file */
+		__u64 path;  /* struct path */
+		__u64 inode; /* struct inode */
 		__s64 result;
 		__u32 access, flags; /* of sensor_file */
 		__s32 staged;        /* length of the caller's string behind the body, -1 if it is not wanted */
@@ -205,9 +216,10 @@ struct scratch {
 		__u32 flags;
 		__u32 reserved;
 	} walk; /* append_path()'s arguments and state; in memory, so that the verifier sees each step alike */
-	struct socket_use use; /* observe_socket()'s argument */
-	struct naming naming;  /* observe_name()'s */
-	struct owner owner;    /* of a socket that is accepted */
+	struct socket_use use;  /* observe_socket()'s argument */
+	struct naming naming;   /* observe_name()'s */
+	struct notable notable; /* on_notable()'s */
+	struct owner owner;     /* of a socket that is accepted */
 };
 
 #define SCRATCH_PROCESS 0

@@ -209,7 +209,6 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 	case SYS_madvise:
 	case SYS_pread64:
 	case SYS_socket:
-	case SYS_bind:
 	case SYS_shutdown:
 	case SYS_getsockname:
 	case SYS_getpeername:
@@ -284,6 +283,8 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 		return;
 	case SYS_connect:
 		return on_connect(task, regs, result);
+	case SYS_bind:
+		return on_bind(task, block, regs, result);
 	case SYS_listen:
 		return on_listen(task, block, regs, result);
 	case SYS_accept:

@@ -83,10 +83,9 @@ static __always_inline __u64 mix_own_root(__u64 hash)
  * A file as an object: (superblock, inode, generation), its place, so that a second link or a bind mount is another, and the root that it is
  * seen from.
  */
-static __always_inline __u64 file_object(struct file *file, struct inode *inode, __u32 access)
+static __always_inline __u64 file_object(struct path *path, struct inode *inode, __u32 access)
 {
-	__u64 hash = mix_place(mix_own_root(config.seed ^ access), get(file, f_path.dentry),
-			       mount_of(get(file, f_path.mnt)));
+	__u64 hash = mix_place(mix_own_root(config.seed ^ access), get(path, dentry), mount_of(get(path, mnt)));
 
 	return finish(mix_inode(hash, inode));
 }
@@ -148,12 +147,12 @@ static __always_inline bool is_relative(struct scratch *scratch, __u32 at)
 static __noinline void send_file(struct scratch *scratch, struct sensor_control *block)
 {
 	struct task_struct *task = current_task();
-	struct file *file = cast(file, scratch->sight.file);
+	struct path *path = cast(path, scratch->sight.path);
 	struct sensor_file *to;
 
 	begin(scratch, task, scratch->sight.record, scratch->sight.result);
 	to = body(scratch, sensor_file);
-	fill_file(to, get(file, f_inode), scratch->sight.access, scratch->sight.descriptor);
+	fill_file(to, cast(inode, scratch->sight.inode), scratch->sight.access, scratch->sight.descriptor);
 	to->flags = scratch->sight.flags;
 	if (scratch->sight.staged >= 0) {
 		struct path *base = NULL;
@@ -165,7 +164,7 @@ static __noinline void send_file(struct scratch *scratch, struct sensor_control 
 		if (base)
 			append_path_of(task, scratch, base, SENSOR_SECTION_BASE);
 	}
-	append_path_of(task, scratch, &file->f_path, SENSOR_SECTION_PATH);
+	append_path_of(task, scratch, path, SENSOR_SECTION_PATH);
 	dispatch(scratch, block, false);
 }
 
@@ -236,7 +235,7 @@ static __noinline bool on_descriptor(struct sensor_control *block, const struct 
 		return true;
 	key = &scratch->header.key;
 	file_key(key, block, task, kind, opened->hook, 0);
-	key->object = file_object(file, inode, access);
+	key->object = file_object(&file->f_path, inode, access);
 	scratch->sight.flags = 0;
 	scratch->sight.staged = -1;
 	is_shared = get(get(task, files), count.counter) > 1;
@@ -261,7 +260,8 @@ static __noinline bool on_descriptor(struct sensor_control *block, const struct 
 	scratch->sight.record = recall(&memory, key, block, get(task, tgid), 0, 0);
 	if (!scratch->sight.record)
 		return true;
-	scratch->sight.file = (__u64)file;
+	scratch->sight.path = (__u64)&file->f_path;
+	scratch->sight.inode = (__u64)inode;
 	scratch->sight.result = opened->descriptor;
 	scratch->sight.descriptor = opened->descriptor;
 	scratch->sight.access = access;
@@ -315,6 +315,8 @@ __noinline int observe_name(void)
 
 	at = scratch->length + sizeof(struct sensor_section);
 	length = stage_user_string(naming->name, SCRATCH_PROCESS);
+	if (naming->limit && length > naming->limit)
+		length = naming->limit;
 	if (length < 0) {
 		lose(key.cgroup, key.hook, SENSOR_LOSS_READ_FAULT, key.kind);
 	} else {
@@ -393,11 +395,12 @@ static __noinline void on_file(struct sensor_control *block, const struct deed *
 	file = cast(file, deed->file);
 	key = &scratch->header.key;
 	file_key(key, block, task, deed->kind, deed->hook, deed->result < 0 ? -deed->result : 0);
-	key->object = file_object(file, get(file, f_inode), deed->access);
+	key->object = file_object(&file->f_path, get(file, f_inode), deed->access);
 	scratch->sight.record = recall(&memory, key, block, get(task, tgid), 0, 0);
 	if (!scratch->sight.record)
 		return;
-	scratch->sight.file = (__u64)file;
+	scratch->sight.path = (__u64)&file->f_path;
+	scratch->sight.inode = (__u64)get(file, f_inode);
 	scratch->sight.result = deed->result;
 	scratch->sight.descriptor = -1;
 	scratch->sight.access = deed->access;

@@ -408,6 +408,89 @@ static __always_inline void on_listen(struct task_struct *task, struct sensor_co
 			SENSOR_HOOK_SYS_EXIT);
 }
 
+/* A bind to a path makes a file, which the socket then holds: no other file has to be looked for. */
+static __noinline void on_socket_file(struct sensor_control *block, struct sock *sk, __u64 address, __u32 length)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct unix_sock *bound = cast(unix_sock, sk);
+	struct task_struct *task = current_task();
+	struct dentry *dentry = get(bound, path.dentry);
+	const __u32 access = SENSOR_ACCESS_CREATE | SENSOR_ACCESS_NODE;
+	struct sensor_key *key;
+	struct inode *inode;
+	int staged;
+
+	/* An abstract name, or one that the kernel gave. */
+	if (!scratch || !dentry)
+		return;
+	inode = get(dentry, d_inode);
+	key = &scratch->header.key;
+	file_key(key, block, task, SENSOR_FILE_CREATE, SENSOR_HOOK_SYS_EXIT, 0);
+	key->object = file_object(&bound->path, inode, access);
+	scratch->sight.flags = 0;
+	scratch->sight.staged = -1;
+	if (get(get(task, files), count.counter) > 1 || in_filter_mode(task)) {
+		/* The descriptor may lead to a socket that was bound before: compared with the name that was asked for. */
+		scratch->length = sizeof(struct sensor_file);
+		staged = length > 2 ? stage_unix_name(address + 2, length - 2, 1) : 0;
+		if (staged > 0) {
+			scratch->sight.flags = SENSOR_FILE_COMPARE;
+			if (get(get(task, files), count.counter) > 1)
+				scratch->sight.flags |= SENSOR_FILE_SHARED_TABLE;
+			scratch->sight.staged = staged;
+			scratch->sight.directory = AT_FDCWD;
+			key->object = finish(mix(key->object, hash_bytes(STAGED_AT, staged, SCRATCH_PROCESS)));
+		}
+	}
+	scratch->sight.record = recall(&memory, key, block, get(task, tgid), 0, 0);
+	if (!scratch->sight.record)
+		return;
+	scratch->sight.path = (__u64)&bound->path;
+	scratch->sight.inode = (__u64)inode;
+	scratch->sight.result = 0;
+	scratch->sight.descriptor = -1;
+	scratch->sight.access = access;
+	send_file(scratch, block);
+}
+
+/* One that failed left nothing but the name; an abstract one begins with NUL, and that which the kernel is to choose has no bytes. */
+static __noinline void on_no_socket_file(__u64 address, __u32 length, __s64 result)
+{
+	struct naming naming = {
+		.name = address + 2,
+		.result = result,
+		.directory = AT_FDCWD,
+		.access = SENSOR_ACCESS_CREATE | SENSOR_ACCESS_NODE,
+		.kind = SENSOR_FILE_CREATE,
+		.limit = length - 2,
+	};
+	struct {
+		__u16 family;
+		char first;
+	} name = {};
+
+	if (length <= 2 || length > 2 + UNIX_NAME_MAX || bpf_probe_read_user(&name, 3, (void *)address) ||
+	    name.family != AF_UNIX || !name.first)
+		return;
+	on_name(&naming);
+}
+
+static __always_inline void on_bind(struct task_struct *task, struct sensor_control *block, struct pt_regs *regs,
+				    __s64 result)
+{
+	struct sock *sk;
+
+	if (!enabled(block, SENSOR_FILE_CREATE))
+		return;
+	sk = socket_of(file_at(task, argument0(regs)));
+	if (!sk || get(sk, __sk_common.skc_family) != AF_UNIX)
+		return;
+	if (result < 0)
+		on_no_socket_file(argument1(regs), argument2(regs), result);
+	else
+		on_socket_file(block, sk, argument1(regs), argument2(regs));
+}
+
 static __always_inline void on_accept(struct task_struct *task, __s64 result)
 {
 	if (result >= 0)

@@ -337,10 +337,52 @@ static int unix_failing(char **arguments)
 	return 0;
 }
 
+/* Binds a socket to a path, which may fill the address to its end, without a NUL. */
+static void bind_to(int type, const char *path, size_t length)
+{
+	struct {
+		struct sockaddr_un address;
+		char behind[32];
+	} name = { .address.sun_family = AF_UNIX };
+	int result;
+
+	memset(name.address.sun_path, 'x', sizeof(name.address.sun_path));
+	memset(name.behind, 'y', sizeof(name.behind) - 1);
+	memcpy(name.address.sun_path, path, length);
+	result = bind(must(socket(AF_UNIX, type, 0)), (struct sockaddr *)&name.address,
+		      offsetof(struct sockaddr_un, sun_path) + length);
+	say("bound %d", result ? -errno : 0);
+}
+
+/* unix-files DIRECTORY: sockets that are bound to files there, from there, and to none. */
+static int unix_files(char **arguments)
+{
+	union address address = { .any.sa_family = AF_UNIX };
+	char *stream = join(arguments[0], "stream"), *none = join(arguments[0], "none/socket");
+
+	must(chdir(arguments[0]));
+	bind_to(SOCK_STREAM, stream, strlen(stream) + 1);
+	bind_to(SOCK_DGRAM, "datagram", strlen("datagram"));
+	bind_to(SOCK_SEQPACKET, "./packets", strlen("./packets") + 1);
+	/* Again; in a directory that is not there; abstract; by the kernel's choice. */
+	bind_to(SOCK_STREAM, "datagram", strlen("datagram"));
+	bind_to(SOCK_STREAM, none, strlen(none) + 1);
+	bind_to(SOCK_STREAM, "\0abstract-bind", strlen("abstract-bind") + 1);
+	must(bind(must(socket(AF_UNIX, SOCK_STREAM, 0)), &address.any, sizeof(sa_family_t)));
+	settle();
+	return 0;
+}
+
 const struct activity network_activities[] = {
-	{ "tcp-transfer", 2, tcp_transfer },   { "tcp-refused", 2, tcp_refused },
-	{ "tcp-waiting", 1, tcp_waiting },     { "tcp-unreachable", 0, tcp_unreachable },
-	{ "tcp-late", 0, tcp_late },           { "tcp-open", 0, tcp_open },
-	{ "tcp-handed-on", 0, tcp_handed_on }, { "unix-stream", 1, unix_stream },
-	{ "unix-failing", 1, unix_failing },   { 0 },
+	{ "tcp-transfer", 2, tcp_transfer },
+	{ "tcp-refused", 2, tcp_refused },
+	{ "tcp-waiting", 1, tcp_waiting },
+	{ "tcp-unreachable", 0, tcp_unreachable },
+	{ "tcp-late", 0, tcp_late },
+	{ "tcp-open", 0, tcp_open },
+	{ "tcp-handed-on", 0, tcp_handed_on },
+	{ "unix-stream", 1, unix_stream },
+	{ "unix-failing", 1, unix_failing },
+	{ "unix-files", 1, unix_files },
+	{ 0 },
 };

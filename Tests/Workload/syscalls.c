@@ -16,9 +16,11 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +56,35 @@ static int syscall_notable(char **arguments)
 	tried("open_tree", syscall(SYS_open_tree, AT_FDCWD, ".", 0));
 	tried("move_mount", syscall(SYS_move_mount, AT_FDCWD, ".", AT_FDCWD, ".", 0));
 	tried("fsopen", syscall(SYS_fsopen, "none-such", 0));
+	settle();
+	return 0;
+}
+
+/* syscall-strings DIRECTORY: calls that say with strings what they are about. */
+static int syscall_strings(char **arguments)
+{
+	int configured, module;
+
+	enter_own_mounts();
+	must(unshare(CLONE_NEWUTS));
+	must(chdir(arguments[0]));
+	must(mkdir("point", 0755));
+	must(mkdir("other", 0755));
+	make_file("module");
+	tried("mount", syscall(SYS_mount, "none", "point", "tmpfs", 0, NULL));
+	tried("mount", syscall(SYS_mount, "none", "point", "tmpfs", 0, NULL));
+	tried("mount", syscall(SYS_mount, "none", "other", "tmpfs", 0, NULL));
+	tried("mount", syscall(SYS_mount, "none", "missing", "tmpfs", 0, NULL));
+	tried("chroot", syscall(SYS_chroot, "/none-such"));
+	tried("memfd_create", syscall(SYS_memfd_create, "odd\377", 0));
+	/* What stands behind is nobody's business. */
+	tried("sethostname", syscall(SYS_sethostname, "host-and-more", 4));
+	module = must(open("module", O_RDONLY | O_CLOEXEC));
+	tried("finit_module", syscall(SYS_finit_module, module, "answer=42 password=hunter2hunter2", 0));
+	configured = must(syscall(SYS_fsopen, "tmpfs", 0));
+	tried("fsconfig", syscall(SYS_fsconfig, configured, 1, "size", "1M", 0));
+	tried("fsconfig", syscall(SYS_fsconfig, configured, 1, "password", "hunter2hunter2", 0));
+	tried("execve", syscall(SYS_execve, "module", (char *[]){ "module", NULL }, NULL));
 	settle();
 	return 0;
 }
@@ -237,8 +268,9 @@ static int compat_calls(char **arguments)
 {
 #ifdef __x86_64__
 	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int result, bound = must(socket(AF_UNIX, SOCK_STREAM, 0));
 	struct stat status;
-	int result;
 
 	if (low == MAP_FAILED)
 		give_up("mmap");
@@ -257,6 +289,11 @@ static int compat_calls(char **arguments)
 		     : "r8", "r9", "r10", "r11", "memory");
 	say("unlinked %d", result);
 	say("there %d", stat(low, &status) == 0);
+	/* geteuid: bind's number. Where that has its descriptor lies a socket that has a file. */
+	strncpy(address.sun_path, join(arguments[0], "socket"), sizeof(address.sun_path) - 1);
+	must(bind(bound, (struct sockaddr *)&address, sizeof(address)));
+	asm volatile("int $0x80" : "=a"(result) : "a"(49), "D"(bound) : "r8", "r9", "r10", "r11", "memory");
+	say("user %d", result);
 #else
 	(void)arguments;
 	say("opened -38");
@@ -266,8 +303,13 @@ static int compat_calls(char **arguments)
 }
 
 const struct activity syscall_activities[] = {
-	{ "syscall-notable", 1, syscall_notable }, { "syscall-rare", 1, syscall_rare },
-	{ "seccomp-openat", 2, seccomp_openat },   { "sigsys-number", 2, sigsys_number },
-	{ "seccomp-faked", 2, seccomp_faked },     { "seccomp-true", 1, seccomp_true },
-	{ "compat-calls", 1, compat_calls },       { 0 },
+	{ "syscall-notable", 1, syscall_notable },
+	{ "syscall-rare", 1, syscall_rare },
+	{ "seccomp-openat", 2, seccomp_openat },
+	{ "sigsys-number", 2, sigsys_number },
+	{ "seccomp-faked", 2, seccomp_faked },
+	{ "seccomp-true", 1, seccomp_true },
+	{ "compat-calls", 1, compat_calls },
+	{ "syscall-strings", 1, syscall_strings },
+	{ 0 },
 };

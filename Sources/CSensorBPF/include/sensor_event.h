@@ -42,8 +42,8 @@ enum sensor_kind {
 	SENSOR_PROCESS_FORK = 2,   /* body sensor_exec; the header names the child */
 	SENSOR_PROCESS_EXIT = 3,   /* body sensor_exit */
 	SENSOR_PROCESS_SEEN = 4,   /* body sensor_exec; a process that ran before the sensor */
-	SENSOR_CGROUP_CREATED = 5, /* body sensor_cgroup */
-	SENSOR_CGROUP_REMOVED = 6, /* body sensor_cgroup */
+	SENSOR_CGROUP_CREATED = 5, /* body sensor_cgroup; the key's cgroup is that of the task that made it */
+	SENSOR_CGROUP_REMOVED = 6, /* the same, of the task that removed it */
 	SENSOR_FILE_OPEN = 10,     /* file kinds: body sensor_file */
 	SENSOR_FILE_CREATE = 11,
 	SENSOR_FILE_DELETE = 12,
@@ -160,6 +160,7 @@ enum sensor_section_tag {
 	SENSOR_SECTION_ARGUMENTS = 8,    /* argv, NUL after each */
 	SENSOR_SECTION_SCRIPT = 9,       /* the file name given to execve, when an interpreter runs it */
 	SENSOR_SECTION_PAYLOAD = 10,     /* DNS message, from its header on */
+	SENSOR_SECTION_THIRD_ARGUMENT = 11,
 };
 
 /* Section flags, for path-shaped sections. */

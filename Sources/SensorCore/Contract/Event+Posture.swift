@@ -42,7 +42,9 @@ extension EventDetail {
             self = .syscall(
                 SyscallDetail(
                     name: syscall.name, number: syscall.number, result: syscall.hasResult ? syscall.result : nil,
-                    arguments: syscall.arguments))
+                    arguments: syscall.arguments,
+                    strings: syscall.strings.map { .init($0.name, ByteString($0.value, $0.valueBytes)) },
+                    path: ByteString(ifAny: syscall.path, syscall.pathBytes)))
         } else if message.hasIdentity {
             let identity = message.identity
             self = .identity(

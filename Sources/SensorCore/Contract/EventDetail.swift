@@ -23,7 +23,8 @@ package enum EventDetail: Sendable {
         case .file(let file):
             48 + file.path.bytes.count + (file.newPath?.bytes.count ?? 0) + (file.argumentPath?.bytes.count ?? 0)
         case .network: 384
-        case .syscall: 160
+        case .syscall(let syscall):
+            160 + (syscall.path?.bytes.count ?? 0) + syscall.strings.reduce(0) { $0 + 64 + $1.value.bytes.count }
         case .identity: 320
         case .dns(let dns): 192 + 24 * dns.addresses.count
         case .toolCall(let call):

@@ -78,6 +78,18 @@ extension JSONText {
             }
             append("]")
         }
+        if !syscall.strings.isEmpty {
+            append(",\"strings\":[")
+            for (index, string) in syscall.strings.enumerated() {
+                if index > 0 { append(",") }
+                let start = bytes.count
+                append(text: ",\"name\":", string.name)
+                append(field: ",\"value\":", orBytes: ",\"valueBytes\":", string.value)
+                closeObject(startedAt: start)
+            }
+            append("]")
+        }
+        append(field: ",\"path\":", orBytes: ",\"pathBytes\":", syscall.path)
         closeObject(startedAt: start)
     }
 

@@ -58,6 +58,18 @@ extension PostureSyscall {
         number = syscall.number
         if let result = syscall.result { self.result = result }
         arguments = syscall.arguments
+        strings = syscall.strings.map(PostureSyscallString.init)
+        path = syscall.path?.text ?? ""
+        pathBytes = syscall.path?.bytesIfNotText ?? Data()
+    }
+}
+
+extension PostureSyscallString {
+    fileprivate init(_ string: SyscallDetail.StringArgument) {
+        self.init()
+        name = string.name
+        value = string.value.text
+        valueBytes = string.value.bytesIfNotText
     }
 }
 

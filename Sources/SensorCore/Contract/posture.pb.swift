@@ -553,7 +553,8 @@ package nonisolated struct PostureFile: Sendable {
 
   /// What was asked of it or changed about it: `READ`, `WRITE`, `CREATE`, `TRUNCATE`, `APPEND`, `EXECUTE`, `PATH`
   /// (O_PATH), `DIRECTORY`, `TEMPORARY` (O_TMPFILE), `RECEIVED` (as a descriptor, without an open), `HANDLE`
-  /// (open_by_handle_at), `MODE`, `OWNER`, `TIMES`, `XATTR`, `SIZE`, `SYMBOLIC`, `NODE`, `PROTECT` (by mprotect).
+  /// (open_by_handle_at), `MODE`, `OWNER`, `TIMES`, `XATTR`, `SIZE`, `SYMBOLIC`, `NODE`, `PROTECT` (by mprotect),
+  /// `EXCHANGE` (of a rename: both names are there, and changed places).
   package var access: [String] = []
 
   /// `major:minor`, as stat(2) has it.
@@ -571,7 +572,8 @@ package nonisolated struct PostureFile: Sendable {
   /// were followed by the daemon: best effort), `argument` (the caller's string, lexically), `contested` (object and
   /// string disagree: `path` is the object's, `argument_path` the string) or `unverified` (they differ, and where the
   /// string leads could not be seen; or there is only a string, and it may have been written after the call, or the
-  /// call may not have been made). Empty if there is no path.
+  /// call may not have been made) or `unreachable` (from the kernel's object, but no name leads to it from the process's
+  /// root: `path` begins where the kernel's way up ends). Empty if there is no path.
   package var pathSource: String = String()
 
   /// The string that the caller gave, if it does not lead to `path` as far as could be seen.
@@ -757,12 +759,41 @@ package nonisolated struct PostureSyscall: Sendable {
   /// As the registers held them.
   package var arguments: [UInt64] = []
 
+  /// Strings among the arguments of a `syscall.notable`, in their order. They are what the caller passed, read after the
+  /// call: no path was resolved, and where another thread shares the memory they may have been changed since. Secrets
+  /// are taken out.
+  package var strings: [PostureSyscallString] = []
+
+  /// The file that a descriptor among the arguments leads to (`finit_module`, `kexec_file_load`), as the kernel's object
+  /// has it: absolute, as the process's own root shows it.
+  package var path: String = String()
+
+  package var pathBytes: Data = Data()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _number: UInt32? = nil
   fileprivate var _result: Int64? = nil
+}
+
+/// A string that was passed to a system call.
+package nonisolated struct PostureSyscallString: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What it is to the call, as its manual page has it: `source`, `target`, `type`, `path`, `name`, `parameters`, …
+  package var name: String = String()
+
+  package var value: String = String()
+
+  package var valueBytes: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// A process became someone else, or went to another namespace.
@@ -2762,7 +2793,7 @@ nonisolated extension PostureEndpoint: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension PostureSyscall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Syscall"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}number\0\u{1}result\0\u{1}arguments\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}number\0\u{1}result\0\u{1}arguments\0\u{1}strings\0\u{1}path\0\u{3}path_bytes\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2774,6 +2805,9 @@ nonisolated extension PostureSyscall: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self._number) }()
       case 3: try { try decoder.decodeSingularInt64Field(value: &self._result) }()
       case 4: try { try decoder.decodeRepeatedUInt64Field(value: &self.arguments) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.strings) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 7: try { try decoder.decodeSingularBytesField(value: &self.pathBytes) }()
       default: break
       }
     }
@@ -2796,6 +2830,15 @@ nonisolated extension PostureSyscall: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.arguments.isEmpty {
       try visitor.visitPackedUInt64Field(value: self.arguments, fieldNumber: 4)
     }
+    if !self.strings.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.strings, fieldNumber: 5)
+    }
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 6)
+    }
+    if !self.pathBytes.isEmpty {
+      try visitor.visitSingularBytesField(value: self.pathBytes, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2804,6 +2847,49 @@ nonisolated extension PostureSyscall: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs._number != rhs._number {return false}
     if lhs._result != rhs._result {return false}
     if lhs.arguments != rhs.arguments {return false}
+    if lhs.strings != rhs.strings {return false}
+    if lhs.path != rhs.path {return false}
+    if lhs.pathBytes != rhs.pathBytes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureSyscallString: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SyscallString"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}value\0\u{3}value_bytes\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.value) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.valueBytes) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularStringField(value: self.value, fieldNumber: 2)
+    }
+    if !self.valueBytes.isEmpty {
+      try visitor.visitSingularBytesField(value: self.valueBytes, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureSyscallString, rhs: PostureSyscallString) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.value != rhs.value {return false}
+    if lhs.valueBytes != rhs.valueBytes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -115,7 +115,7 @@ package struct WorkloadSelector: Sendable, Equatable {
         guard halves.count == 2 else { throw fault("one of \(forms) is expected") }
         guard !halves[0].isEmpty else { throw fault("a kind is expected before \"/\"; * stands for all") }
         guard !halves[1].isEmpty else { throw fault("a name is expected after \"/\"; * stands for all") }
-        let kind = Glob(shortKinds[halves[0].lowercased()] ?? String(halves[0]), ignoringCase: true)
+        let kind = WorkloadKind.pattern(String(halves[0]))
         guard !halves[1].contains("/") || kindsOfUsers.contains(where: { kind.matches($0) }) else {
             throw fault("KIND/NAME is expected; a namespace is joined with \"+\": namespace=a+Deployment/b")
         }
@@ -124,13 +124,6 @@ package struct WorkloadSelector: Sendable, Equatable {
 
     /// Whose names have a "/" where they are an unprivileged user's.
     private static let kindsOfUsers = ["SystemdUnit", "Container"]
-
-    private static let shortKinds = [
-        "deploy": "Deployment", "deployments": "Deployment", "ds": "DaemonSet", "daemonsets": "DaemonSet",
-        "sts": "StatefulSet", "statefulsets": "StatefulSet", "rs": "ReplicaSet", "replicasets": "ReplicaSet",
-        "rc": "ReplicationController", "cj": "CronJob", "cronjobs": "CronJob", "jobs": "Job", "po": "Pod",
-        "pods": "Pod",
-    ]
 
     private static func rest(of text: Substring, behind prefix: String) -> Substring? {
         text.hasPrefix(prefix) ? text.dropFirst(prefix.count) : nil

@@ -24,6 +24,8 @@ extension CapabilityReport {
                 .map { program(in: $0, firing: firing) }
             report.capabilities.append(iterator(session))
             report.capabilities += uring(firing)
+        } catch  where error.code == .notPermitted && error.missingCapability == nil {
+            // For the pid namespace, whose line says so: nothing else could be tried.
         } catch {
             report.missingPermission = error.missingCapability
             var text = error.description
@@ -90,8 +92,8 @@ extension CapabilityReport {
     private static func processNamespace() -> Capability {
         if PidNamespace.isInitial { return Capability("pid namespace", .ok, "the host's") }
         return Capability(
-            "pid namespace", .degraded,
-            "not the host's: process ids do not match /proc, and the sensor sees itself; run with hostPID")
+            "pid namespace", .missing,
+            "not the host's, so process ids do not match: \(PidNamespace.remedy)")
     }
 
     private static func ringBuffer() -> Capability {

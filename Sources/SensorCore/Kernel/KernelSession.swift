@@ -49,15 +49,16 @@ package final class KernelSession {
     /// Loads the programs that this kernel accepts; attaches none of them.
     ///
     /// Scopes and kinds can be set before `attach`, so that nothing that is asked for is missed.
+    /// - Throws: `notPermitted` without the capabilities, or in another pid namespace than the host's.
     package init(settings: KernelSettings = KernelSettings()) throws(KernelError) {
         try settings.check()
         try Privileges.current().requireLoading()
+        try PidNamespace.requireInitial()
         let cgroups = CgroupHierarchy.current()
         var config = sensor_config()
         var generator = SystemRandomNumberGenerator()
         config.seed = generator.next()
-        // Elsewhere the number is another process's, which nothing may hide. 0 is nobody's.
-        config.self_tgid = PidNamespace.isInitial ? UInt32(getpid()) : 0
+        config.self_tgid = UInt32(getpid())
         config.cgroup_subsystem = -1
         config.ring_budget = settings.ringBudget
         config.ring_size = UInt32(settings.activityRingBytes)

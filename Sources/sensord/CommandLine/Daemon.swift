@@ -22,9 +22,10 @@ struct Daemon {
     /// The process's exit status.
     func run() throws -> Int32 {
         // Before anything that may fail for the same reason, and would be told as something else.
-        do throws(KernelError) { try Privileges.current().requireLoading() } catch {
-            throw CollectorError.kernel(error)
-        }
+        do throws(KernelError) {
+            try Privileges.current().requireLoading()
+            try PidNamespace.requireInitial()
+        } catch { throw CollectorError.kernel(error) }
         let signals = try SignalSource([SIGTERM, SIGINT, SIGHUP])
         let attention = try WakeUp()
         // First of all, so that a second daemon takes nothing from the first.

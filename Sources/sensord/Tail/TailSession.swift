@@ -54,6 +54,7 @@ struct TailSession {
             case .recovered(let dropped): StandardStream.complain("writing again, \(dropped) lines were dropped")
             }
         }
+        try checkNamespace()
         try checkProcesses()
 
         var child: Descendants?
@@ -114,6 +115,12 @@ struct TailSession {
         let endpoint = try APIEndpoint(tail.settings, environment: Environment.inCluster)
         if endpoint != nil { try tail.settings.requireNode(environment: Environment.inCluster) }
         return try LocalWatch(tail, endpoint: endpoint, root: root, writer: writer, completion: attention)
+    }
+
+    /// What is asked for by a number of another pid namespace would be somebody else, to the daemon as well.
+    private func checkNamespace() throws(CollectorError) {
+        if command.isEmpty, tail.filter.pids.isEmpty { return }
+        do { try PidNamespace.requireInitial() } catch { throw CollectorError.kernel(error) }
     }
 
     /// A number that is nobody's would be watched for ever.

@@ -13,6 +13,11 @@ struct Explanation {
         if let process = event.process {
             add("process", "\(process.executable.text) (pid \(process.pid))", process.id)
         }
+        if case .syscall(let syscall) = event.detail {
+            add("call", syscall.name, "")
+            add("  file", syscall.path?.text ?? "", "the kernel's object")
+            for string in syscall.strings { add("  \(string.name)", string.value.text, "the caller's word") }
+        }
         addCall(of: chain)
         add(event.workload.identity)
     }

@@ -47,7 +47,7 @@ struct TailLine {
             results += Self.results(network)
         case .syscall(let syscall):
             let name = syscall.name.isEmpty ? "number \(syscall.number)" : syscall.name
-            object = TerminalText(name)
+            object = TerminalText(Array(name.utf8) + Self.subject(syscall))
             if let result = syscall.result, result > 0, event.kind == .syscallNotable { results.append("= \(result)") }
         case .identity(let identity):
             object = TerminalText(Self.change(identity))
@@ -178,6 +178,17 @@ struct TailLine {
         }
         if let argument = file.argumentPath { bytes += Array(" (asked for ".utf8) + argument.bytes + Array(")".utf8) }
         return TerminalText(bytes)
+    }
+
+    /// What a call was about, with the space before it: `  none → /mnt tmpfs`.
+    private static func subject(_ syscall: SyscallDetail) -> [UInt8] {
+        var bytes: [UInt8] = []
+        if let path = syscall.path { bytes += Array("  ".utf8) + path.bytes }
+        for string in syscall.strings where !string.value.isEmpty {
+            let leadsThere = ["target", "to", "put_old"].contains(string.name) && !bytes.isEmpty
+            bytes += Array((leadsThere ? " → " : bytes.isEmpty ? "  " : " ").utf8) + string.value.bytes
+        }
+        return bytes
     }
 
     private static func results(_ file: FileDetail, _ kind: EventKind) -> [String] {

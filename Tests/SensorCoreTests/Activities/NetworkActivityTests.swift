@@ -170,6 +170,26 @@ import Testing
         #expect(try seen.only(seen.events(.networkListen)).network?.local?.path?.text == name)
     }
 
+    @Test func `a file that a bind makes is told as made, by its true path`() throws {
+        let seen = try Observation.of("unix-files", directory.path)
+        #expect(
+            seen.all("bound") == ["0", "0", "0", "-\(EADDRINUSE)", "-\(ENOENT)", "0"])
+        let made = seen.events(.fileCreate)
+        #expect(
+            made.map { $0.file?.path.text }
+                == ["stream", "datagram", "packets", "datagram", "none/socket"].map { directory.path + "/" + $0 })
+        #expect(made.map(\.errorNumber) == [0, 0, 0, EADDRINUSE, ENOENT])
+        for event in made.prefix(3) {
+            let file = try #require(event.file)
+            #expect(file.mode & 0o170000 == 0o140000)
+            #expect(file.pathSource == .dentry)
+            #expect(file.access == [.create, .node])
+            var status = stat()
+            #expect(stat(file.path.text, &status) == 0)
+            #expect(file.inode == status.st_ino)
+        }
+    }
+
     @Test func `a Unix connection that fails is told with the caller's path and the error`() throws {
         let seen = try Observation.of("unix-failing", directory.path + "/none")
         let event = try seen.only(seen.events(.networkConnect))
@@ -181,6 +201,9 @@ import Testing
         let seen = try Observation.of("unix-datagram", directory.path + "/socket")
         let event = try seen.only(seen.events(.networkSend))
         #expect(event.network?.peer?.path?.text == directory.path + "/socket")
+        #expect(event.network?.bytesSent == 1)
+        // What nobody measured is not told as nothing.
+        #expect(event.network?.bytesReceived == nil)
     }
 
     // MARK: Names

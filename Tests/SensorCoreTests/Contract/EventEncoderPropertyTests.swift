@@ -94,7 +94,8 @@ extension SplitMix {
         case 3:
             .syscall(
                 SyscallDetail(
-                    name: text(), number: integer(), result: maybe { $0.integer() }, arguments: [integer(), integer()]))
+                    name: text(), number: integer(), result: maybe { $0.integer() }, arguments: [integer(), integer()],
+                    strings: [.init(text(), name()), .init(text(), name())], path: maybe { $0.name() }))
         case 4: .identity(IdentityDetail(change: text(), from: maybe { $0.state() }, to: state()))
         case 5:
             .dns(

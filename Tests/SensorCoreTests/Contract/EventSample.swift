@@ -145,7 +145,16 @@ struct EventSample: Sendable, CustomTestStringConvertible {
         EventSample("a system call", .syscallNotable, .syscall(SyscallDetail(name: "ptrace", number: 101, result: 0))),
         EventSample(
             "a system call with everything", .syscallNotable,
-            .syscall(SyscallDetail(name: "", number: 0, result: .min, arguments: [0, 1, .max]))),
+            .syscall(
+                SyscallDetail(
+                    name: "", number: 0, result: .min, arguments: [0, 1, .max],
+                    strings: [
+                        .init("source", "none"), .init("target", ByteString([0x2f, 0xff])), .init("type", ""),
+                        .init("", ""),
+                    ], path: "/lib/modules/a\"b.ko"))),
+        EventSample(
+            "a system call on a file whose name is no UTF-8", .syscallNotable,
+            .syscall(SyscallDetail(name: "finit_module", number: 313, path: ByteString([0x2f, 0xfe])))),
         EventSample("the end of a call that a span told of", .toolCallEnd, .toolCall(spanCall)),
         EventSample("an exit", .processExit, .exit(ExitDetail(code: 0))),
         EventSample("a kill", .processExit, .exit(ExitDetail(code: 0, signal: 9, dumpedCore: true))),

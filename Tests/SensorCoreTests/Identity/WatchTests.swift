@@ -149,6 +149,8 @@ import Testing
         for (filter, isStreamed) in [
             (try filter { $0.namespaces = ["agents"] }, true), (try filter { $0.namespaces = ["other"] }, false),
             (try filter { $0.workloads = ["deployment/plan*"] }, true),
+            (try filter { $0.workloads = ["deploy/plan*"] }, true), (try filter { $0.workloads = ["ds/plan*"] }, false),
+            (try filter { $0.workloads = ["Deployments"] }, true),
             (try filter { $0.workloads = ["StatefulSet"] }, false), (try filter { $0.containers = ["main"] }, true),
             (try filter { $0.containers = [String(Self.containerID.prefix(12))] }, true),
             (try filter { $0.containers = ["sidecar"] }, false),

@@ -52,6 +52,39 @@ import Testing
             })
     }
 
+    @Test func `cgroups that one makes without end cost another none of his`() throws {
+        let (flood, quiet) = (try TestCgroup("flood"), try TestCgroup("quiet"))
+        var settings = KernelSettings()
+        settings.lifecycleRingBytes = 64 << 10
+        let session = try KernelSession(settings: settings)
+        // Whoever only makes cgroups has no account of his own yet.
+        session.setEnabledKinds(
+            [SENSOR_CGROUP_CREATED, SENSOR_CGROUP_REMOVED].reduce(0) { $0 | 1 << UInt64($1.rawValue) })
+        try session.attach()
+        try Child.shell(
+            """
+            cd '\(flood.path)'; \(flood.enter)
+            seq 700 | xargs mkdir; seq 700 | xargs rmdir; seq 700 | xargs mkdir; seq 700 | xargs rmdir
+            """)
+        try Child.shell("\(quiet.enter); mkdir '\(quiet.path)/container'")
+        var status = stat()
+        try #require(stat(quiet.path + "/container", &status) == 0)
+        rmdir(quiet.path + "/container")
+        session.detach()
+
+        var created: [UInt64: UInt64] = [:]
+        while session.drain({ record in
+            guard record.kind == UInt8(SENSOR_CGROUP_CREATED.rawValue), let cgroup = record.cgroup else { return }
+            created[cgroup.id] = record.header.key.cgroup
+        }) > 0 {}
+        #expect(created[UInt64(status.st_ino)] == quiet.identifier)
+        let lost = try session.readLosses().counts.filter { $0.key.isLost }
+        #expect(!lost.isEmpty)
+        // One row for each hook, not one for each cgroup that is gone.
+        #expect(Set(lost.map(\.key.cgroup)) == [flood.identifier])
+        #expect(Set(lost.map(\.key.kind)).count == lost.count)
+    }
+
     @Test(arguments: [false, true])
     func `a flood in one cgroup costs another nothing, and is itself accounted to the one`(_ streaming: Bool) throws {
         let (flood, quiet) = (try TestCgroup("flood"), try TestCgroup("quiet"))

@@ -115,6 +115,30 @@ import Testing
         #expect(isSame)
     }
 
+    @Test func `a recording holds no secret of a notable call's strings`() throws {
+        // fsconfig, whose key says what its value is, and finit_module.
+        let (live, recording) = try record([
+            .record(Records.syscall(431, strings: ["password", "hunter2hunter2"])),
+            .record(Records.syscall(431, strings: ["size", "1M"])),
+            .record(Records.syscall(Self.finitModule, strings: ["answer=42 password=hunter2hunter2 b=1"])),
+        ])
+        let lines = String(decoding: live.lines, as: UTF8.self)
+        #expect(lines.contains(#"[{"name":"key","value":"password"},{"name":"value","value":"[redacted]"}]"#))
+        #expect(lines.contains(#"[{"name":"key","value":"size"},{"name":"value","value":"1M"}]"#))
+        #expect(lines.contains(#"[{"name":"parameters","value":"answer=42 password=[redacted] b=1"}]"#))
+        #expect(!String(decoding: recording, as: UTF8.self).contains("hunter2"))
+        let (replayed, error) = try replay(recording)
+        #expect(error == nil)
+        let isSame = replayed == live
+        #expect(isSame)
+    }
+
+    #if arch(x86_64)
+        private static let finitModule: UInt32 = 313
+    #else
+        private static let finitModule: UInt32 = 273
+    #endif
+
     @Test func `a replay gives the same bytes`() throws {
         let (live, recording) = try record(inputs())
         #expect(live.lines.count > 1000)

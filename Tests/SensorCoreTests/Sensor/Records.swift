@@ -143,10 +143,13 @@ enum Records {
             .adding(SENSOR_SECTION_PAYLOAD, message).changing { $0.key.cgroup = cgroup }
     }
 
-    static func syscall(_ number: UInt32, time: UInt64 = 14) -> [UInt8] {
+    static func syscall(_ number: UInt32, strings: [String] = [], time: UInt64 = 14) -> [UInt8] {
         var body = sensor_syscall()
         body.number = number
-        return RecordBytes(SENSOR_SYSCALL_NOTABLE, body, time: time).bytes
+        let tags = [SENSOR_SECTION_ARGUMENT, SENSOR_SECTION_NEW_ARGUMENT, SENSOR_SECTION_THIRD_ARGUMENT]
+        return zip(tags, strings).reduce(RecordBytes(SENSOR_SYSCALL_NOTABLE, body, time: time)) {
+            $0.adding($1.0, Array($1.1.utf8))
+        }.bytes
     }
 
     static func identity(number: UInt32, credentials: sensor_credentials, time: UInt64 = 17) -> [UInt8] {

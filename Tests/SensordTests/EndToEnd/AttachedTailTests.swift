@@ -76,6 +76,61 @@ import Testing
         #expect(outcome.summary.hasPrefix("sensord: shown 2, lost 3 (subscriber 3)"), "\(outcome.errors)")
     }
 
+    // MARK: Another pid namespace
+
+    private static let unshare = ["unshare", "-p", "-f", "--mount-proc", "--"]
+
+    private static let refused: [([String], Int32)] = [
+        (["run", "--listen", "none"], 77), (["--tail"], 77), (["--tail", "--pid", "1"], 77),
+        (["--tail", "--", "true"], 125),
+    ]
+
+    @Test(.enabled(if: RunningSensord.canCollect), arguments: refused)
+    func `in another pid namespace than the host's it says so and what to do`(
+        _ arguments: [String], _ status: Int32
+    ) throws {
+        let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+        let outcome = try RunningSensord(
+            arguments[..<end] + ["--run-dir", folder, "--state-dir", folder] + arguments[end...],
+            wrapper: Self.unshare
+        ).wait()
+        #expect(outcome.status == status, "\(outcome.errors)")
+        #expect(outcome.errors.contains("hostPID: true"), "\(outcome.errors)")
+        #expect(outcome.errors.contains("--pid=host"), "\(outcome.errors)")
+        #expect(outcome.output.isEmpty)
+    }
+
+    @Test(.enabled(if: RunningSensord.canCollect))
+    func `check names a pid namespace that is not the host's as missing`() throws {
+        let outcome = try RunningSensord(["check"], wrapper: Self.unshare).wait()
+        #expect(outcome.status == 1)
+        let lines = outcome.lines.filter { $0.contains(" missing ") }
+        #expect(lines.map { $0.prefix(13) } == ["pid namespace"])
+        #expect(lines.first?.contains("hostPID: true") == true)
+    }
+
+    @Test(.enabled(if: RunningSensord.canCollect), arguments: [["--pid", "1"], ["--", "true"]])
+    func `a tail that names processes by another pid namespace is refused though a daemon runs`(
+        _ arguments: [String]
+    ) throws {
+        let listener = try ControlListener(runDirectory: folder)
+        let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+        let outcome = try RunningSensord(
+            ["--tail"] + arguments[..<end] + ["--run-dir", folder] + arguments[end...], wrapper: Self.unshare
+        ).wait()
+        #expect(outcome.status == (arguments[0] == "--" ? 125 : 77))
+        #expect(outcome.errors.contains("hostPID: true"), "\(outcome.errors)")
+        #expect(listener.accept() == nil)
+    }
+
+    @Test(.enabled(if: RunningSensord.canCollect))
+    func `a tail of a daemon's that names no process is served in another pid namespace, too`() throws {
+        let (tail, peer) = try attach(wrapper: Self.unshare)
+        defer { close(peer) }
+        say([Self.accepted, Self.summary("{\"shown\":0,\"lost\":{}}")], to: peer)
+        #expect(try tail.wait().status == 0)
+    }
+
     @Test func `a daemon's last word counts though it has gone`() throws {
         let (tail, peer) = try attach()
         say(

@@ -66,6 +66,26 @@ import Testing
         )
     }
 
+    @Test func `a notable call shows what it was about`() {
+        func call(_ name: String, _ strings: [(String, ByteString)], path: ByteString? = nil) -> EventDetail {
+            .syscall(
+                SyscallDetail(name: name, number: 1, strings: strings.map { .init($0.0, $0.1) }, path: path))
+        }
+        let mount = call("mount", [("source", "none"), ("target", "/nonexistent"), ("type", "tmpfs")])
+        #expect(
+            rest(event(.syscallNotable, mount, error: ENOENT))
+                == "nginx.service    curl[4242]            notable   mount  none → /nonexistent tmpfs                ENOENT"
+        )
+        let bind = call("mount", [("source", "/a"), ("target", "/b"), ("type", "")])
+        #expect(rest(event(.syscallNotable, bind)).hasSuffix("notable   mount  /a → /b"))
+        let module = call("finit_module", [("parameters", "")], path: "/lib/a.ko")
+        #expect(rest(event(.syscallNotable, module)).hasSuffix("notable   finit_module  /lib/a.ko"))
+        #expect(rest(event(.syscallNotable, call("chroot", [("path", "/new")]))).hasSuffix("notable   chroot  /new"))
+        #expect(rest(event(.syscallNotable, call("ptrace", []))).hasSuffix("notable   ptrace"))
+        let explained = Explanation(CallChain(event(.syscallNotable, mount)), identifier: "x-1").text
+        #expect(explained.contains("  target    /nonexistent  [the caller's word]\n"))
+    }
+
     @Test func `exec shows the command, exit the outcome`() {
         #expect(
             rest(event(.processExec))

@@ -25,15 +25,20 @@ extension Pipeline {
         let a = syscall.arguments
         let name = SyscallNames.name(of: syscall.number)
         let process = process(header)
+        var detail = SyscallDetail(name: name, number: syscall.number, result: header.result)
+        if kind == .syscallNotable {
+            detail.arguments = [a.0, a.1, a.2, a.3, a.4, a.5]
+            let strings = SyscallStrings(view)
+            let values = configuration.redactor.strings(strings.values, of: name)
+            detail.strings = zip(strings.names, values).map { SyscallDetail.StringArgument($0, $1) }
+            if let section = view.section(SENSOR_SECTION_PATH) {
+                detail.path = configuration.redactor.path(PathAssembler.path(section).path)
+            }
+        }
         if kind == .syscallNotable, header.result == 0, name == "chroot" || name == "pivot_root" {
             process?.rootChangedAt = max(header.time, 1)
         }
-        emit(
-            kind, header, process: process,
-            detail: .syscall(
-                SyscallDetail(
-                    name: name, number: syscall.number, result: header.result,
-                    arguments: kind == .syscallNotable ? [a.0, a.1, a.2, a.3, a.4, a.5] : [])))
+        emit(kind, header, process: process, detail: .syscall(detail))
     }
 
     mutating func cgroupChanged(_ view: borrowing RecordView, _ kind: EventKind) {

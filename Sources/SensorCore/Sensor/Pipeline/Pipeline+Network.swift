@@ -38,10 +38,9 @@ extension Pipeline {
             }
         }
         if kind == .networkListen { detail.direction = nil }
-        if kind == .networkClose || network.sent != 0 || network.received != 0 {
-            detail.bytesSent = network.sent
-            detail.bytesReceived = network.received
-        }
+        // What was received is only known of a connection, at its end.
+        if kind == .networkClose || network.sent != 0 { detail.bytesSent = network.sent }
+        if kind == .networkClose || network.received != 0 { detail.bytesReceived = network.received }
         if kind == .networkClose { detail.duration = network.duration }
         emit(kind, header, process: process, workload: workload, detail: .network(detail))
     }

@@ -5,7 +5,7 @@ internal import Glibc
 
 /// Writes what the pipeline is fed with into a file, so that `RecordingReader` can feed it again.
 ///
-/// Secrets in command lines are overwritten, so that a replay shows what was shown live and a recording can be handed on.
+/// Secrets in command lines and in strings of notable calls are overwritten, so that a replay shows what was shown live and a recording can be handed on.
 ///
 /// Each input is to be written after the pipeline has worked on it, since the answers it asked for go before it.
 /// For one thread. Writes to the file by the buffer, and whenever it is told to: what was flushed outlives a kill -9.
@@ -90,9 +90,23 @@ package final class RecordingWriter {
         }
     }
 
-    /// A record with the secrets of its command line overwritten; nil if there are none.
+    /// A record with the secrets of its command line, or of a notable call's strings, overwritten; nil if there are none.
     private func masked(record: RawSpan) -> [UInt8]? {
-        guard let view = try? RecordView(record), let arguments = view.section(SENSOR_SECTION_ARGUMENTS),
+        guard let view = try? RecordView(record) else { return nil }
+        let strings = SyscallStrings(view)
+        if !strings.values.isEmpty {
+            guard let masked = redactor.masked(strings.values, of: strings.call) else { return nil }
+            var copy = record.withUnsafeBytes { [UInt8]($0) }
+            var rest = masked[...]
+            for tag in SyscallStrings.tags {
+                guard let section = view.section(tag), let place = record.byteOffsets(of: section.bytes) else {
+                    continue
+                }
+                copy.replaceSubrange(place, with: rest.removeFirst())
+            }
+            return copy
+        }
+        guard let arguments = view.section(SENSOR_SECTION_ARGUMENTS),
             let place = record.byteOffsets(of: arguments.bytes), let masked = redactor.masked(arguments.bytes)
         else { return nil }
         var copy = record.withUnsafeBytes { [UInt8]($0) }

@@ -66,7 +66,7 @@ package struct CompiledFilter: Sendable {
                 throw FilterError(flag: "--workload", value: pattern, reason: "not of the form KIND/NAME")
             }
             let name = parts.count > 1 && !parts[1].isEmpty ? Glob(String(parts[1])) : nil
-            subjects.append(WorkloadFilter.Subject(kind: Glob(String(kind), ignoringCase: true), name: name))
+            subjects.append(WorkloadFilter.Subject(kind: WorkloadKind.pattern(String(kind)), name: name))
         }
         var peers: [PeerPattern] = []
         for text in filter.peers {

@@ -59,6 +59,22 @@ import Testing
         #expect { try endpoint(text) } throws: { "\($0)".contains("exec plugin") }
     }
 
+    @Test func `credentials are not sent to a server that anybody can listen to`() throws {
+        let plain = Self.kind.replacing("https://127", with: "http://127")
+        #expect { try endpoint(plain) } throws: {
+            "\($0)".contains("http://") && "\($0)".contains("client certificate")
+        }
+        let bare = plain.replacing("    client-certificate-data: Y2VydA==\n", with: "")
+        for token in ["token: secret", "tokenFile: /token"] {
+            let text = bare.replacing("    client-key-data: 'a2V5'\n", with: "    \(token)\n")
+            #expect { try endpoint(text) } throws: {
+                "\($0)".contains("http://") && "\($0)".contains("token") && !"\($0)".contains("secret")
+            }
+        }
+        let nobody = bare.replacing("    client-key-data: 'a2V5'\n", with: "    {}\n")
+        #expect(try endpoint(nobody).url == "http://127.0.0.1:39999")
+    }
+
     @Test func `the same in JSON is read, with paths relative to the file`() throws {
         let endpoint = try endpoint(
             """

@@ -46,6 +46,17 @@ extension APIEndpoint {
         } else if let text = user.token, !text.isEmpty {
             token = BearerToken(text)
         }
+        guard url.hasPrefix("https://") else {
+            if token != nil { throw Self.plain("token") }
+            if certificate != nil { throw Self.plain("client certificate") }
+            return
+        }
+    }
+
+    private static func plain(_ credential: String) -> APIEndpointError {
+        APIEndpointError(
+            "the cluster's server is an http:// URL, over which anybody could read the user's \(credential): "
+                + "use https://, or a user without credentials")
     }
 
     private static func directory(of path: String) -> String {
