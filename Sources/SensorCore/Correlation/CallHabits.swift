@@ -152,6 +152,8 @@ struct HabitTable: ~Copyable {
     /// How long it is known of a subject that does nothing within calls, ns.
     private let life: UInt64 = 7 * 86_400_000_000_000
     private var subjects: [Subject: CallHabits] = [:]
+    /// The same by the number of a workload, since its name takes longer to look up. Forgotten as a whole when it is full.
+    private var ofWorkloads: [UInt64: CallHabits] = [:]
 
     init(subjects limit: Int = 512, limits: CallHabits.Limits = CallHabits.Limits()) {
         self.limit = limit
@@ -161,18 +163,29 @@ struct HabitTable: ~Copyable {
     var count: Int { subjects.count }
 
     /// nil: there is no room for another subject, or it is not known whose they would be.
-    mutating func habits(of workload: WorkloadDescription, at time: UInt64) -> CallHabits? {
-        guard let subject = Subject(workload) else { return nil }
-        if let known = subjects[subject] { return known }
+    ///
+    /// - Parameter number: the workload's, which is never used for another.
+    mutating func habits(of workload: WorkloadDescription, _ number: UInt64, at time: UInt64) -> CallHabits? {
+        if let known = ofWorkloads[number] { return known }
+        guard let subject = Subject(workload), let habits = subjects[subject] ?? new(subject, at: time) else {
+            return nil
+        }
+        if ofWorkloads.count >= 8 * limit { ofWorkloads = [:] }
+        ofWorkloads[number] = habits
+        return habits
+    }
+
+    private mutating func new(_ subject: Subject, at time: UInt64) -> CallHabits? {
         guard subjects.count < limit else { return nil }
         let habits = CallHabits(at: time, limits: limits)
         subjects[subject] = habits
         return habits
     }
 
-    /// Forgets subjects that have long done nothing. Workloads that live keep theirs.
+    /// Forgets subjects that have long done nothing.
     mutating func tick(at time: UInt64) {
         guard subjects.count >= limit / 2, time > life else { return }
         subjects = subjects.filter { $0.value.usedAt >= time - life }
+        ofWorkloads = [:]
     }
 }

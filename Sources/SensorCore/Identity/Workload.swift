@@ -36,8 +36,8 @@ package final class Workload {
     var hasRunOwnProgram = false
     /// What its first sights take of the memory for them.
     @exclusivity(unchecked) var templateBytes = 0
-    /// What its subject does only within tool calls; nil until it has announced one.
-    @exclusivity(unchecked) var habits: CallHabits?
+    /// It has announced a tool call since it began.
+    @exclusivity(unchecked) var announcesCalls = false
     /// OpenTelemetry spans tell of its calls, after the fact.
     var sendsSpans = false
     private var ofRuntime: WorkloadDescription?

@@ -263,12 +263,15 @@ import Testing
     @Test func `subjects are bounded, and forgotten when they have long done nothing`() {
         var table = HabitTable(subjects: 2)
         func unit(_ name: String) -> WorkloadDescription { WorkloadDescription(kind: "SystemdUnit", name: name) }
-        let habits = ["a", "b", "c"].map { table.habits(of: unit($0), at: 1) != nil }
+        let habits = ["a", "b", "c"].enumerated().map { table.habits(of: unit($1), UInt64($0), at: 1) != nil }
         #expect(habits == [true, true, false])
-        let unknown = table.habits(of: .unknown(), at: 1) != nil
+        // Another container of the same has the same.
+        let (first, second) = (table.habits(of: unit("a"), 0, at: 1), table.habits(of: unit("a"), 9, at: 1))
+        #expect(first === second)
+        let unknown = table.habits(of: .unknown(), 3, at: 1) != nil
         #expect(!unknown)
         table.tick(at: 8 * 86_400 * Self.second)
-        let again = table.habits(of: unit("c"), at: 8 * 86_400 * Self.second) != nil
+        let again = table.habits(of: unit("c"), 2, at: 8 * 86_400 * Self.second) != nil
         #expect(again)
     }
 }

@@ -7,8 +7,10 @@ extension Pipeline {
     /// A workload has announced a call: from now on it is looked at what it does outside of calls, too. What is known of the
     /// time before is no news.
     mutating func learnHabits(of workload: Workload, at time: UInt64) {
-        guard workload.habits == nil, let habits = habits.habits(of: workload.description, at: time) else { return }
-        workload.habits = habits
+        guard !workload.announcesCalls,
+            let habits = habits.habits(of: workload.description, workload.number, at: time)
+        else { return }
+        workload.announcesCalls = true
         for deed in spans.deeds(of: workload.number) {
             if let kind = DeedClass(deed.kind, deed.detail, executable: deed.executable) {
                 _ = habits.did(kind, at: deed.time)
@@ -22,10 +24,10 @@ extension Pipeline {
         _ subject: EventSubject, _ detail: EventDetail, _ call: ToolCallReference?
     ) {
         // What the container's runtime does, or what the operator calls another workload's, is not the subject's doing.
-        guard let habits = subject.workload.habits, subject.workload.isWatched, !subject.isRuntimes,
-            subject.mapped == nil, Self.isTold(header),
+        guard subject.workload.isWatched, !subject.isRuntimes, subject.mapped == nil, Self.isTold(header),
             let deed = DeedClass(
-                kind, detail, executable: process?.description.executable, errorNumber: Int32(header.key.error))
+                kind, detail, executable: process?.description.executable, errorNumber: Int32(header.key.error)),
+            let habits = habits.habits(of: subject.workload.description, subject.workload.number, at: header.time)
         else { return }
         if let call {
             // What may have been done for another call has been done within one all the same.
@@ -51,8 +53,9 @@ extension Pipeline {
     mutating func judge(_ settled: EffectTable.Settled) {
         let call = settled.call
         // Of an effect that was lost nothing is known, and who says that it failed says that it did nothing.
-        guard let habits = settled.workload.habits, let end = settled.end, end.status == "ok", call.scope != .none,
-            !settled.isIncomplete
+        guard settled.workload.announcesCalls, let end = settled.end, end.status == "ok", call.scope != .none,
+            !settled.isIncomplete,
+            let habits = habits.habits(of: settled.workload.description, settled.workload.number, at: end.time)
         else { return }
         let causedSomething = settled.counts.keys.contains { $0.isEffect }
         guard let calls = habits.ended(call.name, causedSomething: causedSomething, at: end.time) else { return }

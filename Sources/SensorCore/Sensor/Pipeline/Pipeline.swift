@@ -341,7 +341,7 @@ package struct Pipeline: ~Copyable {
         guard sequence != before else { return }
         let number = before + 1
         if toolCall == nil { keepForSpans(number, kind, header, process, workload, detail) }
-        if workload.habits != nil { judge(number, kind, header, process, subject, detail, toolCall) }
+        if workload.announcesCalls { judge(number, kind, header, process, subject, detail, toolCall) }
     }
 
     private mutating func append(
