@@ -81,6 +81,7 @@ static int names_followed(char **arguments)
 
 	must(chdir(arguments[0]));
 	make_file("target");
+	make_file("one");
 	make_file("other");
 	make_link("target", "alias");
 	must(syscall(SYS_fchmodat, AT_FDCWD, "alias", 0600));
@@ -93,7 +94,7 @@ static int names_followed(char **arguments)
 	must(syscall(SYS_linkat, AT_FDCWD, "alias", AT_FDCWD, "soft", 0));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", must(open("target", O_RDONLY)));
 	must(syscall(SYS_fchmodat, AT_FDCWD, path, 0644));
-	must(syscall(SYS_renameat2, AT_FDCWD, "target", AT_FDCWD, "other", RENAME_EXCHANGE));
+	must(syscall(SYS_renameat2, AT_FDCWD, "one", AT_FDCWD, "other", RENAME_EXCHANGE));
 	make_link("target", "fleeting");
 	must(syscall(SYS_fchmodat, AT_FDCWD, "fleeting", 0600));
 	must(syscall(SYS_unlinkat, AT_FDCWD, "fleeting", 0));

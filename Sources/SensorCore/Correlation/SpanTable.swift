@@ -65,6 +65,8 @@ struct SpanTable: ~Copyable {
         /// When the last ended of the spans that had to go while they mattered.
         var spansGoneUntil: UInt64 = 0
 
+        init(goneUntil: UInt64) { (deedsGoneUntil, spansGoneUntil) = (goneUntil, goneUntil) }
+
         var count: Int { deeds.count - head }
     }
 
@@ -73,6 +75,8 @@ struct SpanTable: ~Copyable {
     private let since: UInt64
     private var workloads: [UInt64: Workload] = [:]
     private var latest: (number: UInt64, workload: Workload)?
+    /// When the latest was done of what had to go with workloads of which nothing is left.
+    private var goneUntil: UInt64 = 0
     private var deedCount = 0
     private var byteCount = 0
     private var spanCount = 0
@@ -112,11 +116,21 @@ struct SpanTable: ~Copyable {
     private mutating func makeRoom() {
         let (deeds, bytes) = (limits.deeds - limits.deeds / 8, limits.bytes - limits.bytes / 8)
         while deedCount > deeds || byteCount > bytes {
-            for (_, workload) in workloads.sorted(by: { ($0.value.bytes, $0.key) > ($1.value.bytes, $1.key) }) {
-                guard deedCount > deeds || byteCount > bytes else { return }
+            for (_, workload) in workloads.sorted(by: { ($0.value.bytes, $1.key) > ($1.value.bytes, $0.key) }) {
+                guard deedCount > deeds || byteCount > bytes else { break }
                 if workload.count > 0 { drop(max(workload.count / 4, 1), of: workload) }
             }
         }
+        forgetEmpty()
+    }
+
+    /// Containers that come and go in numbers leave next to nothing behind.
+    private mutating func forgetEmpty() {
+        for (number, workload) in workloads where workload.count == 0 && workload.spans.isEmpty {
+            goneUntil = max(goneUntil, workload.deedsGoneUntil, workload.spansGoneUntil)
+            workloads[number] = nil
+        }
+        latest = nil
     }
 
     /// What is kept of a workload.
@@ -126,7 +140,7 @@ struct SpanTable: ~Copyable {
 
     private mutating func workload(_ number: UInt64) -> Workload {
         if let latest, latest.number == number { return latest.workload }
-        let workload = workloads[number] ?? Workload()
+        let workload = workloads[number] ?? Workload(goneUntil: goneUntil)
         workloads[number] = workload
         latest = (number, workload)
         return workload
@@ -142,7 +156,8 @@ struct SpanTable: ~Copyable {
             workload.head += 1
         }
         if workload.head * 2 >= workload.deeds.count {
-            workload.deeds.removeFirst(workload.head)
+            // Without the room that it took.
+            workload.deeds = Array(workload.deeds[workload.head...])
             workload.head = 0
         }
     }
@@ -201,9 +216,8 @@ struct SpanTable: ~Copyable {
             for span in spans { told.remove(Told(trace: span.trace, span: span.span, workload: number)) }
             if !spans.isEmpty { workload.spans.removeAll { $0.received < oldest } }
             spanCount -= spans.count
-            if workload.count == 0, workload.spans.isEmpty { workloads[number] = nil }
         }
-        latest = nil
+        forgetEmpty()
         // Of spans that had to go before, or are nobody's.
         if told.count > 2 * limits.spans { told = [] }
     }
@@ -211,7 +225,11 @@ struct SpanTable: ~Copyable {
     // MARK: Joining
 
     private func join(_ call: SpanCall, _ workload: Workload?) -> Settled {
-        guard let workload else { return Settled(call: call, effects: [], count: 0, isIncomplete: call.begin < since) }
+        guard let workload else {
+            return Settled(
+                call: call, effects: [], count: 0,
+                isIncomplete: call.begin < since || goneUntil != 0 && goneUntil >= call.begin)
+        }
         let others = workload.spans.lazy.filter { other in
             other.begin <= call.end && call.begin <= other.end
                 && !(other.trace == call.trace && other.span == call.span)

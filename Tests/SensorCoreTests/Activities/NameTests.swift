@@ -88,7 +88,7 @@ import Testing
                 "file.attribute target MODE", "file.attribute target OWNER", "file.attribute alias OWNER",
                 "file.attribute target TIMES", "file.attribute target SIZE", "file.attribute target XATTR",
                 "file.link target hard", "file.link alias soft", "file.attribute target MODE",
-                "file.rename target other EXCHANGE",
+                "file.rename one other EXCHANGE",
                 "file.link target fleeting SYMBOLIC", "file.attribute fleeting TIMES",
                 "file.attribute fleeting MODE", "file.delete fleeting",
             ])

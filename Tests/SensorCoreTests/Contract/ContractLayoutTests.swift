@@ -53,7 +53,7 @@ import Testing
             (.owner, SENSOR_ACCESS_OWNER, "OWNER"), (.times, SENSOR_ACCESS_TIMES, "TIMES"),
             (.xattr, SENSOR_ACCESS_XATTR, "XATTR"), (.size, SENSOR_ACCESS_SIZE, "SIZE"),
             (.symbolic, SENSOR_ACCESS_SYMBOLIC, "SYMBOLIC"), (.node, SENSOR_ACCESS_NODE, "NODE"),
-            (.protect, SENSOR_ACCESS_PROTECT, "PROTECT"),
+            (.protect, SENSOR_ACCESS_PROTECT, "PROTECT"), (.exchange, SENSOR_ACCESS_EXCHANGE, "EXCHANGE"),
         ]
         for (access, bit, name) in expected {
             #expect(access.rawValue == bit.rawValue)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CSensorBPF
 import Glibc
 import SensorCore
 
@@ -11,8 +12,7 @@ final class Pipe {
 
     init() throws {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw SystemError("pipe") }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        guard sensor_pipe(&ends) == 0 else { throw SystemError("pipe") }
         reader = ends[0]
         writer = ends[1]
         destination = LineDestination(name: "pipe", descriptor: writer)
