@@ -10,6 +10,12 @@ package struct ProcessStat: Equatable, Sendable {
     /// It ends, or has ended: in a cgroup hierarchy of version 1 it shows in the root from then on.
     package var isExiting: Bool
 
+    /// - Parameter directory: of a process or a thread, as `/proc/1`; nil: it is gone.
+    init?(in directory: String) {
+        guard let bytes = ProcFile.bytes(directory + "/stat") else { return nil }
+        self.init(bytes)
+    }
+
     /// nil for bytes that are no such file.
     package init?(_ bytes: [UInt8]) {
         // The name may hold anything, parentheses and spaces included: count from its last parenthesis.

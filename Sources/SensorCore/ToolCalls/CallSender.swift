@@ -55,8 +55,12 @@ package struct CallSenders: Sendable, CallTasks {
         if sharesNumbers { return task(number, of: process) }
         let folder = "/proc/\(process.id)/task"
         // A process in a namespace of its own may have the same number by chance.
-        if innermost("\(folder)/\(number)/status") == number, let task = task(number, of: process) { return task }
-        for id in ProcFile.numbers(in: folder) where innermost("\(folder)/\(id)/status") == number {
+        if ProcFile.namespaceNumbers("\(folder)/\(number)/status").last == number, let task = task(number, of: process)
+        {
+            return task
+        }
+        for id in ProcFile.numbers(in: folder) where ProcFile.namespaceNumbers("\(folder)/\(id)/status").last == number
+        {
             if let task = task(id, of: process) { return task }
         }
         return nil
@@ -98,17 +102,7 @@ package struct CallSenders: Sendable, CallTasks {
 
     private func entry(_ id: UInt32) -> ProcessStat? { entry("\(id)") }
 
-    private func entry(_ task: String) -> ProcessStat? {
-        ProcFile.bytes("/proc/\(task)/stat").flatMap { ProcessStat($0) }
-    }
-
-    /// The last number of NSpid: what the thread itself sees.
-    private func innermost(_ path: String) -> UInt32? {
-        for line in (ProcFile.text(path) ?? "").split(separator: "\n") where line.hasPrefix("NSpid:") {
-            return line.split(whereSeparator: \.isWhitespace).last.flatMap { UInt32($0) }
-        }
-        return nil
-    }
+    private func entry(_ task: String) -> ProcessStat? { ProcessStat(in: "/proc/\(task)") }
 
     private func place(of pid: UInt32) -> (cgroup: UInt64, workload: UInt64)? {
         guard let root = hierarchy.tracked, let text = ProcFile.text("/proc/\(pid)/cgroup") else { return nil }

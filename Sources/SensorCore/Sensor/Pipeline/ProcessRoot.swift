@@ -96,16 +96,12 @@ struct ProcessRoot: ~Copyable {
 
     /// The process's number in the pid namespace that this procfs shows.
     private func number(in proc: borrowing Descriptor) throws(Failure) -> UInt32 {
-        let start = Self.start("/proc/\(pid)")
+        let start = ProcessStat(in: "/proc/\(pid)")?.startTicks
         for number in ProcFile.namespaceNumbers("/proc/\(pid)/status")
-        where start != nil && Self.start("/proc/self/fd/\(proc.number)/\(number)") == start {
+        where start != nil && ProcessStat(in: "/proc/self/fd/\(proc.number)/\(number)")?.startTicks == start {
             return number
         }
         throw Failure(errno: start == nil ? HostQuestion.noProcess : EXDEV)
-    }
-
-    private static func start(_ process: String) -> UInt64? {
-        ProcFile.text(process + "/stat").flatMap { ProcessStat(Array($0.utf8)) }?.startTicks
     }
 
     private func top() throws(Failure) -> Descriptor { try Descriptor(fcntl(root, F_DUPFD_CLOEXEC, 0)) }
