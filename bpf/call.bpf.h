@@ -23,14 +23,25 @@ struct {
 	__type(value, struct sensor_calls);
 } call_processes SEC(".maps");
 
-/* Sets of which a call is still open. Their numbers are never used again: what was inherited of one that is settled means nothing. */
+/*
+ * Sets of which a call is still open, each at its number's place. Numbers are never used again: what was inherited of one that is
+ * settled means nothing, whichever set has its place by now.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 32768);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SENSOR_CALL_SETS);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, __u64);
 } call_sets SEC(".maps");
+
+static __always_inline bool is_open(__u32 set)
+{
+	__u32 place = set % SENSOR_CALL_SETS;
+	__u64 *there = bpf_map_lookup_elem(&call_sets, &place);
+
+	return there && *there == set;
+}
 
 /* The start of a task as /proc tells it, which is all that the daemon can know: an id comes back, but not within a tick. */
 static __always_inline __u64 start_ticks(struct task_struct *task)
@@ -46,7 +57,7 @@ static __always_inline __u32 open_set(const struct sensor_calls *calls, struct t
 	if (!calls || calls->start != start_ticks(task))
 		return 0;
 	set = calls->set;
-	return bpf_map_lookup_elem(&call_sets, &set) ? set : 0;
+	return is_open(set) ? set : 0;
 }
 
 /* What stands in the entries of a task: what it acts for itself, and what its process does; 0: nothing that is open. */
@@ -100,7 +111,7 @@ static __always_inline __u32 calls_of_worker(struct task_struct *task)
 	if (!request || request->worker != (__u32)get(task, pid))
 		return SENSOR_CALLS_UNCERTAIN;
 	set = request->calls;
-	return set == SENSOR_CALLS_UNCERTAIN || bpf_map_lookup_elem(&call_sets, &set) ? set : 0;
+	return set == SENSOR_CALLS_UNCERTAIN || is_open(set) ? set : 0;
 }
 
 static __noinline __u32 open_calls(struct task_struct *task)

@@ -27,7 +27,8 @@
  *   unstreamed            hash cgroup id -> __u32, whatever its value: where all is streamed, its activity is not
  *   call_threads          hash tid (__u32) -> sensor_calls
  *   call_processes        hash tgid (__u32) -> sensor_calls
- *   call_sets             hash set of tool calls (__u32) -> __u32, whatever its value: one of them is open
+ *   call_sets             array of __u64, mapped by both sides: at a set's number modulo SENSOR_CALL_SETS that number, as long as one
+ *                         of its calls is open
  *   control               array of one sensor_control, mapped by both sides
  */
 
@@ -368,6 +369,8 @@ struct sensor_calls {
 	__u32 base;  /* of a thread: the set of its process that is part of this one */
 	__u64 start; /* of the task, boot clock, in SENSOR_CLOCK_TICK */
 };
+
+#define SENSOR_CALL_SETS 32768 /* that can have open calls at a time */
 
 #define SENSOR_CLOCK_TICK 10000000 /* ns: what /proc counts starts of processes in, on every machine */
 

@@ -5,26 +5,33 @@ internal import Glibc
 
 /// The kernel's tables of which task acts for which set of tool calls. From any thread, as long as the session lives.
 package struct KernelCalls: Sendable {
+    /// What a map says of an id.
+    package struct Entry: Sendable {
+        package var set: UInt32
+        package var base: UInt32
+        /// Of the task that it was made for, in clock ticks since boot.
+        package var start: UInt64
+    }
+
     private let threads: Int32
     private let processes: Int32
-    private let sets: Int32
+    private let sets: CallSetMemory
 
-    init(threads: Int32, processes: Int32, sets: Int32) {
+    fileprivate init(threads: Int32, processes: Int32, sets: CallSetMemory) {
         self.threads = threads
         self.processes = processes
         self.sets = sets
     }
 
-    /// The set that an entry names; nil: there is none, or it is an earlier task's of that id.
-    package func set(ofProcess process: UInt32, start: UInt64) -> UInt32? { set(process, start, in: processes) }
+    package func entry(ofProcess process: UInt32) -> Entry? { entry(process, in: processes) }
 
-    package func set(ofThread thread: UInt32, start: UInt64) -> UInt32? { set(thread, start, in: threads) }
+    package func entry(ofThread thread: UInt32) -> Entry? { entry(thread, in: threads) }
 
-    private func set(_ id: UInt32, _ start: UInt64, in map: Int32) -> UInt32? {
+    private func entry(_ id: UInt32, in map: Int32) -> Entry? {
         var key = id
         var calls = sensor_calls()
-        guard bpf_map_lookup_elem(map, &key, &calls) == 0, calls.start == start else { return nil }
-        return calls.set
+        guard bpf_map_lookup_elem(map, &key, &calls) == 0 else { return nil }
+        return Entry(set: calls.set, base: calls.base, start: calls.start)
     }
 
     /// Sets that an entry names; nil: they cannot be read. What programs pass on meanwhile may be missing.
@@ -69,9 +76,6 @@ package struct KernelCalls: Sendable {
         _ id: UInt32, _ start: UInt64, _ set: UInt32?, base: UInt32, in map: Int32
     ) throws(SystemError) {
         var key = id
-        // The id may be a later task's by now, whose entry is not this one's to change.
-        var known = sensor_calls()
-        if bpf_map_lookup_elem(map, &key, &known) == 0, known.start > start { return }
         guard let set else {
             _ = bpf_map_delete_elem(map, &key)
             return
@@ -81,16 +85,42 @@ package struct KernelCalls: Sendable {
         guard error == 0 else { throw SystemError("note a task's tool calls", number: -error) }
     }
 
-    package func open(set: UInt32) throws(SystemError) {
-        var key = set
-        var value: UInt32 = 1
-        let error = bpf_map_update_elem(sets, &key, &value, UInt64(BPF_ANY))
-        guard error == 0 else { throw SystemError("note a set of tool calls", number: -error) }
+    package var setLimit: Int { Int(SENSOR_CALL_SETS) }
+
+    /// False: its place is taken by another.
+    package func open(set: UInt32) -> Bool { sets.open(set) }
+
+    package func close(set: UInt32) { sets.close(set) }
+}
+
+/// The map `call_sets`, as both sides have it in memory. One thread opens and closes.
+private final class CallSetMemory: @unchecked Sendable {
+    private let places: UnsafeMutablePointer<UInt64>
+
+    /// - Parameter descriptor: of the map; it need not stay open.
+    init(descriptor: Int32) throws(KernelError) {
+        guard let memory = mmap(nil, Self.length, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0),
+            memory != MAP_FAILED
+        else { throw .systemCall("cannot map the sets of tool calls") }
+        places = memory.bindMemory(to: UInt64.self, capacity: Int(SENSOR_CALL_SETS))
     }
 
-    package func close(set: UInt32) {
-        var key = set
-        _ = bpf_map_delete_elem(sets, &key)
+    deinit { munmap(places, Self.length) }
+
+    private static var length: Int { Int(SENSOR_CALL_SETS) * MemoryLayout<UInt64>.stride }
+
+    private func place(of set: UInt32) -> UnsafeMutablePointer<UInt64> { places + Int(set % UInt32(SENSOR_CALL_SETS)) }
+
+    func open(_ set: UInt32) -> Bool {
+        let place = place(of: set)
+        guard sensor_load_acquire_u64(place) == 0 else { return false }
+        sensor_store_release_u64(place, UInt64(set))
+        return true
+    }
+
+    func close(_ set: UInt32) {
+        let place = place(of: set)
+        if sensor_load_acquire_u64(place) == set { sensor_store_release_u64(place, 0) }
     }
 }
 
@@ -98,7 +128,7 @@ extension KernelSession {
     package func calls() throws(KernelError) -> KernelCalls {
         KernelCalls(
             threads: try object.map("call_threads"), processes: try object.map("call_processes"),
-            sets: try object.map("call_sets"))
+            sets: try CallSetMemory(descriptor: try object.map("call_sets")))
     }
 
     /// From now on the programs look for calls, which costs each event a look.

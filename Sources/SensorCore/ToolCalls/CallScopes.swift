@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
+
 /// A task as calls are bound to it.
 package struct CallTask: Sendable, Hashable {
     /// Of a thread or a process, as the initial pid namespace has it.
@@ -13,17 +15,32 @@ package struct CallTask: Sendable, Hashable {
     }
 }
 
+/// What the kernel knows of a task's calls.
+package enum CallEntry: Sendable, Equatable {
+    case none
+    /// Announced for it, or what it was made within.
+    /// - base: of a thread: the set of its process that is part of it; 0 none.
+    case set(UInt32, base: UInt32)
+    /// Its id is a later task's by now, whose entry is nobody else's to change.
+    case replaced
+
+    var set: UInt32? {
+        if case .set(let set, _) = self { set } else { nil }
+    }
+}
+
 /// Where the programs in the kernel look for the calls of a task. Each call takes effect before it returns.
 package protocol CallMarker {
-    /// The set that a process's entry names, its own or what it was forked within; nil if there is none.
-    func set(ofProcess process: CallTask) -> UInt32?
-    /// The same of a thread.
-    func set(ofThread thread: CallTask) -> UInt32?
+    /// Sets that can be open at a time.
+    var setLimit: Int { get }
+    func entry(ofProcess process: CallTask) -> CallEntry
+    func entry(ofThread thread: CallTask) -> CallEntry
     /// - Parameter set: nil: the entry goes.
     func mark(process: CallTask, set: UInt32?) throws(SystemError)
     /// - Parameter base: the set of the thread's process that is part of `set`; 0 none.
     func mark(thread: CallTask, set: UInt32?, base: UInt32) throws(SystemError)
-    func open(set: UInt32) throws(SystemError)
+    /// False: its place is taken by another, and the number is not to be used.
+    func open(set: UInt32) -> Bool
     func close(set: UInt32)
     /// Sets that entries name; nil: that cannot be told.
     func setsInUse() -> Set<UInt32>?
@@ -152,9 +169,12 @@ package struct CallScopes<Marker: CallMarker> {
     private func isOpen(_ call: UInt64) -> Bool { bound[call] != nil }
 
     private mutating func update(process: CallTask, _ tell: (CallChange) -> Void) throws(SystemError) {
-        let inherited = marker.set(ofProcess: process).flatMap { members[$0] } ?? []
+        let entry = marker.entry(ofProcess: process)
+        guard entry != .replaced else { return }
+        let inherited = entry.set.flatMap { members[$0] } ?? []
         let own = processCalls[process] ?? []
-        try marker.mark(process: process, set: try set(of: inherited + own, tell))
+        let set = try set(of: inherited + own, tell)
+        if set != entry.set { try marker.mark(process: process, set: set) }
         for thread in threadsOf[process] ?? [] { try update(thread: thread, tell) }
     }
 
@@ -166,13 +186,16 @@ package struct CallScopes<Marker: CallMarker> {
     private mutating func update(
         thread: CallTask, of process: CallTask, _ tell: (CallChange) -> Void
     ) throws(SystemError) {
-        let base = marker.set(ofProcess: process)
+        let entry = marker.entry(ofThread: thread)
+        guard entry != .replaced else { return }
+        let base = marker.entry(ofProcess: process).set
         let shared = base.flatMap { members[$0] } ?? []
-        let inherited = marker.set(ofThread: thread).flatMap { members[$0] } ?? []
+        let inherited = entry.set.flatMap { members[$0] } ?? []
         let own = threadCalls[thread]?.calls ?? []
         let isMoreThanItsProcess = (inherited + own).contains { isOpen($0) && !shared.contains($0) }
         let set = isMoreThanItsProcess ? try set(of: inherited + own + shared, tell) : nil
-        try marker.mark(thread: thread, set: set, base: base ?? 0)
+        let changed = set.map { CallEntry.set($0, base: base ?? 0) } ?? .none
+        if changed != entry { try marker.mark(thread: thread, set: set, base: base ?? 0) }
     }
 
     /// The set of those that are open; nil if none is.
@@ -180,19 +203,23 @@ package struct CallScopes<Marker: CallMarker> {
         let open = Set(calls.filter(isOpen)).sorted()
         if open.isEmpty { return nil }
         if let known = byMembers[open] { return known }
-        // The last number stands for uncertainty: whoever gets there begins anew with a restart.
-        guard nextSet < .max else { throw SystemError("number a set of tool calls", number: 28) }
-        let set = nextSet
-        nextSet += 1
+        let set = try openNumber()
         tell(.set(set, members: open))
-        do throws(SystemError) { try marker.open(set: set) } catch {
-            tell(.closed(set))
-            throw error
-        }
         members[set] = open
         byMembers[open] = set
         for call in open { setsOf[call, default: []].insert(set) }
         return set
+    }
+
+    private mutating func openNumber() throws(SystemError) -> UInt32 {
+        guard members.count < marker.setLimit else { throw SystemError("note a set of tool calls", number: ENOSPC) }
+        while true {
+            // The last number stands for uncertainty: whoever gets there begins anew with a restart.
+            guard nextSet < .max else { throw SystemError("number a set of tool calls", number: ENOSPC) }
+            let set = nextSet
+            nextSet += 1
+            if marker.open(set: set) { return set }
+        }
     }
 }
 

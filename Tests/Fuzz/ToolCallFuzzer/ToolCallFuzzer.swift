@@ -51,11 +51,12 @@ private final class CountingMarker: CallMarker {
 
     var isEmpty: Bool { processes.isEmpty && sets.isEmpty }
 
-    func set(ofProcess process: CallTask) -> UInt32? { processes[process] }
-    func set(ofThread thread: CallTask) -> UInt32? { processes[thread] }
+    var setLimit: Int { .max }
+    func entry(ofProcess process: CallTask) -> CallEntry { processes[process].map { .set($0, base: 0) } ?? .none }
+    func entry(ofThread thread: CallTask) -> CallEntry { entry(ofProcess: thread) }
     func mark(process: CallTask, set: UInt32?) throws(SystemError) { processes[process] = set }
     func mark(thread: CallTask, set: UInt32?, base: UInt32) throws(SystemError) { processes[thread] = set }
-    func open(set: UInt32) throws(SystemError) { sets.insert(set) }
+    func open(set: UInt32) -> Bool { sets.insert(set).inserted }
     func close(set: UInt32) { sets.remove(set) }
     func setsInUse() -> Set<UInt32>? { Set(processes.values) }
 }

@@ -18,11 +18,12 @@ private final class FakeMarker: CallMarker {
     var room = Int.max
     var looks = 0
 
-    func set(ofProcess process: CallTask) -> UInt32? { set(process, processes) }
-    func set(ofThread thread: CallTask) -> UInt32? { set(thread, threads) }
+    func entry(ofProcess process: CallTask) -> CallEntry { entry(process, processes) }
+    func entry(ofThread thread: CallTask) -> CallEntry { entry(thread, threads) }
 
-    private func set(_ task: CallTask, _ entries: [UInt32: Entry]) -> UInt32? {
-        entries[task.id].flatMap { $0.start == task.start ? $0.set : nil }
+    private func entry(_ task: CallTask, _ entries: [UInt32: Entry]) -> CallEntry {
+        guard let entry = entries[task.id], entry.start >= task.start else { return .none }
+        return entry.start == task.start ? .set(entry.set, base: entry.base) : .replaced
     }
 
     func mark(process: CallTask, set: UInt32?) throws(SystemError) {
@@ -33,9 +34,12 @@ private final class FakeMarker: CallMarker {
         threads[thread.id] = set.map { Entry(start: thread.start, set: $0, base: base) }
     }
 
-    func open(set: UInt32) throws(SystemError) {
-        guard open.count < room else { throw SystemError("note a set", number: 7) }
-        open.insert(set)
+    var setLimit: Int { room }
+
+    func open(set: UInt32) -> Bool {
+        // As in the kernel's, sets have places, if fewer.
+        guard open.allSatisfy({ $0 % 8192 != set % 8192 }) else { return false }
+        return open.insert(set).inserted
     }
 
     func close(set: UInt32) { open.remove(set) }
@@ -47,8 +51,8 @@ private final class FakeMarker: CallMarker {
 
     /// What `open_calls` of call.bpf.h answers: 0 none, `CallTable.uncertain`.
     func acts(_ thread: CallTask, of process: CallTask) -> UInt32 {
-        let own = set(ofThread: thread).flatMap { open.contains($0) ? $0 : nil } ?? 0
-        let all = set(ofProcess: process).flatMap { open.contains($0) ? $0 : nil } ?? 0
+        let own = entry(ofThread: thread).set.flatMap { open.contains($0) ? $0 : nil } ?? 0
+        let all = entry(ofProcess: process).set.flatMap { open.contains($0) ? $0 : nil } ?? 0
         if own == 0 { return all }
         return all == 0 || all == threads[thread.id]?.base ? own : CallTable.uncertain
     }

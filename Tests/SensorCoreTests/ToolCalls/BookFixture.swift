@@ -9,7 +9,7 @@ import NIOConcurrencyHelpers
 final class NotedMarker: CallMarker, Sendable {
     private struct State {
         var processes: [CallTask: UInt32] = [:]
-        var threads: [CallTask: UInt32] = [:]
+        var threads: [CallTask: (set: UInt32, base: UInt32)] = [:]
         var sets: Set<UInt32> = []
         var isFull = false
     }
@@ -25,11 +25,19 @@ final class NotedMarker: CallMarker, Sendable {
     }
 
     func setsInUse() -> Set<UInt32>? {
-        state.withLockedValue { Set($0.processes.values).union($0.threads.values) }
+        state.withLockedValue { Set($0.processes.values).union($0.threads.values.map(\.set)) }
     }
 
-    func set(ofProcess process: CallTask) -> UInt32? { state.withLockedValue { $0.processes[process] } }
-    func set(ofThread thread: CallTask) -> UInt32? { state.withLockedValue { $0.threads[thread] } }
+    func set(ofProcess process: CallTask) -> UInt32? { entry(ofProcess: process).set }
+    func set(ofThread thread: CallTask) -> UInt32? { entry(ofThread: thread).set }
+
+    func entry(ofProcess process: CallTask) -> CallEntry {
+        state.withLockedValue { $0.processes[process].map { .set($0, base: 0) } ?? .none }
+    }
+
+    func entry(ofThread thread: CallTask) -> CallEntry {
+        state.withLockedValue { $0.threads[thread].map { .set($0.set, base: $0.base) } ?? .none }
+    }
 
     func mark(process: CallTask, set: UInt32?) throws(SystemError) {
         let isRefused = state.withLockedValue { state in
@@ -43,13 +51,14 @@ final class NotedMarker: CallMarker, Sendable {
     func mark(thread: CallTask, set: UInt32?, base: UInt32) throws(SystemError) {
         let isRefused = state.withLockedValue { state in
             if state.isFull, set != nil { return true }
-            state.threads[thread] = set
+            state.threads[thread] = set.map { ($0, base) }
             return false
         }
         if isRefused { throw SystemError("mark", number: E2BIG) }
     }
 
-    func open(set: UInt32) throws(SystemError) { _ = state.withLockedValue { $0.sets.insert(set) } }
+    var setLimit: Int { .max }
+    func open(set: UInt32) -> Bool { state.withLockedValue { $0.sets.insert(set).inserted } }
     func close(set: UInt32) { _ = state.withLockedValue { $0.sets.remove(set) } }
 }
 
