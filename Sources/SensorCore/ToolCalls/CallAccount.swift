@@ -10,6 +10,8 @@ package enum CallResource: String, Sendable, CaseIterable {
     case calls
     /// Of the sensor's memory.
     case bytes
+    /// Messages that the pipeline has not come to yet.
+    case backlog
 }
 
 /// What one workload may have of the tool-call socket.
@@ -36,6 +38,8 @@ final class CallAccount {
     /// Of partial messages, of answers that wait, and of what is remembered of sessions and calls.
     var bytes = 0
     private var second: (began: UInt64, messages: Int, refusals: Int) = (0, 0, 0)
+    /// Messages since everything that waited was taken for the last time.
+    private var waiting: (takes: UInt64, messages: Int) = (0, 0)
 
     init(workload: UInt64, limits: CallLimits = CallLimits()) {
         self.workload = workload
@@ -51,6 +55,7 @@ final class CallAccount {
             case .sessions: sessions < limits.sessions
             case .calls: calls < limits.calls
             case .bytes: bytes < limits.bytes
+            case .backlog: waiting.messages < Self.waitingLimit
             }
         if !hasRoom { refuse(resource) }
         return hasRoom
@@ -71,6 +76,25 @@ final class CallAccount {
         second.messages += 1
         return true
     }
+
+    /// Whether one more of the workload's messages may wait for the pipeline; counted as refused if not.
+    func allowsWaiting(in backlog: CallInbox.Backlog) -> Bool {
+        if waiting.takes != backlog.takes { waiting = (backlog.takes, 0) }
+        // Where others have filled it, who has not yet had a share still gets one.
+        guard backlog.changes < Self.backlogLimit || waiting.messages < Self.waitingShare else {
+            refuse(.backlog)
+            return false
+        }
+        guard allows(.backlog) else { return false }
+        waiting.messages += 1
+        return true
+    }
+
+    /// Messages of one workload that wait for the pipeline, of which each tells it a few things.
+    static let waitingLimit = 4096
+    static let waitingShare = 64
+    /// What waits of all workloads together before each has no more than its share.
+    static let backlogLimit = 65_536
 
     /// It has been refused as often as it may say something: what more it says has to wait.
     func isExhausted(at now: UInt64) -> Bool {

@@ -5,28 +5,44 @@ import Synchronization
 
 /// What the tool-call socket has learned and the pipeline has not taken in yet. From any thread.
 package final class CallInbox: Sendable {
-    private let changes = NIOLockedValueBox<[CallChange]>([])
+    /// What waits to be taken.
+    package struct Backlog: Sendable, Equatable {
+        /// How often everything has been taken.
+        package var takes: UInt64
+        package var changes: Int
+
+        package init(takes: UInt64 = 0, changes: Int = 0) {
+            self.takes = takes
+            self.changes = changes
+        }
+    }
+
+    private struct Waiting {
+        var changes: [CallChange] = []
+        var takes: UInt64 = 0
+    }
+
+    private let waiting = NIOLockedValueBox(Waiting())
     private let isFilled = Atomic(false)
-    /// Changes that wait before no more is to be learned than what ends what has begun.
-    private static let limit = 65_536
 
     package init() {}
 
     /// - Returns: whether nothing waited before, so that whoever takes it has to be woken.
     package func put(_ change: CallChange) -> Bool {
-        changes.withLockedValue { $0.append(change) }
+        waiting.withLockedValue { $0.changes.append(change) }
         return !isFilled.exchange(true, ordering: .releasing)
     }
 
-    /// The pipeline does not keep up: who announces calls has to wait.
-    package var isBehind: Bool { changes.withLockedValue { $0.count >= Self.limit } }
+    package var backlog: Backlog {
+        waiting.withLockedValue { Backlog(takes: $0.takes, changes: $0.changes.count) }
+    }
 
     /// In the order in which it was put.
     package func take() -> [CallChange] {
         guard isFilled.exchange(false, ordering: .acquiring) else { return [] }
-        return changes.withLockedValue { changes in
-            defer { changes = [] }
-            return changes
+        return waiting.withLockedValue { waiting in
+            defer { waiting = Waiting(takes: waiting.takes + 1) }
+            return waiting.changes
         }
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension KernelCalls: CallMarker {
-    package func entry(ofProcess process: CallTask) -> CallEntry { CallEntry(entry(ofProcess: process.id), of: process) }
+    package func entry(ofProcess process: CallTask) -> CallEntry {
+        CallEntry(entry(ofProcess: process.id), of: process)
+    }
 
     package func entry(ofThread thread: CallTask) -> CallEntry { CallEntry(entry(ofThread: thread.id), of: thread) }
 

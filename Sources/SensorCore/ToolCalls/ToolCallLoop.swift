@@ -168,7 +168,8 @@ struct ToolCallLoop<Marker: CallMarker> {
             do { message = try MessageBytes.decode(bytes) } catch {
                 return .error(MessageBytes.sequence(bytes), .malformed, error.message)
             }
-            if server.isBehind(), message.type != "end", message.type != "session.end" {
+            // What ends something makes room.
+            if message.type != "end", message.type != "session.end", !account.allowsWaiting(in: server.backlog()) {
                 return .error(message.seq, .rateLimited, "the sensor does not keep up")
             }
             return book.take(message, from: sender, on: number, size: bytes.count)

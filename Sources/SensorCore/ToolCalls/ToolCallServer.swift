@@ -33,7 +33,7 @@ package final class ToolCallServer: Sendable {
     let limits: Limits
     let wakeUp: WakeUp
     let isStopping = Atomic(false)
-    let isBehind: @Sendable () -> Bool
+    let backlog: @Sendable () -> CallInbox.Backlog
     let told: @Sendable () -> Void
     let counted = NIOLockedValueBox(Statistics())
     private let worker = NIOLockedValueBox<Worker?>(nil)
@@ -41,18 +41,18 @@ package final class ToolCallServer: Sendable {
     /// - Parameters:
     ///   - marker: where the kernel looks for calls.
     ///   - digests: nil: of values nothing is told but their lengths.
-    ///   - isBehind: whether who takes what is learned does not keep up. On the server's thread.
+    ///   - backlog: how far behind is whoever takes what is learned. On the server's thread.
     ///   - told: called soon after something was learned, once for all that was: whoever takes it may sleep until then. On
     ///     the server's thread.
     ///   - tell: takes what is learned, in order, before any event could be joined to it. On the server's thread.
     package init(
         listener: ToolCallListener, marker: some CallMarker & Sendable, senders: CallSenders, limits: Limits = Limits(),
-        digests: DigestKeys? = nil, isBehind: @escaping @Sendable () -> Bool = { false },
+        digests: DigestKeys? = nil, backlog: @escaping @Sendable () -> CallInbox.Backlog,
         told: @escaping @Sendable () -> Void = {},
         tell: @escaping @Sendable (CallChange) -> Void
     ) throws(SystemError) {
         self.limits = limits
-        self.isBehind = isBehind
+        self.backlog = backlog
         self.told = told
         wakeUp = try WakeUp()
         let poll = try ConnectionPoll()

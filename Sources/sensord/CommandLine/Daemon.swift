@@ -120,7 +120,7 @@ struct Daemon {
         return try ToolCallServer(
             listener: ToolCallListener(runDirectory: settings.runDirectory, access: access()), marker: marker,
             senders: CallSenders(hierarchy: hierarchy), limits: limits, digests: digests,
-            isBehind: { inbox.isBehind },
+            backlog: { inbox.backlog },
             told: { collector.wake() },
             tell: { change in
                 if !isLooking.exchange(true, ordering: .relaxed) { collector.lookForCalls() }

@@ -14,7 +14,8 @@ private final class RunningServer {
     private let directory: TestDirectory
     let marker = NotedMarker()
     private let told = NIOLockedValueBox<[CallChange]>([])
-    private let behind = NIOLockedValueBox(false)
+    /// As long as it keeps up, all that waits is taken after each message.
+    private let pipeline = NIOLockedValueBox((keepsUp: true, backlog: CallInbox.Backlog()))
     let server: ToolCallServer
 
     init(_ change: (inout ToolCallServer.Limits) -> Void = { _ in }) throws {
@@ -24,7 +25,12 @@ private final class RunningServer {
         server = try ToolCallServer(
             listener: ToolCallListener(runDirectory: directory.path), marker: marker,
             senders: CallSenders(hierarchy: .current()), limits: limits,
-            isBehind: { [behind] in behind.withLockedValue { $0 } },
+            backlog: { [pipeline] in
+                pipeline.withLockedValue {
+                    if $0.keepsUp { $0.backlog.takes += 1 }
+                    return $0.backlog
+                }
+            },
             tell: { [told] change in told.withLockedValue { $0.append(change) } })
     }
 
@@ -34,7 +40,10 @@ private final class RunningServer {
     var begun: [ToolCall] { changes.compactMap { if case .begun(let call) = $0 { call } else { nil } } }
     var ended: [CallEnd] { changes.compactMap { if case .ended(let end) = $0 { end } else { nil } } }
 
-    func fallBehind(_ isBehind: Bool) { behind.withLockedValue { $0 = isBehind } }
+    /// - Parameter waiting: what others have put there.
+    func fallBehind(waiting: Int) { pipeline.withLockedValue { $0 = (false, CallInbox.Backlog(changes: waiting)) } }
+
+    func catchUp() { pipeline.withLockedValue { $0 = (true, CallInbox.Backlog()) } }
 
     func connect() throws -> SocketEnd {
         let path = ToolCallListener.path(in: directory.path)
@@ -199,16 +208,30 @@ extension SocketEnd {
         }
     }
 
-    @Test func `while the pipeline does not keep up calls end, but none begins`() throws {
-        let running = try RunningServer()
+    @Test(arguments: [
+        (others: 0, share: CallAccount.waitingLimit), (CallAccount.backlogLimit, CallAccount.waitingShare),
+    ])
+    func `while the pipeline does not keep up a workload begins so many calls, and ends them all`(
+        _ backlog: (others: Int, share: Int)
+    ) throws {
+        let running = try RunningServer { $0.workload.calls = .max }
         let client = try running.connect()
         try client.hello()
-        _ = try client.ask(#"{"type":"begin","session":"s","call":{"id":"c"}}"#)
-        running.fallBehind(true)
-        #expect(try client.ask(#"{"type":"begin","session":"s","call":{"id":"d"}}"#).code == "rate_limited")
-        #expect(try client.ask(#"{"type":"end","session":"s","call":{"id":"c"}}"#).type == "ack")
-        running.fallBehind(false)
-        #expect(try client.ask(#"{"type":"begin","session":"s","call":{"id":"d"}}"#).type == "ack")
+        running.fallBehind(waiting: backlog.others)
+        func begin(_ number: Int) throws -> Answer {
+            try client.ask(#"{"type":"begin","session":"s","scope":"none","call":{"id":"\#(number)"}}"#)
+        }
+        var number = 0
+        while try begin(number).type == "ack", number <= backlog.share { number += 1 }
+        #expect(number == backlog.share)
+        #expect(try begin(number).code == "rate_limited")
+        for number in 0..<number {
+            let end = try client.ask(#"{"type":"end","session":"s","call":{"id":"\#(number)"}}"#)
+            #expect(end.type == "ack")
+        }
+        try eventually { running.server.statistics.refused[.backlog] == 2 }
+        running.catchUp()
+        #expect(try begin(number).type == "ack")
     }
 
     @Test func `a process that ends abandons its call though its connection is held by another`() throws {
