@@ -3,6 +3,7 @@
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -221,6 +222,25 @@ def throughput(sensor, program, run_directory, clients, calls, rate):
         stolen=share.stolen,
     )
     return result
+
+
+def round_trip(run_directory, build, scratch, pairs=15):
+    """Medians of what the answer to `begin` takes one client, µs, from the daemon and from a server that only answers, in turns."""
+    path, program = os.path.join(scratch, "answers.sock"), os.path.join(build, "calls")
+    sockets = {"sensord": os.path.join(run_directory, "agent", "toolcalls.sock"), "only an answer": path}
+    medians = {name: [] for name in sockets}
+    with subprocess.Popen([os.path.join(build, "answers"), path], stdout=subprocess.PIPE) as server:
+        try:
+            if not server.stdout.readline():
+                raise RuntimeError("answers: does not listen")
+            for _ in range(pairs):
+                for name, path in sockets.items():
+                    output = subprocess.run([program, path, "1", "100", "500"], stdout=subprocess.PIPE, check=True).stdout
+                    medians[name].append(json.loads(output)["ack_ns"]["median"] / 1000)
+        finally:
+            server.kill()
+    added = [ours - bare for ours, bare in zip(medians["sensord"], medians["only an answer"])]
+    return {**{name: statistics.median(found) for name, found in medians.items()}, "added": statistics.median(added)}
 
 
 def look_up(sensor, generators, directory, run_directory, opens=100_000, windows=25):

@@ -50,10 +50,10 @@ def send(peer, data):
 
 
 def connections():
-    """Ten thousand at a time, and on with others."""
+    """Two thousand at a time, and on with others."""
     held = []
     while True:
-        for _ in range(10_000):
+        for _ in range(2_000):
             held.append(dial())
         yield
         held.clear()
