@@ -19,7 +19,7 @@ folder, who, *endpoint = sys.argv[1:]
 sys.path.insert(0, os.environ["SENSORD_CLIENT"])
 import sensord  # noqa: E402
 
-client = sensord.Client(agent="planner", session="s1", framework="mcp")
+client = sensord.Client(agent="planner", session="s1", framework="mcp", timeout=20)
 
 
 def path(name):

@@ -23,7 +23,7 @@ if announces == "1":
     sys.path.insert(0, os.environ["SENSORD_CLIENT"])
     import sensord
 
-    announced = sensord.Client(agent="server", session="server").tool
+    announced = sensord.Client(agent="server", session="server", timeout=20).tool
 else:
 
     def announced():

@@ -29,7 +29,7 @@ final class IntruderTests {
     ) throws -> (attempts: Attempts, victim: RunningSensord.Outcome, container: String) {
         let victim = try fixture.python(
             """
-            import time
+            import select, time
             begin = time.time_ns()
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             listener.bind(folder + "/shared/meet.sock")
@@ -50,7 +50,8 @@ final class IntruderTests {
                     if line == "done\\n":
                         break
                     connection.socket.sendall(b'"call":{"id":"%s"}}\\n' % call.id.encode())
-                    print(json.loads(connection.answers.readline())["code"], flush=True)
+                    select.select([connection.socket], [], [])
+                    print(json.loads(connection.socket.recv(1 << 16))["code"], flush=True)
                     connection.socket.sendall(b'{"type":"end","session":"s1",')
                     peer.sendall(b"half\\n")
                 touch("after")

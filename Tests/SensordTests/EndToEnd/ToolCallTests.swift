@@ -82,6 +82,25 @@ final class ToolCallTests {
                 os._exit(0)
             os.wait()
 
+            with client.call("left by a child") as call:
+                if os.fork() == 0:
+                    call.__exit__(None, None, None)
+                    os._exit(0)
+                os.wait()
+                touch("left by a child")
+
+            with client.call("odd", {"number": 10 ** 5000, "text": chr(0xd83d), "path": os.fsdecode(b"\\xff")}) as call:
+                assert call.is_known
+                touch("odd")
+
+            @client.tool()
+            def steps():
+                touch("step-1")
+                yield
+                touch("step-2")
+            for _ in steps(): pass
+            touch("after-steps")
+
             try:
                 with client.call("failing"):
                     raise KeyError("secret")
@@ -92,7 +111,7 @@ final class ToolCallTests {
         let records = try records(of: daemon)
         for (name, call) in [
             ("sync", "sync"), ("child", "sync"), ("decorated", "decorated"), ("thread-1", "thread-1"),
-            ("thread-2", "thread-2"), ("forked", "forked"),
+            ("thread-2", "thread-2"), ("forked", "forked"), ("left by a child", "left by a child"), ("odd", "odd"),
         ] {
             #expect(try records.maker(of: name)?.name == call)
             #expect(try records.maker(of: name)?.method == .exact, "\(name)")
@@ -108,6 +127,12 @@ final class ToolCallTests {
         }
         #expect(try records.maker(of: "coroutine")?.name == "renamed")
         #expect(try records.maker(of: "coroutine")?.method == .process)
+        for name in ["step-1", "step-2"] {
+            #expect(try records.maker(of: name)?.name == "steps")
+            #expect(try records.maker(of: name)?.method == .process)
+        }
+        #expect(try records.maker(of: "after-steps") == nil)
+        #expect(records.anomalies.isEmpty)
         let failing = try #require(records.calls(.toolCallEnd, name: "failing").first)
         #expect(failing.status == "error")
         #expect(failing.error == "KeyError")

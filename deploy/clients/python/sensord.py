@@ -10,112 +10,382 @@ One file, no dependencies, Python 3.8 and later:
     with client.call("read_file", {"path": "/etc/hosts"}):
         ...                                  # done for this call: its thread, and all that it starts
 
-    @client.tool()                           # functions and coroutines
+    @client.tool()                           # functions, coroutines and generators
     async def fetch(url): ...
 
     tools = client.mcp(session)              # an MCP client session; each tools.call_tool(…) is announced
 
-Within a plain `with`, the announcing thread acts for the call. Within `async with`, and for coroutines, the process does:
-an asyncio task shares its thread with others. Where several calls are open in a process, sensord says which they are.
-What an MCP server over stdio does counts too, though it was started before: for its calls a process and all its
-descendants act.
+Within a plain `with`, the announcing thread acts for the call. Within `async with`, and for coroutines and generators, the
+process does: an asyncio task shares its thread with others, and a generator lends it to whoever takes its next step. Where
+several calls are open in a process, sensord says which they are. A generator's call lasts from its first step to its last,
+also while nobody takes one. What an MCP server over stdio does counts too, though it was started before: for its calls a
+process and all its descendants act.
 
-Nothing here raises into the agent, and without a daemon all of it does nothing. A call costs one round trip on a local
-socket when it begins: the daemon answers once the kernel knows of it.
+Nothing here raises into the agent, and without a daemon all of it does nothing. A call costs a round trip on a local socket
+when it begins, as the daemon answers once the kernel knows of it, and one when it ends, so that what comes next is not taken
+for the call's; an event loop goes on meanwhile. A daemon that does not answer is waited for `timeout` seconds at most, and
+then, for a time that grows, is told without being waited for. What it refuses is logged (logger `sensord`, level INFO).
 """
 
 import asyncio
+import collections
 import functools
 import inspect
 import itertools
 import json
+import logging
+import math
 import os
+import select
 import socket
 import threading
 import time
+import weakref
 
 __all__ = ["Client"]
 
 DEFAULT_PATH = "/run/sensord/agent/toolcalls.sock"
 LINE_LIMIT = 64 << 10
-RETRY_SECONDS = 5.0
+# Of answers, as many as are read at once.
+ANSWER_BYTES = 4 << 10
+
+# An answer takes a fraction of a millisecond. On a machine with more to do than it can, its sender has to wait for its turn.
+TIMEOUT = 0.05
+# What has failed is tried again after the first of these times, and, as long as it fails, after ever longer ones.
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 2.0
 
 # Of arguments no more is said than this: paths, hosts and commands are short.
 TEXT_LIMIT = 4096
 ITEM_LIMIT = 64
 DEPTH_LIMIT = 6
+# Of all of a call's together: items, and bytes of text.
+TOTAL_ITEMS = 512
+TOTAL_BYTES = 32 << 10
+INTEGER_BITS = 256
+# Bytes of a name, as the daemon takes them.
+WORD_LIMIT = 1024
+
+# An agent that dies of SIGPIPE is not to do so for this.
+NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
+
+_log = logging.getLogger("sensord")
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
 
 
-def _reduced(value, depth=0):
-    """What JSON can say of an argument, bounded."""
-    if value is None or isinstance(value, (bool, int, float)):
-        return value if not isinstance(value, float) or value - value == 0 else None
-    if isinstance(value, os.PathLike):
-        value = os.fsdecode(value)
-    if isinstance(value, str):
-        return value if len(value) <= TEXT_LIMIT else {"omitted": True, "length": len(value)}
-    if depth < DEPTH_LIMIT and isinstance(value, dict):
-        return {str(key): _reduced(item, depth + 1) for key, item in itertools.islice(value.items(), ITEM_LIMIT)}
-    if depth < DEPTH_LIMIT and isinstance(value, (list, tuple)):
-        return [_reduced(item, depth + 1) for item in itertools.islice(value, ITEM_LIMIT)]
-    # Its text is nobody's business, and what makes it may take long or raise.
-    return {"omitted": True}
+def _text(text):
+    """The text as UTF-8 can have it: halves of a character replaced, bytes of a file's name as the daemon shows them."""
+    if text.isascii():
+        return str(text)
+    try:
+        return text.encode().decode()
+    except UnicodeEncodeError:
+        text = "".join("\ufffd" if "\ud800" <= c < "\udc80" or "\udcff" < c <= "\udfff" else c for c in text)
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-class _Unsaid(Exception):
-    """No message can be made of what was given. Nothing was sent."""
+def _word(value):
+    """A name, as long as it may be."""
+    try:
+        text = _text((value if isinstance(value, str) else str(value))[:WORD_LIMIT])
+    except Exception:
+        text = type(value).__name__
+    return text.encode()[:WORD_LIMIT].decode("utf-8", "ignore")
+
+
+class _Arguments:
+    """What JSON can say of a call's arguments, bounded. Runs no code of theirs, beyond what makes a path of a path."""
+
+    def __init__(self):
+        self._items = TOTAL_ITEMS
+        self._bytes = TOTAL_BYTES
+
+    def reduced(self, value, depth=0):
+        try:
+            return self._reduced(value, depth)
+        except Exception:
+            return {"omitted": True}
+
+    def _reduced(self, value, depth):
+        # Not isinstance(): a proxy would fetch what it stands for.
+        kind = type(value)
+        if value is None or kind is bool:
+            return value
+        if issubclass(kind, int):
+            return value if int.bit_length(value) <= INTEGER_BITS else {"omitted": True}
+        if issubclass(kind, float):
+            return value if math.isfinite(value) else None
+        if issubclass(kind, str):
+            return self._said(value)
+        if issubclass(kind, os.PathLike):
+            return self._said(os.fsencode(value).decode("utf-8", "replace"))
+        if issubclass(kind, (bytes, bytearray)):
+            return {"omitted": True, "length": len(value)}
+        if depth < DEPTH_LIMIT and issubclass(kind, dict):
+            items = itertools.islice(dict.items(value), self._taken(dict.__len__(value)))
+            return {self._name(key): self.reduced(item, depth + 1) for key, item in items}
+        if depth < DEPTH_LIMIT and issubclass(kind, (list, tuple)):
+            base = list if issubclass(kind, list) else tuple
+            items = itertools.islice(base.__iter__(value), self._taken(base.__len__(value)))
+            return [self.reduced(item, depth + 1) for item in items]
+        # Its text is nobody's business, and what makes it may take long or raise.
+        return {"omitted": True}
+
+    def _taken(self, count):
+        """How many items of a collection there is room for."""
+        count = min(count, ITEM_LIMIT, self._items)
+        self._items -= count
+        return count
+
+    def _said(self, text):
+        length = str.__len__(text)
+        if length <= TEXT_LIMIT:
+            said = _text(text)
+            size = len(said.encode())
+            if size <= self._bytes:
+                self._bytes -= size
+                return said
+        return {"omitted": True, "length": length}
+
+    def _name(self, key):
+        """Of a member, short: the daemon keeps 128 bytes of it."""
+        kind = type(key)
+        if issubclass(kind, str):
+            name = _text(str.__getitem__(key, slice(128)))
+        else:
+            is_plain = key is None or kind in (bool, float) or kind is int and int.bit_length(key) <= 64
+            name = str(key) if is_plain else kind.__name__
+        self._bytes -= len(name.encode())
+        return name
+
+
+class _Pause:
+    """A time in which nothing is tried that has failed: the more often in a row it has, the longer."""
+
+    def __init__(self):
+        self._until = self._length = 0.0
+
+    @property
+    def is_over(self):
+        return time.monotonic() >= self._until
+
+    def failed(self):
+        # Threads that have failed at once have failed once.
+        if self.is_over:
+            self._length = min(max(self._length * 2, FIRST_PAUSE), LONGEST_PAUSE)
+            self._until = time.monotonic() + self._length
+
+    def succeeded(self):
+        self._until = self._length = 0.0
+
+
+class _Message:
+    """What is said to the daemon, and what it has answered."""
+
+    def __init__(self, fields):
+        self.kind, self.session = fields["type"], fields["session"]
+        # All but the sequence number, which is known when it is sent.
+        self.body = _encode(fields).encode()[1:]
+        self.sequence = 0
+        self.answer = None
+        # Called once it is answered.
+        self.wake = None
+
+    @property
+    def is_acknowledged(self):
+        return self.answer is not None and self.answer.get("type") == "ack"
+
+    @property
+    def code(self):
+        """Why it was refused; None: it was not."""
+        return None if self.answer is None or self.is_acknowledged else str(self.answer.get("code"))
 
 
 class _Connection:
-    """One thread's connection: messages in order, an answer for each."""
+    """One thread's connection: messages in order, an answer for each.
 
-    def __init__(self, path, timeout):
+    Nothing here waits but wait() and arrival(). Any thread may send; all else is for the thread that made it. What goes
+    wrong closes it.
+    """
+
+    def __init__(self, path, pauses):
         self.process = os.getpid()
-        self.sequence = 0
+        self.thread = threading.get_ident()
         self.sessions = set()
+        self.has_acknowledged = False
+        self.is_broken = False
+        # The daemon takes no more for the time being.
+        self.is_full = False
+        self._pauses = pauses
+        self._sequence = 0
+        self._sending = threading.Lock()
+        self._outgoing = collections.deque()
+        self._rest = b""
+        self._unanswered = collections.deque()
+        self._incoming = b""
+        self._loops = {}
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self.socket.settimeout(timeout)
+            self.socket.setblocking(False)
             self.socket.connect(path)
-            self.answers = self.socket.makefile("rb")
         except BaseException:
             self.socket.close()
             raise
+        self._poll = select.poll()
+        self._poll.register(self.socket, select.POLLIN)
+        _connections.add(self)
 
-    def ask(self, message):
-        self.sequence += 1
-        message["seq"] = self.sequence
+    def __del__(self):
         try:
-            line = json.dumps(message).encode() + b"\n"
-            if len(line) > LINE_LIMIT and "call" in message:
-                message["call"].pop("arguments", None)
-                line = json.dumps(message).encode() + b"\n"
+            self.socket.close()
+        except Exception:
+            pass
+
+    # Sending.
+
+    def send(self, message):
+        self._outgoing.append(message)
+        self.flush()
+
+    def flush(self):
+        # Never waited for: its holder may be this thread, which a signal or the garbage collector has interrupted. Whoever
+        # holds it looks again afterwards.
+        while (self._rest or self._outgoing) and self._sending.acquire(False):
+            try:
+                self._flush()
+                self.is_full = False
+            except BlockingIOError:
+                self.is_full = True
+            except OSError:
+                self.is_broken = True
+            except BaseException:
+                # Nobody knows how much of it was sent.
+                self.is_broken = True
+                raise
+            finally:
+                self._sending.release()
+            if self.is_full or self.is_broken:
+                break
+
+    def _flush(self):
+        while self._rest or self._outgoing:
+            if not self._rest:
+                message = self._outgoing.popleft()
+                self._sequence += 1
+                message.sequence = self._sequence
+                self._unanswered.append(message)
+                self._rest = b'{"seq":%d,%b\n' % (message.sequence, message.body)
+            sent = self.socket.send(self._rest, NO_SIGNAL)
+            self._rest = self._rest[sent:]
+
+    # Answers.
+
+    def take(self):
+        """Takes the answers that have come."""
+        try:
+            while True:
+                received = self.socket.recv(ANSWER_BYTES)
+                if not received:
+                    raise ConnectionResetError("the daemon has gone")
+                *lines, self._incoming = (self._incoming + received).split(b"\n")
+                for line in lines:
+                    self._settle(_decode(line.decode()))
+                if len(self._incoming) > LINE_LIMIT:
+                    raise ValueError("an answer without end")
+                if len(received) < ANSWER_BYTES:
+                    return
+        except BlockingIOError:
+            pass
         except Exception as error:
-            raise _Unsaid from error
-        if len(line) > LINE_LIMIT:
-            raise _Unsaid
-        self.socket.sendall(line)
-        answer = self.answers.readline(LINE_LIMIT)
-        if not answer.endswith(b"\n"):
-            raise OSError("the daemon has gone")
-        answer = json.loads(answer)
-        if answer.get("seq") != self.sequence:
+            _log.debug("disconnected: %s", error)
+            self.close()
+
+    def _settle(self, answer):
+        message = self._unanswered.popleft()
+        # Whose line the daemon could not read has none.
+        if answer.get("seq", message.sequence) != message.sequence:
             raise ValueError("not the answer to this message")
-        return answer
+        for pause in self._pauses:
+            pause.succeeded()
+        message.answer = answer
+        if message.wake is not None:
+            message.wake()
+        if message.is_acknowledged:
+            self.has_acknowledged = True
+            return
+        _log.info("%s refused: %s: %s", message.kind, message.code, answer.get("message"))
+        if message.kind == "hello" or message.code == "unknown_session":
+            self.sessions.discard(message.session)
+
+    def wait(self, message, seconds):
+        until = time.monotonic() + seconds
+        while message.answer is None and not self.is_broken:
+            left = until - time.monotonic()
+            if left <= 0 or not self._poll.poll(math.ceil(left * 1000)):
+                return
+            self.take()
+
+    async def arrival(self, message, loop, seconds):
+        future = loop.create_future()
+        message.wake = lambda: None if future.done() else future.set_result(None)
+        timer = loop.call_later(seconds, message.wake)
+        descriptor = self.socket.fileno()
+        self._loops[loop] = self._loops.get(loop, 0) + 1
+        try:
+            if self._loops[loop] == 1:
+                loop.add_reader(descriptor, self.take)
+            await future
+        finally:
+            message.wake = None
+            timer.cancel()
+            # It is not there any more if the connection was closed.
+            waiting = self._loops.get(loop, 0)
+            if waiting > 1:
+                self._loops[loop] = waiting - 1
+            elif waiting == 1:
+                del self._loops[loop]
+                loop.remove_reader(descriptor)
 
     def close(self):
-        try:
-            self.answers.close()
-            self.socket.close()
-        except OSError:
-            pass
+        self.is_broken = True
+        loops, self._loops = self._loops, {}
+        for loop in loops:
+            try:
+                loop.remove_reader(self.socket.fileno())
+            except Exception:
+                pass
+        self.socket.close()
+        for message in [*self._unanswered, *self._outgoing]:
+            if message.wake is not None:
+                message.wake()
+
+
+_connections = weakref.WeakSet()
+_numbers = itertools.count(1)
+
+
+def _leave_to_parent():
+    """After a fork: the child's copies go, so that a connection ends with the process that it belongs to."""
+    for connection in list(_connections):
+        connection.is_broken = True
+        # An event loop's selector is the parent's too: nothing is taken out of it.
+        connection.socket.close()
+    _connections.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 class _Call:
-    """A call that is being made. `id` is its id; `is_known`: the daemon has acknowledged it."""
+    """A call that is being made. `id` is its id; `is_known`: the daemon had acknowledged it when the agent went on.
+
+    Where the daemon is slow, one that is not known may come to be in effect, and ends as any other.
+    """
 
     def __init__(self, client, name, arguments, scope, initiator):
-        self.id = client._next_id()
+        self.id = "%d-%d" % (os.getpid(), next(_numbers))
         self.is_known = False
         self._failure = None
         self._client = client
@@ -123,58 +393,127 @@ class _Call:
         self._arguments = arguments
         self._scope = scope
         self._initiator = initiator
+        # Of the begin: where it was sent, and what came of it.
+        self._connection = None
+        self._begun = None
 
     def fail(self, error):
         """The call ends as an error, though nothing is raised. error: what kind of one, in a word."""
         self._failure = error
 
     def __enter__(self):
-        self._begin(self._scope or "thread")
+        try:
+            for message in self._begin(self._scope or "thread"):
+                self._client._wait(self._connection, message)
+            self._enter()
+        except Exception as error:
+            self._client._forgive(error)
+        except BaseException as error:
+            self._end(type(error))
+            raise
         return self
 
     def __exit__(self, kind, error, trace):
-        self._end(kind, error)
+        message, connection = self._end(kind), self._connection
+        try:
+            # Nor is whoever has the garbage collector close a generator to wait.
+            if message is not None and not issubclass(kind or Exception, GeneratorExit):
+                self._client._wait(connection, message)
+        except Exception as failure:
+            self._client._forgive(failure)
         return False
 
     async def __aenter__(self):
-        # Not the thread: other tasks run on it while this one waits.
-        self._begin(self._scope or "process")
+        try:
+            # Not the thread: other tasks run on it while this one waits.
+            for message in self._begin(self._scope or "process"):
+                await self._client._arrival(self._connection, message)
+            self._enter()
+        except Exception as error:
+            self._client._forgive(error)
+        except BaseException as error:
+            self._end(type(error))
+            raise
         return self
 
     async def __aexit__(self, kind, error, trace):
-        self._end(kind, error)
+        message, connection = self._end(kind), self._connection
+        try:
+            # A coroutine that is closed may not wait.
+            if message is not None and not issubclass(kind or Exception, GeneratorExit):
+                await self._client._arrival(connection, message)
+        except asyncio.CancelledError:
+            if not issubclass(kind or Exception, asyncio.CancelledError):
+                raise
+        except Exception as failure:
+            self._client._forgive(failure)
         return False
 
     def _begin(self, scope):
-        try:
-            arguments = _reduced(self._arguments or {})
-        except Exception:
-            arguments = {}
-        message = {
-            "type": "begin",
-            "session": self._client.session,
-            "call": {"id": self.id, "name": self._name, "arguments": arguments},
-            "scope": scope,
-        }
-        if scope == "thread":
-            message["threadId"] = threading.get_native_id()
-        if self._initiator:
-            message["initiator"] = self._initiator
-        self.is_known = self._client._ask(message)
-
-    def _end(self, kind, error):
-        if not self.is_known:
+        """Gives the messages whose answers are to be waited for, one after the other."""
+        self._connection = self._client._connected()
+        if self._connection is None:
             return
-        message = {"type": "end", "session": self._client.session, "call": {"id": self.id}, "status": "ok"}
-        if kind is not None:
-            is_cancelled = issubclass(kind, asyncio.CancelledError)
-            message["status"] = "cancelled" if is_cancelled else "error"
-            # The type only: what an exception says may hold what the tool was given.
-            message["error"] = kind.__name__
-        elif self._failure is not None:
-            message["status"] = "error"
-            message["error"] = self._failure
-        self._client._ask(message)
+        call = {"id": self.id, "name": _word(self._name)}
+        fields = {"type": "begin", "session": self._client.session, "call": call, "scope": scope}
+        if scope == "thread":
+            fields["threadId"] = threading.get_native_id()
+        bare = dict(fields, call=dict(call))
+        if self._arguments is not None:
+            call["arguments"] = _Arguments().reduced(self._arguments)
+        if self._initiator is not None:
+            fields["initiator"] = _Arguments().reduced(self._initiator)
+        for attempt in (fields, bare):
+            message = self._message(attempt)
+            if message is None:
+                continue
+            self._begun = message
+            self._connection.send(message)
+            yield message
+            # Without what was not understood, it is known at least that the call was made.
+            if message.code not in ("malformed", "too_large"):
+                return
+
+    @staticmethod
+    def _message(fields):
+        """None: it cannot be said."""
+        try:
+            message = _Message(fields)
+            # Its sequence number is still to come.
+            return message if len(message.body) < LINE_LIMIT - 32 else None
+        except Exception as error:
+            _log.info("%s cannot be said: %r", fields["type"], error)
+            return None
+
+    def _enter(self):
+        self.is_known = self._begun is not None and self._begun.is_acknowledged
+
+    def _end(self, kind):
+        """Says so; returns the message."""
+        try:
+            connection, begun = self._connection, self._begun
+            # Of a child's copy of the call nothing ends, nor is another daemon told of what it does not know.
+            if begun is None or connection.process != os.getpid() or connection.is_broken:
+                return None
+            if begun.answer is None and connection.thread == threading.get_ident():
+                connection.take()
+            if begun.code is not None or connection.is_broken:
+                return None
+            self._begun = None
+            fields = {"type": "end", "session": self._client.session, "call": {"id": self.id}, "status": "ok"}
+            if kind is not None:
+                is_cancelled = issubclass(kind, (asyncio.CancelledError, GeneratorExit))
+                fields["status"] = "cancelled" if is_cancelled else "error"
+                # The type only: what an exception says may hold what the tool was given.
+                fields["error"] = _word(kind.__name__)
+            elif self._failure is not None:
+                fields["status"] = "error"
+                fields["error"] = _word(self._failure)
+            message = _Message(fields)
+            connection.send(message)
+            return message
+        except Exception:
+            return None
 
 
 class _Tools:
@@ -192,32 +531,44 @@ class _Tools:
     async def call_tool(self, name, arguments=None, *values, **named):
         async with self._client.call(name, arguments, self._scope, self._initiator) as call:
             result = await self._session.call_tool(name, arguments, *values, **named)
-            # As the SDK has it from its second version on, and before.
-            if getattr(result, "is_error", False) is True or getattr(result, "isError", False) is True:
+            if self._is_error(result):
                 call.fail("tool_error")
             return result
 
+    @staticmethod
+    def _is_error(result):
+        try:
+            # As the SDK has it from its second version on, and before.
+            return getattr(result, "is_error", False) is True or getattr(result, "isError", False) is True
+        except Exception:
+            return False
+
 
 class Client:
-    """Announces calls. May be used from any thread, and goes on to work after a fork.
+    """Announces calls. May be used from any thread, and goes on to work after a fork, and where it is unpickled.
 
     agent: name of the agent; session: an id of its own making (default: one for this process);
     path: of the socket (default: $SENSORD_TOOLCALLS, or where the daemon has it);
-    timeout: seconds that the agent waits for an answer at most.
+    timeout: seconds that the agent waits for an answer at most (default: TIMEOUT).
     """
 
-    def __init__(self, agent="", session=None, path=None, timeout=1.0, framework=None, version=None):
-        self.session = session or "%d-%x" % (os.getpid(), time.time_ns())
+    def __init__(self, agent="", session=None, path=None, timeout=None, framework=None, version=None):
+        self.session = _word(session or "%d-%x" % (os.getpid(), time.time_ns()))
         self._path = path or os.environ.get("SENSORD_TOOLCALLS", DEFAULT_PATH)
-        self._timeout = timeout
-        self._agent = {"name": agent}
+        self._timeout = TIMEOUT if timeout is None else timeout
+        self._agent = {"name": _word(agent)}
         if framework:
-            self._agent["framework"] = framework
+            self._agent["framework"] = _word(framework)
         if version:
-            self._agent["version"] = version
+            self._agent["version"] = _word(version)
         self._local = threading.local()
-        self._numbers = itertools.count(1)
-        self._retry_at = 0.0
+        self._connecting = _Pause()
+        self._waiting = _Pause()
+
+    def __reduce__(self):
+        agent = self._agent
+        values = (agent["name"], self.session, self._path, self._timeout, agent.get("framework"), agent.get("version"))
+        return (Client, values)
 
     def call(self, name, arguments=None, scope=None, initiator=None):
         """A call of the tool `name`, for `with` or `async with`.
@@ -229,25 +580,65 @@ class Client:
         return _Call(self, name, arguments, scope, initiator)
 
     def tool(self, name=None, scope=None, initiator=None):
-        """Makes each call of a function or coroutine function a tool call."""
+        """Makes each call of a function, coroutine function, or generator function of either kind, a tool call.
+
+        Of a function that is none of these but returns what is yet to be run, only itself is part of the call.
+        """
 
         def decorate(function):
-            signature = inspect.signature(function)
-            tool = name or function.__name__
+            if isinstance(function, (classmethod, staticmethod)):
+                return type(function)(decorate(function.__func__))
+            try:
+                signature = inspect.signature(function)
+            except (TypeError, ValueError):
+                signature = None
+            tool = name or getattr(function, "__name__", None) or type(function).__name__
+            # Of an object that can be called, that is what says.
+            is_plain = inspect.isroutine(function) or isinstance(function, (type, functools.partial))
+            body = function if is_plain else getattr(type(function), "__call__", function)
 
-            def call(values, named):
+            def call(values, named, default=None):
                 try:
                     arguments = dict(signature.bind_partial(*values, **named).arguments)
-                except TypeError:
+                except Exception:
                     arguments = {}
-                return self.call(tool, arguments, scope, initiator)
+                return self.call(tool, arguments, scope or default, initiator)
 
-            if inspect.iscoroutinefunction(function):
+            if inspect.iscoroutinefunction(body):
 
                 @functools.wraps(function)
                 async def announced(*values, **named):
                     async with call(values, named):
                         return await function(*values, **named)
+
+            elif inspect.isasyncgenfunction(body):
+
+                @functools.wraps(function)
+                async def announced(*values, **named):
+                    steps = function(*values, **named)
+                    async with call(values, named):
+                        try:
+                            step = await steps.__anext__()
+                            while True:
+                                try:
+                                    value = yield step
+                                except GeneratorExit:
+                                    await steps.aclose()
+                                    raise
+                                except BaseException as error:
+                                    step = await steps.athrow(error)
+                                else:
+                                    step = await steps.asend(value)
+                        except StopAsyncIteration:
+                            return
+
+            elif inspect.isgeneratorfunction(body):
+
+                @functools.wraps(function)
+                def announced(*values, **named):
+                    steps = function(*values, **named)
+                    with call(values, named, "process"):
+                        return (yield from steps)
 
             else:
 
@@ -267,48 +658,67 @@ class Client:
         """
         return _Tools(self, session, scope, initiator)
 
-    def _next_id(self):
-        return "%d-%d" % (os.getpid(), next(self._numbers))
-
-    def _ask(self, message):
-        """Whether the daemon has acknowledged the message."""
-        try:
-            connection = self._connection()
-            return connection is not None and connection.ask(message).get("type") == "ack"
-        except _Unsaid:
-            return False
-        except Exception:
-            self._give_up()
-            return False
-        except BaseException:
-            # An interrupt: the answer is still to come, and would be taken for the next one's.
-            self._disconnect()
-            raise
-
-    def _connection(self):
-        connection = getattr(self._local, "connection", None)
-        if connection is not None and connection.process != os.getpid():
-            # The parent's: what a child says on it would mix with what the parent says.
-            connection.close()
-            connection = None
-        if connection is None:
-            if time.monotonic() < self._retry_at:
-                return None
-            connection = _Connection(self._path, self._timeout)
-            self._local.connection = connection
-        if self.session not in connection.sessions:
-            hello = {"type": "hello", "protocol": 1, "session": self.session, "agent": self._agent}
-            if connection.ask(hello).get("type") != "ack":
-                return None
-            connection.sessions.add(self.session)
-        return connection
-
-    def _give_up(self):
-        self._retry_at = time.monotonic() + RETRY_SECONDS
-        self._disconnect()
-
-    def _disconnect(self):
+    def _connected(self):
+        """The thread's connection, on which hello was said; None where there is none, or it takes nothing."""
         connection = getattr(self._local, "connection", None)
         if connection is not None:
-            connection.close()
+            if connection.process == os.getpid():
+                connection.take()
+                connection.flush()
+                if not connection.is_broken:
+                    return None if connection.is_full else self._greeted(connection)
+                connection.close()
+                if not connection.has_acknowledged:
+                    self._connecting.failed()
             self._local.connection = None
+        if not self._connecting.is_over:
+            return None
+        try:
+            connection = _Connection(self._path, (self._connecting, self._waiting))
+        except OSError as error:
+            self._connecting.failed()
+            _log.debug("no daemon: %s: %s", self._path, error)
+            return None
+        self._local.connection = connection
+        return self._greeted(connection)
+
+    def _greeted(self, connection):
+        if self.session not in connection.sessions:
+            # What is said after it need not wait for its answer.
+            connection.sessions.add(self.session)
+            fields = {"type": "hello", "protocol": 1, "session": self.session, "agent": self._agent}
+            connection.send(_Message(fields))
+        return connection
+
+    def _is_awaited(self, connection, message):
+        # Another thread's answers are its own to take.
+        is_own = connection.thread == threading.get_ident() and connection.process == os.getpid()
+        return is_own and message.answer is None and not connection.is_broken and self._waiting.is_over
+
+    def _wait(self, connection, message):
+        if self._is_awaited(connection, message):
+            connection.wait(message, self._timeout)
+            self._judge(connection, message)
+
+    async def _arrival(self, connection, message):
+        if not self._is_awaited(connection, message):
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            # Another library's, whose ways are not known.
+            return self._wait(connection, message)
+        await connection.arrival(message, loop, self._timeout)
+        self._judge(connection, message)
+
+    def _forgive(self, error):
+        """What goes wrong here is none of the agent's business."""
+        try:
+            _log.debug("not announced: %r", error)
+        except Exception:
+            pass
+
+    def _judge(self, connection, message):
+        if message.answer is None and not connection.is_broken:
+            _log.debug("no answer to %s within %s s", message.kind, self._timeout)
+            self._waiting.failed()
