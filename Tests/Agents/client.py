@@ -1,0 +1,699 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python client on its own: what it says to daemons that answer as a test wants them to, and that it is in nobody's way."""
+
+import asyncio
+import contextlib
+import faulthandler
+import functools
+import gc
+import json
+import multiprocessing
+import os
+import pathlib
+import pickle
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from unittest import mock
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.environ["SENSORD_CLIENT"])
+import sensord  # noqa: E402
+
+# Nothing here takes so long, whatever else the machine does.
+LONG = 20
+
+
+def ack(message):
+    return {"type": "ack"}
+
+
+class Daemon:
+    """Has a socket, and answers each message as it is told to; with None not at all."""
+
+    def __init__(self, path, answer=ack):
+        self.path, self.answer = path, answer
+        # Each with the number of its connection.
+        self.messages = []
+        self.changed = threading.Condition()
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+        self.peers = []
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        self.listener.bind(path)
+        self.listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                peer, _ = self.listener.accept()
+                self.peers.append(peer)
+                threading.Thread(target=self._serve, args=(peer, len(self.peers)), daemon=True).start()
+
+    def _serve(self, peer, number):
+        with contextlib.suppress(OSError), peer.makefile("rb") as lines:
+            for line in lines:
+                self.goes_on.wait()
+                message = json.loads(line.decode())
+                with self.changed:
+                    self.messages.append((number, message))
+                    self.changed.notify_all()
+                answer = self.answer(message)
+                if answer is not None:
+                    peer.sendall(json.dumps({"seq": message["seq"], **answer}).encode() + b"\n")
+
+    def stop(self):
+        """As a process that ends."""
+        self.goes_on.set()
+        for end in [self.listener, *self.peers]:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def of_type(self, kind):
+        return [message for _, message in list(self.messages) if message["type"] == kind]
+
+    def until(self, kind, count):
+        with self.changed:
+            if not self.changed.wait_for(lambda: len(self.of_type(kind)) >= count, LONG):
+                raise AssertionError("%d of %d %s" % (len(self.of_type(kind)), count, kind))
+        return self.of_type(kind)
+
+
+class ClientTests(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "toolcalls.sock")
+
+    def daemon(self, answer=ack):
+        daemon = Daemon(self.path, answer)
+        self.addCleanup(daemon.stop)
+        return daemon
+
+    def client(self, timeout=LONG):
+        return sensord.Client(agent="test", session="s1", path=self.path, timeout=timeout)
+
+
+class ArgumentTests(ClientTests):
+    def said(self, arguments, **named):
+        daemon = self.daemon()
+        with self.client().call("tool", arguments, **named) as call:
+            self.assertTrue(call.is_known)
+        begins = daemon.of_type("begin")
+        self.assertEqual(len(begins), 1)
+        return begins[0]["call"]["arguments"]
+
+    def test_halves_of_characters_are_replaced(self):
+        value = json.loads('"a\\ud83d b"')
+        self.assertEqual(self.said({"v": value, value: 1}), {"v": "a\ufffd b", "a\ufffd b": 1})
+
+    def test_names_of_files_are_as_the_daemon_shows_them(self):
+        name = os.fsdecode(b"/tmp/caf\xe9\xff/\xe2\x82x")
+        expected = "/tmp/caf\ufffd\ufffd/\ufffdx"
+        said = self.said({"text": name, "path": pathlib.PurePath(name), "é": "/tmp/ü\U0001f600"})
+        self.assertEqual(said, {"text": expected, "path": expected, "é": "/tmp/ü\U0001f600"})
+
+    def test_what_json_cannot_say_is_left_out(self):
+        class Odd:
+            def __str__(self):
+                raise RuntimeError("no text")
+
+            __repr__ = __bool__ = __iter__ = __len__ = __hash__ = __eq__ = __str__
+
+        class OddPath(os.PathLike):
+            def __fspath__(self):
+                raise RuntimeError("no path")
+
+        class OddDict(dict):
+            def items(self):
+                raise RuntimeError("no items")
+
+        class OddText(str):
+            def __len__(self):
+                raise RuntimeError("no length")
+
+        class Proxy:
+            @property
+            def __class__(self):
+                raise KeyboardInterrupt("it was looked at")
+
+        circle = {}
+        circle["self"] = circle
+        omitted = {"omitted": True}
+        said = self.said(
+            {
+                "odd": Odd(), "path": OddPath(), "dict": OddDict(a=1), "text": OddText("x"), "bytes": b"xyz",
+                "big": 10**5000, "nan": float("nan"), "infinity": -float("inf"), "long": "x" * 1000000, "set": {1},
+                "whole": 1 << 64, "circle": circle, "proxy": Proxy(), Odd: 1, 10**5000: 2, None: 3,
+            }
+        )  # fmt: skip
+        for _ in range(sensord.DEPTH_LIMIT):
+            said["circle"] = said["circle"]["self"] if "self" in said["circle"] else said["circle"]
+        self.assertEqual(
+            said,
+            {
+                "odd": omitted, "path": omitted, "dict": {"a": 1}, "text": "x", "bytes": {"omitted": True, "length": 3},
+                "big": omitted, "nan": None, "infinity": None, "long": {"omitted": True, "length": 1000000},
+                "set": omitted, "whole": 1 << 64, "circle": omitted, "proxy": omitted, "type": 1, "int": 2, "None": 3,
+            },
+        )  # fmt: skip
+
+    def test_however_much_there_is_a_bounded_part_is_said(self):
+        wide = [0] * 64
+        for _ in range(5):
+            wide = [wide] * 64
+        said = self.said({"wide": wide, "texts": ["é" * 4096] * 64})
+        self.assertLess(len(json.dumps(said)), sensord.LINE_LIMIT)
+
+    def test_a_call_whose_line_would_be_too_long_is_known(self):
+        daemon = self.daemon()
+        with self.client().call("tool", ["\x01" * 4096] * 16) as call:
+            self.assertTrue(call.is_known)
+        self.assertEqual(daemon.of_type("begin")[0]["call"], {"id": call.id, "name": "tool"})
+
+    def test_a_call_that_is_not_understood_is_begun_without_arguments(self):
+        def answer(message):
+            is_refused = message["type"] == "begin" and "arguments" in message["call"]
+            return {"type": "error", "code": "malformed", "message": "no"} if is_refused else ack(message)
+
+        daemon = self.daemon(answer)
+        with self.client().call("tool", {"a": 1}) as call:
+            self.assertTrue(call.is_known)
+
+        async def main():
+            async with self.client().call("tool", {"a": 1}) as call:
+                self.assertTrue(call.is_known)
+
+        asyncio.run(main())
+        self.assertEqual(["arguments" in message["call"] for message in daemon.of_type("begin")], [True, False] * 2)
+        self.assertEqual(len(daemon.of_type("end")), 2)
+
+    def test_names_are_as_long_as_they_may_be(self):
+        daemon = self.daemon()
+        client = sensord.Client(agent="a\ud800" + "ü" * 5000, session="s" * 5000, path=self.path, timeout=LONG)
+        for name in ("n\udcff" + "ü" * 5000, None, 7, object):
+            with client.call(name) as call:
+                self.assertTrue(call.is_known)
+        texts = [message["call"]["name"] for message in daemon.of_type("begin")]
+        texts += [daemon.of_type("hello")[0]["agent"]["name"], client.session]
+        self.assertTrue(all(0 < len(text.encode()) <= 1024 for text in texts), texts)
+
+
+class DaemonTests(ClientTests):
+    def test_one_that_stands_still_is_waited_for_once_and_told_all_the_same(self):
+        daemon = self.daemon()
+        daemon.goes_on.clear()
+        client = self.client(timeout=0.05)
+        with mock.patch.multiple(sensord, FIRST_PAUSE=LONG, LONGEST_PAUSE=LONG):
+            begin = time.monotonic()
+            for _ in range(20):
+                with client.call("tool") as call:
+                    self.assertFalse(call.is_known)
+            # Not 40 times, nor twice.
+            self.assertLess(time.monotonic() - begin, 2)
+            self.assertGreaterEqual(client._waiting._until, begin + LONG)
+            daemon.goes_on.set()
+            ended = [message["call"]["id"] for message in daemon.until("end", 20)]
+            self.assertEqual([message["call"]["id"] for message in daemon.of_type("begin")], ended)
+            # Its answers tell that it goes on.
+            with contextlib.suppress(TimeoutError):
+                client._local.connection._poll.poll(LONG * 1000)
+            client._timeout = LONG
+            for _ in range(20):
+                with client.call("tool"):
+                    pass
+            with client.call("tool") as call:
+                self.assertTrue(call.is_known)
+
+    def test_an_event_loop_goes_on_while_one_stands_still(self):
+        daemon = self.daemon()
+        daemon.goes_on.clear()
+        client = self.client()
+
+        async def main():
+            async def one():
+                async with client.call("tool") as call:
+                    return call.is_known
+
+            tasks = [asyncio.ensure_future(one()) for _ in range(10)]
+            # None of them would get any further if one held up the others.
+            while len(client._local.connection._unanswered if hasattr(client._local, "connection") else ()) < 11:
+                await asyncio.sleep(0)
+            self.assertFalse(any(task.done() for task in tasks))
+            daemon.goes_on.set()
+            return await asyncio.gather(*tasks)
+
+        self.assertEqual(asyncio.run(main()), [True] * 10)
+        self.assertEqual(client._local.connection._loops, {})
+        self.assertEqual(len(daemon.until("end", 10)), 10)
+        # Another loop, and none.
+        self.assertEqual(asyncio.run(self.one(client)), True)
+        with client.call("tool") as call:
+            self.assertTrue(call.is_known)
+
+    async def one(self, client):
+        async with client.call("tool") as call:
+            return call.is_known
+
+    def test_a_call_that_is_cancelled_while_it_begins_ends(self):
+        daemon = self.daemon(lambda message: ack(message) if message["type"] == "hello" else None)
+        client = self.client()
+
+        async def main():
+            task = asyncio.ensure_future(self.one(client))
+            while not daemon.of_type("begin"):
+                await asyncio.sleep(0.001)
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(main())
+        self.assertEqual([message["status"] for message in daemon.until("end", 1)], ["cancelled"])
+
+    def test_one_that_takes_nothing_holds_up_nobody(self):
+        daemon = self.daemon()
+        daemon.goes_on.clear()
+        client = self.client(timeout=0)
+        begin = time.monotonic()
+        while not getattr(getattr(client._local, "connection", None), "is_full", False):
+            with client.call("tool", ["x" * 4096] * 4):
+                self.assertLess(time.monotonic() - begin, LONG)
+        with client.call("tool") as call:
+            self.assertFalse(call.is_known)
+        self.assertIsNone(call._begun)
+        daemon.goes_on.set()
+        # What began has ended, whether or not that could be said at once.
+        client._timeout = LONG
+        while not call.is_known:
+            with client.call("tool") as call:
+                self.assertLess(time.monotonic() - begin, LONG)
+        begun = {message["call"]["id"] for message in daemon.of_type("begin")}
+        daemon.until("end", len(begun))
+        self.assertEqual({message["call"]["id"] for message in daemon.of_type("end")}, begun)
+
+    def test_after_a_restart_the_next_call_says_hello_and_no_end_of_the_one_before(self):
+        first = self.daemon()
+        client = self.client()
+        with client.call("before"):
+            first.stop()
+            second = self.daemon()
+            with client.call("within") as call:
+                self.assertTrue(call.is_known)
+        with client.call("after") as call:
+            self.assertTrue(call.is_known)
+        second.until("end", 2)
+        names = [(message["type"], message.get("call", {}).get("name")) for _, message in second.messages]
+        self.assertEqual(
+            names, [("hello", None), ("begin", "within"), ("end", None), ("begin", "after"), ("end", None)]
+        )
+
+    def test_a_session_that_is_not_known_is_opened_again(self):
+        refusals = iter([True])
+
+        def answer(message):
+            if message["type"] == "begin" and next(refusals, False):
+                return {"type": "error", "code": "unknown_session", "message": "no"}
+            return ack(message)
+
+        daemon = self.daemon(answer)
+        client = self.client()
+        known = []
+        for _ in range(3):
+            with client.call("tool") as call:
+                known.append(call.is_known)
+        self.assertEqual(known, [False, True, True])
+        self.assertEqual(len(daemon.of_type("hello")), 2)
+        # The call that was refused has no end.
+        self.assertEqual(len(daemon.of_type("end")), 2)
+
+    def test_where_there_is_none_it_is_looked_for_ever_less_often(self):
+        client = self.client()
+        lengths = []
+        for _ in range(8):
+            client._connecting._until = 0
+            with client.call("tool"):
+                lengths.append(client._connecting._length)
+        self.assertEqual(lengths[:3], [0.05, 0.1, 0.2])
+        self.assertEqual(lengths[-1], sensord.LONGEST_PAUSE)
+        self.daemon()
+        client._connecting._until = 0
+        with client.call("tool") as call:
+            self.assertTrue(call.is_known)
+        self.assertEqual(client._connecting._length, 0)
+
+    def test_one_that_refuses_connections_is_not_asked_at_each_call(self):
+        daemon = self.daemon()
+        daemon._serve = lambda peer, number: (
+            peer.sendall(b'{"type":"error","code":"rate_limited","message":"too many connections"}\n'),
+            peer.close(),
+        )
+        client = self.client()
+        with mock.patch.multiple(sensord, FIRST_PAUSE=LONG, LONGEST_PAUSE=LONG):
+            for _ in range(10):
+                with client.call("tool") as call:
+                    self.assertFalse(call.is_known)
+        self.assertEqual(len(daemon.peers), 1)
+
+    def test_it_may_die_without_a_signal_to_the_agent(self):
+        script = """
+import os, signal, socket, sys
+sys.path.insert(0, os.environ["SENSORD_CLIENT"])
+import sensord
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+ours, theirs = socket.socketpair()
+client = sensord.Client(path=sys.argv[1], timeout=20)
+with client.call("tool") as call:
+    assert call.is_known
+    connection = client._local.connection
+    print("in", flush=True)
+    sys.stdin.readline()
+print("out")
+"""
+        daemon = self.daemon()
+        child = subprocess.Popen(
+            [sys.executable, "-B", "-c", script, self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        with child:
+            self.assertEqual(child.stdout.readline(), "in\n")
+            daemon.stop()
+            output, _ = child.communicate("go\n", timeout=LONG)
+        self.assertEqual((child.returncode, output), (0, "out\n"))
+
+
+class ProcessTests(ClientTests):
+    def fork(self, work):
+        """Whether it went well in a child."""
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                work()
+                status = 0
+            except BaseException as error:
+                os.write(2, repr(error).encode() + b"\n")
+            finally:
+                os._exit(status)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+
+    def test_a_child_ends_no_call_of_its_parent(self):
+        daemon = self.daemon()
+        client = self.client()
+
+        def leave():
+            call.__exit__(None, None, None)
+            with client.call("child") as own:
+                assert own.is_known
+
+        with client.call("parent") as call:
+            descriptor = client._local.connection.socket.fileno()
+            self.fork(leave)
+            self.fork(lambda: self.assertRaises(OSError, os.fstat, descriptor))
+            ids = [message["call"]["id"] for message in daemon.until("end", 1)]
+            self.assertNotIn(call.id, ids)
+        self.assertEqual([message["call"]["id"] for message in daemon.until("end", 2)][1], call.id)
+        self.assertEqual([number for number, _ in daemon.messages], [1, 1, 2, 2, 2, 1])
+
+    def test_a_child_of_a_coroutine_ends_no_call_and_takes_nothing_from_the_loop(self):
+        daemon = self.daemon()
+        client = self.client()
+
+        async def main():
+            async with client.call("parent") as call:
+                self.fork(lambda: call.__exit__(None, None, None))
+                self.assertEqual(await self.one(client), True)
+
+        asyncio.run(main())
+        self.assertEqual(len(daemon.until("end", 2)), 2)
+
+    async def one(self, client):
+        async with client.call("tool") as call:
+            return call.is_known
+
+    def test_workers_announce_calls_of_their_own(self):
+        daemon = self.daemon()
+        client = self.client()
+        with client.call("parent"):
+            for way in ("fork", "spawn"):
+                context = multiprocessing.get_context(way)
+                receiver, sender = context.Pipe(duplex=False)
+                worker = context.Process(target=work_in_worker, args=(client, sender))
+                worker.start()
+                self.assertEqual(receiver.recv(), True, way)
+                worker.join()
+        self.assertEqual(len(daemon.until("end", 3)), 3)
+        copy = pickle.loads(pickle.dumps(client))
+        self.assertEqual((copy.session, copy._path, copy._agent), (client.session, client._path, client._agent))
+
+    def test_no_program_that_is_run_gets_the_socket(self):
+        self.daemon()
+        client = self.client()
+        with client.call("tool"):
+            script = """
+import os
+for descriptor in range(64):
+    try:
+        print(os.readlink("/proc/self/fd/%d" % descriptor))
+    except OSError:
+        pass
+"""
+            output = subprocess.run(
+                [sys.executable, "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True, close_fds=False
+            ).stdout
+        self.assertIn(b"/dev/null", output)
+        self.assertNotIn(b"socket", output)
+
+    def test_threads_do_not_get_into_each_other(self):
+        daemon = self.daemon()
+        client = self.client()
+        known = []
+
+        def work(number):
+            for index in range(50):
+                with client.call("%d-%d" % (number, index)) as call:
+                    known.append(call.is_known)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(known, [True] * 800)
+        self.assertEqual(len({message["call"]["id"] for message in daemon.until("end", 800)}), 800)
+        for number, own in enumerate(range(16), 1):
+            sequences = [message["seq"] for peer, message in daemon.messages if peer == number]
+            self.assertEqual(sequences, list(range(1, 102)), own)
+
+    def test_a_call_may_end_on_another_thread(self):
+        daemon = self.daemon()
+        client = self.client()
+        for _ in range(20):
+            call = client.call("tool")
+            call.__enter__()
+            thread = threading.Thread(target=call.__exit__, args=(None, None, None))
+            thread.start()
+            thread.join()
+        daemon.until("end", 20)
+        self.assertEqual({number for number, _ in daemon.messages}, {1})
+
+    def test_two_clients_of_one_session_have_different_ids(self):
+        one, other = self.client(), self.client()
+        self.assertNotEqual(one.call("tool").id, other.call("tool").id)
+
+    def test_nothing_is_said_at_exit_nor_of_sockets_that_are_left_open(self):
+        self.daemon()
+        script = """
+import os, sys, threading
+sys.path.insert(0, os.environ["SENSORD_CLIENT"])
+import sensord
+client = sensord.Client(path=sys.argv[1], timeout=20)
+@client.tool()
+def steps():
+    yield 1
+    yield 2
+left = steps()
+next(left)
+def work():
+    with client.call("thread") as call:
+        assert call.is_known
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+open_call = client.call("left")
+open_call.__enter__()
+class Late:
+    def __del__(self):
+        with client.call("late"):
+            pass
+late = Late()
+late.circle = late
+"""
+        outcome = subprocess.run(
+            [sys.executable, "-B", "-X", "dev", "-c", script, self.path], stderr=subprocess.PIPE, timeout=LONG
+        )
+        self.assertEqual((outcome.returncode, outcome.stderr), (0, b""))
+
+
+def work_in_worker(client, sender):
+    with client.call("worker") as call:
+        sender.send(call.is_known)
+
+
+class DecoratorTests(ClientTests):
+    def setUp(self):
+        super().setUp()
+        self.fake = self.daemon()
+        self.sensor = self.client()
+
+    def open_calls(self):
+        return len(self.fake.of_type("begin")) - len(self.fake.of_type("end"))
+
+    def statuses(self, count):
+        return [message["status"] for message in self.fake.until("end", count)]
+
+    def test_a_generators_call_lasts_from_its_first_step_to_its_last(self):
+        @self.sensor.tool()
+        def steps(start, end=3):
+            seen = []
+            for number in range(start, end):
+                seen.append((yield number, self.open_calls()))
+            return seen
+
+        generator = steps(1)
+        self.assertEqual(self.fake.of_type("begin"), [])
+        self.assertEqual(next(generator), (1, 1))
+        self.assertEqual(generator.send("a"), (2, 1))
+        with self.assertRaises(StopIteration) as stop:
+            generator.send("b")
+        self.assertEqual(stop.exception.value, ["a", "b"])
+        begin = self.fake.of_type("begin")[0]
+        self.assertEqual((begin["scope"], begin["call"]["arguments"]), ("process", {"start": 1}))
+        self.assertEqual(self.statuses(1), ["ok"])
+
+        with self.assertRaises(KeyError):
+            generator = steps(1)
+            next(generator)
+            generator.throw(KeyError("no"))
+        generator = steps(1)
+        next(generator)
+        del generator
+        gc.collect()
+        self.assertEqual(self.statuses(3), ["ok", "error", "cancelled"])
+        self.assertRaises(TypeError, lambda: next(steps()))
+        self.assertEqual(len(self.fake.of_type("begin")), 3)
+
+    def test_so_does_an_asynchronous_generators(self):
+        events = []
+
+        @self.sensor.tool()
+        async def steps(start):
+            try:
+                while True:
+                    try:
+                        value = yield start, self.open_calls()
+                    except ValueError as error:
+                        value = str(error)
+                    if value == "end":
+                        return
+                    await asyncio.sleep(0)
+                    events.append(value)
+            finally:
+                events.append("over")
+
+        async def main():
+            generator = steps(7)
+            self.assertEqual(await generator.__anext__(), (7, 1))
+            self.assertEqual(await generator.asend("sent"), (7, 1))
+            self.assertEqual(await generator.athrow(ValueError("thrown")), (7, 1))
+            with self.assertRaises(StopAsyncIteration):
+                await generator.asend("end")
+            generator = steps(8)
+            await generator.__anext__()
+            await generator.aclose()
+            generator = steps(9)
+            await generator.__anext__()
+            with self.assertRaises(KeyError):
+                await generator.athrow(KeyError("no"))
+            async for _ in steps(10):
+                break
+
+        asyncio.run(main())
+        gc.collect()
+        self.assertEqual(events, ["sent", "thrown", "over", "over", "over", "over"])
+        self.assertEqual(self.statuses(4), ["ok", "cancelled", "error", "cancelled"])
+        self.assertEqual(len(self.fake.of_type("begin")), 4)
+
+    def test_whatever_can_be_called_stays_what_it_is(self):
+        sensor = self.sensor
+
+        class Tool:
+            async def __call__(self, value):
+                await asyncio.sleep(0)
+                return value
+
+            @sensor.tool()
+            @staticmethod
+            async def static(value):
+                await asyncio.sleep(0)
+                return value
+
+            @sensor.tool()
+            @classmethod
+            def of_class(cls, value):
+                return value
+
+        async def function(value):
+            await asyncio.sleep(0)
+            return value
+
+        async def main():
+            for tool in (sensor.tool()(Tool()), sensor.tool()(functools.partial(function)), Tool.static):
+                self.assertEqual(await tool("value"), "value")
+
+        asyncio.run(main())
+        self.assertEqual(Tool.of_class("value"), "value")
+        self.assertEqual(sensor.tool()(max)(1, 2), 2)
+        self.assertEqual(sensor.tool("named")(dict)(a=1), {"a": 1})
+        names = [message["call"]["name"] for message in self.fake.of_type("begin")]
+        self.assertEqual(names, ["Tool", "partial", "static", "of_class", "max", "named"])
+        self.assertEqual(self.open_calls(), 0)
+
+    def test_an_mcp_sessions_calls_are_announced(self):
+        class Result:
+            def __init__(self, is_error):
+                self.is_error = is_error
+
+        class OddResult:
+            @property
+            def is_error(self):
+                raise RuntimeError("no")
+
+        class Session:
+            async def call_tool(self, name, arguments=None, *, timeout=None):
+                return {"bad": Result(True), "odd": OddResult()}.get(name, Result(False))
+
+            async def list_tools(self):
+                return ["good"]
+
+        async def main():
+            tools = self.sensor.mcp(Session())
+            await tools.call_tool("good", {"path": "/x"}, timeout=3)
+            await tools.call_tool("bad")
+            await tools.call_tool("odd", arguments={})
+            self.assertEqual(await tools.list_tools(), ["good"])
+
+        asyncio.run(main())
+        self.assertEqual(self.statuses(3), ["ok", "error", "ok"])
+        self.assertEqual({message["scope"] for message in self.fake.of_type("begin")}, {"tree"})
+
+
+if __name__ == "__main__":
+    faulthandler.dump_traceback_later(100, exit=True)
+    unittest.main()
