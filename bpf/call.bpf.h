@@ -8,7 +8,7 @@
 /* Of a thread, by its id: what it announced, or what it was made within. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, SENSOR_CALL_ENTRIES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
 	__type(value, struct sensor_calls);
@@ -17,7 +17,7 @@ struct {
 /* Of a process, by its id: what was announced for all of it, or what it was forked within. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, SENSOR_CALL_ENTRIES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
 	__type(value, struct sensor_calls);
@@ -35,12 +35,47 @@ struct {
 	__type(value, __u64);
 } call_sets SEC(".maps");
 
-static __always_inline bool is_open(__u32 set)
+/* What a workload's calls make of entries: whoever starts much within its own calls takes nobody else's room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SENSOR_CALL_SHARES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} call_shares SEC(".maps");
+
+static __always_inline __u64 place_of(__u32 set)
 {
-	__u32 place = set % SENSOR_CALL_SETS;
+	__u32 place = (set & SENSOR_CALLS_NUMBER) % SENSOR_CALL_SETS;
 	__u64 *there = bpf_map_lookup_elem(&call_sets, &place);
 
-	return there && *there == set;
+	return there ? *there : 0;
+}
+
+static __always_inline bool is_open(__u32 set)
+{
+	return (__u32)place_of(set) == (set & SENSOR_CALLS_NUMBER);
+}
+
+static __always_inline void give_back(__u32 share)
+{
+	__u64 *entries = bpf_map_lookup_elem(&call_shares, &share);
+
+	if (entries)
+		add(entries, -1);
+}
+
+/* An entry goes, if it is still there. */
+static __always_inline void forget_entry(void *map, __u32 id)
+{
+	struct sensor_calls *calls = bpf_map_lookup_elem(map, &id);
+	__u32 share;
+
+	if (!calls)
+		return;
+	share = calls->share;
+	if (!bpf_map_delete_elem(map, &id))
+		give_back(share);
 }
 
 /* The start of a task as /proc tells it, which is all that the daemon can know: an id comes back, but not within a tick. */
@@ -63,7 +98,7 @@ static __always_inline __u32 open_set(const struct sensor_calls *calls, struct t
 /* What stands in the entries of a task: what it acts for itself, and what its process does; 0: nothing that is open. */
 struct task_calls {
 	__u32 own;
-	__u32 base; /* of `own`: the process's set as it was when that was made, which is part of it */
+	__u32 base; /* of `own`: the process's set as it was when that was made, which is part of it; only its number counts */
 	__u32 all;
 };
 
@@ -86,7 +121,7 @@ static __always_inline __u32 set_of(const struct task_calls *found)
 {
 	if (!found->own)
 		return found->all;
-	return !found->all || found->all == found->base ? found->own : SENSOR_CALLS_UNCERTAIN;
+	return !found->all || !((found->all ^ found->base) & SENSOR_CALLS_NUMBER) ? found->own : SENSOR_CALLS_UNCERTAIN;
 }
 
 /* What a worker of io_uring acts for while it completes a request: what had been open for whoever submitted that. */
@@ -129,11 +164,31 @@ static __always_inline __u32 calls_of(const struct sensor_control *block, struct
 	return block->has_calls ? open_calls(task) : 0;
 }
 
+/* What is made within a set has it, too. Until it executes a program of its own it may be there for others as well. */
+static __always_inline __u32 made_within(__u32 set)
+{
+	return !set || set & (SENSOR_CALLS_SHARED | SENSOR_CALLS_STARTED) ? set : set | SENSOR_CALLS_SHARED;
+}
+
 static __always_inline long note_calls(void *map, __u32 id, __u32 set, __u32 base, struct task_struct *task)
 {
 	struct sensor_calls calls = { .set = set, .base = base, .start = start_ticks(task) };
+	__u64 *entries;
+	long error;
 
-	return set ? bpf_map_update_elem(map, &id, &calls, BPF_ANY) : 0;
+	if (!set)
+		return 0;
+	calls.share = place_of(set) >> 32;
+	entries = bpf_map_lookup_elem(&call_shares, &calls.share);
+	if (!entries || *entries >= SENSOR_CALL_SHARE)
+		return -1;
+	/* An earlier task's of that id, whose end was not seen. */
+	forget_entry(map, id);
+	add(entries, 1);
+	error = bpf_map_update_elem(map, &id, &calls, BPF_ANY);
+	if (error)
+		give_back(calls.share);
+	return error;
 }
 
 /* A thread or a process comes to life within what its creator acts for. What is uncertain of the creator is so of the child. */
@@ -146,12 +201,12 @@ static __noinline void inherit_calls(struct task_struct *creator, struct task_st
 	find_calls(&found, creator);
 	set = set_of(&found);
 	if (get(child, tgid) == get(creator, tgid)) {
-		error = note_calls(&call_threads, id, found.own, found.base, child);
+		error = note_calls(&call_threads, id, made_within(found.own), found.base, child);
 	} else if (set != SENSOR_CALLS_UNCERTAIN) {
-		error = note_calls(&call_processes, id, set, 0, child);
+		error = note_calls(&call_processes, id, made_within(set), 0, child);
 	} else {
-		error = note_calls(&call_processes, id, found.all, 0, child);
-		error |= note_calls(&call_threads, id, found.own, found.base, child);
+		error = note_calls(&call_processes, id, made_within(found.all), 0, child);
+		error |= note_calls(&call_threads, id, made_within(found.own), found.base, child);
 	}
 	if (error)
 		lose(cgroup_of(child), SENSOR_HOOK_PROCESS_FORK, SENSOR_LOSS_CALLS_FULL, SENSOR_PROCESS_FORK);
@@ -173,9 +228,25 @@ static __noinline void move_calls(struct task_struct *task, __u32 old_id)
 	if (!calls)
 		return;
 	moved = *calls;
-	bpf_map_delete_elem(&call_threads, &old_id);
+	forget_entry(&call_threads, old_id);
 	if (note_calls(&call_threads, id, moved.set, moved.base, task))
 		lose(cgroup_of(task), SENSOR_HOOK_PROCESS_EXEC, SENSOR_LOSS_CALLS_FULL, SENSOR_PROCESS_EXEC);
+}
+
+static __always_inline void start_within(void *map, __u32 id, struct task_struct *task)
+{
+	struct sensor_calls *calls = bpf_map_lookup_elem(map, &id);
+
+	if (calls && calls->set && calls->start == start_ticks(task))
+		calls->set = (calls->set & SENSOR_CALLS_NUMBER) | SENSOR_CALLS_STARTED;
+}
+
+/* A program has been executed: whoever made the task has no hold on what it does any more. */
+static __noinline void start_calls(struct task_struct *task, __u32 old_id)
+{
+	move_calls(task, old_id);
+	start_within(&call_threads, get(task, pid), task);
+	start_within(&call_processes, get(task, tgid), get(task, group_leader));
 }
 
 /* A thread has ended, and its process with it if it was the last. */
@@ -186,9 +257,9 @@ static __noinline void forget_calls(struct task_struct *task)
 
 	if (!block || !block->has_calls)
 		return;
-	bpf_map_delete_elem(&call_threads, &tid);
+	forget_entry(&call_threads, tid);
 	if (get(get(task, signal), live.counter) == 0)
-		bpf_map_delete_elem(&call_processes, &tgid);
+		forget_entry(&call_processes, tgid);
 }
 
 #endif

@@ -104,7 +104,7 @@ static __always_inline void on_exec(struct task_struct *task, __u32 old_pid, str
 	if (!scratch || !block || tgid == config.self_tgid)
 		return;
 	if (block->has_calls)
-		move_calls(task, old_pid);
+		start_calls(task, old_pid);
 	flags = lifecycle_flags(block, SENSOR_PROCESS_EXEC, tgid, cgroup);
 	if (flags < 0)
 		return;
@@ -206,6 +206,8 @@ static __always_inline void on_fork(struct task_struct *creator, struct task_str
 	flags = lifecycle_flags(block, SENSOR_PROCESS_FORK, tgid, cgroup_of(child));
 	if (flags >= 0) {
 		lifecycle_key(scratch, block, child, SENSOR_PROCESS_FORK, SENSOR_HOOK_PROCESS_FORK);
+		/* The fork itself is its creator's deed. */
+		scratch->header.key.calls = calls_of(block, creator);
 		begin(scratch, child, flags, 0);
 		exec = fill_process(scratch, child);
 		exec->creator_tgid = creator_tgid;

@@ -143,6 +143,38 @@ static int call_outliving(char **arguments)
 	return 0;
 }
 
+static void *wait_in_thread(void *nothing)
+{
+	char byte;
+
+	/* Until the writing end is closed. */
+	must(read(gates[0][0], &byte, 1));
+	return nothing;
+}
+
+/* call-crowd DIRECTORY THREADS: so many threads at a time, and a file made by one more. */
+static int call_crowd(char **arguments)
+{
+	int count = atoi(arguments[1]);
+	pthread_t *threads = calloc(count, sizeof(*threads));
+	pthread_attr_t attributes;
+
+	start(arguments);
+	settle();
+	if (!threads || pthread_attr_init(&attributes) || pthread_attr_setstacksize(&attributes, 32 << 10))
+		give_up("pthread_attr_init");
+	for (int i = 0; i < count; i++)
+		if (pthread_create(&threads[i], &attributes, wait_in_thread, NULL))
+			give_up("pthread_create");
+	in_thread(make_from_thread, "one-more");
+	settle();
+	must(close(gates[0][1]));
+	for (int i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	settle();
+	return 0;
+}
+
 static void *exec_from_here(void *nothing)
 {
 	char *command[] = { "after the exec", "call-after-exec", directory, NULL };
@@ -302,6 +334,7 @@ const struct activity call_activities[] = {
 	{ "make-one", 1, make_one },
 	{ "call-ways", 1, call_ways },
 	{ "call-outliving", 1, call_outliving },
+	{ "call-crowd", 2, call_crowd },
 	{ "call-exec", 1, call_exec },
 	{ "call-after-exec", 1, call_after_exec },
 	{ "call-threads", 1, call_threads },

@@ -29,6 +29,11 @@ static inline void sensor_store_release_u32(void *address, uint32_t value)
 	atomic_store_explicit((_Atomic uint32_t *)address, value, memory_order_release);
 }
 
+static inline uint64_t sensor_fetch_add_u64(void *address, uint64_t value)
+{
+	return atomic_fetch_add_explicit((_Atomic uint64_t *)address, value, memory_order_acq_rel);
+}
+
 /* Orders a store before it ahead of a load behind it, which acquire and release do not. */
 static inline void sensor_full_fence(void)
 {

@@ -27,8 +27,9 @@
  *   unstreamed            hash cgroup id -> __u32, whatever its value: where all is streamed, its activity is not
  *   call_threads          hash tid (__u32) -> sensor_calls
  *   call_processes        hash tgid (__u32) -> sensor_calls
- *   call_sets             array of __u64, mapped by both sides: at a set's number modulo SENSOR_CALL_SETS that number, as long as one
- *                         of its calls is open
+ *   call_sets             array of __u64, mapped by both sides: at a set's number modulo SENSOR_CALL_SETS that number and, in the upper
+ *                         half, its workload's share, as long as one of its calls is open
+ *   call_shares           array of __u64, mapped by both sides: entries of call_threads and call_processes that are charged to it
  *   control               array of one sensor_control, mapped by both sides
  */
 
@@ -121,7 +122,7 @@ struct sensor_key {
 	__u8 kind;        /* enum sensor_kind */
 	__u8 hook;        /* enum sensor_hook */
 	__u16 error;      /* errno of a failed attempt, 0 for success */
-	__u32 calls;      /* set of open tool calls; 0 none */
+	__u32 calls;      /* set of open tool calls (SENSOR_CALLS_NUMBER) and how the task came by it; 0 none */
 };
 
 /* Counts since the entry was made, the first sight (which went through the ring) not included. */
@@ -363,14 +364,26 @@ struct sensor_control {
 /* Several calls may be open in a place where the programs cannot tell which of them a task acts for. */
 #define SENSOR_CALLS_UNCERTAIN 0xffffffff
 
-/* What a thread or a process acts for. Sets of tool calls are numbered by the daemon; a number is never used again. */
+/* Sets of tool calls are numbered by the daemon; a number is never used again. Beside it stands how a task came by it. */
+#define SENSOR_CALLS_NUMBER 0x3fffffff
+#define SENSOR_CALLS_SHARED \
+	0x80000000 /* made within them by whoever announced them, whose other work it may do as well */
+#define SENSOR_CALLS_STARTED \
+	0x40000000 /* a program that was started within them; neither: announced for the task itself */
+
+/* What a thread or a process acts for. */
 struct sensor_calls {
 	__u32 set;
 	__u32 base;  /* of a thread: the set of its process that is part of this one */
 	__u64 start; /* of the task, boot clock, in SENSOR_CLOCK_TICK */
+	__u32 share; /* that it is charged to, and given back to by whoever deletes it */
+	__u32 reserved;
 };
 
-#define SENSOR_CALL_SETS 32768 /* that can have open calls at a time */
+#define SENSOR_CALL_SETS 32768    /* that can have open calls at a time */
+#define SENSOR_CALL_SHARES 4096   /* workloads that can have open calls at a time */
+#define SENSOR_CALL_SHARE 4096    /* entries of one of them, of both maps */
+#define SENSOR_CALL_ENTRIES 65536 /* of each map */
 
 #define SENSOR_CLOCK_TICK 10000000 /* ns: what /proc counts starts of processes in, on every machine */
 
@@ -415,7 +428,7 @@ _Static_assert(sizeof(struct sensor_cgroup) == 24, "");
 _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");
 _Static_assert(sizeof(struct sensor_workload) == 112, "");
-_Static_assert(sizeof(struct sensor_calls) == 16, "");
+_Static_assert(sizeof(struct sensor_calls) == 24, "");
 _Static_assert(sizeof(struct sensor_control) == 48, "");
 _Static_assert(sizeof(struct sensor_config) == 40, "");
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CSensorBPF
+
 /// Joins what tasks did to the tool calls that they did it for: never to one of several. For the pipeline's thread.
 struct CallTable: ~Copyable {
     struct Limits: Sendable {
@@ -9,6 +11,9 @@ struct CallTable: ~Copyable {
         var endedLife: UInt64 = 600_000_000_000
         /// So long after its end it is not known any more what a call was called with (ns): what was done within it has come.
         var termsLife: UInt64 = 30_000_000_000
+        /// Of those that have ended: bytes of what they were called with, and calls that closed sets have in them.
+        var termBytes = 4 << 20
+        var members = 262_144
         /// References that are made once for all events that share them.
         var references = 8192
         /// Bytes of them.
@@ -28,12 +33,29 @@ struct CallTable: ~Copyable {
         var directory: ByteString?
     }
 
+    /// Who did it.
+    struct Actor {
+        var process: UInt32
+        /// nil: not known.
+        var parent: UInt32?
+        var executable: ByteString?
+    }
+
     private struct Known {
         var call: ToolCall
+        /// Of the process that announced it; nil: not known.
+        var executable: ByteString?
         var terms: CallTerms
         var endedAt: UInt64?
 
         func isOpen(at time: UInt64) -> Bool { time >= call.time && endedAt.map { time < $0 } ?? true }
+
+        /// Whether it is a process like the one that announced the call, and started by that: as pools of workers are, which
+        /// serve it for longer than a call.
+        func isWorker(_ actor: Actor) -> Bool {
+            actor.process != call.process && actor.parent == call.process
+                && (executable == nil || actor.executable == executable)
+        }
     }
 
     private struct Reference: Hashable {
@@ -48,12 +70,16 @@ struct CallTable: ~Copyable {
     private var ended = Ended<UInt64>()
     /// Those of them whose terms are known.
     private var unsettled = Ended<UInt64>()
+    private var unsettledBytes = 0
     /// Sets that no task acts for any more.
     private var closed = Ended<UInt32>()
+    private var closedMembers = 0
     private var references: [Reference: ToolCallReference] = [:]
     private var referenceBytes = 0
     /// Calls that are open, by cgroup: for those whose set is uncertain.
     private var openIn: [UInt64: [UInt64]] = [:]
+    /// The same by the process that announced them.
+    private var openOf: [UInt32: [UInt64]] = [:]
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
@@ -64,12 +90,14 @@ struct CallTable: ~Copyable {
 
     // MARK: Learning
 
-    mutating func begin(_ call: ToolCall) {
-        var known = Known(call: call, terms: CallTerms(call.terms))
+    /// - Parameter executable: of the process that announced it; nil: not known.
+    mutating func begin(_ call: ToolCall, executable: ByteString? = nil) {
+        var known = Known(call: call, executable: executable, terms: CallTerms(call.terms))
         known.call.terms = []
         known.call.arguments = []
         calls[call.number] = known
         openIn[call.cgroup, default: []].append(call.number)
+        openOf[call.process, default: []].append(call.number)
     }
 
     mutating func define(_ set: UInt32, members: [UInt64]) { sets[set] = members }
@@ -80,14 +108,18 @@ struct CallTable: ~Copyable {
         calls[end.number]?.endedAt = end.time
         openIn[known.call.cgroup]?.removeAll { $0 == end.number }
         if openIn[known.call.cgroup]?.isEmpty ?? false { openIn[known.call.cgroup] = nil }
+        openOf[known.call.process]?.removeAll { $0 == end.number }
+        if openOf[known.call.process]?.isEmpty ?? false { openOf[known.call.process] = nil }
         ended.append(end.number, at: end.time)
         unsettled.append(end.number, at: end.time)
+        unsettledBytes += known.terms.bytes
         forget(at: end.time)
         return known.call
     }
 
     mutating func close(_ set: UInt32, at time: UInt64) {
         closed.append(set, at: time)
+        closedMembers += sets[set]?.count ?? 0
         forget(at: time)
     }
 
@@ -97,11 +129,16 @@ struct CallTable: ~Copyable {
     private mutating func forget(at time: UInt64) {
         let oldest = time - min(limits.endedLife, time)
         let settled = time - min(limits.termsLife, time)
-        while let number = unsettled.take(since: settled, keeping: limits.ended) {
+        while let number = unsettled.take(
+            since: settled, keeping: unsettledBytes > limits.termBytes ? 0 : limits.ended)
+        {
+            unsettledBytes -= calls[number]?.terms.bytes ?? 0
             calls[number]?.terms = CallTerms([])
         }
         while let number = ended.take(since: oldest, keeping: limits.ended) { calls[number] = nil }
-        while let set = closed.take(since: oldest, keeping: limits.ended) { sets[set] = nil }
+        while let set = closed.take(since: oldest, keeping: closedMembers > limits.members ? 0 : limits.ended) {
+            closedMembers -= sets.removeValue(forKey: set)?.count ?? 0
+        }
     }
 
     // MARK: Joining
@@ -109,39 +146,60 @@ struct CallTable: ~Copyable {
     /// The call that something was done for; nil: none was open.
     ///
     /// - Parameters:
-    ///   - set: the kernel's word of which calls the task acted for; `uncertain` if it could not tell.
+    ///   - set: the kernel's word of which calls the task acted for, and how it came by them (`SENSOR_CALLS_*`); `uncertain` if
+    ///     it could not tell.
     ///   - time: when, boot clock.
-    ///   - process: who did it.
     ///   - isLate: it comes of what was done earlier, while the set's calls were open: it is theirs whenever it comes.
     mutating func join(
-        _ set: UInt32, cgroup: UInt64, process: UInt32, at time: UInt64, isLate: Bool = false, traits: () -> Traits
+        _ set: UInt32, cgroup: UInt64, by actor: Actor, at time: UInt64, isLate: Bool = false, traits: () -> Traits
     ) -> ToolCallReference? {
-        let members = set == Self.uncertain ? open(in: cgroup, at: time) : sets[set] ?? []
-        let open = members.filter { number in calls[number].map { isLate || $0.isOpen(at: time) } ?? false }
-        guard let first = open.first, let call = calls[first]?.call else { return nil }
+        let isCertain = set != Self.uncertain
+        var members =
+            isCertain
+            ? sets[set & UInt32(SENSOR_CALLS_NUMBER)] ?? [] : open(in: cgroup, orOf: actor.process, at: time)
+        let open = members.filter { isOpen($0, isLate, time) }
+        guard let first = open.first, let only = calls[first] else { return nil }
         // One that is left of several is not it for certain: what was forked while they were open may be another's still.
-        if members.count == 1, set != Self.uncertain {
-            switch call.scope {
-            case .thread: return reference(members, .exact)
-            case .process: return reference(members, process == call.process ? .process : .exact)
-            case .tree, .none: return reference(members, .process)
-            }
+        if members.count == 1, isCertain {
+            let isWorker = set & UInt32(SENSOR_CALLS_SHARED) != 0 || only.isWorker(actor)
+            if only.call.scope == .thread, !isWorker { return reference(members, .exact) }
+            // Threads and processes that an agent keeps do what its other calls give them to do, too.
+            let others = isWorker ? openBeside(first, at: time) : []
+            if others.isEmpty { return reference(members, .process) }
+            members = (members + others).sorted()
         }
         let known = members.filter { calls[$0] != nil }
-        if let named = named(by: traits(), among: known), open.contains(named) { return reference([named], .argument) }
+        if let named = named(by: traits(), among: known), isOpen(named, isLate, time) {
+            return reference([named], .argument)
+        }
         return reference(known, .candidates, isPart: known.count < members.count)
     }
 
     static let uncertain = UInt32.max
 
-    /// All calls of a workload that were open at that time.
-    private func open(in cgroup: UInt64, at time: UInt64) -> [UInt64] {
-        var found = openIn[cgroup] ?? []
+    /// All calls that were open at that time and that tasks of a cgroup, or a process, have announced.
+    private func open(in cgroup: UInt64, orOf process: UInt32, at time: UInt64) -> [UInt64] {
+        var found = Set(openIn[cgroup] ?? []).union(openOf[process] ?? [])
         for (number, end) in ended.reversed {
             guard end > time else { break }
-            if calls[number]?.call.cgroup == cgroup { found.append(number) }
+            if let call = calls[number]?.call, call.cgroup == cgroup || call.process == process { found.insert(number) }
         }
         return found.filter { calls[$0]?.isOpen(at: time) ?? false }.sorted()
+    }
+
+    /// What else the process that announced a call had open at that time.
+    private func openBeside(_ number: UInt64, at time: UInt64) -> [UInt64] {
+        guard let process = calls[number]?.call.process else { return [] }
+        var found = openOf[process] ?? []
+        for (number, end) in ended.reversed {
+            guard end > time else { break }
+            if calls[number]?.call.process == process { found.append(number) }
+        }
+        return found.filter { $0 != number && calls[$0]?.isOpen(at: time) ?? false }
+    }
+
+    private func isOpen(_ number: UInt64, _ isLate: Bool, _ time: UInt64) -> Bool {
+        calls[number].map { isLate || $0.isOpen(at: time) } ?? false
     }
 
     /// The one call in whose arguments it stands.

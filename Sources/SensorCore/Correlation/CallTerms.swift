@@ -18,11 +18,15 @@ struct CallTerms {
     private var words: Set<ByteString> = []
     private var hosts: Set<String> = []
 
+    /// That they take, about.
+    let bytes: Int
+
     init(_ terms: [String]) {
+        bytes = terms.reduce(0) { $0 + 256 + 4 * $1.utf8.count }
         for term in terms {
-            let parts = term.split(omittingEmptySubsequences: true, whereSeparator: Self.separates)
+            let parts = term.utf8.split(whereSeparator: Self.separators.contains)
             if parts.count > 1 { lines.insert(term) }
-            for part in parts { add(part) }
+            for part in parts { add(Substring(part)) }
             // A name may have spaces in it.
             if parts.count > 1, term.contains("/") { words.insert(ByteString(term)) }
         }
@@ -31,9 +35,7 @@ struct CallTerms {
     /// Nothing was given, or nothing that could be kept: whatever is done may be this call's.
     var isEmpty: Bool { words.isEmpty }
 
-    private static func separates(_ character: Character) -> Bool {
-        character.isWhitespace || "\"'`|&;<>()$,=".contains(character)
-    }
+    private static let separators = Set(" \t\n\u{b}\u{c}\r\"'`|&;<>()$,=".utf8)
 
     private mutating func add(_ part: Substring) {
         var word = part

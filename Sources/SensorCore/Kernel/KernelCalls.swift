@@ -7,10 +7,20 @@ internal import Glibc
 package struct KernelCalls: Sendable {
     /// What a map says of an id.
     package struct Entry: Sendable {
+        /// With how the task came by it (`SENSOR_CALLS_*`).
         package var set: UInt32
         package var base: UInt32
         /// Of the task that it was made for, in clock ticks since boot.
         package var start: UInt64
+        /// That it is charged to.
+        package var share: UInt32
+
+        package init(set: UInt32, base: UInt32, start: UInt64, share: UInt32) {
+            self.set = set
+            self.base = base
+            self.start = start
+            self.share = share
+        }
     }
 
     private let threads: Int32
@@ -31,10 +41,10 @@ package struct KernelCalls: Sendable {
         var key = id
         var calls = sensor_calls()
         guard bpf_map_lookup_elem(map, &key, &calls) == 0 else { return nil }
-        return Entry(set: calls.set, base: calls.base, start: calls.start)
+        return Entry(set: calls.set, base: calls.base, start: calls.start, share: calls.share)
     }
 
-    /// Sets that an entry names; nil: they cannot be read. What programs pass on meanwhile may be missing.
+    /// Numbers of the sets that entries name; nil: they cannot be read. What programs pass on meanwhile may be missing.
     package func setsInUse() -> Set<UInt32>? {
         var sets: Set<UInt32> = []
         return collectSets(of: threads, into: &sets) && collectSets(of: processes, into: &sets) ? sets : nil
@@ -57,78 +67,128 @@ package struct KernelCalls: Sendable {
                 continue
             }
             guard error == 0 || error == -ENOENT else { return false }
-            for calls in values[..<Int(count)] { sets.insert(calls.set) }
+            for calls in values[..<Int(count)] { sets.insert(calls.set & UInt32(SENSOR_CALLS_NUMBER)) }
             if error == -ENOENT { return true }
             isFirst = false
         }
     }
 
-    /// - Parameter start: in clock ticks since boot.
-    package func mark(process: UInt32, start: UInt64, set: UInt32?) throws(SystemError) {
-        try mark(process, start, set, base: 0, in: processes)
+    package func mark(
+        process: UInt32, start: UInt64, set: UInt32?, over entry: Entry?
+    ) throws(SystemError) {
+        try mark(process, start, set, base: 0, over: entry, in: processes)
     }
 
-    package func mark(thread: UInt32, start: UInt64, set: UInt32?, base: UInt32) throws(SystemError) {
-        try mark(thread, start, set, base: base, in: threads)
+    /// Changes what a map says of a task.
+    ///
+    /// - Parameters:
+    ///   - start: in clock ticks since boot.
+    ///   - set: nil: its entry goes.
+    ///   - entry: what the map says of its id.
+    /// - Throws: the map or the workload's share of it is full.
+    package func mark(
+        thread: UInt32, start: UInt64, set: UInt32?, base: UInt32, over entry: Entry?
+    ) throws(SystemError) {
+        try mark(thread, start, set, base: base, over: entry, in: threads)
     }
 
     private func mark(
-        _ id: UInt32, _ start: UInt64, _ set: UInt32?, base: UInt32, in map: Int32
+        _ id: UInt32, _ start: UInt64, _ set: UInt32?, base: UInt32, over entry: Entry?, in map: Int32
     ) throws(SystemError) {
         var key = id
-        guard let set else {
-            _ = bpf_map_delete_elem(map, &key)
+        if let set, let entry, entry.start == start {
+            // If the task has ended meanwhile there is nothing to be changed.
+            var calls = sensor_calls(set: set, base: base, start: start, share: entry.share, reserved: 0)
+            _ = bpf_map_update_elem(map, &key, &calls, UInt64(BPF_EXIST))
             return
         }
-        var calls = sensor_calls(set: set, base: base, start: start)
-        let error = bpf_map_update_elem(map, &key, &calls, UInt64(BPF_ANY))
-        guard error == 0 else { throw SystemError("note a task's tool calls", number: -error) }
+        if let entry, bpf_map_delete_elem(map, &key) == 0 { sets.giveBack(entry.share) }
+        guard let set else { return }
+        let share = sets.share(of: set)
+        guard sets.take(share) else { throw SystemError("note a task's tool calls", number: ENOSPC) }
+        var calls = sensor_calls(set: set, base: base, start: start, share: share, reserved: 0)
+        let error = bpf_map_update_elem(map, &key, &calls, UInt64(BPF_NOEXIST))
+        guard error != 0 else { return }
+        sets.giveBack(share)
+        throw SystemError("note a task's tool calls", number: -error)
     }
 
     package var setLimit: Int { Int(SENSOR_CALL_SETS) }
 
+    package var shareLimit: Int { Int(SENSOR_CALL_SHARES) }
+
     /// False: its place is taken by another.
-    package func open(set: UInt32) -> Bool { sets.open(set) }
+    package func open(set: UInt32, share: UInt32) -> Bool { sets.open(set, share) }
 
     package func close(set: UInt32) { sets.close(set) }
+
+    /// Entries that are charged to a share.
+    package func entries(ofShare share: UInt32) -> Int { sets.entries(share) }
 }
 
-/// The map `call_sets`, as both sides have it in memory. One thread opens and closes.
+/// The maps `call_sets` and `call_shares`, as both sides have them in memory. One thread opens and closes.
 private final class CallSetMemory: @unchecked Sendable {
     private let places: UnsafeMutablePointer<UInt64>
+    private let shares: UnsafeMutablePointer<UInt64>
 
-    /// - Parameter descriptor: of the map; it need not stay open.
-    init(descriptor: Int32) throws(KernelError) {
-        guard let memory = mmap(nil, Self.length, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0),
-            memory != MAP_FAILED
-        else { throw .systemCall("cannot map the sets of tool calls") }
-        places = memory.bindMemory(to: UInt64.self, capacity: Int(SENSOR_CALL_SETS))
+    /// - Parameters: descriptors of the maps; they need not stay open.
+    init(sets: Int32, shares: Int32) throws(KernelError) {
+        places = try Self.map(sets, Int(SENSOR_CALL_SETS))
+        do throws(KernelError) { self.shares = try Self.map(shares, Int(SENSOR_CALL_SHARES)) } catch {
+            munmap(places, Self.length(Int(SENSOR_CALL_SETS)))
+            throw error
+        }
     }
 
-    deinit { munmap(places, Self.length) }
+    deinit {
+        munmap(places, Self.length(Int(SENSOR_CALL_SETS)))
+        munmap(shares, Self.length(Int(SENSOR_CALL_SHARES)))
+    }
 
-    private static var length: Int { Int(SENSOR_CALL_SETS) * MemoryLayout<UInt64>.stride }
+    private static func length(_ count: Int) -> Int { count * MemoryLayout<UInt64>.stride }
 
-    private func place(of set: UInt32) -> UnsafeMutablePointer<UInt64> { places + Int(set % UInt32(SENSOR_CALL_SETS)) }
+    private static func map(_ descriptor: Int32, _ count: Int) throws(KernelError) -> UnsafeMutablePointer<UInt64> {
+        guard let memory = mmap(nil, length(count), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0),
+            memory != MAP_FAILED
+        else { throw .systemCall("cannot map the sets of tool calls") }
+        return memory.bindMemory(to: UInt64.self, capacity: count)
+    }
 
-    func open(_ set: UInt32) -> Bool {
+    private func place(of set: UInt32) -> UnsafeMutablePointer<UInt64> {
+        places + Int((set & UInt32(SENSOR_CALLS_NUMBER)) % UInt32(SENSOR_CALL_SETS))
+    }
+
+    func open(_ set: UInt32, _ share: UInt32) -> Bool {
         let place = place(of: set)
         guard sensor_load_acquire_u64(place) == 0 else { return false }
-        sensor_store_release_u64(place, UInt64(set))
+        sensor_store_release_u64(place, UInt64(share) << 32 | UInt64(set))
         return true
     }
 
     func close(_ set: UInt32) {
         let place = place(of: set)
-        if sensor_load_acquire_u64(place) == set { sensor_store_release_u64(place, 0) }
+        if UInt32(truncatingIfNeeded: sensor_load_acquire_u64(place)) == set { sensor_store_release_u64(place, 0) }
     }
+
+    func share(of set: UInt32) -> UInt32 { UInt32(sensor_load_acquire_u64(place(of: set)) >> 32) }
+
+    func entries(_ share: UInt32) -> Int { Int(clamping: sensor_load_acquire_u64(shares + Int(share))) }
+
+    /// False: it is full.
+    func take(_ share: UInt32) -> Bool {
+        if sensor_fetch_add_u64(shares + Int(share), 1) < UInt64(SENSOR_CALL_SHARE) { return true }
+        giveBack(share)
+        return false
+    }
+
+    func giveBack(_ share: UInt32) { _ = sensor_fetch_add_u64(shares + Int(share), .max) }
 }
 
 extension KernelSession {
     package func calls() throws(KernelError) -> KernelCalls {
         KernelCalls(
             threads: try object.map("call_threads"), processes: try object.map("call_processes"),
-            sets: try CallSetMemory(descriptor: try object.map("call_sets")))
+            sets: try CallSetMemory(sets: try object.map("call_sets"), shares: try object.map("call_shares")))
     }
 
     /// From now on the programs look for calls, which costs each event a look.

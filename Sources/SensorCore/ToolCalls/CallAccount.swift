@@ -78,7 +78,9 @@ final class CallAccount {
     }
 
     /// Whether one more of the workload's messages may wait for the pipeline; counted as refused if not.
-    func allowsWaiting(in backlog: CallInbox.Backlog) -> Bool {
+    ///
+    /// - Parameter size: bytes of it.
+    func allowsWaiting(in backlog: CallInbox.Backlog, size: Int) -> Bool {
         if waiting.takes != backlog.takes { waiting = (backlog.takes, 0) }
         // Where others have filled it, who has not yet had a share still gets one.
         guard backlog.changes < Self.backlogLimit || waiting.messages < Self.waitingShare else {
@@ -86,24 +88,39 @@ final class CallAccount {
             return false
         }
         guard allows(.backlog) else { return false }
-        waiting.messages += 1
+        waiting.messages += 1 + size / Self.messageBytes
         return true
     }
 
+    /// So many bytes count as one more message.
+    static let messageBytes = 1 << 10
     /// Messages of one workload that wait for the pipeline, of which each tells it a few things.
     static let waitingLimit = 4096
     static let waitingShare = 64
     /// What waits of all workloads together before each has no more than its share.
     static let backlogLimit = 65_536
 
-    /// It has been refused as often as it may say something: what more it says has to wait.
+    /// It has said twice what it may say: what more it says has to wait.
     func isExhausted(at now: UInt64) -> Bool {
         renew(at: now)
-        return second.refusals >= limits.messages
+        return second.refusals >= limits.messages || second.messages >= 2 * limits.messages
     }
 
     /// A message's work was that of so many.
     func charge(_ messages: Int) { second.messages += messages }
+
+    /// What it says is not looked at before (boot clock, ns).
+    private(set) var pausedUntil: UInt64 = 0
+
+    /// It has kept the server's thread for so long (ns) at once. Beyond a turn's time that is paid for with a pause, in which
+    /// others have theirs.
+    func spend(_ time: UInt64, at now: UInt64) {
+        if time > Self.turnTime { pausedUntil = max(pausedUntil, now &+ Self.pauses * time) }
+    }
+
+    /// That a workload has of the server's thread before others have theirs (ns).
+    static let turnTime: UInt64 = 2_000_000
+    private static let pauses: UInt64 = 4
 
     /// When the second ends that nothing more may be said in.
     var nextSecond: UInt64 { second.began &+ Self.second }

@@ -80,16 +80,24 @@ struct CallArguments: Sendable {
 
     /// One word is a term. Of several, as in a command, it is the first and those that look like a path or a host.
     private mutating func collect(_ text: String) {
-        guard !text.isEmpty, text.utf8.count <= 4 * Self.termBytes else { return }
-        let words = text.split { $0.isWhitespace || "'\"`;|&<>(){}=,".contains($0) }
+        guard !text.isEmpty, terms.count < Self.termCount, text.utf8.count <= 4 * Self.termBytes else { return }
+        let words = text.utf8.split(whereSeparator: Self.separators.contains)
         // A path may have spaces in it.
         if words.count == 1 || text.hasPrefix("/") || text.hasPrefix("./") || text.hasPrefix("~") { add(text) }
         guard words.count > 1 else { return }
-        for (index, word) in words.enumerated() where index == 0 || word.contains("/") || word.contains(".") {
-            let bare = word.utf8.count > 1 && ".:!?".contains(word.last ?? " ") ? word.dropLast() : word
-            if bare.utf8.count > 1 { add(String(bare)) }
+        for (index, word) in words.enumerated() {
+            if terms.count >= Self.termCount { return }
+            guard index == 0 || word.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: ".") }) else {
+                continue
+            }
+            let isMarked = word.count > 1 && Self.marks.contains(word.last ?? 0)
+            let bare = isMarked ? word.dropLast() : word
+            if bare.count > 1 { add(String(Substring(bare))) }
         }
     }
+
+    private static let separators = Set(" \t\n\u{b}\u{c}\r'\"`;|&<>(){}=,".utf8)
+    private static let marks = Set(".:!?".utf8)
 
     private mutating func add(_ term: String) {
         guard terms.count < Self.termCount, term.utf8.count <= Self.termBytes, !terms.contains(term) else { return }

@@ -38,9 +38,9 @@ extension CallBook {
         tell(.begun(told))
         do throws(SystemError) {
             if let thread {
-                try scopes.begin(number, thread: thread, of: sender.process, tell: tell)
+                try scopes.begin(number, of: sender.workload, thread: thread, in: sender.process, tell: tell)
             } else if !processes.isEmpty {
-                try scopes.begin(number, processes: processes, tell: tell)
+                try scopes.begin(number, of: sender.workload, processes: processes, tell: tell)
                 if scope == .tree { try extend(number, processes, sender) }
             }
         } catch {
@@ -49,8 +49,10 @@ extension CallBook {
         }
         let call = OpenCall(
             session: key, id: id, name: name, connection: connection, process: sender.process,
-            authority: claims.authority, traceparent: claims.traceparent, operation: operation, bytes: 512 + size)
-        judge(call, claims, within: parent, sender, at: time)
+            authority: claims.authority, traceparent: claims.traceparent, operation: operation,
+            bytes: 512 + size + arguments.count * Self.argumentBytes)
+        let isOwn = parent?.session.workload == key.workload
+        judge(call, claims, within: isOwn ? parent : nil, sender, at: time)
         open[number] = call
         link(number, claims.traceparent)
         callsOf[connection, default: []].insert(number)
@@ -65,6 +67,9 @@ extension CallBook {
         }
         return .ack(message.seq, span: String(number), scope: scope)
     }
+
+    /// That are kept of an argument with its digest, about.
+    private static var argumentBytes: Int { 256 }
 
     /// What was forked before its parent acted for the call, and after one had looked, is found by looking again.
     private mutating func extend(
@@ -90,7 +95,7 @@ extension CallBook {
 
     /// What of a call does not fit what is known of its session.
     ///
-    /// - Parameter linked: the call of another session that it was made within, as its trace says.
+    /// - Parameter linked: the call of another session of the workload that it was made within, as its trace says.
     private mutating func judge(
         _ call: OpenCall, _ claims: ToolCallClaims, within linked: OpenCall?, _ sender: CallSender,
         at time: ClockReading
@@ -158,7 +163,7 @@ extension CallBook {
         }
         // What a program says of a failure may be long; its beginning says what it is.
         let error = String(decoding: (message.error ?? "").utf8.prefix(512), as: UTF8.self)
-        close(number, status: status, error: error)
+        close([number], status: status, error: error)
         return .ack(message.seq)
     }
 }

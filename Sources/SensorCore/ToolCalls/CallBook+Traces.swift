@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Which calls of other sessions, processes and workloads a call was made within: by the trace that both claim to be part of.
-// It is the client's word, and changes nothing about the other call.
+// Which calls of other sessions, processes and workloads a call was made within: by the place in a trace that both claim to
+// have. It is their clients' word: it changes nothing about the other call, and of what another workload says nothing follows
+// for this one.
 extension CallBook {
-    /// Of more open calls in a trace it is not looked for the one.
-    private static var callsOfTrace: Int { 64 }
+    /// Of more open calls in one place it is not looked for the one.
+    private static var callsOfPlace: Int { 64 }
 
-    /// The one call that is open in another session and claims to be part of the same trace: the very same place in it,
-    /// else any; nil where it could be one of several.
+    /// The one call that is open in another session and claims the same place in a trace: of the workload itself, else of
+    /// another; nil where it could be one of several.
     func linked(to traceparent: String, _ session: SessionKey) -> OpenCall? {
-        guard let numbers = traces[Self.trace(traceparent)], numbers.count <= Self.callsOfTrace else { return nil }
+        guard let numbers = places[Self.place(traceparent)], numbers.count <= Self.callsOfPlace else { return nil }
         let calls = numbers.compactMap { open[$0] }.filter { $0.session != session }
-        let same = calls.filter { Self.place($0.traceparent) == Self.place(traceparent) }
-        let found = same.isEmpty ? calls : same
+        let own = calls.filter { $0.session.workload == session.workload }
+        let found = own.isEmpty ? calls : own
         return found.count == 1 ? found[0] : nil
     }
 
     mutating func link(_ number: UInt64, _ traceparent: String) {
         if traceparent.isEmpty { return }
-        traces[Self.trace(traceparent), default: []].insert(number)
+        places[Self.place(traceparent), default: []].insert(number)
     }
 
     mutating func unlink(_ number: UInt64, _ traceparent: String) {
         if traceparent.isEmpty { return }
-        let trace = Self.trace(traceparent)
-        traces[trace]?.remove(number)
-        if traces[trace]?.isEmpty ?? false { traces[trace] = nil }
+        let place = Self.place(traceparent)
+        places[place]?.remove(number)
+        if places[place]?.isEmpty ?? false { places[place] = nil }
     }
 
     /// `<version>-<trace>-<span>-<flags>`, which has been looked at before.
-    private static func trace(_ traceparent: String) -> String { String(traceparent.dropFirst(3).prefix(32)) }
-    private static func place(_ traceparent: String) -> Substring { traceparent.dropFirst(3).prefix(49) }
+    private static func place(_ traceparent: String) -> String { String(traceparent.dropFirst(3).prefix(49)) }
 }
 
 extension LinkedCall {

@@ -23,8 +23,8 @@ struct CallBook<Marker: CallMarker> {
     private var sequences: [Int: (process: CallTask, number: UInt64)] = [:]
     private(set) var gate = AnomalyGate()
     var nextNumber: UInt64 = 1
-    /// Open calls by the trace that they claim to be part of.
-    var traces: [String: Set<UInt64>] = [:]
+    /// Open calls by the place in a trace that they claim to have.
+    var places: [String: Set<UInt64>] = [:]
     /// nil: values leave nothing behind.
     let digests: DigestKeys?
     private let clock: () -> ClockReading
@@ -81,6 +81,7 @@ struct CallBook<Marker: CallMarker> {
     mutating func leave(_ connection: Int) {
         let keys = (sessionsOf.removeValue(forKey: connection) ?? []).sorted { $0.name < $1.name }
         for key in keys { sessions[key]?.members[connection] = nil }
+        var abandoned: [UInt64] = []
         for number in (callsOf.removeValue(forKey: connection) ?? []).sorted() {
             guard let call = open[number] else { continue }
             let members = sessions[call.session]?.members ?? [:]
@@ -88,9 +89,10 @@ struct CallBook<Marker: CallMarker> {
                 open[number]?.connection = other
                 callsOf[other, default: []].insert(number)
             } else {
-                close(number, status: "abandoned")
+                abandoned.append(number)
             }
         }
+        close(abandoned, status: "abandoned")
         for key in keys where sessions[key]?.members.isEmpty ?? false { remove(key, status: "abandoned") }
         for server in (catalogs[connection] ?? [:]).keys { dropCatalog(of: server, on: connection) }
         catalogs[connection] = nil
@@ -103,9 +105,7 @@ struct CallBook<Marker: CallMarker> {
 
     /// A process has ended, whatever still holds its connection.
     mutating func died(_ process: CallTask) {
-        for number in open.filter({ $0.value.process == process }).keys.sorted() {
-            close(number, status: "abandoned")
-        }
+        close(open.filter { $0.value.process == process }.keys.sorted(), status: "abandoned")
     }
 
     /// Tells what was held back and is due.
@@ -116,7 +116,7 @@ struct CallBook<Marker: CallMarker> {
 
     /// Tells all that was held back, at the end. Nothing acts for a call any more that is open: it did not end.
     mutating func finish() {
-        for number in open.keys.sorted() { scopes.end(number, tell: tell) }
+        scopes.end(open.keys.sorted(), tell: tell)
         open = [:]
         for (anomaly, origin) in gate.overdue(at: .max) { tell(.anomaly(anomaly, origin)) }
     }
@@ -217,7 +217,7 @@ struct CallBook<Marker: CallMarker> {
     private static var endedWorkloads: Int { 1024 }
 
     private mutating func remove(_ key: SessionKey, status: String, error: String = "") {
-        for number in (sessions[key]?.calls.values.sorted() ?? []) { close(number, status: status, error: error) }
+        close(sessions[key]?.calls.values.sorted() ?? [], status: status, error: error)
         guard let session = sessions.removeValue(forKey: key) else { return }
         for connection in session.members.keys { sessionsOf[connection]?.remove(key) }
         let account = accounts.of(key.workload)
@@ -239,8 +239,13 @@ struct CallBook<Marker: CallMarker> {
 
     // MARK: Calls
 
-    /// Nothing acts for a call any more.
-    mutating func close(_ number: UInt64, status: String, error: String = "") {
+    /// Nothing acts for these calls any more.
+    mutating func close(_ numbers: [UInt64], status: String, error: String = "") {
+        for number in numbers { settle(number, status: status, error: error) }
+        scopes.end(numbers, tell: tell)
+    }
+
+    private mutating func settle(_ number: UInt64, status: String, error: String) {
         guard let call = open.removeValue(forKey: number) else { return }
         unlink(number, call.traceparent)
         change(call.session) { session in
@@ -253,7 +258,6 @@ struct CallBook<Marker: CallMarker> {
         account.calls -= 1
         account.bytes -= call.bytes
         tell(.ended(CallEnd(number: number, status: status, error: error, time: now.boot)))
-        scopes.end(number, tell: tell)
     }
 
     // MARK: Rules
@@ -271,6 +275,21 @@ struct CallBook<Marker: CallMarker> {
             throw CallRefusal(.outOfOrder, "seq \(last.number) has come before")
         }
         sequences[connection] = (sender.process, number)
+    }
+
+    /// A message came on another workload's connection: that was passed on, or somebody with the right to do so gives himself
+    /// out as another. Both are told.
+    mutating func foreign(_ sender: CallSender, on peer: CallSender) {
+        raise(
+            Finding(
+                rule: .identityMismatch, expected: "messages of the workload that has connected",
+                came: "one of process \(sender.process.id), of another"),
+            peer, "")
+        raise(
+            Finding(
+                rule: .identityMismatch, expected: "messages on connections of its own",
+                came: "one on that of process \(peer.process.id), of another"),
+            sender, "")
     }
 
     mutating func raise(_ finding: Finding, _ sender: CallSender, _ session: String, _ call: String? = nil) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CSensorBPF
 internal import Glibc
 
 /// A task as calls are bound to it.
@@ -15,35 +16,35 @@ package struct CallTask: Sendable, Hashable {
     }
 }
 
-/// What the kernel knows of a task's calls.
-package enum CallEntry: Sendable, Equatable {
-    case none
-    /// Announced for it, or what it was made within.
-    /// - base: of a thread: the set of its process that is part of it; 0 none.
-    case set(UInt32, base: UInt32)
-    /// Its id is a later task's by now, whose entry is nobody else's to change.
-    case replaced
-
-    var set: UInt32? {
-        if case .set(let set, _) = self { set } else { nil }
-    }
-}
-
 /// Where the programs in the kernel look for the calls of a task. Each call takes effect before it returns.
 package protocol CallMarker {
     /// Sets that can be open at a time.
     var setLimit: Int { get }
-    func entry(ofProcess process: CallTask) -> CallEntry
-    func entry(ofThread thread: CallTask) -> CallEntry
-    /// - Parameter set: nil: the entry goes.
-    func mark(process: CallTask, set: UInt32?) throws(SystemError)
+    /// Workloads that can have open calls at a time.
+    var shareLimit: Int { get }
+    /// What stands there of a process's id, whichever process that was made for; nil if nothing does.
+    func entry(ofProcess process: UInt32) -> KernelCalls.Entry?
+    func entry(ofThread thread: UInt32) -> KernelCalls.Entry?
+    /// - Parameters:
+    ///   - set: with how the process came by it (`SENSOR_CALLS_*`); nil: the entry goes.
+    ///   - entry: what stands there.
+    func mark(process: CallTask, set: UInt32?, over entry: KernelCalls.Entry?) throws(SystemError)
     /// - Parameter base: the set of the thread's process that is part of `set`; 0 none.
-    func mark(thread: CallTask, set: UInt32?, base: UInt32) throws(SystemError)
-    /// False: its place is taken by another, and the number is not to be used.
-    func open(set: UInt32) -> Bool
+    func mark(thread: CallTask, set: UInt32?, base: UInt32, over entry: KernelCalls.Entry?) throws(SystemError)
+    /// - Parameter share: that its entries are charged to.
+    /// - Returns: false: its place is taken by another, and the number is not to be used.
+    func open(set: UInt32, share: UInt32) -> Bool
     func close(set: UInt32)
+    /// Entries that are charged to a share.
+    func entries(ofShare share: UInt32) -> Int
     /// Sets that entries name; nil: that cannot be told.
     func setsInUse() -> Set<UInt32>?
+}
+
+extension KernelCalls.Entry {
+    fileprivate var number: UInt32 { self.set & UInt32(SENSOR_CALLS_NUMBER) }
+    /// How the task came by it.
+    fileprivate var origin: UInt32 { self.set & ~UInt32(SENSOR_CALLS_NUMBER) }
 }
 
 /// Which tasks act for which calls: keeps the kernel's entries true while calls begin and end.
@@ -52,6 +53,7 @@ package protocol CallMarker {
 /// goes on to mean what it meant. For one thread.
 package struct CallScopes<Marker: CallMarker> {
     private struct Bound {
+        var workload: UInt64
         var processes: [CallTask] = []
         var thread: (task: CallTask, process: CallTask)?
     }
@@ -59,14 +61,20 @@ package struct CallScopes<Marker: CallMarker> {
     private let marker: Marker
     private var nextSet: UInt32 = 1
     private var members: [UInt32: [UInt64]] = [:]
+    private var memberCount = 0
     private var byMembers: [[UInt64]: UInt32] = [:]
-    /// Sets that a call is in.
-    private var setsOf: [UInt64: Set<UInt32>] = [:]
+    /// Sets by one of their calls that is open, and where it stands in them: those before it have ended. A set that has none
+    /// is over, so that each is looked through once, however often calls end.
+    private var watched: [UInt64: [(set: UInt32, index: Int)]] = [:]
     /// Sets that no entry named at the last look. They are not given out again, and go with the next look if none names them
     /// then: what a program was about to pass on has been passed on by that time.
     private var unnamed: Set<UInt32> = []
-    /// How many sets there are when entries are looked through for the next time.
-    private var lookAt = Self.fewSets
+    /// Of the kernel's entries, for workloads that have open calls.
+    private var shares: [UInt64: (number: UInt32, calls: Int)] = [:]
+    /// The others, the one first that was given back longest ago.
+    private var freeShares: [UInt32]
+    /// How many sets there are, and how many calls in them, when entries are looked through for the next time.
+    private var lookAt = (sets: Self.fewSets, members: Self.fewMembers)
     private var bound: [UInt64: Bound] = [:]
     private var processCalls: [CallTask: [UInt64]] = [:]
     private var threadCalls: [CallTask: (process: CallTask, calls: [UInt64])] = [:]
@@ -74,21 +82,28 @@ package struct CallScopes<Marker: CallMarker> {
 
     /// So many sets, and so many more each time, are no reason to look which of them are named.
     private static var fewSets: Int { 2048 }
+    private static var fewMembers: Int { 65_536 }
 
-    package init(marker: Marker) { self.marker = marker }
+    package init(marker: Marker) {
+        self.marker = marker
+        freeShares = Array(0..<UInt32(marker.shareLimit))
+    }
 
     /// Sets that tasks may act for.
     package var setCount: Int { members.count }
 
     /// From when it returns, these processes act for the call.
     ///
-    /// - Parameter tell: called with what has to be known before the kernel names a set.
+    /// - Parameters:
+    ///   - workload: whose share of the kernel's entries it takes.
+    ///   - tell: called with what has to be known before the kernel names a set.
     /// - Throws: the kernel has no room; then nothing acts for it.
     package mutating func begin(
-        _ call: UInt64, processes: [CallTask], tell: (CallChange) -> Void
+        _ call: UInt64, of workload: UInt64, processes: [CallTask], tell: (CallChange) -> Void
     ) throws(SystemError) {
         forgetUnnamed(tell)
-        bound[call] = Bound()
+        try takeShare(of: workload)
+        bound[call] = Bound(workload: workload)
         try extend(call, processes: processes, tell: tell)
     }
 
@@ -112,10 +127,11 @@ package struct CallScopes<Marker: CallMarker> {
 
     /// From when it returns, the thread acts for the call.
     package mutating func begin(
-        _ call: UInt64, thread: CallTask, of process: CallTask, tell: (CallChange) -> Void
+        _ call: UInt64, of workload: UInt64, thread: CallTask, in process: CallTask, tell: (CallChange) -> Void
     ) throws(SystemError) {
         forgetUnnamed(tell)
-        bound[call] = Bound(thread: (thread, process))
+        try takeShare(of: workload)
+        bound[call] = Bound(workload: workload, thread: (thread, process))
         threadCalls[thread, default: (process, [])].calls.append(call)
         threadsOf[process, default: []].insert(thread)
         do throws(SystemError) { try update(thread: thread, tell) } catch {
@@ -125,56 +141,101 @@ package struct CallScopes<Marker: CallMarker> {
     }
 
     /// Nothing acts for the call any more.
-    package mutating func end(_ call: UInt64, tell: (CallChange) -> Void) {
-        guard let bound = bound.removeValue(forKey: call) else { return }
-        for process in bound.processes {
-            processCalls[process]?.removeAll { $0 == call }
-            if processCalls[process]?.isEmpty ?? false { processCalls[process] = nil }
-            try? update(process: process, tell)
-        }
-        if let (thread, process) = bound.thread {
+    package mutating func end(_ call: UInt64, tell: (CallChange) -> Void) { end([call], tell: tell) }
+
+    /// The same of several that end together.
+    package mutating func end(_ calls: [UInt64], tell: (CallChange) -> Void) {
+        var processes: [CallTask] = []
+        var threads: [(task: CallTask, process: CallTask)] = []
+        for call in calls {
+            guard let bound = bound.removeValue(forKey: call) else { continue }
+            giveShareBack(of: bound.workload)
+            for process in bound.processes {
+                processCalls[process]?.removeAll { $0 == call }
+                if processCalls[process]?.isEmpty ?? false { processCalls[process] = nil }
+                if processes.last != process { processes.append(process) }
+            }
+            guard let (thread, process) = bound.thread else { continue }
             threadCalls[thread]?.calls.removeAll { $0 == call }
             if threadCalls[thread]?.calls.isEmpty ?? false {
                 threadCalls[thread] = nil
                 threadsOf[process]?.remove(thread)
                 if threadsOf[process]?.isEmpty ?? false { threadsOf[process] = nil }
             }
+            threads.append((thread, process))
+        }
+        var done: Set<CallTask> = []
+        for process in processes where done.insert(process).inserted { try? update(process: process, tell) }
+        done = []
+        for (thread, process) in threads where done.insert(thread).inserted {
             try? update(thread: thread, of: process, tell)
         }
-        for set in (setsOf.removeValue(forKey: call) ?? []).sorted() {
-            if let calls = members[set], !calls.contains(where: isOpen) { forget(set, tell) }
+        for call in calls { forgetSets(of: call, tell) }
+    }
+
+    private mutating func forgetSets(of call: UInt64, _ tell: (CallChange) -> Void) {
+        for (set, index) in watched.removeValue(forKey: call) ?? [] {
+            guard let calls = members[set] else { continue }
+            guard let next = calls[index...].firstIndex(where: isOpen) else {
+                forget(set, tell)
+                continue
+            }
+            watched[calls[next], default: []].append((set, next))
         }
     }
 
     private mutating func forget(_ set: UInt32, _ tell: (CallChange) -> Void) {
         guard let calls = members.removeValue(forKey: set) else { return }
         marker.close(set: set)
+        memberCount -= calls.count
         if byMembers[calls] == set { byMembers[calls] = nil }
-        for call in calls { setsOf[call]?.remove(set) }
         unnamed.remove(set)
         tell(.closed(set))
     }
 
     /// A call that goes on for long would otherwise keep each set that it was ever in.
     private mutating func forgetUnnamed(_ tell: (CallChange) -> Void) {
-        guard members.count >= lookAt, let named = marker.setsInUse() else { return }
+        guard members.count >= lookAt.sets || memberCount >= lookAt.members, let named = marker.setsInUse() else {
+            return
+        }
         for set in unnamed.subtracting(named).sorted() { forget(set, tell) }
+        for (call, sets) in watched { watched[call] = sets.filter { members[$0.set] != nil } }
         unnamed = Set(members.keys).subtracting(named)
         for set in unnamed {
             if let calls = members[set], byMembers[calls] == set { byMembers[calls] = nil }
         }
-        lookAt = members.count + Self.fewSets
+        lookAt = (members.count + Self.fewSets, memberCount + Self.fewMembers)
     }
 
     private func isOpen(_ call: UInt64) -> Bool { bound[call] != nil }
 
+    private mutating func takeShare(of workload: UInt64) throws(SystemError) {
+        if shares[workload] == nil {
+            guard let free = freeShares.firstIndex(where: { marker.entries(ofShare: $0) == 0 }) else {
+                throw SystemError("note tool calls of one more workload", number: ENOSPC)
+            }
+            shares[workload] = (freeShares.remove(at: free), 0)
+        }
+        shares[workload]?.calls += 1
+    }
+
+    private mutating func giveShareBack(of workload: UInt64) {
+        shares[workload]?.calls -= 1
+        guard let share = shares[workload], share.calls == 0 else { return }
+        shares[workload] = nil
+        freeShares.append(share.number)
+    }
+
     private mutating func update(process: CallTask, _ tell: (CallChange) -> Void) throws(SystemError) {
-        let entry = marker.entry(ofProcess: process)
-        guard entry != .replaced else { return }
-        let inherited = entry.set.flatMap { members[$0] } ?? []
+        let there = marker.entry(ofProcess: process.id)
+        // Its id may be a later task's by now, whose entry is nobody else's to change.
+        if let there, there.start > process.start { return }
+        let entry = Self.own(there, process)
         let own = processCalls[process] ?? []
-        let set = try set(of: inherited + own, tell)
-        if set != entry.set { try marker.mark(process: process, set: set) }
+        let inherited = inherited(entry, beside: own)
+        let origin = inherited.isEmpty ? 0 : entry?.origin ?? 0
+        let set = try set(of: inherited + own, tell).map { $0 | origin }
+        if set != entry?.set { try marker.mark(process: process, set: set, over: there) }
         for thread in threadsOf[process] ?? [] { try update(thread: thread, tell) }
     }
 
@@ -186,16 +247,30 @@ package struct CallScopes<Marker: CallMarker> {
     private mutating func update(
         thread: CallTask, of process: CallTask, _ tell: (CallChange) -> Void
     ) throws(SystemError) {
-        let entry = marker.entry(ofThread: thread)
-        guard entry != .replaced else { return }
-        let base = marker.entry(ofProcess: process).set
-        let shared = base.flatMap { members[$0] } ?? []
-        let inherited = entry.set.flatMap { members[$0] } ?? []
+        let there = marker.entry(ofThread: thread.id)
+        if let there, there.start > thread.start { return }
+        let entry = Self.own(there, thread)
+        let base = Self.own(marker.entry(ofProcess: process.id), process)
+        let shared = base.flatMap { members[$0.number] } ?? []
         let own = threadCalls[thread]?.calls ?? []
-        let isMoreThanItsProcess = (inherited + own).contains { isOpen($0) && !shared.contains($0) }
-        let set = isMoreThanItsProcess ? try set(of: inherited + own + shared, tell) : nil
-        let changed = set.map { CallEntry.set($0, base: base ?? 0) } ?? .none
-        if changed != entry { try marker.mark(thread: thread, set: set, base: base ?? 0) }
+        let inherited = inherited(entry, beside: own + shared)
+        let isMoreThanItsProcess = !inherited.isEmpty || own.contains { isOpen($0) && !shared.contains($0) }
+        let origin = inherited.isEmpty ? 0 : entry?.origin ?? 0
+        let set = isMoreThanItsProcess ? try set(of: inherited + own + shared, tell).map { $0 | origin } : nil
+        if set == entry?.set, set == nil || base?.set ?? 0 == entry?.base { return }
+        try marker.mark(thread: thread, set: set, base: base?.set ?? 0, over: there)
+    }
+
+    /// What was made for an earlier task of the same id is not the task's.
+    private static func own(_ entry: KernelCalls.Entry?, _ task: CallTask) -> KernelCalls.Entry? {
+        entry.flatMap { $0.start == task.start ? $0 : nil }
+    }
+
+    /// What is still open of that which a task was made within.
+    private func inherited(_ entry: KernelCalls.Entry?, beside own: [UInt64]) -> [UInt64] {
+        let all = entry.flatMap { members[$0.number] } ?? []
+        let known = Set(own)
+        return all.filter { isOpen($0) && !known.contains($0) }
     }
 
     /// The set of those that are open; nil if none is.
@@ -203,22 +278,26 @@ package struct CallScopes<Marker: CallMarker> {
         let open = Set(calls.filter(isOpen)).sorted()
         if open.isEmpty { return nil }
         if let known = byMembers[open] { return known }
-        let set = try openNumber()
+        let share = open.last.flatMap { bound[$0] }.flatMap { shares[$0.workload] }
+        let set = try openNumber(share: share?.number ?? 0)
         tell(.set(set, members: open))
         members[set] = open
+        memberCount += open.count
         byMembers[open] = set
-        for call in open { setsOf[call, default: []].insert(set) }
+        watched[open[0], default: []].append((set, 0))
         return set
     }
 
-    private mutating func openNumber() throws(SystemError) -> UInt32 {
+    private mutating func openNumber(share: UInt32) throws(SystemError) -> UInt32 {
         guard members.count < marker.setLimit else { throw SystemError("note a set of tool calls", number: ENOSPC) }
         while true {
             // The last number stands for uncertainty: whoever gets there begins anew with a restart.
-            guard nextSet < .max else { throw SystemError("number a set of tool calls", number: ENOSPC) }
+            guard nextSet < UInt32(SENSOR_CALLS_NUMBER) else {
+                throw SystemError("number a set of tool calls", number: ENOSPC)
+            }
             let set = nextSet
             nextSet += 1
-            if marker.open(set: set) { return set }
+            if marker.open(set: set, share: share) { return set }
         }
     }
 }

@@ -59,12 +59,33 @@ package struct CallSenders: Sendable, CallTasks {
         {
             return task
         }
-        for id in ProcFile.numbers(in: folder) where ProcFile.namespaceNumbers("\(folder)/\(id)/status").last == number
-        {
-            if let task = task(id, of: process) { return task }
+        var ids = ProcFile.numbers(in: folder).sorted()
+        // Both namespaces number threads in the order in which they were made.
+        var (low, high) = (0, ids.count)
+        while low < high {
+            let middle = (low + high) / 2
+            guard let found = namespaceNumber(of: ids[middle], in: folder) else {
+                // It has ended.
+                ids.remove(at: middle)
+                high -= 1
+                continue
+            }
+            if found == number { return task(ids[middle], of: process) }
+            if found < number { low = middle + 1 } else { high = middle }
+        }
+        // Unless numbers have begun anew in one of them.
+        for index in ids.indices.prefix(Self.threadLimit) where namespaceNumber(of: ids[index], in: folder) == number {
+            return task(ids[index], of: process)
         }
         return nil
     }
+
+    private func namespaceNumber(of thread: UInt32, in folder: String) -> UInt32? {
+        ProcFile.namespaceNumbers("\(folder)/\(thread)/status").last
+    }
+
+    /// Threads that are looked at one by one.
+    private static let threadLimit = 256
 
     /// - Parameter id: as it is numbered here.
     func task(_ id: UInt32, of process: CallTask) -> CallTask? {

@@ -198,12 +198,20 @@ private struct JSONReader {
         }
     }
 
-    /// Two halves, where it takes two.
+    /// Two halves, where it takes two. One without the other, which a model may well write, stands for no character, and that
+    /// must not keep what else is said from being heard.
     private mutating func escapedUnit() -> Unicode.Scalar? {
         guard let unit = unit() else { return nil }
-        guard (0xd800..<0xdc00).contains(unit) else { return Unicode.Scalar(unit) }
-        guard take("\\"), take("u"), let low = self.unit(), (0xdc00..<0xe000).contains(low) else { return nil }
-        return Unicode.Scalar(0x10000 + (unit - 0xd800) << 10 + (low - 0xdc00))
+        guard (0xd800..<0xe000).contains(unit) else { return Unicode.Scalar(unit) }
+        let end = at
+        if unit < 0xdc00, take("\\"), take("u") {
+            guard let low = self.unit() else { return nil }
+            if (0xdc00..<0xe000).contains(low) {
+                return Unicode.Scalar(0x10000 + (unit - 0xd800) << 10 + (low - 0xdc00))
+            }
+        }
+        at = end
+        return "\u{fffd}"
     }
 
     private mutating func unit() -> UInt32? {

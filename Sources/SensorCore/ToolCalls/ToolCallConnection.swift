@@ -14,6 +14,8 @@ final class ToolCallConnection {
         case mixed
         /// The workload has no more memory for a part of one.
         case refused
+        /// There is nothing in it, and nothing to answer.
+        case empty
     }
 
     /// Bytes of a message, newline included.
@@ -35,6 +37,8 @@ final class ToolCallConnection {
     private(set) var isBlocked = false
     /// The peer will send nothing more.
     private(set) var hasEnded = false
+    /// Who connected; nil: it was gone before it could be looked at.
+    let peer: CallSender?
     /// Who has sent the last message.
     var known: KnownSender?
     /// What is waited for.
@@ -43,9 +47,11 @@ final class ToolCallConnection {
     var pausedUntil: UInt64 = 0
 
     /// - Parameter descriptor: non-blocking, and closed with this object.
-    init(descriptor: Int32, account: CallAccount) {
+    init(descriptor: Int32, account: CallAccount, peer: KnownSender? = nil) {
         self.descriptor = descriptor
         self.account = account
+        self.peer = peer?.sender
+        known = peer
         account.connections += 1
     }
 
@@ -55,12 +61,18 @@ final class ToolCallConnection {
         close(descriptor)
     }
 
+    /// Whether a connection is the sender's to speak on: whoever connected may have moved since, and its workload's others have
+    /// it from there. With the right to name any process as the sender one may claim to be another, but not to have connected.
+    func admits(_ sender: CallSender) -> Bool {
+        sender.workload == peer?.workload || sender.process == peer?.process
+    }
+
     /// Whether to look for more from it.
     func isListening(at now: UInt64) -> Bool {
         !hasEnded && outgoing.count < Self.answerLimit && now >= pausedUntil
     }
 
-    /// Reads once, a bounded amount, and hands on whole lines.
+    /// Reads once, a bounded amount, and hands on whole lines. What it reads counts with the workload's messages.
     func receive(_ handle: (Line) -> Void) {
         guard !hasEnded, outgoing.count < Self.answerLimit else { return }
         withUnsafeTemporaryAllocation(byteCount: Self.readLimit, alignment: 1) { buffer in
@@ -75,6 +87,7 @@ final class ToolCallConnection {
                     hasEnded = true
                     return
                 }
+                account.charge(count / CallAccount.messageBytes)
                 take(UnsafeRawBufferPointer(rebasing: buffer[..<count]), from: UInt32(max(process, 0)), handle)
                 return charge()
             }
@@ -97,8 +110,8 @@ final class ToolCallConnection {
                 handle(skipped)
             } else if isMixed {
                 handle(.mixed)
-            } else if !incoming.isEmpty {
-                handle(.message(incoming, from: sender))
+            } else {
+                handle(incoming.isEmpty ? .empty : .message(incoming, from: sender))
             }
             skipping = nil
             incoming.removeAll(keepingCapacity: incoming.capacity <= 4096)

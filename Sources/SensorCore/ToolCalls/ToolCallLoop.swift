@@ -7,8 +7,6 @@ internal import Synchronization
 
 /// What the server's thread does: looks who has something to say, and gives each of them a bounded turn.
 struct ToolCallLoop<Marker: CallMarker> {
-    /// Messages of a workload in a turn, before others have theirs.
-    private static var turnMessages: Int { 256 }
     /// Connections that are accepted in a turn.
     private static var turnConnections: Int { 64 }
     private static var second: UInt64 { 1_000_000_000 }
@@ -35,8 +33,8 @@ struct ToolCallLoop<Marker: CallMarker> {
     private var tickedAt: UInt64 = 0
     /// Nobody is accepted before.
     private var acceptsFrom: UInt64 = 0
-    /// Messages of this turn, by workload.
-    private var work: [UInt64: Int] = [:]
+    /// Time of this turn, by workload, ns.
+    private var work: [UInt64: UInt64] = [:]
 
     init(
         server: ToolCallServer, listener: ToolCallListener, senders: CallTaskCache, poll: ConnectionPoll,
@@ -125,15 +123,22 @@ struct ToolCallLoop<Marker: CallMarker> {
     private mutating func serve(_ ready: ConnectionPoll.Ready, at now: UInt64) {
         let number = ready.number
         guard let connection = connections[number] else { return }
-        let workload = connection.account.workload
-        if work[workload, default: 0] >= Self.turnMessages { return }
+        let account = connection.account
+        if work[account.workload, default: 0] >= CallAccount.turnTime { return }
+        connection.pausedUntil = max(connection.pausedUntil, account.pausedUntil)
         if connection.isListening(at: now) {
+            let began = Self.usedTime()
             var lines: [ToolCallConnection.Line] = []
             connection.receive { lines.append($0) }
-            work[workload, default: 0] += lines.count
             // What has been received at once has one sender, or is nobody's.
             var sender: (process: UInt32, known: CallSender?)?
-            for line in lines { connection.answer(answer(to: line, number, connection, &sender, at: now)) }
+            for line in lines {
+                if let answer = answer(to: line, number, connection, &sender, at: now) { connection.answer(answer) }
+            }
+            if account.isExhausted(at: now) { connection.pausedUntil = account.nextSecond }
+            let spent = Self.usedTime() &- began
+            work[account.workload, default: 0] += spent
+            account.spend(spent, at: KernelSession.bootTime())
         } else if ready.hasHungUp, now < connection.pausedUntil {
             // What it has said too much before it went is not waited for.
             return drop(number)
@@ -145,9 +150,12 @@ struct ToolCallLoop<Marker: CallMarker> {
     private mutating func answer(
         to line: ToolCallConnection.Line, _ number: Int, _ connection: ToolCallConnection,
         _ last: inout (process: UInt32, known: CallSender?)?, at now: UInt64
-    ) -> ToolCallAnswer {
+    ) -> ToolCallAnswer? {
         statistics.messages += 1
         switch line {
+        case .empty:
+            connection.account.charge(1)
+            return nil
         case .tooLarge:
             return .error(nil, .tooLarge, "a message has \(ToolCallConnection.lineLimit) bytes at most")
         case .mixed: return .error(nil, .malformed, "two processes have sent parts of this message")
@@ -158,9 +166,13 @@ struct ToolCallLoop<Marker: CallMarker> {
                 return .error(
                     MessageBytes.sequence(bytes), .unknownSender, "the sender is gone, or its cgroup cannot be told")
             }
+            guard connection.admits(sender) else {
+                if let peer = connection.peer { book.foreign(sender, on: peer) }
+                return .error(
+                    MessageBytes.sequence(bytes), .unknownSender, "the sender's workload is not the one that connected")
+            }
             let account = book.accounts.of(sender.workload)
             guard account.allowsMessage(at: now) else {
-                if account.isExhausted(at: now) { connection.pausedUntil = account.nextSecond }
                 return .error(
                     MessageBytes.sequence(bytes), .rateLimited, "the workload says too much in a second")
             }
@@ -169,7 +181,9 @@ struct ToolCallLoop<Marker: CallMarker> {
                 return .error(MessageBytes.sequence(bytes), .malformed, error.message)
             }
             // What ends something makes room.
-            if message.type != "end", message.type != "session.end", !account.allowsWaiting(in: server.backlog()) {
+            if message.type != "end", message.type != "session.end",
+                !account.allowsWaiting(in: server.backlog(), size: bytes.count)
+            {
                 return .error(message.seq, .rateLimited, "the sensor does not keep up")
             }
             return book.take(message, from: sender, on: number, size: bytes.count)
@@ -180,6 +194,13 @@ struct ToolCallLoop<Marker: CallMarker> {
         guard process != 0 else { return nil }
         connection.known = senders.sender(process, last: connection.known, at: now)
         return connection.known?.sender
+    }
+
+    /// Processor time of this thread, ns: what others have of the machine is nobody's fault here.
+    private static func usedTime() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return UInt64(time.tv_sec) * second + UInt64(time.tv_nsec)
     }
 
     private mutating func drop(_ number: Int) {
@@ -216,8 +237,7 @@ struct ToolCallLoop<Marker: CallMarker> {
             return
         }
         nextNumber += 1
-        let connection = ToolCallConnection(descriptor: descriptor, account: account)
-        connection.known = known
+        let connection = ToolCallConnection(descriptor: descriptor, account: account, peer: known)
         // Without memory to wait for it, it is closed.
         guard poll.add(descriptor, number: nextNumber, connection.interest) else { return }
         connections[nextNumber] = connection

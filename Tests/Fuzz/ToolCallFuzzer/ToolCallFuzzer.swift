@@ -52,11 +52,21 @@ private final class CountingMarker: CallMarker {
     var isEmpty: Bool { processes.isEmpty && sets.isEmpty }
 
     var setLimit: Int { .max }
-    func entry(ofProcess process: CallTask) -> CallEntry { processes[process].map { .set($0, base: 0) } ?? .none }
-    func entry(ofThread thread: CallTask) -> CallEntry { entry(ofProcess: thread) }
-    func mark(process: CallTask, set: UInt32?) throws(SystemError) { processes[process] = set }
-    func mark(thread: CallTask, set: UInt32?, base: UInt32) throws(SystemError) { processes[thread] = set }
-    func open(set: UInt32) -> Bool { sets.insert(set).inserted }
+    var shareLimit: Int { 4096 }
+    func entry(ofProcess process: UInt32) -> KernelCalls.Entry? {
+        processes.first { $0.key.id == process }.map {
+            KernelCalls.Entry(set: $0.value, base: 0, start: $0.key.start, share: 0)
+        }
+    }
+    func entry(ofThread thread: UInt32) -> KernelCalls.Entry? { entry(ofProcess: thread) }
+    func entries(ofShare share: UInt32) -> Int { 0 }
+    func mark(process: CallTask, set: UInt32?, over entry: KernelCalls.Entry?) throws(SystemError) {
+        processes[process] = set
+    }
+    func mark(thread: CallTask, set: UInt32?, base: UInt32, over entry: KernelCalls.Entry?) throws(SystemError) {
+        processes[thread] = set
+    }
+    func open(set: UInt32, share: UInt32) -> Bool { sets.insert(set).inserted }
     func close(set: UInt32) { sets.remove(set) }
     func setsInUse() -> Set<UInt32>? { Set(processes.values) }
 }

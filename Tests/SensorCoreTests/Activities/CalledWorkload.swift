@@ -20,12 +20,12 @@ final class CalledWorkload {
     private var open: Set<UInt64> = []
 
     /// Starts it, and waits until it says that it waits.
-    init(_ activity: String, withDirectory: Bool = true) throws {
+    init(_ activity: String, withDirectory: Bool = true, _ arguments: String...) throws {
         sensor = try TestSensor.shared.get()
         directory = try TestDirectory()
         cgroup = try TestCgroup("calls")
         process = try WorkloadProcess(
-            [WorkloadProcess.program, activity] + (withDirectory ? [directory.path] : []))
+            [WorkloadProcess.program, activity] + (withDirectory ? [directory.path] : []) + arguments)
         try cgroup.take(process.pid)
         subscription = try sensor.subscribe(to: process.pid)
         try goOn()
@@ -68,7 +68,17 @@ final class CalledWorkload {
         return found[0].toolCall
     }
 
+    /// What the daemon was not told of it for a reason.
+    func losses(_ reason: LossReason) -> UInt64 { sensor.losses(reason, cgroup: cgroup.identifier) }
+
     // MARK: Calls
+
+    private var kernel: KernelCalls { get throws { try sensor.collector.calls().calls } }
+
+    /// The share of the kernel's entries that a thread which has announced a call takes part in.
+    func share(of thread: UInt32) throws -> UInt32 { try #require(try kernel.entry(ofThread: thread)).share }
+
+    func entries(ofShare share: UInt32) throws -> Int { try kernel.entries(ofShare: share) }
 
     /// A thread, or a process by its leader, as /proc has it.
     static func task(_ id: UInt32) throws -> CallTask {
@@ -78,14 +88,16 @@ final class CalledWorkload {
 
     func begin(_ id: String, thread: UInt32) throws -> UInt64 {
         let (task, process) = (try Self.task(thread), try Self.task(pid))
+        let workload = cgroup.identifier
         return try begin(id, .thread, thread: thread) { scopes, call, tell throws(SystemError) in
-            try scopes.begin(call, thread: task, of: process, tell: tell)
+            try scopes.begin(call, of: workload, thread: task, in: process, tell: tell)
         }
     }
 
     func begin(_ id: String, _ scope: CallScope, processes: [CallTask]) throws -> UInt64 {
-        try begin(id, scope, thread: 0) { scopes, call, tell throws(SystemError) in
-            try scopes.begin(call, processes: processes, tell: tell)
+        let workload = cgroup.identifier
+        return try begin(id, scope, thread: 0) { scopes, call, tell throws(SystemError) in
+            try scopes.begin(call, of: workload, processes: processes, tell: tell)
         }
     }
 

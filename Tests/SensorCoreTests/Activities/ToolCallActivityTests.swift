@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CSensorBPF
 import SensorCore
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
 @Suite(.tags(.kernel), .needsKernel) struct ToolCallActivityTests {
     private static let ways = ["own", "thread", "fork", "vfork", "spawn", "double-fork"]
 
-    @Test func `what a thread announced is joined to all that it does and starts, exactly`() throws {
+    @Test func `what a thread announced is joined to all that it does, exactly, and to all that it makes`() throws {
         let workload = try CalledWorkload("call-ways")
         let call = try workload.begin("a", thread: workload.pid)
         try workload.goOn()
@@ -16,12 +17,15 @@ import Testing
         for way in Self.ways {
             let reference = try workload.maker(of: way)
             #expect(reference?.id == "a", "\(way)")
-            #expect(reference?.method == .exact, "\(way)")
+            // Threads, and processes of its own program, may be workers that do other things as well.
+            #expect(reference?.method == (way == "own" ? .exact : .process), "\(way)")
             #expect(reference?.name == "test" && reference?.session == "s")
         }
         let forks = workload.events.filter { $0.kind == .processFork }
         #expect(forks.count == 5)
-        #expect(forks.allSatisfy { $0.toolCall?.method == .exact })
+        // The second one of the double fork is its first child's.
+        #expect(forks.filter { $0.toolCall?.method == .exact }.count == 4)
+        #expect(forks.filter { $0.toolCall?.method == .process }.count == 1)
         let execs = workload.events.filter { $0.kind == .processExec && $0.process?.pid != workload.pid }
         #expect(execs.count == 2)
         #expect(execs.allSatisfy { $0.toolCall?.id == "a" })
@@ -35,7 +39,7 @@ import Testing
         for way in Self.ways { #expect(try workload.maker(of: way) == nil, "\(way)") }
     }
 
-    @Test func `what a process announced is its own by level process, and its children's exactly`() throws {
+    @Test func `what a process announced is its own, and what it makes is`() throws {
         let workload = try CalledWorkload("call-ways")
         let call = try workload.begin("a", .process, processes: [CalledWorkload.task(workload.pid)])
         try workload.goOn()
@@ -44,7 +48,7 @@ import Testing
         for way in Self.ways {
             let reference = try workload.maker(of: way)
             #expect(reference?.id == "a", "\(way)")
-            #expect(reference?.method == (["own", "thread"].contains(way) ? .process : .exact), "\(way)")
+            #expect(reference?.method == .process, "\(way)")
         }
     }
 
@@ -180,9 +184,32 @@ import Testing
             #expect(try workload.maker(of: name)?.candidates == ["thread", "process"])
         }
         for name in ["one", "one-child"] {
-            #expect(try workload.maker(of: name)?.method == .exact, "\(name)")
+            #expect(try workload.maker(of: name)?.method == .process, "\(name)")
             #expect(try workload.maker(of: name)?.id == "thread")
         }
+    }
+
+    @Test func `whoever makes a crowd within a call takes no other's room for it, and gives all of it back`() throws {
+        let crowd = try CalledWorkload("call-crowd", String(SENSOR_CALL_SHARE + 10))
+        let call = try crowd.begin("a", thread: crowd.pid)
+        let share = try crowd.share(of: crowd.pid)
+        #expect(try crowd.entries(ofShare: share) == 1)
+        try crowd.goOn()
+        #expect(try crowd.entries(ofShare: share) == Int(SENSOR_CALL_SHARE))
+        let other = try CalledWorkload("call-threads")
+        let calls = [
+            try other.begin("call-a", thread: other.said("a")), try other.begin("call-b", thread: other.said("b")),
+        ]
+        try other.goOn()
+        for call in calls { other.end(call) }
+        try other.finish()
+        #expect(try other.maker(of: "a")?.id == "call-a")
+        #expect(try crowd.maker(of: "one-more") == nil)
+        #expect(crowd.losses(.callsFull) == 12)
+        try crowd.goOn()
+        crowd.end(call)
+        try crowd.finish()
+        #expect(try crowd.entries(ofShare: share) == 0)
     }
 
     @Test func `a connection that was made within a call is closed for it, whenever that is`() throws {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CSensorBPF
 import Testing
 
 @testable import SensorCore
@@ -25,9 +26,10 @@ import Testing
     private static func join(
         _ table: inout CallTable, set: UInt32 = 7, process: UInt32 = 10, cgroup: UInt64 = 1, at time: UInt64 = 200,
         isLate: Bool = false, path: String? = nil, host: String? = nil, command: [String] = [],
-        directory: String? = nil
+        directory: String? = nil, parent: UInt32? = nil, executable: ByteString? = nil
     ) -> ToolCallReference? {
-        table.join(set, cgroup: cgroup, process: process, at: time, isLate: isLate) {
+        let actor = CallTable.Actor(process: process, parent: parent, executable: executable)
+        return table.join(set, cgroup: cgroup, by: actor, at: time, isLate: isLate) {
             CallTable.Traits(
                 paths: [path].compactMap { $0.map { ByteString($0) } }, hosts: [host].compactMap { $0 },
                 program: command.first.map { ByteString("/usr/bin/\($0)") }, arguments: command,
@@ -39,7 +41,7 @@ import Testing
 
     @Test(arguments: [
         (CallScope.thread, UInt32(10), ToolCallReference.Method.exact), (.thread, 11, .exact), (.process, 10, .process),
-        (.process, 11, .exact), (.tree, 10, .process), (.tree, 11, .process),
+        (.process, 11, .process), (.tree, 10, .process), (.tree, 11, .process),
     ])
     func `the scope says how sure one call is`(
         _ scope: CallScope, _ process: UInt32, _ method: ToolCallReference.Method
@@ -49,6 +51,46 @@ import Testing
         #expect(reference?.method == method)
         #expect(reference?.id == "call-1")
         #expect(reference?.candidates == [])
+    }
+
+    private static let shared = UInt32(SENSOR_CALLS_SHARED)
+    private static let started = UInt32(SENSOR_CALLS_STARTED)
+
+    @Test func `what a thread or a child of the agent does within a call may be another call's of the agent`() {
+        var table = Self.table(Self.call(1, .thread, at: 100, "/a"))
+        #expect(Self.join(&table, set: 7 | Self.shared)?.method == .process)
+        table.begin(Self.call(2, .thread, at: 150, "/b"))
+        table.begin(Self.call(3, .thread, process: 99, at: 150, "/c"))
+        #expect(Self.join(&table, set: 7 | Self.shared, process: 11)?.candidates == ["call-1", "call-2"])
+        #expect(Self.join(&table, set: 7 | Self.shared, path: "/b")?.id == "call-2")
+        #expect(Self.join(&table, set: 7 | Self.shared, at: 120)?.method == .process)
+        #expect(Self.join(&table)?.method == .exact)
+        #expect(Self.join(&table, set: 7 | Self.started, process: 11)?.method == .exact)
+        _ = table.end(CallEnd(number: 2, status: "ok", time: 300))
+        #expect(Self.join(&table, set: 7 | Self.shared, at: 250)?.method == .candidates)
+        #expect(Self.join(&table, set: 7 | Self.shared, at: 350)?.method == .process)
+    }
+
+    @Test(arguments: [
+        ("/agent", UInt32(10), ToolCallReference.Method.candidates), ("/agent", 12, .exact), ("/bin/sh", 10, .exact),
+    ])
+    func `a child that runs the agent's own program may be a worker of it`(
+        _ program: String, _ parent: UInt32, _ method: ToolCallReference.Method
+    ) {
+        var table = CallTable()
+        table.begin(Self.call(1), executable: "/agent")
+        table.define(7, members: [1])
+        table.begin(Self.call(2))
+        let reference = Self.join(
+            &table, set: 7 | Self.started, process: 11, parent: parent, executable: ByteString(program))
+        #expect(reference?.method == method)
+    }
+
+    @Test func `where the set is uncertain the process's own calls are among the candidates, wherever it is by now`() {
+        var table = Self.table(Self.call(1), Self.call(2, cgroup: 2))
+        let reference = Self.join(&table, set: CallTable.uncertain, process: 10, cgroup: 3)
+        #expect(reference?.candidates == ["call-1", "call-2"])
+        #expect(Self.join(&table, set: CallTable.uncertain, process: 11, cgroup: 3) == nil)
     }
 
     @Test func `a set that nobody has told of is joined to nothing`() {
@@ -72,6 +114,25 @@ import Testing
         table.close(7, at: 300)
         #expect(Self.join(&table, at: 400) == nil)
         #expect(Self.join(&table, at: 400, isLate: true)?.method == .exact)
+    }
+
+    @Test func `of what calls were called with, and of sets, so much is kept after their end and no more`() {
+        var limits = CallTable.Limits()
+        (limits.termBytes, limits.members) = (4000, 10)
+        var table = CallTable(limits: limits)
+        for number in UInt64(1)...20 {
+            table.begin(Self.call(number, .process, "/data/\(number)"))
+            table.define(UInt32(number), members: [number, 1000])
+            _ = table.end(CallEnd(number: number, status: "ok", time: 150))
+            table.close(UInt32(number), at: 150)
+        }
+        func join(_ set: UInt32) -> ToolCallReference? {
+            Self.join(&table, set: set, at: 140, path: "/data/\(set)")
+        }
+        #expect(join(1) == nil)
+        #expect(table.setCount == 5)
+        #expect(join(20)?.method == .argument)
+        #expect(table.knownCount == 20)
     }
 
     // MARK: Several calls
@@ -186,7 +247,8 @@ import Testing
 
     @Test func `what is uncertain may be any call of the workload that was open then`() {
         var table = Self.table(
-            Self.call(1), Self.call(2, .process, "/data/b"), Self.call(3, cgroup: 2), Self.call(4, at: 250),
+            Self.call(1), Self.call(2, .process, "/data/b"), Self.call(3, process: 99, cgroup: 2),
+            Self.call(4, at: 250),
             Self.call(5))
         _ = table.end(CallEnd(number: 5, status: "ok", time: 150))
         _ = table.end(CallEnd(number: 1, status: "ok", time: 220))
@@ -194,7 +256,7 @@ import Testing
         #expect(reference?.candidates == ["call-1", "call-2"])
         #expect(Self.join(&table, set: CallTable.uncertain, path: "/data/b")?.method == .argument)
         #expect(Self.join(&table, set: CallTable.uncertain, at: 230)?.candidates == ["call-2"])
-        #expect(Self.join(&table, set: CallTable.uncertain, cgroup: 9) == nil)
+        #expect(Self.join(&table, set: CallTable.uncertain, process: 98, cgroup: 9) == nil)
     }
 
     // MARK: Arguments

@@ -28,18 +28,26 @@ final class NotedMarker: CallMarker, Sendable {
         state.withLockedValue { Set($0.processes.values).union($0.threads.values.map(\.set)) }
     }
 
-    func set(ofProcess process: CallTask) -> UInt32? { entry(ofProcess: process).set }
-    func set(ofThread thread: CallTask) -> UInt32? { entry(ofThread: thread).set }
+    func set(ofProcess process: CallTask) -> UInt32? { state.withLockedValue { $0.processes[process] } }
+    func set(ofThread thread: CallTask) -> UInt32? { state.withLockedValue { $0.threads[thread]?.set } }
 
-    func entry(ofProcess process: CallTask) -> CallEntry {
-        state.withLockedValue { $0.processes[process].map { .set($0, base: 0) } ?? .none }
+    func entry(ofProcess process: UInt32) -> KernelCalls.Entry? {
+        state.withLockedValue { state in
+            state.processes.first { $0.key.id == process }.map {
+                KernelCalls.Entry(set: $0.value, base: 0, start: $0.key.start, share: 0)
+            }
+        }
     }
 
-    func entry(ofThread thread: CallTask) -> CallEntry {
-        state.withLockedValue { $0.threads[thread].map { .set($0.set, base: $0.base) } ?? .none }
+    func entry(ofThread thread: UInt32) -> KernelCalls.Entry? {
+        state.withLockedValue { state in
+            state.threads.first { $0.key.id == thread }.map {
+                KernelCalls.Entry(set: $0.value.set, base: $0.value.base, start: $0.key.start, share: 0)
+            }
+        }
     }
 
-    func mark(process: CallTask, set: UInt32?) throws(SystemError) {
+    func mark(process: CallTask, set: UInt32?, over entry: KernelCalls.Entry?) throws(SystemError) {
         let isRefused = state.withLockedValue { state in
             if state.isFull, set != nil { return true }
             state.processes[process] = set
@@ -48,7 +56,9 @@ final class NotedMarker: CallMarker, Sendable {
         if isRefused { throw SystemError("mark", number: E2BIG) }
     }
 
-    func mark(thread: CallTask, set: UInt32?, base: UInt32) throws(SystemError) {
+    func mark(
+        thread: CallTask, set: UInt32?, base: UInt32, over entry: KernelCalls.Entry?
+    ) throws(SystemError) {
         let isRefused = state.withLockedValue { state in
             if state.isFull, set != nil { return true }
             state.threads[thread] = set.map { ($0, base) }
@@ -58,7 +68,9 @@ final class NotedMarker: CallMarker, Sendable {
     }
 
     var setLimit: Int { .max }
-    func open(set: UInt32) -> Bool { state.withLockedValue { $0.sets.insert(set).inserted } }
+    var shareLimit: Int { 4096 }
+    func entries(ofShare share: UInt32) -> Int { 0 }
+    func open(set: UInt32, share: UInt32) -> Bool { state.withLockedValue { $0.sets.insert(set).inserted } }
     func close(set: UInt32) { _ = state.withLockedValue { $0.sets.remove(set) } }
 }
 

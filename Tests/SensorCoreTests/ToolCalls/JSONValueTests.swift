@@ -10,7 +10,11 @@ import Testing
         let cases: [(String, JSONValue)] = [
             ("null", .null), (" true ", .boolean(true)), ("false", .boolean(false)), ("-0.5e+3", .number("-0.5e+3")),
             ("0", .number("0")), (#""""#, .text("")), (#""a\"\\\/\b\f\n\r\t""#, .text("a\"\\/\u{8}\u{c}\n\r\t")),
-            (#""\u00e9\uD83D\uDE00é""#, .text("é😀é")), ("[]", .list([])),
+            (#""\u00e9\uD83D\uDE00é""#, .text("é😀é")),
+            // Halves of characters, as models write them.
+            (#""\uD800""#, .text("\u{fffd}")), (#""\uDC00a""#, .text("\u{fffd}a")),
+            (#""\uD800\u0041\uD800\n""#, .text("\u{fffd}A\u{fffd}\n")),
+            (#""\uD83D\uD83D\uDE00""#, .text("\u{fffd}😀")), ("[]", .list([])),
             ("[1, [2] ,null]", .list([.number("1"), .list([.number("2")]), .null])),
             ("{}", .object([])),
             (
@@ -24,7 +28,7 @@ import Testing
     @Test(arguments: [
         "", " ", "nul", "truex", "01", "1.", ".5", "+1", "-", "1e", "0x1", "NaN", "'a'", "\"a", "\"\\x\"",
         "\"\\u12g4\"",
-        "\"\\uD800\"", "\"\\uD800\\u0041\"", "\"\\uDC00\"", "\"a\nb\"", "[1,]", "[1 2]", "[", "{\"a\"}", "{a:1}",
+        "\"\\uD800\\u00\"", "\"a\nb\"", "[1,]", "[1 2]", "[", "{\"a\"}", "{a:1}",
         "{\"a\":1,}", "{} {}",
         "1 2", "\u{0}",
     ])

@@ -41,7 +41,7 @@ import Testing
         peer.send("o")
         #expect(lines() == [])
         peer.send("\n\n\nthree\n")
-        #expect(lines() == [message("two"), message("three")])
+        #expect(lines() == [message("two"), .empty, .empty, message("three")])
     }
 
     @Test func `a line byte by byte is one line`() {

@@ -257,12 +257,13 @@ extension SocketEnd {
         let pid = try client.sendByAnother(
             #"{"type":"end","session":"s","call":{"id":"c"}}"# + "\n", after: cgroup.enter, untilAnswered: true)
         #expect(running.ended.isEmpty)
-        guard case .anomaly(let anomaly, let origin) = running.changes.last else {
-            Issue.record("no anomaly")
-            return
+        let told = running.changes.compactMap { change in
+            if case .anomaly(let anomaly, let origin) = change { (anomaly, origin) } else { nil }
         }
-        #expect(anomaly.rule == .identityMismatch && anomaly.session == "s" && anomaly.call == "c")
-        #expect(origin.process == pid && origin.cgroup == cgroup.identifier)
+        #expect(told.map(\.0.rule) == [.identityMismatch, .identityMismatch])
+        #expect(told.map(\.1.process) == [UInt32(getpid()), pid])
+        #expect(told[0].0.came.contains("process \(pid)") && told[1].0.came.contains("process \(getpid())"))
+        #expect(told[1].1.cgroup == cgroup.identifier)
         #expect(try client.ask(#"{"type":"end","session":"s","call":{"id":"c"}}"#).type == "ack")
         #expect(running.ended.map(\.status) == ["ok"])
     }

@@ -99,7 +99,8 @@ final class IntruderTests {
         let daemon = try fixture.daemon()
         let (attempts, victim, container) = try attempts("calls", on: daemon)
         let claims = ["end", "begin", "another", "context", "decision", "transition", "session.end"]
-        var expected = ["own", "passed"].flatMap { by in claims.map { ("\(by).\($0)", "error not_your_session") } }
+        var expected = claims.map { ("own.\($0)", "error not_your_session") }
+        expected += claims.map { ("passed.\($0)", "error unknown_sender") }
         expected += [
             // Within its own workload, where such a session and such a call are others.
             ("own.hello", "ack -"), ("own.unknown", "error unknown_call"), ("own.thread", "error not_your_thread"),
@@ -118,14 +119,23 @@ final class IntruderTests {
             })
         #expect(claimed.toolCall?.name == "spoof")
         #expect(claimed.workload.container?.id == container)
-        let mismatches = records.anomalies.filter { $0.anomaly.rule == .identityMismatch }
-        #expect(!mismatches.isEmpty)
-        #expect(mismatches.allSatisfy { $0.anomaly.session == "s1" && $0.event.workload.container?.id == container })
-        #expect(mismatches.first?.anomaly.call == records.calls(.toolCallBegin, name: "mine").first?.id)
-        // Each is told or counted.
-        #expect(mismatches.reduce(0) { $0 + 1 + $1.anomaly.suppressed } == UInt64(2 * claims.count))
+        func mismatches(_ isOfIntruder: Bool, _ session: String) -> [(anomaly: AnomalyDetail, event: Event)] {
+            records.anomalies.filter {
+                $0.anomaly.rule == .identityMismatch && $0.anomaly.session == session
+                    && ($0.event.workload.container?.id == container) == isOfIntruder
+            }
+        }
+        let own = mismatches(true, "s1")
+        #expect(own.first?.anomaly.call == records.calls(.toolCallBegin, name: "mine").first?.id)
+        // Each is told or counted: what it says in the other's session, and on the other's connection, which both are told.
+        for found in [own, mismatches(true, ""), mismatches(false, "")] {
+            #expect(found.reduce(0) { $0 + 1 + $1.anomaly.suppressed } == UInt64(claims.count))
+        }
         // Nobody else did anything odd.
-        #expect(records.anomalies.allSatisfy { $0.event.workload.container?.id == container })
+        #expect(
+            records.anomalies.allSatisfy {
+                $0.anomaly.rule == .identityMismatch || $0.event.workload.container?.id == container
+            })
     }
 
     @Test func `it reaches no socket but the agents', and leaves these as they are`() throws {

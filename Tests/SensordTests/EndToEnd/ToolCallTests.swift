@@ -75,6 +75,23 @@ final class ToolCallTests {
                 await coroutine("coroutine")
             asyncio.run(main())
 
+            # A pool that is made within one call, and that another call of the process uses as well.
+            import concurrent.futures
+            pool = concurrent.futures.ThreadPoolExecutor(1)
+            begun, used = threading.Event(), threading.Event()
+            def other():
+                begun.wait()
+                with client.call("other-of-pool", {"path": os.path.join(folder, "pool-named")}):
+                    for name in ("pool-named", "pool-unnamed"): pool.submit(touch, name).result()
+                used.set()
+            thread = threading.Thread(target=other)
+            thread.start()
+            with client.call("maker-of-pool", {"path": "elsewhere"}):
+                pool.submit(touch, "pool-alone").result()
+                begun.set()
+                used.wait()
+            thread.join()
+
             if os.fork() == 0:
                 with client.call("forked") as call:
                     assert call.is_known
@@ -125,6 +142,12 @@ final class ToolCallTests {
             #expect(unnamed?.method == .candidates)
             #expect(unnamed?.candidates.count == 2)
         }
+        #expect(try records.maker(of: "pool-alone")?.name == "maker-of-pool")
+        #expect(try records.maker(of: "pool-alone")?.method == .process)
+        #expect(try records.maker(of: "pool-named")?.name == "other-of-pool")
+        #expect(try records.maker(of: "pool-named")?.method == .argument)
+        #expect(try records.maker(of: "pool-unnamed")?.method == .candidates)
+        #expect(try records.maker(of: "pool-unnamed")?.candidates.count == 2)
         #expect(try records.maker(of: "coroutine")?.name == "renamed")
         #expect(try records.maker(of: "coroutine")?.method == .process)
         for name in ["step-1", "step-2"] {

@@ -14,7 +14,8 @@ extension Pipeline {
             for index in call.arguments.indices {
                 call.arguments[index].digest = keyed(call.arguments[index].digest, .argument, namespace)
             }
-            calls.begin(call)
+            let process = processes.find(ProcessKey(tgid: call.process, start: 0), at: call.time)
+            calls.begin(call, executable: process?.description.executable)
             beginRecord(call, workload)
             learnHabits(of: workload, at: call.time)
             tell(.toolCallBegin, call, at: call.time, detail(of: call))
@@ -84,8 +85,11 @@ extension Pipeline {
         guard header.key.calls != 0 else { return nil }
         // Where the kernel names no user it tells what came of something done before, as the end of a connection.
         return calls.join(
-            header.key.calls, cgroup: header.key.cgroup, process: header.tgid, at: header.time,
-            isLate: header.uid == .max, traits: { CallTable.Traits(header.key.kind, detail, process?.description) })
+            header.key.calls, cgroup: header.key.cgroup,
+            // A fork tells of the child what its parent did.
+            by: CallTable.Actor(header.key.kind == EventKind.processFork.rawValue ? process?.parent : process),
+            at: header.time, isLate: header.uid == .max,
+            traits: { CallTable.Traits(header.key.kind, detail, process?.description) })
     }
 
     private mutating func tell(_ kind: EventKind, _ call: ToolCall, at time: UInt64, _ detail: ToolCallDetail) {
@@ -105,6 +109,14 @@ extension Pipeline {
         header.uid = .max
         let process = processes.find(ProcessKey(tgid: origin.process, start: 0), at: origin.time)
         emit(kind, header, process: process, detail: detail)
+    }
+}
+
+extension CallTable.Actor {
+    fileprivate init(_ process: TrackedProcess?) {
+        self.init(
+            process: process?.key.tgid ?? 0, parent: process?.parent?.key.tgid,
+            executable: process?.description.executable)
     }
 }
 

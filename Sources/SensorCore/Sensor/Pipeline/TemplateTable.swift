@@ -17,7 +17,7 @@ struct MemoryKey: TableKey {
         rest = UInt64(key.kind) | UInt64(key.hook) << 8 | UInt64(key.error) << 16 | UInt64(key.calls) << 32
     }
 
-    /// The set of tool calls that it was done for; 0: none.
+    /// The set of tool calls that it was done for, and how whoever did it came by that (`SENSOR_CALLS_*`); 0: none.
     var calls: UInt32 { UInt32(truncatingIfNeeded: rest >> 32) }
 
     var kernelKey: sensor_key {
@@ -129,7 +129,7 @@ struct TemplateTable: ~Copyable {
     mutating func disown(sets: Set<UInt32>) {
         if sets.isEmpty { return }
         var gone: [MemoryKey] = []
-        table.forEachKey { if sets.contains($0.calls) { gone.append($0) } }
+        table.forEachKey { if sets.contains($0.calls & UInt32(SENSOR_CALLS_NUMBER)) { gone.append($0) } }
         for key in gone { disown(key) }
     }
 

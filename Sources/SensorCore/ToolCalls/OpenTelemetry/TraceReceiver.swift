@@ -48,7 +48,7 @@ package final class TraceReceiver: Sendable {
     /// What a sender who has sent too much is answered; nil: it may send.
     func refusal(of sender: CallSender?, _ encoding: TraceEncoding) -> TraceAnswer? {
         let now = clock().boot
-        let wait = state.withLockedValue { $0.allowance.wait(sender?.cgroup ?? 0, at: now) }
+        let wait = state.withLockedValue { $0.allowance.wait(sender?.workload ?? 0, at: now) }
         return wait.map { .refused(429, encoding, "too many calls, or too much, in too short a time", retryAfter: $0) }
     }
 
@@ -57,10 +57,10 @@ package final class TraceReceiver: Sendable {
         _ body: [UInt8], _ encoding: TraceEncoding, _ packing: TracePacking, from sender: CallSender?
     ) -> TraceAnswer {
         let clock = clock()
-        let cgroup = sender?.cgroup ?? 0
+        let workload = sender?.workload ?? 0
         return reading.withLock {
             var size = body.count
-            defer { state.withLockedValue { $0.allowance.take(cgroup, calls: 0, bytes: size, at: clock.boot) } }
+            defer { state.withLockedValue { $0.allowance.take(workload, calls: 0, bytes: size, at: clock.boot) } }
             do throws(Refusal) {
                 let bytes = try Self.unpack(body, packing, &size)
                 let request: TraceRequest
@@ -93,7 +93,7 @@ package final class TraceReceiver: Sendable {
         }
         let count = request.calls.count
         state.withLockedValue { state in
-            state.allowance.take(sender?.cgroup ?? 0, calls: count, bytes: 0, at: clock.boot)
+            state.allowance.take(sender?.workload ?? 0, calls: count, bytes: 0, at: clock.boot)
             state.statistics.calls += UInt64(count - rejected)
         }
         return .taken(encoding, rejected: rejected, "tool calls without valid ids, or with times that cannot be")

@@ -7,6 +7,9 @@ extension TraceRequest {
     /// Reads `ExportTraceServiceRequest` as OTLP has it in JSON: ids in hexadecimal, 64-bit numbers as strings, enums as
     /// numbers.
     init(json bytes: [UInt8]) throws(TraceFault) {
+        // Values take more memory than what they are written with: how many there can be is bounded before any is read.
+        let values = bytes.count { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "{") }
+        guard values <= Self.valueLimit else { throw TraceFault("more than \(Self.valueLimit) values in JSON") }
         let decoder = JSONDecoder()
         if let key = Self.elementsLeft { decoder.userInfo[key] = NIOLockedValueBox(Self.elementLimit) }
         let request: JSONRequest
