@@ -127,7 +127,7 @@ struct sensor_key {
 /* Counts since the entry was made, the first sight (which went through the ring) not included. */
 struct sensor_count {
 	__u64 count;
-	__u64 sent; /* network kinds: payload bytes */
+	__u64 sent; /* network kinds: payload bytes; file kinds: repeats that were told, which are not in `count` */
 	__u64 received;
 };
 
@@ -135,6 +135,7 @@ struct sensor_count {
 #define SENSOR_FIRST_SEEN 0x1 /* not remembered until now; counts for facts */
 #define SENSOR_STREAMED 0x2   /* in the scope of a --tail; if not FIRST_SEEN the memory has counted it already */
 #define SENSOR_REMEMBERED 0x4 /* the memory has an entry for the key now: later counts refer to this record */
+#define SENSOR_REPEATED 0x8   /* remembered, and not counted by the memory: it stands for itself, streamed or not */
 
 struct sensor_header {
 	__u32 size; /* of the whole record */
