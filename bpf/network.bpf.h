@@ -193,7 +193,7 @@ static __noinline void tell_unix(struct sensor_control *block, const struct sock
 
 		network->inode = get(inode, i_ino);
 		network->device = get(get(inode, i_sb), s_dev);
-		key->object = mix_inode(key->object, inode);
+		key->object = mix(file_object(&bound->path, inode, AF_UNIX), network->type);
 	} else {
 		struct unix_address *address = named ? get(bound, addr) : NULL;
 
@@ -209,6 +209,8 @@ static __noinline void tell_unix(struct sensor_control *block, const struct sock
 			lose_of(scratch, SENSOR_LOSS_READ_FAULT);
 		else
 			key->object = mix(key->object, hash_bytes(at, length, SCRATCH_PROCESS));
+		if (length > 0 && scratch->bytes[masked(at)])
+			key->object = mix_start(key->object, AT_FDCWD, is_relative(scratch, at));
 	}
 	key->object = finish(key->object);
 	flags = failed ? recall(&failures, key, block, get(task, tgid), 0, 0)
@@ -220,7 +222,7 @@ static __noinline void tell_unix(struct sensor_control *block, const struct sock
 		append_path_of(task, scratch, &bound->path, SENSOR_SECTION_PATH);
 	} else if (length > 0) {
 		close_section(scratch, scratch->length, length & 127, SENSOR_SECTION_ARGUMENT, 0);
-		if (scratch->bytes[masked(at)] != '/' && scratch->bytes[masked(at)])
+		if (scratch->bytes[masked(at)] && is_relative(scratch, at))
 			append_path_of(task, scratch, &get(task, fs)->pwd, SENSOR_SECTION_BASE);
 	}
 	dispatch(scratch, block, failed);

@@ -208,6 +208,33 @@ private final class TroubleSink: EventSink, Sendable {
     }
 
     @Test(arguments: [KernelSession.Stream.none, .all])
+    func `sockets are told by where they are when they are used, and counted there`(
+        _ stream: KernelSession.Stream
+    ) throws {
+        var configuration = configuration()
+        configuration.stream = stream
+        let directory = try TestDirectory()
+        let sink = KeepingSink()
+        let collector = try Collector(configuration, sinks: [sink])
+        let process = try WorkloadProcess([WorkloadProcess.program, "unix-places", directory.path])
+        try process.openGate()
+        #expect(try process.readLines())
+        #expect(process.lines == [])
+        try process.finish()
+        collector.stop()
+        for (name, kind) in [
+            ("one/socket", EventKind.networkSend), ("two/socket", .networkSend), ("one/none", .networkConnect),
+            ("two/none", .networkConnect), ("first", .networkConnect), ("second", .networkConnect),
+            ("/second", .networkConnect),
+        ] {
+            let path = ByteString(name.hasPrefix("/") ? name : "\(directory.path)/\(name)")
+            let events = records(sink, of: process.pid, kind).filter { $0.network?.peer?.path == path }
+            #expect(events.reduce(0) { $0 + $1.count } == 2, "\(name)")
+            #expect(events.count(where: \.isFirstSeen) == 1, "\(name)")
+        }
+    }
+
+    @Test(arguments: [KernelSession.Stream.none, .all])
     func `a change that is made again is one first sight, and told by where a link leads by then`(
         _ stream: KernelSession.Stream
     ) throws {
