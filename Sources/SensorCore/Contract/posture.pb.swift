@@ -303,6 +303,7 @@ package nonisolated struct PostureProcess: @unchecked Sendable {
     set {_uniqueStorage()._scriptBytes = newValue}
   }
 
+  /// At its exec, or when sensord found it running; empty for a child that was forked since and has not executed.
   package var workingDirectory: String {
     get {_storage._workingDirectory}
     set {_uniqueStorage()._workingDirectory = newValue}

@@ -65,7 +65,8 @@ import Testing
         #expect(fork.parentID == "b00t-100-7")
         #expect(fork.executable == "/usr/bin/cat")
         #expect(fork.arguments == ["cat", "/etc/passwd"])
-        #expect(fork.workingDirectory == "/home")
+        // Since its exec the parent may have gone elsewhere.
+        #expect(fork.workingDirectory == nil)
         let exit = try #require(events[3].process)
         #expect(exit.executable == "/bin/true")
         #expect(exit.parentID == "b00t-100-7")
@@ -83,7 +84,7 @@ import Testing
         #expect(fork.parentID == "b00t-100-7")
         #expect(fork.executable == "/bin/sh")
         #expect(fork.arguments == ["sh"])
-        #expect(fork.workingDirectory == "/srv")
+        #expect(fork.workingDirectory == nil)
     }
 
     @Test func `a creator that is not known is looked up in proc, and has its exact start from its next event`() throws
