@@ -14,16 +14,21 @@
 #define UNIX_NAME_MAX 108
 #define MESSAGES_MAX 32
 
+/* One cgroup's share of the table, so that its sockets do not cost another's. */
+#define DATAGRAMS 8192
+#define DATAGRAMS_OF_CGROUP (DATAGRAMS / 4)
+
 /* Who last used a datagram socket, and the destination that the kernel took from the message, by the socket's cookie. */
 struct datagram {
 	struct owner owner; /* peer: the last destination, family 0 when there was none */
 	__u64 sender;       /* thread that the destination is of */
 	__u64 asks;         /* 1: a name server, by its port, was among the destinations */
+	__u64 account;      /* cgroup in whose share it is */
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DATAGRAMS);
 	__type(key, __u64);
 	__type(value, struct datagram);
 } datagrams SEC(".maps");

@@ -81,6 +81,7 @@ enum sensor_hook {
 	SENSOR_HOOK_CONNECT6 = 13,
 	SENSOR_HOOK_SENDMSG4 = 14,
 	SENSOR_HOOK_SENDMSG6 = 15,
+	SENSOR_HOOK_SOCK_RELEASE = 16,
 	SENSOR_HOOK_DAEMON = 31, /* not in the kernel: the daemon's own limits and its decoder */
 	SENSOR_HOOK_LIMIT = 32,
 };
@@ -336,6 +337,7 @@ struct sensor_workload {
 	__u64 failed_entries;
 	__u64 sockets;     /* entries in the table of TCP sockets, now */
 	__u64 syscalls[8]; /* the set, one bit a number */
+	__u64 datagrams;   /* entries in the table of datagram sockets, now */
 };
 
 /* Entries that the daemon has deleted from the memory, for each cgroup; only the daemon writes it. */
@@ -415,7 +417,7 @@ _Static_assert(sizeof(struct sensor_identity) == 152, "");
 _Static_assert(sizeof(struct sensor_cgroup) == 24, "");
 _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");
-_Static_assert(sizeof(struct sensor_workload) == 112, "");
+_Static_assert(sizeof(struct sensor_workload) == 120, "");
 _Static_assert(sizeof(struct sensor_calls) == 16, "");
 _Static_assert(sizeof(struct sensor_control) == 48, "");
 _Static_assert(sizeof(struct sensor_config) == 40, "");

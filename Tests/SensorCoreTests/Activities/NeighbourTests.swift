@@ -111,6 +111,51 @@ import Testing
         #expect(losses.allSatisfy { $0.key.cgroup == loud.identifier })
     }
 
+    @Test func `sockets that ask without end cost another cgroup no answer, and are accounted to the one`() throws {
+        let (loud, quiet) = (try TestCgroup(), try TestCgroup())
+        let session = try KernelSession()
+        session.setScopeOnly(true)
+        session.setStream(.scoped)
+        for cgroup in [loud, quiet] { try session.addScope(cgroup: cgroup.identifier) }
+        try session.attach()
+        func start(_ cgroup: TestCgroup, _ activity: String...) throws -> WorkloadProcess {
+            let process = try WorkloadProcess([WorkloadProcess.program] + activity)
+            try cgroup.take(process.pid)
+            try process.openGate()
+            #expect(try process.readLines())
+            return process
+        }
+        func lost(_ cgroup: TestCgroup) throws -> UInt64 {
+            try session.readLosses().counts.reduce(0) { sum, loss in
+                loss.key.cgroup == cgroup.identifier && loss.key.reason == LossReason.socketTable.rawValue
+                    ? sum + loss.value : sum
+            }
+        }
+        let asking = try start(quiet, "dns-late", "patient.example.test", "unconnected")
+        // More than one cgroup has room for.
+        let flood = try start(loud, "dns-many", "3000")
+        let refused = try lost(loud)
+        #expect(refused == 3000 - 2048)
+        try asking.openGate()
+        #expect(try asking.readLines())
+        try asking.finish()
+        // What is closed has made room.
+        try flood.finish()
+        let after = try start(loud, "dns-many", "2048")
+        try after.finish()
+        #expect(try lost(loud) == refused)
+        #expect(try lost(quiet) == 0)
+        session.detach()
+
+        var answers: [UInt32] = []
+        while session.drain({ record in
+            guard record.kind == UInt8(SENSOR_DNS_ANSWER.rawValue), record.header.key.cgroup == quiet.identifier
+            else { return }
+            answers.append(record.header.tgid)
+        }) > 0 {}
+        #expect(answers == [asking.pid])
+    }
+
     @Test func `a cgroup that has used up its share of the memory leaves the others theirs`() throws {
         var settings = KernelSettings()
         settings.activityRingBytes = 16 << 20

@@ -264,6 +264,22 @@ private final class TroubleSink: EventSink, Sendable {
                 == .init(repeating: directory.path + "/file", count: 2))
     }
 
+    @Test func `an answer to a socket that was connected before is told, without a process`() throws {
+        let process = try WorkloadProcess([WorkloadProcess.program, "dns-late", "early.example.test", "connected"])
+        try process.openGate()
+        #expect(try process.readLines())
+        let sink = KeepingSink()
+        let collector = try Collector(configuration(), sinks: [sink])
+        try process.openGate()
+        #expect(try process.readLines())
+        try process.finish()
+        collector.stop()
+        let answers = sink.events.filter { $0.dns?.name == "early.example.test" }
+        #expect(answers.map(\.count) == [1])
+        #expect(answers.first?.dns?.addresses.map(\.description) == ["127.0.0.7"])
+        #expect(answers.first.map { $0.process == nil } == true)
+    }
+
     @Test func `repeats come as counts, and all that was done adds up`() throws {
         var configuration = configuration()
         configuration.stream = .none
