@@ -172,6 +172,7 @@ struct naming {
 struct notable {
 	__u64 strings[NOTABLE_STRINGS]; /* user addresses; 0: none */
 	__u64 detail;                   /* what else makes one call differ from another */
+	__u64 target;                   /* whom it is done to, as a number; 0: nobody */
 	__u64 limit;                    /* bytes that the first string has at most; 0: up to its NUL */
 	__u64 file;                     /* struct file that a descriptor led to; 0: none */
 };

@@ -19,6 +19,44 @@
 #define DNS_ANSWERS_MAX 32
 #define PAYLOAD_AT (sizeof(struct sensor_network) + sizeof(struct sensor_section))
 
+/* Takes an entry, within the cgroup's share. */
+static __noinline bool own_datagram(__u64 cookie, struct datagram *datagram)
+{
+	struct sensor_workload *workload = workload_of(&datagram->owner.cgroup);
+
+	datagram->account = datagram->owner.cgroup;
+	if (workload && workload->datagrams >= DATAGRAMS_OF_CGROUP)
+		return false;
+	/* Another thread with the same socket may have been faster. */
+	if (bpf_map_update_elem(&datagrams, &cookie, datagram, BPF_NOEXIST))
+		return bpf_map_lookup_elem(&datagrams, &cookie);
+	if (workload)
+		add(&workload->datagrams, 1);
+	return true;
+}
+
+/* Nobody has the socket any more. */
+static __always_inline int on_released(struct bpf_sock *context)
+{
+	struct sensor_workload *workload;
+	struct datagram *datagram;
+	__u64 cookie, account;
+
+	if (context->protocol != IPPROTO_UDP)
+		return 1;
+	cookie = bpf_get_socket_cookie(context);
+	datagram = bpf_map_lookup_elem(&datagrams, &cookie);
+	if (!datagram)
+		return 1;
+	account = datagram->account;
+	if (bpf_map_delete_elem(&datagrams, &cookie))
+		return 1;
+	workload = bpf_map_lookup_elem(&workloads, &account);
+	if (workload && workload->datagrams)
+		add(&workload->datagrams, -1);
+	return 1;
+}
+
 /*
  * A datagram socket is about to be connected, or to send to an address of its own; the address is the kernel's copy. Taken down of
  * what is not watched, too: else an answer would be credited to whoever had the socket before.
@@ -38,6 +76,9 @@ static __always_inline int on_destination(struct bpf_sock_addr *context, __u16 f
 	cookie = bpf_get_socket_cookie(context);
 	before = bpf_map_lookup_elem(&datagrams, &cookie);
 	datagram.asks = context->user_port == bpf_htons(DNS_PORT) || (before && before->asks);
+	/* Connected to whom nobody asks for names: the socket itself knows its peer. */
+	if (!before && !sends && !datagram.asks)
+		return 1;
 	fill_owner(&datagram.owner, block, task);
 	if (sends) {
 		__u32 *peer = (__u32 *)network.peer;
@@ -58,7 +99,16 @@ static __always_inline int on_destination(struct bpf_sock_addr *context, __u16 f
 		__builtin_memcpy(datagram.owner.peer, network.peer, sizeof(network.peer));
 		datagram.sender = bpf_get_current_pid_tgid();
 	}
-	bpf_map_update_elem(&datagrams, &cookie, &datagram, BPF_ANY);
+	if (before) {
+		datagram.account = before->account;
+		bpf_map_update_elem(&datagrams, &cookie, &datagram, BPF_EXIST);
+	} else if (!own_datagram(cookie, &datagram) && sends && datagram.asks &&
+		   !is_unwatched(block, &datagram.owner.cgroup) &&
+		   (!block->scope_only || datagram.owner.flags & OWNER_SCOPED)) {
+		/* The answer to a socket that is connected is told all the same, without its process. */
+		lose(datagram.owner.cgroup, family == AF_INET ? SENSOR_HOOK_SENDMSG4 : SENSOR_HOOK_SENDMSG6,
+		     SENSOR_LOSS_SOCKET_TABLE, SENSOR_DNS_ANSWER);
+	}
 	return 1;
 }
 
@@ -159,10 +209,13 @@ struct answer {
 	__u32 length;
 };
 
-/* Anybody can send what looks like an answer; it counts only where it was asked for. A connected socket hears nobody but its peer. */
+/*
+ * Anybody can send what looks like an answer; it counts only where it was asked for. A connected socket hears nobody but its peer, whose port
+ * is a word in network order.
+ */
 static __always_inline bool has_asked(struct __sk_buff *packet, const struct datagram *datagram)
 {
-	return (datagram && datagram->asks) || packet->remote_port == bpf_htons(DNS_PORT);
+	return (datagram && datagram->asks) || packet->remote_port == bpf_htonl(DNS_PORT);
 }
 
 static __noinline void on_answer(struct __sk_buff *packet, const struct answer *answer)

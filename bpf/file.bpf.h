@@ -340,8 +340,9 @@ __noinline int observe_name(void)
 	if (naming->new_name)
 		key.object = mix_start(key.object, naming->new_directory, new_relative);
 	key.object = finish(key.object);
-	flags = failed ? recall(&failures, &key, block, get(task, tgid), 0, 0)
-		       : recall(&memory, &key, block, get(task, tgid), 0, 0);
+	flags = failed                ? recall(&failures, &key, block, get(task, tgid), 0, 0)
+		: naming->is_followed ? recall_followed(&key, block, get(task, tgid))
+				      : recall(&memory, &key, block, get(task, tgid), 0, 0);
 	if (!flags)
 		return 0;
 	scratch->header.key = key;
@@ -356,9 +357,8 @@ __noinline int observe_name(void)
 		if (base)
 			append_path_of(task, scratch, base, SENSOR_SECTION_NEW_BASE);
 	}
-	/* By the next time the link may lead elsewhere. */
-	if (naming->is_followed && !failed)
-		dispatch_once(scratch, block);
+	if (flags & SENSOR_REPEATED)
+		dispatch_repeat(scratch, block);
 	else
 		dispatch(scratch, block, failed);
 	return 0;

@@ -14,16 +14,21 @@
 #define UNIX_NAME_MAX 108
 #define MESSAGES_MAX 32
 
+/* One cgroup's share of the table, so that its sockets do not cost another's. */
+#define DATAGRAMS 8192
+#define DATAGRAMS_OF_CGROUP (DATAGRAMS / 4)
+
 /* Who last used a datagram socket, and the destination that the kernel took from the message, by the socket's cookie. */
 struct datagram {
 	struct owner owner; /* peer: the last destination, family 0 when there was none */
 	__u64 sender;       /* thread that the destination is of */
 	__u64 asks;         /* 1: a name server, by its port, was among the destinations */
+	__u64 account;      /* cgroup in whose share it is */
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DATAGRAMS);
 	__type(key, __u64);
 	__type(value, struct datagram);
 } datagrams SEC(".maps");
@@ -193,7 +198,7 @@ static __noinline void tell_unix(struct sensor_control *block, const struct sock
 
 		network->inode = get(inode, i_ino);
 		network->device = get(get(inode, i_sb), s_dev);
-		key->object = mix_inode(key->object, inode);
+		key->object = mix(file_object(&bound->path, inode, AF_UNIX), network->type);
 	} else {
 		struct unix_address *address = named ? get(bound, addr) : NULL;
 
@@ -209,6 +214,8 @@ static __noinline void tell_unix(struct sensor_control *block, const struct sock
 			lose_of(scratch, SENSOR_LOSS_READ_FAULT);
 		else
 			key->object = mix(key->object, hash_bytes(at, length, SCRATCH_PROCESS));
+		if (length > 0 && scratch->bytes[masked(at)])
+			key->object = mix_start(key->object, AT_FDCWD, is_relative(scratch, at));
 	}
 	key->object = finish(key->object);
 	flags = failed ? recall(&failures, key, block, get(task, tgid), 0, 0)
@@ -220,7 +227,7 @@ static __noinline void tell_unix(struct sensor_control *block, const struct sock
 		append_path_of(task, scratch, &bound->path, SENSOR_SECTION_PATH);
 	} else if (length > 0) {
 		close_section(scratch, scratch->length, length & 127, SENSOR_SECTION_ARGUMENT, 0);
-		if (scratch->bytes[masked(at)] != '/' && scratch->bytes[masked(at)])
+		if (scratch->bytes[masked(at)] && is_relative(scratch, at))
 			append_path_of(task, scratch, &get(task, fs)->pwd, SENSOR_SECTION_BASE);
 	}
 	dispatch(scratch, block, failed);

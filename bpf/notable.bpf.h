@@ -9,6 +9,7 @@
 #define FSCONFIG_SET_STRING 1
 #define FSCONFIG_SET_PATH 3
 #define FSCONFIG_SET_PATH_EMPTY 4
+#define PTRACE_TRACEME 0
 #define KEXEC_FILE_UNLOAD 0x1 /* linux/kexec.h: neither kernel nor command line */
 
 /* Stages a string of the call that is in scratch->notable as the next section, and returns the object's hash with it. */
@@ -51,7 +52,7 @@ static __noinline void on_notable(struct sensor_control *block, struct pt_regs *
 	file_key(key, block, task, SENSOR_SYSCALL_NOTABLE, SENSOR_HOOK_SYS_EXIT, result < 0 ? -result : 0);
 	begin(scratch, task, 0, result);
 	fill_syscall(scratch, regs, number, 0);
-	object = mix(config.seed ^ number, scratch->notable.detail);
+	object = mix(mix(config.seed ^ number, scratch->notable.detail), scratch->notable.target);
 	object = add_string(scratch, object, 0, SENSOR_SECTION_ARGUMENT, result);
 	object = add_string(scratch, object, 1, SENSOR_SECTION_NEW_ARGUMENT, result);
 	object = add_string(scratch, object, 2, SENSOR_SECTION_THIRD_ARGUMENT, result);
@@ -68,6 +69,17 @@ static __noinline void on_notable(struct sensor_control *block, struct pt_regs *
 	dispatch(scratch, block, false);
 }
 
+/*
+ * The process or namespace behind a descriptor. Each has an inode of its own, but for processes before 6.9, whose descriptors share one and
+ * lead to the process themselves.
+ */
+static __always_inline __u64 target_of(__u32 descriptor)
+{
+	struct file *file = file_at(current_task(), descriptor);
+
+	return file ? mix(mix_inode(config.seed, get(file, f_inode)), address_of(get(file, private_data))) : 0;
+}
+
 /* Calls that are notable by themselves. Returns false if the call is none of them. */
 static __noinline bool on_notable_call(struct sensor_control *block, struct pt_regs *regs, __u32 number, __s64 result)
 {
@@ -81,6 +93,9 @@ static __noinline bool on_notable_call(struct sensor_control *block, struct pt_r
 	__builtin_memset(call, 0, sizeof(*call));
 	switch (number) {
 	case SYS_ptrace:
+		call->detail = a0;
+		call->target = a0 == PTRACE_TRACEME ? 0 : a1;
+		break;
 	case SYS_bpf:
 	case SYS_keyctl:
 	case SYS_reboot:
@@ -91,8 +106,15 @@ static __noinline bool on_notable_call(struct sensor_control *block, struct pt_r
 		call->detail = a0;
 		break;
 	case SYS_io_uring_register:
-	case SYS_setns:
 		call->detail = a1;
+		break;
+	case SYS_setns:
+	case SYS_pidfd_getfd:
+		call->detail = a1;
+		call->target = target_of(a0);
+		break;
+	case SYS_perf_event_open:
+		call->target = a1;
 		break;
 	case SYS_mount:
 		call->strings[0] = a0;
@@ -157,11 +179,9 @@ static __noinline bool on_notable_call(struct sensor_control *block, struct pt_r
 	case SYS_ioperm:
 #endif
 	case SYS_kexec_load:
-	case SYS_perf_event_open:
 	case SYS_userfaultfd:
 	case SYS_memfd_secret:
 	case SYS_io_uring_setup:
-	case SYS_pidfd_getfd:
 	case SYS_fsmount:
 	case SYS_quotactl:
 	case SYS_fanotify_init:

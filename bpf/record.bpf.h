@@ -157,6 +157,22 @@ static __always_inline __u16 recall(void *map, const struct sensor_key *key, con
 			     received);
 }
 
+/*
+ * The same for a name that may be a link's: by the next time it may lead elsewhere, so that a repeat is told, too, as long as that takes none of
+ * the room that first sights need. Then it counts neither here nor as a first sight.
+ */
+static __always_inline __u16 recall_followed(const struct sensor_key *key, const struct sensor_control *block,
+					     __u32 tgid)
+{
+	bool scoped = streams(block, key->kind) && in_scope(block, tgid, key->cgroup);
+
+	if (!(block->stream && is_unwatched(block, &key->cgroup)) && (scoped || !block->scope_only) &&
+	    bpf_ringbuf_query(&activity, BPF_RB_AVAIL_DATA) <= config.ring_size / 4 &&
+	    bpf_map_lookup_elem(&memory, key))
+		return scoped ? SENSOR_REPEATED | SENSOR_STREAMED : SENSOR_REPEATED;
+	return recall_scoped(&memory, key, block, scoped, 0, 0);
+}
+
 /* The budget is used up but for what the daemon has given back since. */
 static __noinline bool has_released_budget(const struct sensor_key *key, bool failed, __u64 used, __u32 budget)
 {
@@ -356,16 +372,23 @@ static __noinline void dispatch(struct scratch *scratch, struct sensor_control *
 	dispatch_record(header, size, block, failed);
 }
 
-/* The same, without a memory of it: each is told. */
-static __noinline void dispatch_once(struct scratch *scratch, struct sensor_control *block)
+/* A repeat that is told: the memory notes that it was, or counts it if there is no room any more. */
+static __noinline void dispatch_repeat(struct scratch *scratch, struct sensor_control *block)
 {
 	struct sensor_header *header = &scratch->header;
 	__u32 size = sizeof(*header) + scratch->length;
+	struct sensor_count *count = bpf_map_lookup_elem(&memory, &header->key);
+	__u64 fill = bpf_ringbuf_query(&activity, BPF_RB_AVAIL_DATA);
+	long error;
 
 	if (size > SENSOR_RECORD_MAX)
 		return lose_of(scratch, SENSOR_LOSS_BAD_RECORD);
 	header->size = size;
-	(void)submit(header, size, block, header);
+	error = bpf_ringbuf_output(&activity, header, size, wakeup(block, fill, size));
+	if (count)
+		add(error ? &count->count : &count->sent, 1);
+	if (error && (!count || header->flags & SENSOR_STREAMED))
+		lose_of(scratch, count ? SENSOR_LOSS_STREAM : SENSOR_LOSS_RING_FULL);
 }
 
 /* Lifecycle records are all sent: they are what identities are made of. */

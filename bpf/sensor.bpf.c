@@ -71,6 +71,12 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int old, int new)
 	return 0;
 }
 
+SEC("cgroup/sock_release")
+int sock_release(struct bpf_sock *context)
+{
+	return on_released(context);
+}
+
 SEC("cgroup/connect4")
 int connect4(struct bpf_sock_addr *context)
 {

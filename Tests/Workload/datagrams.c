@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -239,6 +240,57 @@ static int dns_unasked(char **arguments)
 	return 0;
 }
 
+/* dns-late NAME connected|unconnected: has connected, or asked, when the test is told; has its answer when the test lets it go on. */
+static int dns_late(char **arguments)
+{
+	int server, client, is_connected = arguments[1][0] == 'c';
+	unsigned char message[512];
+	size_t length = question(message, arguments[0], 1);
+	struct sockaddr_in address = loopback(1, 53);
+	pid_t child;
+	char byte;
+
+	enter_own_network();
+	server = must(socket(AF_INET, SOCK_DGRAM, 0));
+	must(bind(server, (struct sockaddr *)&address, sizeof(address)));
+	client = must(socket(AF_INET, SOCK_DGRAM, 0));
+	if (is_connected)
+		must(connect(client, (struct sockaddr *)&address, sizeof(address)));
+	else
+		must(sendto(client, message, length, 0, (struct sockaddr *)&address, sizeof(address)));
+	say("done");
+	must(read(STDIN_FILENO, &byte, 1));
+	child = must(fork());
+	if (!child)
+		serve(server, 7);
+	if (is_connected)
+		must(send(client, message, length, 0));
+	must(recv(client, message, sizeof(message), 0));
+	must(kill(child, SIGKILL));
+	reap(child);
+	settle();
+	return 0;
+}
+
+/* dns-many COUNT: as many sockets that have asked, and are all there at the end. */
+static int dns_many(char **arguments)
+{
+	unsigned char message[512];
+	size_t length = question(message, "many.test", 1);
+	struct sockaddr_in address = loopback(1, 53);
+	struct rlimit limit;
+
+	must(getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = limit.rlim_max;
+	must(setrlimit(RLIMIT_NOFILE, &limit));
+	enter_own_network();
+	for (int i = atoi(arguments[0]); i > 0; i--)
+		must(sendto(must(socket(AF_INET, SOCK_DGRAM, 0)), message, length, 0, (struct sockaddr *)&address,
+			    sizeof(address)));
+	settle();
+	return 0;
+}
+
 /* unix-datagram PATH: sent to without a connection. */
 static int unix_datagram(char **arguments)
 {
@@ -253,6 +305,8 @@ static int unix_datagram(char **arguments)
 }
 
 const struct activity datagram_activities[] = {
-	{ "udp-send", 2, udp_send },       { "udp-many", 0, udp_many },           { "dns-connect", 2, dns_connect },
-	{ "dns-unasked", 1, dns_unasked }, { "unix-datagram", 1, unix_datagram }, { 0 },
+	{ "udp-send", 2, udp_send },           { "udp-many", 0, udp_many },
+	{ "dns-connect", 2, dns_connect },     { "dns-unasked", 1, dns_unasked },
+	{ "unix-datagram", 1, unix_datagram }, { "dns-late", 2, dns_late },
+	{ "dns-many", 1, dns_many },           { 0 },
 };

@@ -102,6 +102,30 @@ static int names_followed(char **arguments)
 	return 0;
 }
 
+/* names-repeated DIRECTORY COUNT: a file and a link to it are changed so many times, and when the test lets it go on, what the link leads to then. */
+static int names_repeated(char **arguments)
+{
+	int count = atoi(arguments[1]);
+	char byte;
+
+	must(chdir(arguments[0]));
+	make_file("file");
+	make_file("other");
+	make_link("file", "alias");
+	for (int i = 0; i < count; i++)
+		must(syscall(SYS_fchmodat, AT_FDCWD, "file", 0600));
+	for (int i = 0; i < count; i++)
+		must(syscall(SYS_fchmodat, AT_FDCWD, "alias", 0600));
+	say("done");
+	must(read(STDIN_FILENO, &byte, 1));
+	must(unlink("alias"));
+	make_link("other", "alias");
+	for (int i = 0; i < count; i++)
+		must(syscall(SYS_fchmodat, AT_FDCWD, "alias", 0600));
+	settle();
+	return 0;
+}
+
 static void *wait_forever(void *nothing)
 {
 	pause();
@@ -204,6 +228,7 @@ const struct activity name_activities[] = {
 	{ "names-gone", 1, names_gone },
 	{ "names-attributes", 1, names_attributes },
 	{ "names-followed", 1, names_followed },
+	{ "names-repeated", 2, names_repeated },
 	{ "names-shared", 2, names_shared },
 	{ "names-unreadable", 0, names_unreadable },
 	{ "names-old", 1, names_old },

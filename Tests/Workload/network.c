@@ -337,6 +337,54 @@ static int unix_failing(char **arguments)
 	return 0;
 }
 
+/* Sent to, or connected to, by whatever name it is given; twice. */
+static void use_twice(int type, const char *path)
+{
+	union address address;
+	socklen_t length = unix_address(&address, path);
+
+	for (int i = 0; i < 2; i++) {
+		int descriptor = must(socket(AF_UNIX, type, 0));
+
+		if (type == SOCK_DGRAM)
+			must(sendto(descriptor, "x", 1, 0, &address.any, length));
+		else if (connect(descriptor, &address.any, length) && errno != ENOENT)
+			give_up("connect");
+		close(descriptor);
+	}
+}
+
+/*
+ * unix-places DIRECTORY: a name in two directories, which a socket has and which none has; then a socket whose file gets another name, and is
+ * seen from another root. Each is used twice.
+ */
+static int unix_places(char **arguments)
+{
+	char *places[] = { join(arguments[0], "one"), join(arguments[0], "two") };
+	char *first = join(arguments[0], "first"), *second = join(arguments[0], "second");
+	int listener = must(socket(AF_UNIX, SOCK_STREAM, 0));
+	union address address;
+	socklen_t length = unix_address(&address, first);
+
+	must(bind(listener, &address.any, length));
+	must(listen(listener, 16));
+	length = unix_address(&address, "socket");
+	for (int i = 0; i < 2; i++) {
+		must(mkdir(places[i], 0755));
+		must(chdir(places[i]));
+		must(bind(must(socket(AF_UNIX, SOCK_DGRAM, 0)), &address.any, length));
+		use_twice(SOCK_DGRAM, "socket");
+		use_twice(SOCK_STREAM, "none");
+	}
+	use_twice(SOCK_STREAM, first);
+	must(rename(first, second));
+	use_twice(SOCK_STREAM, second);
+	must(chroot(arguments[0]));
+	use_twice(SOCK_STREAM, "/second");
+	settle();
+	return 0;
+}
+
 /* Binds a socket to a path, which may fill the address to its end, without a NUL. */
 static void bind_to(int type, const char *path, size_t length)
 {
@@ -374,15 +422,10 @@ static int unix_files(char **arguments)
 }
 
 const struct activity network_activities[] = {
-	{ "tcp-transfer", 2, tcp_transfer },
-	{ "tcp-refused", 2, tcp_refused },
-	{ "tcp-waiting", 1, tcp_waiting },
-	{ "tcp-unreachable", 0, tcp_unreachable },
-	{ "tcp-late", 0, tcp_late },
-	{ "tcp-open", 0, tcp_open },
-	{ "tcp-handed-on", 0, tcp_handed_on },
-	{ "unix-stream", 1, unix_stream },
-	{ "unix-failing", 1, unix_failing },
-	{ "unix-files", 1, unix_files },
-	{ 0 },
+	{ "tcp-transfer", 2, tcp_transfer },   { "tcp-refused", 2, tcp_refused },
+	{ "tcp-waiting", 1, tcp_waiting },     { "tcp-unreachable", 0, tcp_unreachable },
+	{ "tcp-late", 0, tcp_late },           { "tcp-open", 0, tcp_open },
+	{ "tcp-handed-on", 0, tcp_handed_on }, { "unix-stream", 1, unix_stream },
+	{ "unix-failing", 1, unix_failing },   { "unix-places", 1, unix_places },
+	{ "unix-files", 1, unix_files },       { 0 },
 };

@@ -89,6 +89,35 @@ static int syscall_strings(char **arguments)
 	return 0;
 }
 
+/* Calls that are about one of three processes, twice each. */
+static int syscall_targets(char **arguments)
+{
+	pid_t children[3];
+
+	(void)arguments;
+	for (int i = 0; i < 3; i++) {
+		children[i] = must(fork());
+		if (!children[i])
+			for (;;)
+				pause();
+		say("child %d", children[i]);
+	}
+	for (int i = 0; i < 6; i++)
+		syscall(SYS_ptrace, PTRACE_SEIZE, children[i / 2], 0, 0);
+	for (int i = 0; i < 6; i++) {
+		int descriptor = must(syscall(SYS_pidfd_open, children[i / 2], 0));
+
+		close(must(syscall(SYS_pidfd_getfd, descriptor, STDOUT_FILENO, 0)));
+		close(descriptor);
+	}
+	for (int i = 0; i < 3; i++) {
+		must(kill(children[i], SIGKILL));
+		must(waitpid(children[i], NULL, 0));
+	}
+	settle();
+	return 0;
+}
+
 /* syscall-rare COUNT: calls that nothing else here makes, COUNT times each. */
 static int syscall_rare(char **arguments)
 {
@@ -303,13 +332,9 @@ static int compat_calls(char **arguments)
 }
 
 const struct activity syscall_activities[] = {
-	{ "syscall-notable", 1, syscall_notable },
-	{ "syscall-rare", 1, syscall_rare },
-	{ "seccomp-openat", 2, seccomp_openat },
-	{ "sigsys-number", 2, sigsys_number },
-	{ "seccomp-faked", 2, seccomp_faked },
-	{ "seccomp-true", 1, seccomp_true },
-	{ "compat-calls", 1, compat_calls },
-	{ "syscall-strings", 1, syscall_strings },
-	{ 0 },
+	{ "syscall-notable", 1, syscall_notable }, { "syscall-rare", 1, syscall_rare },
+	{ "seccomp-openat", 2, seccomp_openat },   { "sigsys-number", 2, sigsys_number },
+	{ "seccomp-faked", 2, seccomp_faked },     { "seccomp-true", 1, seccomp_true },
+	{ "compat-calls", 1, compat_calls },       { "syscall-strings", 1, syscall_strings },
+	{ "syscall-targets", 0, syscall_targets }, { 0 },
 };

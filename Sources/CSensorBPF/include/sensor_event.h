@@ -82,6 +82,7 @@ enum sensor_hook {
 	SENSOR_HOOK_CONNECT6 = 13,
 	SENSOR_HOOK_SENDMSG4 = 14,
 	SENSOR_HOOK_SENDMSG6 = 15,
+	SENSOR_HOOK_SOCK_RELEASE = 16,
 	SENSOR_HOOK_DAEMON = 31, /* not in the kernel: the daemon's own limits and its decoder */
 	SENSOR_HOOK_LIMIT = 32,
 };
@@ -128,7 +129,7 @@ struct sensor_key {
 /* Counts since the entry was made, the first sight (which went through the ring) not included. */
 struct sensor_count {
 	__u64 count;
-	__u64 sent; /* network kinds: payload bytes */
+	__u64 sent; /* network kinds: payload bytes; file kinds: repeats that were told, which are not in `count` */
 	__u64 received;
 };
 
@@ -136,6 +137,7 @@ struct sensor_count {
 #define SENSOR_FIRST_SEEN 0x1 /* not remembered until now; counts for facts */
 #define SENSOR_STREAMED 0x2   /* in the scope of a --tail; if not FIRST_SEEN the memory has counted it already */
 #define SENSOR_REMEMBERED 0x4 /* the memory has an entry for the key now: later counts refer to this record */
+#define SENSOR_REPEATED 0x8   /* remembered, and not counted by the memory: it stands for itself, streamed or not */
 
 struct sensor_header {
 	__u32 size; /* of the whole record */
@@ -336,6 +338,7 @@ struct sensor_workload {
 	__u64 failed_entries;
 	__u64 sockets;     /* entries in the table of TCP sockets, now */
 	__u64 syscalls[8]; /* the set, one bit a number */
+	__u64 datagrams;   /* entries in the table of datagram sockets, now */
 };
 
 /* Entries that the daemon has deleted from the memory, for each cgroup; only the daemon writes it. */
@@ -427,7 +430,7 @@ _Static_assert(sizeof(struct sensor_identity) == 152, "");
 _Static_assert(sizeof(struct sensor_cgroup) == 24, "");
 _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");
-_Static_assert(sizeof(struct sensor_workload) == 112, "");
+_Static_assert(sizeof(struct sensor_workload) == 120, "");
 _Static_assert(sizeof(struct sensor_calls) == 24, "");
 _Static_assert(sizeof(struct sensor_control) == 48, "");
 _Static_assert(sizeof(struct sensor_config) == 40, "");

@@ -9,7 +9,8 @@ package struct DNSDetail: Sendable, Equatable {
     package var addresses: [IPAddress]
     /// Seconds that the answer may be kept: the smallest of its records; `nil` if it has none.
     package var ttl: UInt32?
-    /// Who was told: `process`, or `resolver` for a daemon that asks on behalf of the whole node.
+    /// Who was told: `process`, or `resolver` for a daemon that asks on behalf of the whole node; empty if that is not
+    /// known.
     package var source: String
 
     package init(name: String, type: String, addresses: [IPAddress] = [], ttl: UInt32? = nil, source: String) {

@@ -16,8 +16,9 @@ package struct Event: Sendable {
     package var count: UInt64
     /// The kernel's memory did not have it yet: news for its workload.
     package var isFirstSeen: Bool
-    /// Sent because a `--tail` wants every event of this scope. Unless it is also first seen, the kernel's memory has
-    /// counted it, and the count comes at the tick: records leave it out.
+    /// The kernel's memory had it, and did not count it: told all the same, as it may have been about something else.
+    package var isRepeat: Bool
+    /// Sent because a `--tail` wants every event of this scope.
     package var isStreamed: Bool
     /// Who did it, as it was then. `nil` where no process is to be had, as for a DNS answer that only a socket owns.
     package var process: ProcessDescription?
@@ -33,9 +34,9 @@ package struct Event: Sendable {
 
     package init(
         sequence: UInt64, time: UInt64, bootTime: UInt64, kind: EventKind, count: UInt64 = 1,
-        isFirstSeen: Bool = false, isStreamed: Bool = false, process: ProcessDescription? = nil, threadID: UInt32 = 0,
-        workload: WorkloadDescription, detail: EventDetail = .none, errorNumber: Int32 = 0, via: Via,
-        toolCall: ToolCallReference? = nil
+        isFirstSeen: Bool = false, isRepeat: Bool = false, isStreamed: Bool = false,
+        process: ProcessDescription? = nil, threadID: UInt32 = 0, workload: WorkloadDescription,
+        detail: EventDetail = .none, errorNumber: Int32 = 0, via: Via, toolCall: ToolCallReference? = nil
     ) {
         self.sequence = sequence
         self.time = time
@@ -43,6 +44,7 @@ package struct Event: Sendable {
         self.kind = kind
         self.count = count
         self.isFirstSeen = isFirstSeen
+        self.isRepeat = isRepeat
         self.isStreamed = isStreamed
         self.process = process
         self.threadID = threadID
@@ -52,4 +54,7 @@ package struct Event: Sendable {
         self.via = via
         self.toolCall = toolCall
     }
+
+    /// For a `--tail` only: the kernel's memory has counted it, and the count comes at the tick. Records leave it out.
+    package var isCopy: Bool { isStreamed && !isFirstSeen && !isRepeat }
 }

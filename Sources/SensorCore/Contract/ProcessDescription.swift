@@ -20,6 +20,7 @@ package final class ProcessDescription: Sendable {
     package let argumentsAreCut: Bool
     /// The file that the interpreter was started for, if there is one.
     package let script: ByteString?
+    /// At its exec, or when it was found running; `nil` if it was forked since.
     package let workingDirectory: ByteString?
     /// Effective ids, as the initial user namespace has them; `nil` if unknown.
     package let uid: UInt32?

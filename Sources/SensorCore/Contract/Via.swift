@@ -17,6 +17,7 @@ package enum Via: UInt8, Sendable, CaseIterable {
     case connect6 = 13
     case sendmsg4 = 14
     case sendmsg6 = 15
+    case socketRelease = 16
     /// No hook: the daemon itself, from `/proc` or at its own limits.
     case daemon = 31
 
@@ -41,6 +42,7 @@ package enum Via: UInt8, Sendable, CaseIterable {
         case .connect6: "connect6"
         case .sendmsg4: "sendmsg4"
         case .sendmsg6: "sendmsg6"
+        case .socketRelease: "sock_release"
         case .daemon: "daemon"
         }
     }

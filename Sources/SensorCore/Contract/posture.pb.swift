@@ -303,6 +303,7 @@ package nonisolated struct PostureProcess: @unchecked Sendable {
     set {_uniqueStorage()._scriptBytes = newValue}
   }
 
+  /// At its exec, or when sensord found it running; empty for a child that was forked since and has not executed.
   package var workingDirectory: String {
     get {_storage._workingDirectory}
     set {_uniqueStorage()._workingDirectory = newValue}
@@ -1069,7 +1070,7 @@ package nonisolated struct PostureDNS: Sendable {
   /// Clears the value of `ttl`. Subsequent reads from it will return its default value.
   package mutating func clearTtl() {self._ttl = nil}
 
-  /// Who was told: `process`, or `resolver` for a daemon that asks for the whole node.
+  /// Who was told: `process`, or `resolver` for a daemon that asks for the whole node; empty if that is not known.
   package var source: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()

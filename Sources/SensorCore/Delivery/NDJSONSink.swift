@@ -77,7 +77,7 @@ package final class NDJSONSink: EventSink, Sendable {
     /// What became of the lines.
     package var counters: LineWriter.Counters { writer.counters }
 
-    private static func isRecord(_ event: Event) -> Bool { event.isFirstSeen || !event.isStreamed }
+    private static func isRecord(_ event: Event) -> Bool { !event.isCopy }
 
     private func write(_ state: inout State, _ lines: Int, _ events: ArraySlice<Event>) {
         guard !writer.append(state.buffer, lines: lines) else { return }

@@ -61,7 +61,8 @@ struct FiringProbe {
         note(sensor_probe_tcp(AF_INET), "no IPv4 on loopback", [SENSOR_HOOK_CONNECT4], session)
         note(sensor_probe_tcp(AF_INET6), "no IPv6 on loopback", [SENSOR_HOOK_CONNECT6], session)
         note(
-            sensor_probe_udp(AF_INET), "no IPv4 on loopback", [SENSOR_HOOK_SENDMSG4, SENSOR_HOOK_SKB_INGRESS], session)
+            sensor_probe_udp(AF_INET), "no IPv4 on loopback",
+            [SENSOR_HOOK_SENDMSG4, SENSOR_HOOK_SKB_INGRESS, SENSOR_HOOK_SOCK_RELEASE], session)
         note(sensor_probe_udp(AF_INET6), "no IPv6 on loopback", [SENSOR_HOOK_SENDMSG6], session)
         let hasUring = sensor_probe_uring()
         if !hasUring { uringError = errno }

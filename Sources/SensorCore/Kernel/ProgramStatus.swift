@@ -41,6 +41,7 @@ package struct ProgramStatus: Sendable {
             case _ where section == "cgroup/connect6": SENSOR_HOOK_CONNECT6
             case _ where section == "cgroup/sendmsg4": SENSOR_HOOK_SENDMSG4
             case _ where section == "cgroup/sendmsg6": SENSOR_HOOK_SENDMSG6
+            case _ where section == "cgroup/sock_release": SENSOR_HOOK_SOCK_RELEASE
             case _ where name.hasPrefix("io_uring_complete"): SENSOR_HOOK_URING_COMPLETE
             case _ where name.hasPrefix("io_uring"): SENSOR_HOOK_URING_SUBMIT
             default: nil
@@ -69,6 +70,8 @@ extension ProgramStatus {
             "DNS answers to connected sockets without the process that asked"
         case SENSOR_HOOK_SENDMSG4, SENSOR_HOOK_SENDMSG6:
             "no DNS answers to sockets that are not connected, and where datagrams go only as the sender wrote it"
+        case SENSOR_HOOK_SOCK_RELEASE:
+            "what is known of datagram sockets is kept when they are gone, until there is no more room"
         case SENSOR_HOOK_URING_COMPLETE, SENSOR_HOOK_URING_SUBMIT:
             "no files opened by io_uring, and its operations uncounted"
         case SENSOR_HOOK_CGROUP_MKDIR: "containers known only from their first process on"

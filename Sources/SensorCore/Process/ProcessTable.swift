@@ -77,7 +77,7 @@ package struct ProcessTable: ~Copyable {
     // MARK: Learning
 
     /// A process that was forked at `time`. What is nil in `facts` is as `creator` has it, the process that called
-    /// clone; nil if that is the parent. With CLONE_PARENT it is not: the child becomes its sibling.
+    /// clone, but for the working directory, which may have changed since it was seen; nil if that is the parent. With CLONE_PARENT it is not: the child becomes its sibling.
     package mutating func fork(
         _ key: ProcessKey, parent: ProcessKey, creator: ProcessKey? = nil, facts: ProcessFacts, at time: UInt64
     ) -> TrackedProcess {
@@ -100,7 +100,6 @@ package struct ProcessTable: ~Copyable {
             inherited.arguments = facts.arguments ?? description.arguments
             inherited.argumentsAreCut = description.argumentsAreCut
             inherited.script = facts.script ?? description.script
-            inherited.workingDirectory = facts.workingDirectory ?? description.workingDirectory
         }
         let process = insert(key, parent: parent, ancestor: ancestor, facts: inherited, at: time)
         // The root is inherited from the creator as well, and the parent's may be another.

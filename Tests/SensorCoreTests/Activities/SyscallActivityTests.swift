@@ -50,6 +50,17 @@ import Testing
         #expect(module?.strings.map(\.value.text) == ["answer=42 password=[redacted]"])
     }
 
+    @Test func `a call that is done to another process is another first sight`() throws {
+        let seen = try Observation.of("syscall-targets", cgroup: TestCgroup())
+        let children = try seen.all("child").map { try #require(UInt64($0)) }
+        let traced = seen.events(.syscallNotable).filter { $0.syscall?.name == "ptrace" }
+        // The second attempt fails: the process is traced by then.
+        #expect(traced.map { $0.syscall?.arguments[1] } == children.flatMap { [$0, $0] })
+        #expect(traced.count { !$0.isFirstSeen } == 0)
+        let taken = seen.events(.syscallNotable).filter { $0.syscall?.name == "pidfd_getfd" }
+        #expect(taken.map(\.isFirstSeen) == [true, false, true, false, true, false])
+    }
+
     @Test func `a call that is new to a workload is told once, however often it is made`() throws {
         let cgroup = try TestCgroup()
         let first = try Observation.of("syscall-rare", "100", cgroup: cgroup)

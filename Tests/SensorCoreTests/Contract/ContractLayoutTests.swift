@@ -36,7 +36,8 @@ import Testing
             (.cgroupMkdir, SENSOR_HOOK_CGROUP_MKDIR), (.cgroupRmdir, SENSOR_HOOK_CGROUP_RMDIR),
             (.taskIterator, SENSOR_HOOK_ITER_TASK), (.connect4, SENSOR_HOOK_CONNECT4),
             (.connect6, SENSOR_HOOK_CONNECT6), (.sendmsg4, SENSOR_HOOK_SENDMSG4),
-            (.sendmsg6, SENSOR_HOOK_SENDMSG6), (.daemon, SENSOR_HOOK_DAEMON),
+            (.sendmsg6, SENSOR_HOOK_SENDMSG6), (.socketRelease, SENSOR_HOOK_SOCK_RELEASE),
+            (.daemon, SENSOR_HOOK_DAEMON),
         ]
         #expect(expected.map { UInt32($0.0.rawValue) } == expected.map(\.1.rawValue))
         #expect(expected.map(\.0) == Via.allCases)

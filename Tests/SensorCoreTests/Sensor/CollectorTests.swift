@@ -202,6 +202,84 @@ private final class TroubleSink: EventSink, Sendable {
         #expect(summary.losses.lost == 0)
     }
 
+    /// Events of what a program did, without a tail's copies.
+    private func records(_ sink: KeepingSink, of pid: UInt32, _ kind: EventKind) -> [Event] {
+        sink.events.filter { $0.kind == kind && $0.process?.pid == pid && !$0.isCopy }
+    }
+
+    @Test(arguments: [KernelSession.Stream.none, .all])
+    func `sockets are told by where they are when they are used, and counted there`(
+        _ stream: KernelSession.Stream
+    ) throws {
+        var configuration = configuration()
+        configuration.stream = stream
+        let directory = try TestDirectory()
+        let sink = KeepingSink()
+        let collector = try Collector(configuration, sinks: [sink])
+        let process = try WorkloadProcess([WorkloadProcess.program, "unix-places", directory.path])
+        try process.openGate()
+        #expect(try process.readLines())
+        #expect(process.lines == [])
+        try process.finish()
+        collector.stop()
+        for (name, kind) in [
+            ("one/socket", EventKind.networkSend), ("two/socket", .networkSend), ("one/none", .networkConnect),
+            ("two/none", .networkConnect), ("first", .networkConnect), ("second", .networkConnect),
+            ("/second", .networkConnect),
+        ] {
+            let path = ByteString(name.hasPrefix("/") ? name : "\(directory.path)/\(name)")
+            let events = records(sink, of: process.pid, kind).filter { $0.network?.peer?.path == path }
+            #expect(events.reduce(0) { $0 + $1.count } == 2, "\(name)")
+            #expect(events.count(where: \.isFirstSeen) == 1, "\(name)")
+        }
+    }
+
+    @Test(arguments: [KernelSession.Stream.none, .all])
+    func `a change that is made again is one first sight, and told by where a link leads by then`(
+        _ stream: KernelSession.Stream
+    ) throws {
+        var configuration = configuration()
+        configuration.stream = stream
+        let directory = try TestDirectory()
+        let sink = KeepingSink()
+        let collector = try Collector(configuration, sinks: [sink])
+        let process = try WorkloadProcess([WorkloadProcess.program, "names-repeated", directory.path, "5"])
+        try process.openGate()
+        #expect(try process.readLines())
+        _ = collector.drained()
+        try process.openGate()
+        #expect(try process.readLines())
+        #expect(process.lines == [])
+        _ = collector.drained()
+        try process.finish()
+        collector.stop()
+        let changes = records(sink, of: process.pid, .fileAttribute).filter { $0.fileDetail?.access == .mode }
+        func count(_ name: String) -> UInt64 {
+            changes.filter { $0.fileDetail?.path.text == "\(directory.path)/\(name)" }.reduce(0) { $0 + $1.count }
+        }
+        #expect(count("file") == 10)
+        #expect(count("other") == 5)
+        #expect(
+            changes.filter(\.isFirstSeen).map { $0.fileDetail?.path.text }
+                == .init(repeating: directory.path + "/file", count: 2))
+    }
+
+    @Test func `an answer to a socket that was connected before is told, without a process`() throws {
+        let process = try WorkloadProcess([WorkloadProcess.program, "dns-late", "early.example.test", "connected"])
+        try process.openGate()
+        #expect(try process.readLines())
+        let sink = KeepingSink()
+        let collector = try Collector(configuration(), sinks: [sink])
+        try process.openGate()
+        #expect(try process.readLines())
+        try process.finish()
+        collector.stop()
+        let answers = sink.events.filter { $0.dns?.name == "early.example.test" }
+        #expect(answers.map(\.count) == [1])
+        #expect(answers.first?.dns?.addresses.map(\.description) == ["127.0.0.7"])
+        #expect(answers.first.map { $0.process == nil } == true)
+    }
+
     @Test func `repeats come as counts, and all that was done adds up`() throws {
         var configuration = configuration()
         configuration.stream = .none

@@ -106,17 +106,17 @@ enum Records {
 
     static func named(
         _ kind: sensor_kind, base: String?, argument: String, newBase: String? = nil, newArgument: String? = nil,
-        access: UInt32 = 0, flags: Int32 = 0, error: UInt16 = 0
+        access: UInt32 = 0, flags: Int32 = 0, error: UInt16 = 0, record: Int32 = SENSOR_FIRST_SEEN, object: UInt64 = 0
     ) -> [UInt8] {
         var body = sensor_file()
         body.flags = UInt32(flags)
         body.access = access
-        var record = RecordBytes(kind, body, time: 15)
+        var record = RecordBytes(kind, body, time: 15, flags: record)
         if let base { record = record.adding(SENSOR_SECTION_BASE, leafFirst(base)) }
         record = record.adding(SENSOR_SECTION_ARGUMENT, Array(argument.utf8))
         if let newBase { record = record.adding(SENSOR_SECTION_NEW_BASE, leafFirst(newBase)) }
         if let newArgument { record = record.adding(SENSOR_SECTION_NEW_ARGUMENT, Array(newArgument.utf8)) }
-        return record.changing { $0.key.error = error }
+        return record.changing { ($0.key.error, $0.key.object) = (error, object) }
     }
 
     static func network(

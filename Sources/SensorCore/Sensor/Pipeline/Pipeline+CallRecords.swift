@@ -19,7 +19,7 @@ extension Pipeline {
 
     /// Takes account of what was done for a call. What is only streamed for a tail is counted as well.
     mutating func note(_ event: Event, flags: UInt16, _ subject: EventSubject) {
-        guard let call = event.toolCall, event.isFirstSeen || !event.isStreamed else { return }
+        guard let call = event.toolCall, !event.isCopy else { return }
         effects.note(
             EffectTable.Deed(
                 sequence: event.sequence, time: event.bootTime, kind: event.kind, count: event.count,

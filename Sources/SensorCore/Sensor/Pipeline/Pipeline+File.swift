@@ -68,10 +68,27 @@ extension Pipeline {
         if file.flags & UInt32(SENSOR_FILE_UNPROVED) != 0, detail.pathSource == .resolved {
             detail.pathSource = .unverified
         }
-        detail.path = configuration.redactor.path(detail.path)
+        let path = detail.path
+        detail.path = configuration.redactor.path(path)
         detail.newPath = detail.newPath.map(configuration.redactor.path)
         detail.argumentPath = detail.argumentPath.map(configuration.redactor.path)
-        emit(kind, header, process: process, detail: .file(detail))
+        emit(
+            kind, header, process: process, detail: .file(detail),
+            repeated: repeated(detail, path, names, isFollowed: file.flags & UInt32(SENSOR_FILE_FOLLOWED) != 0))
+    }
+
+    /// What repeats are told as of which nobody looks where they lead, if that was elsewhere than the name says: that is
+    /// left open.
+    private func repeated(
+        _ detail: FileDetail, _ path: ByteString, _ names: Names, isFollowed: Bool
+    ) -> EventDetail? {
+        guard isFollowed, let argument = names.argument else { return nil }
+        let name = PathAssembler.normalized(PathAssembler.joined(names.base?.path, argument))
+        if name == path { return nil }
+        var repeated = detail
+        repeated.path = configuration.redactor.path(name)
+        repeated.pathSource = .argument
+        return .file(repeated)
     }
 
     /// A name as the caller gave it. Failed attempts are many, and what they name need not be there: no looks for them.

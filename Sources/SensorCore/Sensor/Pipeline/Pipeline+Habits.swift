@@ -24,7 +24,7 @@ extension Pipeline {
         _ subject: EventSubject, _ detail: EventDetail, _ call: ToolCallReference?
     ) {
         // What the container's runtime does, or what the operator calls another workload's, is not the subject's doing.
-        guard subject.workload.isWatched, !subject.isRuntimes, subject.mapped == nil, Self.isTold(header),
+        guard subject.workload.isWatched, !subject.isRuntimes, subject.mapped == nil, !header.isCopy,
             let deed = DeedClass(
                 kind, detail, executable: process?.description.executable, errorNumber: Int32(header.key.error)),
             let habits = habits.habits(of: subject.workload.description, subject.workload.number, at: header.time)
@@ -42,11 +42,6 @@ extension Pipeline {
                 expected: "\(deed.text) only within tool calls, as in \(calls) of them",
                 came: "\(kind.name) with no call open: event \(session.streamID)-\(sequence)"),
             subject.workload, CallOrigin(process: header.tgid, cgroup: header.key.cgroup, time: header.time))
-    }
-
-    /// A tail's copy is counted with the repeats that it is one of.
-    private static func isTold(_ header: sensor_header) -> Bool {
-        header.flags & UInt16(SENSOR_STREAMED) == 0 || header.flags & UInt16(SENSOR_FIRST_SEEN) != 0
     }
 
     /// A call has ended, and nothing more comes of it.

@@ -63,13 +63,15 @@ extension Pipeline {
             detail: .dns(
                 DNSDetail(
                     name: message.name, type: DNSMessage.typeName(message.type), addresses: message.addresses,
-                    ttl: message.ttl, source: Self.isResolver(process?.description) ? "resolver" : "process")))
+                    ttl: message.ttl,
+                    source: process.map { Self.isResolver($0.description) ? "resolver" : "process" } ?? "")))
     }
 
     /// Daemons that ask on behalf of the node: what they are told is no workload's knowledge.
-    private static func isResolver(_ process: ProcessDescription?) -> Bool {
-        guard let executable = process?.executable.bytes else { return false }
-        let name = executable.split(separator: UInt8(ascii: "/")).last.map { String(decoding: $0, as: UTF8.self) }
+    private static func isResolver(_ process: ProcessDescription) -> Bool {
+        let name = process.executable.bytes.split(separator: UInt8(ascii: "/")).last.map {
+            String(decoding: $0, as: UTF8.self)
+        }
         return ["systemd-resolved", "dnsmasq", "unbound", "nscd", "named", "coredns", "node-cache"].contains(name)
     }
 

@@ -40,9 +40,7 @@ extension Pipeline {
         _ sequence: UInt64, _ kind: EventKind, _ header: sensor_header, _ process: TrackedProcess?,
         _ workload: Workload, _ detail: EventDetail
     ) {
-        guard kind.isEffect,
-            header.flags & UInt16(SENSOR_STREAMED) == 0 || header.flags & UInt16(SENSOR_FIRST_SEEN) != 0
-        else { return }
+        guard kind.isEffect, !header.isCopy else { return }
         spans.keep(
             SpanTable.Deed(
                 sequence: sequence, time: header.time, kind: kind, detail: detail,

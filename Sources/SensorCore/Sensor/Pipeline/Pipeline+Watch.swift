@@ -26,7 +26,7 @@ extension Pipeline {
     mutating func wanted(_ flags: UInt16, of subject: EventSubject, _ count: UInt64) -> UInt16? {
         let isWatched = subject.mapped.map { cgroups.selects($0) } ?? subject.workload.isWatched
         if isWatched { return flags }
-        if flags & UInt16(SENSOR_STREAMED) != 0 { return flags & ~UInt16(SENSOR_FIRST_SEEN) }
+        if flags & UInt16(SENSOR_STREAMED) != 0 { return flags & ~UInt16(SENSOR_FIRST_SEEN | SENSOR_REPEATED) }
         counters.unwatchedEvents &+= count
         return nil
     }
@@ -41,6 +41,7 @@ extension Pipeline {
             }
             var event = event
             event.isFirstSeen = false
+            event.isRepeat = false
             return event
         }
     }

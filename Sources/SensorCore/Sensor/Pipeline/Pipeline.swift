@@ -312,15 +312,19 @@ package struct Pipeline: ~Copyable {
     }
 
     /// Makes an event of a record, and keeps it for later counts if the kernel will count.
+    ///
+    /// - Parameter repeated: what repeats that are only counted are told as, where that is not `detail`.
     mutating func emit(
-        _ kind: EventKind, _ header: sensor_header, process: TrackedProcess?, detail: EventDetail
+        _ kind: EventKind, _ header: sensor_header, process: TrackedProcess?, detail: EventDetail,
+        repeated: EventDetail? = nil
     ) {
-        emit(kind, header, process: process, workload: workload(header), detail: detail)
+        emit(
+            kind, header, process: process, workload: workload(header), detail: detail, repeated: repeated)
     }
 
     mutating func emit(
         _ kind: EventKind, _ header: sensor_header, process: TrackedProcess?, workload: Workload,
-        detail: EventDetail
+        detail: EventDetail, repeated: EventDetail? = nil
     ) {
         let subject = subject(process, workload)
         let via = Via(rawValue: header.key.hook) ?? .daemon
@@ -331,7 +335,7 @@ package struct Pipeline: ~Copyable {
                 MemoryKey(header.key),
                 Template(
                     kind: kind, via: via, errorNumber: errorNumber, process: process?.description, subject: subject,
-                    detail: detail, toolCall: toolCall))
+                    detail: repeated ?? detail, toolCall: toolCall))
         }
         let before = sequence
         append(
@@ -353,6 +357,7 @@ package struct Pipeline: ~Copyable {
         let event = Event(
             sequence: sequence, time: clock.wall(time), bootTime: time, kind: kind, count: count,
             isFirstSeen: flags & UInt16(SENSOR_FIRST_SEEN) != 0,
+            isRepeat: flags & UInt16(SENSOR_REPEATED) != 0,
             isStreamed: flags & UInt16(SENSOR_STREAMED) != 0, process: process, threadID: threadID,
             workload: subject.description, detail: detail, errorNumber: errorNumber, via: via, toolCall: toolCall)
         if subject.isAwaited {
@@ -366,7 +371,7 @@ package struct Pipeline: ~Copyable {
 
     /// A tail's copy is counted with the repeats that it is one of.
     private mutating func noteUnattributed(_ event: Event) {
-        if event.isFirstSeen || !event.isStreamed { counters.unattributedEvents &+= event.count }
+        if !event.isCopy { counters.unattributedEvents &+= event.count }
     }
 
     // MARK: Late binding
@@ -428,5 +433,12 @@ package struct Pipeline: ~Copyable {
     @_lifetime(copy bytes)
     private static func view(_ bytes: RawSpan) -> RecordView? {
         try? RecordView(bytes)
+    }
+}
+
+extension sensor_header {
+    /// A tail's copy, which is counted with the repeats that it is one of.
+    var isCopy: Bool {
+        flags & UInt16(SENSOR_STREAMED) != 0 && flags & UInt16(SENSOR_FIRST_SEEN | SENSOR_REPEATED) == 0
     }
 }

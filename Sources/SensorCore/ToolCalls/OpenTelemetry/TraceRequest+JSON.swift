@@ -4,6 +4,9 @@ internal import FoundationEssentials
 internal import NIOConcurrencyHelpers
 
 extension TraceRequest {
+    /// Values in a request, of which each is behind a comma or a bracket: many more than spans have.
+    private static let valueLimit = 524_288
+
     /// Reads `ExportTraceServiceRequest` as OTLP has it in JSON: ids in hexadecimal, 64-bit numbers as strings, enums as
     /// numbers.
     init(json bytes: [UInt8]) throws(TraceFault) {
