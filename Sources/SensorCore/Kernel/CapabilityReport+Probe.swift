@@ -186,7 +186,7 @@ extension CapabilityReport {
         let text = KernelError.text(ofErrno: error)
         // What libbpf guesses about permissions leads astray.
         if error == EPERM {
-            let needsNetAdmin = status.section.hasPrefix("cgroup") && !Privileges.current().has(.netAdmin)
+            let needsNetAdmin = status.isOfCgroup && !Privileges.current().has(.netAdmin)
             return needsNetAdmin ? "\(text), for lack of CAP_NET_ADMIN" : text
         }
         guard let line = status.log?.split(separator: "\n").last else { return text }
