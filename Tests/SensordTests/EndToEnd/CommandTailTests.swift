@@ -149,14 +149,14 @@ struct CommandTailTests {
         let script = """
             import os, socket, sys
             os.mkdir(sys.argv[1]); os.chdir(sys.argv[1])
-            open('\(token)', 'w').close(); os.symlink('../\(token)', 'l'); os.stat('l')
-            for name in ('s', '\\0\(token)'):
+            open(sys.argv[2], 'w').close(); os.symlink('../' + sys.argv[2], 'l'); os.stat('l')
+            for name in ('s', '\\0' + sys.argv[2]):
                 s = socket.socket(socket.AF_UNIX); s.bind(name); s.listen()
                 c = socket.socket(socket.AF_UNIX); c.connect(name); s.accept()
-            try: os.unlink('\(token)/none')
+            try: os.unlink(sys.argv[2] + '/none')
             except OSError: pass
             """
-        let live = try sensord("--tail", "--json", "--record", recording, "--", "python3", "-c", script, below)
+        let live = try sensord("--tail", "--json", "--record", recording, "--", "python3", "-c", script, below, token)
         #expect(live.status == 0, "\(live.errors)")
         #expect(live.output.contains("/[redacted]/s\"") && live.output.contains("\"@[redacted]\""))
         #expect(!live.output.contains("ghp_"))
