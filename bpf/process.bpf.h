@@ -165,6 +165,9 @@ static __noinline void on_cloned_identity(struct sensor_control *block, struct t
 	to->creator_tgid = get(creator, tgid);
 	fill_credentials(&to->credentials, child);
 	fill_namespaces(&to->namespaces, child);
+	to->thread_start = get(child, start_boottime);
+	to->creator_start = get(creator, start_boottime);
+	to->creator_tid = get(creator, pid);
 	/* Each child is news of its own. */
 	key.object = mix(mix(config.seed, get(child, start_boottime)), get(child, pid));
 	key.object = finish(key.object);
@@ -249,7 +252,19 @@ static __always_inline void on_exit(struct task_struct *task)
 	bpf_map_delete_elem(&scope_processes, &tgid);
 }
 
-/* One record for each process that runs already, written to the iterator's file in the ring's layout. */
+/* May the thread have other credentials or namespaces than its leader? */
+static __always_inline bool is_unlike_leader(struct task_struct *task)
+{
+	struct task_struct *leader = get(task, group_leader);
+
+	return address_of(get(task, cred)) != address_of(get(leader, cred)) ||
+	       address_of(get(task, nsproxy)) != address_of(get(leader, nsproxy));
+}
+
+/*
+ * One record for each process that runs already, and for each thread that is not what its leader is, written to the iterator's file
+ * in the ring's layout.
+ */
 static __always_inline int on_seen(struct bpf_iter__task *context)
 {
 	struct scratch *scratch = scratch_at(SCRATCH_ITERATOR);
@@ -264,7 +279,8 @@ static __always_inline int on_seen(struct bpf_iter__task *context)
 	if (!scratch || !block || !task)
 		return 0;
 	task = cast(task_struct, task);
-	if (get(task, pid) != get(task, tgid) || (__u32)get(task, tgid) == config.self_tgid)
+	if ((__u32)get(task, tgid) == config.self_tgid ||
+	    (get(task, pid) != get(task, tgid) && !is_unlike_leader(task)))
 		return 0;
 	scratch->slot = SCRATCH_ITERATOR;
 	lifecycle_key(scratch, block, task, SENSOR_PROCESS_SEEN, SENSOR_HOOK_ITER_TASK);

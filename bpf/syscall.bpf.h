@@ -145,8 +145,9 @@ static __noinline void on_identity(struct sensor_control *block, __u32 number, _
 	to->number = number;
 	fill_credentials(&to->credentials, task);
 	fill_namespaces(&to->namespaces, task);
-	/* Each process's change is news of its own: who it was before differs. */
-	key.object = mix(mix(config.seed ^ number, scratch->header.start), get(task, pid));
+	to->thread_start = get(task, start_boottime);
+	/* Each thread's change is news of its own: who it was before differs. */
+	key.object = mix(mix(config.seed ^ number, to->thread_start), get(task, pid));
 	key.object = mix(mix(key.object, ((__u64)to->credentials.euid << 32) | to->credentials.egid),
 			 to->credentials.effective);
 	key.object = mix(mix(key.object, ((__u64)to->credentials.uid << 32) | to->credentials.gid),

@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -64,6 +65,47 @@ static int identity_namespaces(char **arguments)
 	must(syscall(SYS_unshare, CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWNS));
 	say_namespaces("after");
 	must(syscall(SYS_setns, home, CLONE_NEWUTS));
+	settle();
+	return 0;
+}
+
+static pthread_barrier_t turn;
+
+/* Credentials and namespaces of its own, which the rest of the process has not. */
+static void *apart(void *home)
+{
+	must(syscall(SYS_unshare, CLONE_NEWNET));
+	say_namespaces("apart");
+	must(syscall(SYS_setresgid, 1000, 1000, 1000));
+	pthread_barrier_wait(&turn);
+	pthread_barrier_wait(&turn);
+	must(syscall(SYS_setns, *(int *)home, CLONE_NEWNET));
+	return NULL;
+}
+
+static void *beside(void *unused)
+{
+	(void)unused;
+	pthread_barrier_wait(&turn);
+	must(syscall(SYS_unshare, CLONE_NEWUTS));
+	say_namespaces("beside");
+	pthread_barrier_wait(&turn);
+	return NULL;
+}
+
+/* One thread goes away and comes back, and meanwhile another does something else. */
+static int identity_threads(char **arguments)
+{
+	int home = must(open("/proc/self/ns/net", O_RDONLY));
+	pthread_t threads[2];
+
+	(void)arguments;
+	say_namespaces("before");
+	pthread_barrier_init(&turn, NULL, 2);
+	if (pthread_create(&threads[1], NULL, beside, NULL) || pthread_create(&threads[0], NULL, apart, &home))
+		give_up("threads");
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
 	settle();
 	return 0;
 }
@@ -131,5 +173,6 @@ const struct activity identity_activities[] = {
 	{ "identity-clone", 1, identity_clone },
 	{ "identity-namespaces", 0, identity_namespaces },
 	{ "identity-switched", 0, identity_switched },
+	{ "identity-threads", 0, identity_threads },
 	{ 0 },
 };

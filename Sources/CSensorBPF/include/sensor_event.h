@@ -40,10 +40,11 @@
 
 /* What a record tells. The numbers go into recorded streams: never reuse one. */
 enum sensor_kind {
-	SENSOR_PROCESS_EXEC = 1,   /* body sensor_exec */
-	SENSOR_PROCESS_FORK = 2,   /* body sensor_exec; the header names the child */
-	SENSOR_PROCESS_EXIT = 3,   /* body sensor_exit */
-	SENSOR_PROCESS_SEEN = 4,   /* body sensor_exec; a process that ran before the sensor */
+	SENSOR_PROCESS_EXEC = 1, /* body sensor_exec */
+	SENSOR_PROCESS_FORK = 2, /* body sensor_exec; the header names the child */
+	SENSOR_PROCESS_EXIT = 3, /* body sensor_exit */
+	SENSOR_PROCESS_SEEN =
+		4, /* body sensor_exec; a process that ran before the sensor, or a thread that is not what its leader is */
 	SENSOR_CGROUP_CREATED = 5, /* body sensor_cgroup; the key's cgroup is that of the task that made it */
 	SENSOR_CGROUP_REMOVED = 6, /* the same, of the task that removed it */
 	SENSOR_FILE_OPEN = 10,     /* file kinds: body sensor_file */
@@ -301,6 +302,10 @@ struct sensor_identity {
 	__u32 creator_tgid;                    /* clone: who called it, whose state is the one before; else 0 */
 	struct sensor_credentials credentials; /* after the change */
 	struct sensor_namespaces namespaces;
+	__u64 thread_start;  /* of the thread that the record is about, boot clock, ns */
+	__u64 creator_start; /* clone: of the thread that called it; else 0 */
+	__u32 creator_tid;
+	__u32 reserved;
 };
 
 struct sensor_cgroup {
@@ -426,7 +431,7 @@ _Static_assert(sizeof(struct sensor_exit) == 16, "");
 _Static_assert(sizeof(struct sensor_file) == 32, "");
 _Static_assert(sizeof(struct sensor_network) == 88, "");
 _Static_assert(sizeof(struct sensor_syscall) == 56, "");
-_Static_assert(sizeof(struct sensor_identity) == 152, "");
+_Static_assert(sizeof(struct sensor_identity) == 176, "");
 _Static_assert(sizeof(struct sensor_cgroup) == 24, "");
 _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");

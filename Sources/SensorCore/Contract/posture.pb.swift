@@ -806,7 +806,8 @@ package nonisolated struct PostureIdentity: Sendable {
   /// What did it: the system call's name, or `exec`.
   package var change: String = String()
 
-  /// Of what changed, the state before. Missing if it is not known; `to` is complete then.
+  /// Of what changed, the state before. Missing if it is not known; `to` is complete then. So
+  /// of a part that is not known: that is in `to` then, changed or not.
   package var from: PostureIdentityState {
     get {_from ?? PostureIdentityState()}
     set {_from = newValue}

@@ -9,6 +9,8 @@ package struct LineDestination: Sendable {
     let descriptor: Int32
     /// What an earlier, interrupted writer left without its end must not become part of our first line.
     let startsWithinLine: Bool
+    /// Of a FIFO the other end, so that a reader may come later; -1 for all else.
+    private let reader: Int32
 
     /// The process's standard output, which stays open.
     package static let standardOutput = LineDestination(
@@ -16,9 +18,31 @@ package struct LineDestination: Sendable {
 
     /// A destination on a descriptor, which the writer does not close.
     package init(name: String, descriptor: Int32, startsWithinLine: Bool = false) {
+        self.init(name, descriptor, startsWithinLine: startsWithinLine, reader: -1)
+    }
+
+    private init(_ name: String, _ descriptor: Int32, startsWithinLine: Bool = false, reader: Int32) {
         self.name = name
         self.descriptor = descriptor
         self.startsWithinLine = startsWithinLine
+        self.reader = reader
+    }
+
+    /// Opens a FIFO, without waiting for its reader. ENXIO: there is none, and we may not read it.
+    private init(fifo path: String) throws(SystemError) {
+        let reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC | (reader < 0 ? O_NONBLOCK : 0))
+        if descriptor < 0 {
+            let number = errno
+            if reader >= 0 { close(reader) }
+            throw SystemError("open \(path)", number: number)
+        }
+        self.init(path, descriptor, reader: reader)
+    }
+
+    /// No reader is waited for any more: where there is none, writing fails from now on. To be called once.
+    func expectNoReader() {
+        if reader >= 0 { close(reader) }
     }
 
     /// What a setting says: "-" is standard output, all else a file.
@@ -30,10 +54,16 @@ package struct LineDestination: Sendable {
         }
     }
 
-    /// Opens a file, readable by its owner only; created if it is not there.
+    /// Opens a file, readable by its owner only; created if it is not there. A FIFO is written to as far as it has room
+    /// until somebody reads it.
     ///
     /// - Parameter appending: keeps what stands in it; otherwise it is emptied.
     package init(path: String, appending: Bool) throws(SystemError) {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFIFO {
+            try self.init(fifo: path)
+            return
+        }
         let flags = O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY | (appending ? 0 : O_TRUNC)
         var descriptor = open(path, flags, 0o600)
         if descriptor < 0, errno == EACCES || errno == EPERM || errno == EINVAL {

@@ -145,6 +145,7 @@ package final class LineWriter: Sendable {
         state.withLockedValue { $0.isEnding = true }
         wakeUp.signal()
         guard let worker = worker.withLockedValue({ $0.take() }) else { return counters }
+        destination.expectNoReader()
         if !worker.join(milliseconds: milliseconds) {
             state.withLockedValue { $0.isGivingUp = true }
             wakeUp.signal()

@@ -35,7 +35,7 @@ struct BPFObject: ~Copyable {
         for image in images {
             do {
                 let loaded = try load(image, settings, config, absent)
-                if loaded.refused == 0 { return loaded }
+                if loaded.refused == loaded.forbidden { return loaded }
                 if let known = best.take() {
                     best = known.refused <= loaded.refused ? consume known : consume loaded
                 } else {
@@ -50,31 +50,48 @@ struct BPFObject: ~Copyable {
         return found
     }
 
+    /// Those that are refused for want of a privilege, by whatever image.
+    private var forbidden: Int { programs.count { $0.state == .refused(EPERM) } }
+
     private var refused: Int {
         programs.count {
             if case .refused = $0.state { true } else { false }
         }
     }
 
-    /// libbpf loads all or nothing, and an object whose load failed is spent: so the object is opened again without
-    /// the program that failed, until the rest loads.
+    /// libbpf loads all or nothing, in the object's order, and an object whose load failed is spent: so the object is
+    /// opened again without the program that failed, first with those behind it alone, to learn which others fail. That
+    /// way each is verified twice at most, however many are refused.
     private static func load(
         _ image: ObjectImage, _ settings: KernelSettings, _ config: sensor_config, _ absent: Set<String>
     ) throws(KernelError) -> BPFObject {
         let bytes = image.bytes()
-        var left = Dictionary(
+        var left = Left(
             uniqueKeysWithValues: absent.map { ($0, (state: ProgramStatus.State.absent, log: "no such tracepoint")) })
+        let privileges = Privileges.current()
+        var mayAttachToCgroups = privileges.has(.netAdmin) || privileges.has(.sysAdmin)
+        var accepted: Set<String> = []
         while true {
             let log = LibbpfLog()
-            let (object, status) = log.collect { open(bytes, settings, config, without: left) }
+            let (object, status) = log.collect {
+                open(bytes, settings, config, without: &left, mayAttachToCgroups, accepted)
+            }
             guard let object else {
                 throw KernelError(
                     .badObject, "the embedded eBPF object cannot be opened", errorNumber: -status, log: log.lastLines())
             }
             let error = status != 0 ? status : log.collect { bpf_object__load(object) }
+            if error == 0, !accepted.isEmpty {
+                bpf_object__close(object)
+                accepted = []
+                continue
+            }
             if error == 0 {
                 return BPFObject(image: image, object: object, programs: describe(object, left))
             }
+            let names = describe(object, left).map(\.name)
+            let isOfCgroup = log.program.flatMap { name in describe(object, left).first { $0.name == name } }?
+                .isOfCgroup
             bpf_object__close(object)
             guard let program = log.program, left[program] == nil else {
                 throw KernelError(
@@ -82,8 +99,14 @@ struct BPFObject: ~Copyable {
                     log: log.lastLines())
             }
             left[program] = (log.saysNoAttachPoint ? .absent : .refused(-error), log.lastLines())
+            // What the kernel asks for is asked for by all of them.
+            if isOfCgroup == true, error == -EPERM { mayAttachToCgroups = false }
+            accepted.formUnion(names.prefix { $0 != program })
         }
     }
+
+    /// Programs that are not loaded, and why.
+    private typealias Left = [String: (state: ProgramStatus.State, log: String)]
 
     /// Programs for tracepoints that the kernel does not have. To be left out from the start, since each one that
     /// fails costs another load.
@@ -103,8 +126,9 @@ struct BPFObject: ~Copyable {
 
     private static func open(
         _ bytes: [UInt8], _ settings: KernelSettings, _ config: sensor_config,
-        without left: [String: (state: ProgramStatus.State, log: String)]
+        without left: inout Left, _ mayAttachToCgroups: Bool, _ accepted: Set<String>
     ) -> (OpaquePointer?, Int32) {
+        // What is known to be accepted need not be tried again before all is known.
         let object = bytes.withUnsafeBytes { bpf_object__open_mem($0.baseAddress, $0.count, nil) }
         guard let object else { return (nil, -errno) }
         for (name, entries) in [
@@ -129,9 +153,15 @@ struct BPFObject: ~Copyable {
         let error = bpf_map__set_initial_value(map, section, size)
         if error != 0 { return (object, error) }
 
+        if !mayAttachToCgroups {
+            for program in describe(object, left) where program.isOfCgroup && left[program.name] == nil {
+                left[program.name] = (.refused(EPERM), "")
+            }
+        }
         var program = bpf_object__next_program(object, nil)
         while let current = program {
-            if left[String(cString: bpf_program__name(current))] != nil {
+            let name = String(cString: bpf_program__name(current))
+            if left[name] != nil || accepted.contains(name) {
                 let error = bpf_program__set_autoload(current, false)
                 if error != 0 { return (object, error) }
             }
@@ -141,7 +171,7 @@ struct BPFObject: ~Copyable {
     }
 
     private static func describe(
-        _ object: OpaquePointer, _ left: [String: (state: ProgramStatus.State, log: String)]
+        _ object: OpaquePointer, _ left: Left
     ) -> [ProgramStatus] {
         var programs: [ProgramStatus] = []
         var program = bpf_object__next_program(object, nil)
@@ -197,7 +227,7 @@ struct BPFObject: ~Copyable {
         let order = programs.indices.sorted { rank(programs[$0]) < rank(programs[$1]) }
         for index in order where programs[index].state == .loaded && !programs[index].section.hasPrefix("iter") {
             guard let program = bpf_object__find_program_by_name(object, programs[index].name) else { continue }
-            let isCgroup = programs[index].section.hasPrefix("cgroup")
+            let isCgroup = programs[index].isOfCgroup
             let log = LibbpfLog()
             let link = log.collect {
                 isCgroup ? cgroup.flatMap { bpf_program__attach_cgroup(program, $0) } : bpf_program__attach(program)

@@ -186,7 +186,7 @@ extension CapabilityReport {
         let text = KernelError.text(ofErrno: error)
         // What libbpf guesses about permissions leads astray.
         if error == EPERM {
-            let needsNetAdmin = status.section.hasPrefix("cgroup") && !Privileges.current().has(.netAdmin)
+            let needsNetAdmin = status.isOfCgroup && !Privileges.current().has(.netAdmin)
             return needsNetAdmin ? "\(text), for lack of CAP_NET_ADMIN" : text
         }
         guard let line = status.log?.split(separator: "\n").last else { return text }
@@ -196,7 +196,7 @@ extension CapabilityReport {
     private static func iterator(_ session: KernelSession) -> Capability {
         var count = 0
         do {
-            try session.readRunningProcesses { _ in count += 1 }
+            try session.readRunningProcesses { count += $0.header.tid == $0.header.tgid ? 1 : 0 }
             return count > 0
                 ? Capability("task iterator", .ok, "\(count) processes run already")
                 : Capability("task iterator", .degraded, "shows no process: /proc has to serve")

@@ -24,6 +24,9 @@ package struct ProgramStatus: Sendable {
     /// Why, in the verifier's or libbpf's words; nil where all is well.
     package internal(set) var log: String?
 
+    /// Attached to a cgroup, for which CAP_NET_ADMIN is asked.
+    var isOfCgroup: Bool { section.hasPrefix("cgroup") }
+
     /// `enum sensor_hook`: what the records and losses of this program go under; 0 if it has none.
     package var hook: UInt8 {
         let hook: sensor_hook? =

@@ -13,7 +13,7 @@ package struct Redactor: Sendable {
     /// is not there. A run of them is a secret again to whoever reads it.
     static let mask: UInt8 = 0x1a
 
-    private let patterns: RedactionPatterns
+    let patterns: RedactionPatterns
 
     /// - Parameter patterns: what else to hide, beyond the shapes that are known.
     package init(patterns: RedactionPatterns = RedactionPatterns()) {
@@ -45,16 +45,6 @@ package struct Redactor: Sendable {
             maskCovered(text, in: &copy)
             return copy.elementsEqual(bytes) ? nil : copy
         }
-    }
-
-    /// A path without what looks like a token in it; what a pattern of the operator's covers is hidden as a whole.
-    package func path(_ path: ByteString) -> ByteString {
-        if patterns.cover(path.bytes.span) { return ByteString("/" + Self.replacement) }
-        var scanner = SecretScanner(path.bytes.span, patterns: patterns)
-        scanner.findTokens()
-        let secrets = scanner.secrets
-        if secrets.isEmpty { return path }
-        return ByteString(Self.replacing(secrets[...], in: path.bytes.span, from: 0, to: path.bytes.count))
     }
 
     private func arguments(of block: Span<UInt8>) -> [String] {
@@ -93,7 +83,7 @@ package struct Redactor: Sendable {
         }
     }
 
-    private static func replacing(
+    static func replacing(
         _ secrets: ArraySlice<Range<Int>>, in text: Span<UInt8>, from start: Int, to end: Int
     ) -> [UInt8] {
         var result: [UInt8] = []

@@ -15,6 +15,8 @@ package struct ProcessTable: ~Copyable {
         package var ancestors = 16384
         /// Steps from a process to the oldest ended ancestor that is kept for it.
         package var ancestorDepth = 32
+        /// Threads whose identities are kept, of all processes.
+        package var threads = 4096
 
         package init() {}
     }
@@ -85,7 +87,7 @@ package struct ProcessTable: ~Copyable {
             // Later facts were faster.
             if known.isSketch {
                 expectExit(known)
-                learn(known, facts, at: time)
+                learn(known, facts, at: time, isExact: true)
             }
             return known
         }
@@ -122,7 +124,11 @@ package struct ProcessTable: ~Copyable {
         known.description = describe(
             key, parentID: known.description.parentID, facts: facts,
             workingDirectory: facts.workingDirectory ?? known.description.workingDirectory)
-        known.identity = facts.identity ?? known.identity
+        if let identity = facts.identity {
+            let leader = ThreadKey(tid: key.tgid, start: known.key.start)
+            known.threads = known.threads?.afterExec(leader, as: identity, at: time)
+            (known.identity, known.identityAt) = (identity, time)
+        }
         known.ranInMountsOfParent = Self.isInMountsOfParent(known)
         known.knownAt = time
         known.isSketch = false
@@ -144,7 +150,7 @@ package struct ProcessTable: ~Copyable {
         if let known = isApproximate ? byPid[key.tgid] : lookup(key),
             !isApproximate || Self.ticks(known.key.start) == Self.ticks(key.start)
         {
-            learn(known, facts, at: time)
+            learn(known, facts, at: time, isExact: !isApproximate && !isSketch)
             if known.parent == nil, known.description.parentID.isEmpty, parent.tgid != 0 {
                 known.parent = lookup(parent)
                 known.description = known.description.with(parentID: id(parent))
@@ -154,6 +160,7 @@ package struct ProcessTable: ~Copyable {
         let process = insert(key, parent: parent, ancestor: lookup(parent), facts: facts, at: time)
         process.isApproximate = isApproximate
         process.isSketch = isSketch
+        if isApproximate || isSketch { process.identityAt = .max }
         return process
     }
 
@@ -164,14 +171,47 @@ package struct ProcessTable: ~Copyable {
         return process
     }
 
-    /// The process is someone else now; its description shows that.
-    package mutating func changeIdentity(of process: TrackedProcess, to identity: IdentityState, at time: UInt64) {
-        process.identity = identity
-        process.knownAt = max(process.knownAt, time)
-        let (uid, gid) = (identity.user.effective, identity.group.effective)
+    /// Who a thread of the process was before a step, as far as that is sure; nil: nothing is.
+    ///
+    /// - Parameter thread: nil: one of them, nobody knows which.
+    package func identity(
+        of process: TrackedProcess, thread: ThreadKey?, before step: IdentityStep
+    ) -> IdentityState? {
+        if let threads = process.threads { return threads.state(of: thread, before: step) }
+        guard process.identityAt <= step.time, let identity = process.identity,
+            step.fields.isSuperset(of: step.to.differences(from: identity))
+        else { return nil }
+        return identity
+    }
+
+    /// A thread of the process has become somebody else; the process's description shows that.
+    ///
+    /// - Parameter isRepeatable: it may do so again without being told of.
+    package mutating func changeIdentity(
+        of process: TrackedProcess, thread: ThreadKey, _ step: IdentityStep, isRepeatable: Bool = true
+    ) {
+        threads(of: process).note(thread, step, isRepeatable: isRepeatable, limit: limits.threads)
+        if thread.tid == process.key.tgid, process.identityAt == .max || process.identityAt <= step.time {
+            process.identity = step.to
+        }
+        process.knownAt = max(process.knownAt, step.time)
+        let (uid, gid) = (step.to.user.effective, step.to.group.effective)
         if process.description.uid != uid || process.description.gid != gid {
             changeUser(of: process, uid: uid, gid: gid)
         }
+    }
+
+    /// One of the process's threads is not who its leader is, since nobody knows when.
+    package mutating func seenThread(of process: TrackedProcess, as identity: IdentityState) {
+        threads(of: process).noteUndated(identity)
+    }
+
+    private func threads(of process: TrackedProcess) -> ThreadIdentities {
+        if let known = process.threads { return known }
+        let initial = process.identityAt == .max ? nil : process.identity.map { ($0, process.identityAt) }
+        let threads = ThreadIdentities(initial: initial, in: population)
+        process.threads = threads
+        return threads
     }
 
     /// The process acts as another user; that is all that is known of its new identity.
@@ -190,8 +230,17 @@ package struct ProcessTable: ~Copyable {
 
     // MARK: Inside
 
-    private mutating func learn(_ process: TrackedProcess, _ facts: ProcessFacts, at time: UInt64) {
+    private mutating func learn(
+        _ process: TrackedProcess, _ facts: ProcessFacts, at time: UInt64, isExact: Bool
+    ) {
         let old = process.description
+        if isExact, process.identityAt == .max, let identity = facts.identity {
+            if let threads = process.threads {
+                threads.initial = threads.initial ?? (identity, time)
+            } else {
+                (process.identity, process.identityAt) = (identity, time)
+            }
+        }
         if process.identity == nil { process.identity = facts.identity }
         let isMissing =
             (old.executable.isEmpty && facts.executable != nil) || (old.arguments.isEmpty && facts.arguments != nil)
@@ -226,6 +275,7 @@ package struct ProcessTable: ~Copyable {
             key: key, description: describe(key, parentID: parentID, facts: facts), parent: bounded(ancestor),
             at: time, in: population)
         process.identity = facts.identity
+        process.identityAt = facts.identity == nil ? .max : time
         byKey.set(key, to: process)
         if let former = byPid[key.tgid], former.key.start > key.start { return process }
         byPid.set(key.tgid, to: process)
@@ -273,6 +323,7 @@ package struct ProcessTable: ~Copyable {
     private mutating func end(_ process: TrackedProcess, at time: UInt64) {
         guard !process.hasEnded else { return }
         process.endedAt = max(time, 1)
+        (process.threads, process.identityAt) = (nil, .max)
         endedCount += 1
         ended.append(process.key, time: process.endedAt)
     }

@@ -39,8 +39,12 @@ package final class TrackedProcess {
     @exclusivity(unchecked) package internal(set) var description: ProcessDescription
     /// What it was forked from; stays after the parent's end, and nil if it was not known or too far back.
     package internal(set) var parent: TrackedProcess?
-    /// Who it is to the kernel, as far as the kernel side told; nil if not yet.
+    /// Who it, or its leader, is to the kernel, as far as is known.
     package internal(set) var identity: IdentityState?
+    /// Boot clock: when the kernel said so, of all threads; `.max` if /proc did, which says what is and not what was.
+    var identityAt = UInt64.max
+    /// Since one of its threads has become somebody else.
+    var threads: ThreadIdentities?
     /// Boot clock of its latest `chroot` or `pivot_root`, or of its fork if another than its parent called clone. 0: its
     /// root is its parent's, as far as was seen.
     package var rootChangedAt: UInt64 = 0
@@ -65,7 +69,7 @@ package final class TrackedProcess {
     var isApproximate = false
     /// Facts about it are from a look at /proc after the fact, or missing.
     package internal(set) var isSketch = false
-    private let population: Population
+    let population: Population
 
     /// Whether `facts`, as of `time`, are newer than what is known and show another executable.
     func isAnotherProgram(_ facts: ProcessFacts, at time: UInt64) -> Bool {
@@ -76,6 +80,8 @@ package final class TrackedProcess {
     /// How many there are, those kept for their descendants included.
     final class Population {
         var count = 0
+        /// Threads whose identities are kept.
+        var threads = 0
     }
 
     init(

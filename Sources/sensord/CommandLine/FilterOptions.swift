@@ -35,6 +35,11 @@ struct FilterOptions: ParsableArguments {
     @Flag(help: "Only what is new to its workload.")
     var firstSeen = false
 
+    func validate() throws {
+        // In kill(2) 0 is whoever calls, and no process has that number.
+        if pid.contains(0) { throw ValidationError("--pid: a process's number is at least 1") }
+    }
+
     var filter: EventFilter {
         var filter = EventFilter()
         filter.kinds = kind

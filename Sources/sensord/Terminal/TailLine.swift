@@ -296,7 +296,7 @@ struct TailLine {
             ("network", before.network, after.network), ("user", before.user, after.user),
             ("uts", before.uts, after.uts), ("ipc", before.ipc, after.ipc), ("cgroup", before.cgroup, after.cgroup),
         ]
-        let moved = spaces.filter { $0.1 != $0.2 }.map(\.0)
+        let moved = spaces.filter { $0.1 != 0 && $0.1 != $0.2 }.map(\.0)
         if !moved.isEmpty { changes.append("new \(moved.joined(separator: ", ")) namespace") }
         return changes.isEmpty ? identity.change : "\(identity.change): \(changes.joined(separator: ", "))"
     }

@@ -82,6 +82,21 @@ import Testing
             uts: number("uts"), ipc: number("ipc"), cgroup: number("cgroup"))
     }
 
+    @Test func `what a thread was before is told of it, not of another that acted meanwhile`() throws {
+        let seen = try Observation.of("identity-threads")
+        let changes = seen.events(.identityChange).compactMap(\.identity)
+        #expect(changes.map(\.change) == ["unshare", "setresgid", "unshare", "setns"])
+        guard changes.count == 4 else { return }
+        let (home, apart, beside) = (
+            try namespaces("before", seen), try namespaces("apart", seen), try namespaces("beside", seen)
+        )
+        #expect(changes.map(\.from?.namespaces) == [home, apart, home, apart])
+        #expect(changes.map(\.to.namespaces) == [apart, apart, beside, home])
+        #expect(changes.map(\.from?.group.effective) == [0, 0, 0, 1000])
+        #expect(changes.map(\.to.group.effective) == [0, 1000, 0, 1000])
+        #expect(changes.allSatisfy { $0.capabilitiesGained.isEmpty && $0.capabilitiesLost.isEmpty })
+    }
+
     @Test func `a move to other namespaces is told with their numbers`() throws {
         let seen = try Observation.of("identity-namespaces")
         let changes = seen.events(.identityChange).compactMap(\.identity)

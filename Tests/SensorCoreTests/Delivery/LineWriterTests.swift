@@ -47,6 +47,41 @@ import Testing
         #expect(writer.finish() == .init(written: 0, dropped: 2, errors: 0))
     }
 
+    /// The path of a FIFO, which is removed when the test ends.
+    private func withFIFO(_ body: (String) throws -> Void) throws {
+        let path = "/tmp/sensord-fifo-\(getpid())-\(UInt64.random(in: .min ... .max))"
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        try body(path)
+    }
+
+    @Test func `a FIFO that nobody reads does not keep anybody from ending`() throws {
+        try withFIFO { path in
+            let writer = try LineWriter(LineDestination(path: path, appending: false)) { _ in }
+            let line = [UInt8](repeating: UInt8(ascii: "x"), count: 1023) + [UInt8(ascii: "\n")]
+            for _ in 0..<256 { writer.append(line, lines: 1) }
+            let counters = writer.finish(milliseconds: 60_000)
+            #expect(writer.isBroken)
+            #expect(counters.written + counters.dropped == 256)
+            #expect(counters.dropped > 0)
+        }
+    }
+
+    @Test func `a FIFO's reader may come later`() throws {
+        try withFIFO { path in
+            let writer = try LineWriter(LineDestination(path: path, appending: false)) { _ in }
+            writer.append(Array("one\n".utf8), lines: 1)
+            try eventually { writer.counters.written == 1 }
+            let reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+            defer { close(reader) }
+            writer.append(Array("two\n".utf8), lines: 1)
+            #expect(writer.finish() == .init(written: 2, dropped: 0, errors: 0))
+            var bytes = [UInt8](repeating: 0, count: 64)
+            let count = read(reader, &bytes, bytes.count)
+            #expect(String(decoding: bytes.prefix(max(0, count)), as: UTF8.self) == "one\ntwo\n")
+        }
+    }
+
     @Test func `a reader that does not read costs lines, not time`() throws {
         let pipe = try Pipe()
         let writer = try LineWriter(pipe.destination, capacity: 1 << 20) { _ in }

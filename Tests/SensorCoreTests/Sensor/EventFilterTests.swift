@@ -98,6 +98,24 @@ import Testing
         #expect(try !filter { $0.paths = ["*"] }.matches(event(.identityChange)))
     }
 
+    @Test func `a notable call matches by what its descriptor led to, and by the paths that it was given`() throws {
+        let module = event(
+            .syscallNotable, .syscall(SyscallDetail(name: "finit_module", number: 313, path: "/lib/a.ko")))
+        #expect(try filter { $0.paths = ["a.ko"] }.matches(module))
+        #expect(try !filter { $0.paths = ["/lib/b.ko"] }.matches(module))
+        #expect(
+            try !filter {
+                $0.paths = ["*"]; $0.peers = ["10.0.0.1"]
+            }.matches(module))
+        let strings = [("source", "/dev/sdb"), ("target", "/mnt/x"), ("type", "ext4")].map {
+            SyscallDetail.StringArgument($0.0, ByteString($0.1))
+        }
+        let mount = event(.syscallNotable, .syscall(SyscallDetail(name: "mount", number: 165, strings: strings)))
+        #expect(try filter { $0.paths = ["/mnt/*"] }.matches(mount))
+        #expect(try filter { $0.paths = ["/dev/sdb"] }.matches(mount))
+        #expect(try !filter { $0.paths = ["ext4"] }.matches(mount))
+    }
+
     @Test func `an exec matches by the path of what is executed`() throws {
         #expect(try filter { $0.paths = ["/usr/bin/*"] }.matches(event(.processExec)))
     }

@@ -2,6 +2,7 @@
 
 import Glibc
 import SensorTestSupport
+import Synchronization
 import Testing
 
 @testable import SensorCore
@@ -50,6 +51,33 @@ import Testing
         #expect(resolve(host, "\(tree.path)/nothing", pid: pid) == nil)
         #expect(resolve(host, "/", pid: pid) == "/")
         #expect(host.answer(.resolve(pid: pid, path: "/a\0b", isItself: true)) == .failure(EINVAL))
+    }
+
+    @Test func `a name that ends as procfs shows what is gone is a name`() throws {
+        let tree = try Tree()
+        let path = "\(tree.path)/real (deleted)"
+        mkdir(path, 0o755)
+        defer { rmdir(path) }
+        #expect(resolve(LiveHostView(cgroupRoot: nil), path, pid: pid) == path)
+    }
+
+    @Test func `what goes while it is looked up has no path, or the one that it had`() throws {
+        let tree = try Tree()
+        let path = "\(tree.path)/gone"
+        let isDone = Mutex(false)
+        let worker = try Worker(name: "test-goes") {
+            while !isDone.withLock({ $0 }) {
+                mkdir(path, 0o755)
+                rmdir(path)
+            }
+        }
+        let host = LiveHostView(cgroupRoot: nil)
+        var found: Set<String?> = []
+        for _ in 0..<20_000 { found.insert(resolve(host, path, pid: pid)) }
+        isDone.withLock { $0 = true }
+        let hasEnded = worker.join(milliseconds: 60_000)
+        #expect(hasEnded)
+        #expect(found.isSubset(of: [path, nil]))
     }
 
     @Test func `a link that nobody has followed is looked up from the caches or not at all`() throws {

@@ -507,6 +507,25 @@ import Testing
         #expect(event.networkDetail?.duration == 1_000)
     }
 
+    @Test func `an empty name leads nowhere, not to where it would have been looked for`() throws {
+        let events = events([
+            Records.named(SENSOR_FILE_OPEN, base: "/home", argument: "", error: UInt16(ENOENT)),
+            Records.named(SENSOR_FILE_ATTRIBUTE, base: "/home", argument: "", error: UInt16(EPERM)),
+        ])
+        #expect(events.map { $0.fileDetail?.path } == ["", "/home"])
+        #expect(events.map { $0.fileDetail?.pathSource } == [.argument, .argument])
+    }
+
+    @Test func `a token in a socket's address does not get into events`() {
+        let token = "ghp_0123456789abcdefABCDEF0123456789abcd"
+        let events = events([
+            Records.unix(SENSOR_NETWORK_LISTEN, path: "/run/\(token)/s"),
+            Records.unix(SENSOR_NETWORK_CONNECT, name: "\0\(token)"),
+        ])
+        #expect(events.first?.networkDetail?.local?.path == "/run/[redacted]/s")
+        #expect(events.last?.networkDetail?.peer?.path == "@[redacted]")
+    }
+
     // MARK: Identity
 
     @Test func `an identity change tells from what to what, and changes the process`() throws {

@@ -74,12 +74,17 @@ import Testing
     }
 
     /// What a live run gives, and the recording of it.
-    private func record(_ inputs: [Input]) throws -> (Outcome, [UInt8]) {
+    private func record(
+        _ inputs: [Input], host: FakeHost? = nil, configuration: PipelineConfiguration = PipelineConfiguration()
+    ) throws -> (Outcome, [UInt8]) {
         let descriptor = try file()
         let copy = dup(descriptor)
         defer { close(copy) }
-        let writer = RecordingWriter(descriptor: descriptor, session: Records.session)
-        var pipeline = Pipeline(session: Records.session, host: RecordingHostView(host(), writer: writer))
+        let writer = RecordingWriter(
+            descriptor: descriptor, session: Records.session, redactor: configuration.redactor)
+        var pipeline = Pipeline(
+            session: Records.session, host: RecordingHostView(host ?? self.host(), writer: writer),
+            configuration: configuration)
         for input in inputs {
             pipeline.consume(input)
             writer.write(input)
@@ -91,11 +96,13 @@ import Testing
     }
 
     /// What a replay gives until its end or the error.
-    private func replay(_ bytes: [UInt8]) throws -> (Outcome, RecordingError?) {
+    private func replay(
+        _ bytes: [UInt8], configuration: PipelineConfiguration = PipelineConfiguration()
+    ) throws -> (Outcome, RecordingError?) {
         var outcome = Outcome()
         do throws(RecordingError) {
             let reader = try RecordingReader(descriptor: (try? file(bytes)) ?? -1)
-            var pipeline = Pipeline(session: reader.session, host: reader.host)
+            var pipeline = Pipeline(session: reader.session, host: reader.host, configuration: configuration)
             defer { run(&pipeline, &outcome) }
             while let input = try reader.next() { pipeline.consume(input) }
         } catch {
@@ -127,6 +134,95 @@ import Testing
         #expect(lines.contains(#"[{"name":"key","value":"size"},{"name":"value","value":"1M"}]"#))
         #expect(lines.contains(#"[{"name":"parameters","value":"answer=42 password=[redacted] b=1"}]"#))
         #expect(!String(decoding: recording, as: UTF8.self).contains("hunter2"))
+        let (replayed, error) = try replay(recording)
+        #expect(error == nil)
+        let isSame = replayed == live
+        #expect(isSame)
+    }
+
+    private static let token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
+
+    @Test func `a recording holds no secret of a path, and its replay shows what was shown live`() throws {
+        let token = Self.token
+        let host = host()
+        host.addProcess(105, parent: 1, start: 5, executable: "/opt/\(token)", arguments: ["a"])
+        host.set(.link(pid: 105, .workingDirectory), "/srv/\(token)/x")
+        host.set(.resolve(pid: 100, path: ByteString("/link/\(token)/"), isItself: true), "/data/\(token)")
+        host.set(.resolve(pid: 100, path: ByteString("/asked/\(token)"), isItself: true), "/led/\(token)")
+        let inputs: [[UInt8]] = [
+            Records.exec(
+                pid: 102, start: 9, executable: "/bin/\(token)", directory: "/\(token)", script: "a/\(token)/run"),
+            Records.open("/tmp/\(token)/\(token).f"), Records.open("/a", pid: 105, start: 5),
+            Records.open("/b/\(token)", fileFlags: SENSOR_FILE_COMPARE, argument: "/asked/\(token)"),
+            Records.open("/b/\(token)", fileFlags: SENSOR_FILE_COMPARE, argument: "/b/./\(token)"),
+            Records.named(SENSOR_FILE_DELETE, base: nil, argument: "/link/\(token)/\(token)"),
+            Records.named(
+                SENSOR_FILE_RENAME, base: "/\(token)", argument: token, newBase: "/x", newArgument: "../\(token)",
+                error: 2),
+            Records.named(
+                SENSOR_FILE_LINK, base: nil, argument: "../\(token)", newBase: "/\(token)", newArgument: token,
+                access: SENSOR_ACCESS_SYMBOLIC.rawValue),
+            Records.unix(SENSOR_NETWORK_LISTEN, path: "/run/\(token)"),
+            Records.unix(SENSOR_NETWORK_CONNECT, base: "/run/\(token)", name: token, error: 111),
+            Records.unix(SENSOR_NETWORK_CONNECT, name: "\0\(token)"),
+        ]
+        let (live, recording) = try record(inputs.map { .record($0) }, host: host)
+        #expect(live.lines.split(separator: UInt8(ascii: "\n")).count == inputs.count)
+        let lines = String(decoding: live.lines, as: UTF8.self)
+        #expect(!lines.contains("ghp_"))
+        for shown in ["/run/[redacted]/[redacted]", "@[redacted]", "/data/[redacted]/[redacted]"] {
+            #expect(lines.contains("\"\(shown)\""))
+        }
+        #expect(!String(decoding: recording, as: UTF8.self).contains("ghp_"))
+        let (replayed, error) = try replay(recording)
+        #expect(error == nil)
+        let isSame = replayed == live
+        #expect(isSame)
+    }
+
+    @Test func `a recording holds nothing of a path that the operator has hidden`() throws {
+        var configuration = PipelineConfiguration()
+        configuration.redactor = Redactor(patterns: RedactionPatterns(parsing: "/corp/*\n@corp-*"))
+        let host = host()
+        host.set(.resolve(pid: 100, path: "/corp/plan/", isItself: true), "/corp/plan")
+        let inputs: [[UInt8]] = [
+            Records.open("/corp/plan"), Records.named(SENSOR_FILE_DELETE, base: "/corp", argument: "plan", error: 2),
+            Records.named(SENSOR_FILE_DELETE, base: nil, argument: "/corp/plan/b"),
+            Records.unix(SENSOR_NETWORK_LISTEN, path: "/corp/plan"),
+            Records.unix(SENSOR_NETWORK_CONNECT, name: "\0corp-plan"),
+        ]
+        let (live, recording) = try record(inputs.map { .record($0) }, host: host, configuration: configuration)
+        let lines = String(decoding: live.lines, as: UTF8.self)
+        #expect(lines.split(separator: "\"/[redacted]\"").count == inputs.count + 1)
+        #expect(!String(decoding: recording, as: UTF8.self).contains("plan"))
+        let (replayed, error) = try replay(recording, configuration: configuration)
+        #expect(error == nil)
+        let isSame = replayed == live
+        #expect(isSame)
+    }
+
+    @Test func `a recording holds no secret of what an agent says, and its replay shows what was shown live`() throws {
+        let origin = CallOrigin(process: 100, cgroup: 42, time: 20)
+        var call = ToolCall(
+            number: 1, id: "k", name: "t", session: "s", scope: .none, process: 100, cgroup: 42, time: 20)
+        call.terms = ["/a/\(Self.token)"]
+        call.claims.authority = ToolCallClaims.Authority(grant: "Bearer \(Self.token)")
+        let uri = "https://user:s3cretpass99@host/?token=\(Self.token)"
+        let (live, recording) = try record([
+            .call(.begun(call)),
+            .call(
+                .ended(CallEnd(number: 1, status: "error", error: "password=hunter2hunter2 \(Self.token)", time: 30))),
+            .call(.context(ContextDetail(id: "x", session: "s", sources: [.init(kind: "user", uri: uri)]), origin)),
+            .call(
+                .anomaly(
+                    AnomalyDetail(
+                        rule: .epochMismatch, session: "s", expected: Self.token, came: "token=\(Self.token)"), origin)),
+        ])
+        let text = String(decoding: live.lines, as: UTF8.self)
+        #expect(text.contains("https://user:[redacted]@host/?token=[redacted]"))
+        #expect(text.contains(#""grant":"Bearer [redacted]""#))
+        let whole = text + String(decoding: recording, as: UTF8.self)
+        for secret in ["ghp_", "hunter2", "s3cret"] { #expect(!whole.contains(secret)) }
         let (replayed, error) = try replay(recording)
         #expect(error == nil)
         let isSame = replayed == live

@@ -27,8 +27,8 @@ enum Records {
     static func exec(
         pid: UInt32 = 100, start: UInt64 = 7, parent: (UInt32, UInt64) = (1, 1), executable: String = "/usr/bin/cat",
         arguments: [String] = ["cat", "/etc/passwd"], directory: String = "/home", script: String? = nil,
-        credentials: sensor_credentials = credentials(), mount: UInt32 = 4_026_531_841, flags: Int32 = 0,
-        time: UInt64 = 10, cgroup: UInt64 = 42
+        credentials: sensor_credentials = credentials(), mount: UInt32 = 4_026_531_841, network: UInt32 = 0,
+        flags: Int32 = 0, time: UInt64 = 10, cgroup: UInt64 = 42
     ) -> [UInt8] {
         var body = sensor_exec()
         (body.parent_tgid, body.parent_start) = parent
@@ -36,7 +36,7 @@ enum Records {
         body.inode = 77
         body.device = 8 << 20 | 1
         body.credentials = credentials
-        body.namespaces.mount = mount
+        (body.namespaces.mount, body.namespaces.network) = (mount, network)
         var record = RecordBytes(SENSOR_PROCESS_EXEC, body, hook: SENSOR_HOOK_PROCESS_EXEC, time: time)
             .adding(SENSOR_SECTION_ARGUMENTS, arguments.flatMap { Array($0.utf8) + [0] })
             .adding(SENSOR_SECTION_EXECUTABLE, leafFirst(executable))
@@ -62,15 +62,18 @@ enum Records {
 
     static func seen(
         pid: UInt32, start: UInt64, parent: (UInt32, UInt64) = (0, 0), executable: String, directory: String = "/",
-        time: UInt64 = 10
+        network: UInt32 = 0, thread: UInt32? = nil, time: UInt64 = 10
     ) -> [UInt8] {
         var body = sensor_exec()
         (body.parent_tgid, body.parent_start) = parent
         body.inode = 78
         body.credentials = credentials()
+        body.namespaces.network = network
         return RecordBytes(SENSOR_PROCESS_SEEN, body, hook: SENSOR_HOOK_ITER_TASK, time: time)
             .adding(SENSOR_SECTION_EXECUTABLE, leafFirst(executable))
-            .adding(SENSOR_SECTION_DIRECTORY, leafFirst(directory)).changing(by: pid, start)
+            .adding(SENSOR_SECTION_DIRECTORY, leafFirst(directory)).changing {
+                ($0.tgid, $0.tid, $0.start) = (pid, thread ?? pid, start)
+            }
     }
 
     static func exit(pid: UInt32 = 100, start: UInt64 = 7, code: Int32 = 0, signal: Int32 = 0, time: UInt64 = 20)
@@ -138,6 +141,19 @@ enum Records {
         }
     }
 
+    /// - Parameter name: the address; an abstract one begins with NUL.
+    static func unix(
+        _ kind: sensor_kind, path: String? = nil, base: String? = nil, name: String? = nil, error: UInt16 = 0
+    ) -> [UInt8] {
+        var body = sensor_network()
+        (body.family, body.type) = (1, 1)
+        var record = RecordBytes(kind, body, time: 16)
+        if let base { record = record.adding(SENSOR_SECTION_BASE, leafFirst(base)) }
+        if let path { record = record.adding(SENSOR_SECTION_PATH, leafFirst(path)) }
+        if let name { record = record.adding(SENSOR_SECTION_ARGUMENT, Array(name.utf8)) }
+        return record.changing { $0.key.error = error }
+    }
+
     static func dns(_ message: [UInt8], cgroup: UInt64 = 42, time: UInt64 = 16) -> [UInt8] {
         RecordBytes(SENSOR_DNS_ANSWER, sensor_network(), hook: SENSOR_HOOK_SKB_INGRESS, time: time)
             .adding(SENSOR_SECTION_PAYLOAD, message).changing { $0.key.cgroup = cgroup }
@@ -152,11 +168,24 @@ enum Records {
         }.bytes
     }
 
-    static func identity(number: UInt32, credentials: sensor_credentials, time: UInt64 = 17) -> [UInt8] {
+    /// - Parameters:
+    ///   - thread: its number, and when it started.
+    ///   - creator: of a clone, who called it: process, thread, and when that started.
+    static func identity(
+        number: UInt32, credentials: sensor_credentials, network: UInt32 = 0, uts: UInt32 = 0, pid: UInt32 = 100,
+        thread: (UInt32, UInt64) = (100, 7), creator: (UInt32, UInt32, UInt64)? = nil,
+        flags: Int32 = SENSOR_FIRST_SEEN, error: UInt16 = 0, time: UInt64 = 17
+    ) -> [UInt8] {
         var body = sensor_identity()
         body.number = number
         body.credentials = credentials
-        return RecordBytes(SENSOR_IDENTITY_CHANGE, body, time: time).bytes
+        (body.namespaces.network, body.namespaces.uts) = (network, uts)
+        body.thread_start = thread.1
+        if let creator { (body.creator_tgid, body.creator_tid, body.creator_start) = creator }
+        return RecordBytes(SENSOR_IDENTITY_CHANGE, body, time: time, flags: flags).changing {
+            ($0.tgid, $0.tid) = (pid, thread.0)
+            $0.key.error = error
+        }
     }
 
     static func cgroup(_ kind: sensor_kind, id: UInt64, path: String) -> [UInt8] {

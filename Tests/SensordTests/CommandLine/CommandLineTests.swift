@@ -69,7 +69,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("--tail --bogus", "--bogus"), ("--bogus", "--bogus"), ("--tail --pid x", "--pid"), ("--tail --pid", "--pid"),
+        ("--tail --bogus", "--bogus"), ("--bogus", "--bogus"), ("--tail --pid x", "--pid"), ("--tail --pid 0", "--pid"),
+        ("--tail --pid", "--pid"),
         ("--tail --count 0", "--count"), ("--tail --count -1", "--count"), ("--tail --duration 0", "--duration"),
         ("--tail --duration nan", "--duration"), ("--tail --kind nothing", "--kind"),
         ("--tail --peer 10.0.0.0/99", "--peer"), ("--tail --workload /x", "--workload"),

@@ -14,6 +14,16 @@ struct CommandTailTests {
         outcome.lines.compactMap { Event(json: Array($0.utf8)[...])?.kind.name }
     }
 
+    private func text(of path: String) throws -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        try #require(descriptor >= 0)
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while case let count = read(descriptor, &chunk, chunk.count), count > 0 { bytes += chunk[..<count] }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     private func events(_ outcome: RunningSensord.Outcome) -> [Event] {
         outcome.lines.compactMap { Event(json: Array($0.utf8)[...]) }
     }
@@ -124,6 +134,54 @@ struct CommandTailTests {
         try eventually { tail.outputSoFar.contains(" status 7") }
         try eventually { kill(tail.pid, SIGINT) == 0 && tail.errorsSoFar.contains("shown") }
         #expect(try tail.wait().status == 7)
+    }
+
+    @Test func `a recording of what a command did holds none of its secrets`() throws {
+        var template = Array("/tmp/sensord-secret-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
+        let (below, recording) = ("\(folder)/\(token)", "\(folder)/recording")
+        defer {
+            for name in ["\(below)/s", "\(below)/l", "\(below)/\(token)", recording] { unlink(name) }
+            for name in [below, folder] { rmdir(name) }
+        }
+        let script = """
+            import os, socket, sys
+            os.mkdir(sys.argv[1]); os.chdir(sys.argv[1])
+            open(sys.argv[2], 'w').close(); os.symlink('../' + sys.argv[2], 'l'); os.stat('l')
+            for name in ('s', '\\0' + sys.argv[2]):
+                s = socket.socket(socket.AF_UNIX); s.bind(name); s.listen()
+                c = socket.socket(socket.AF_UNIX); c.connect(name); s.accept()
+            try: os.unlink(sys.argv[2] + '/none')
+            except OSError: pass
+            """
+        let live = try sensord("--tail", "--json", "--record", recording, "--", "python3", "-c", script, below, token)
+        #expect(live.status == 0, "\(live.errors)")
+        #expect(live.output.contains("/[redacted]/s\"") && live.output.contains("\"@[redacted]\""))
+        #expect(!live.output.contains("ghp_"))
+        let bytes = try text(of: recording)
+        #expect(bytes.count > 1000)
+        #expect(!bytes.contains("ghp_"))
+        let replayed = try sensord("replay", "--json", recording)
+        #expect(replayed.lines == live.lines)
+    }
+
+    @Test func `without CAP_NET_ADMIN it starts as fast, without what it is for`() throws {
+        let wrapper = ["setpriv", "--bounding-set=-net_admin,-sys_admin"]
+        func cpu(_ outcome: RunningSensord.Outcome) throws -> Int {
+            let words = outcome.summary.split(separator: " ")
+            return try #require(words.dropLast().last.flatMap { Int($0) }, "\(outcome.errors)")
+        }
+        let whole = try sensord("--tail", "--json", "--", "true")
+        let less = try sensord("--tail", "--json", "--", "true", wrapper: wrapper)
+        #expect(less.status == 0, "\(less.errors)")
+        #expect(kinds(less).first == "process.exec")
+        // Each refused program once cost what all of them cost together.
+        #expect(try cpu(less) < 3 * cpu(whole))
+        let check = try sensord("check", wrapper: wrapper)
+        #expect(check.status == 0)
+        #expect(check.output.contains("for lack of CAP_NET_ADMIN"))
     }
 
     @Test func `without permission it is sensord that failed`() throws {

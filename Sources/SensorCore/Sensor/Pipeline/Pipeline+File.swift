@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CSensorBPF
+internal import Glibc
 
 // Files: which path an event is about, and how far that can be trusted.
 extension Pipeline {
@@ -99,6 +100,8 @@ extension Pipeline {
         if header.key.error == 0 {
             return resolver.entry(argument, base: base, of: process, isFollowed: isFollowed)
         }
+        // Nothing was named.
+        if argument.isEmpty, Int32(header.key.error) == ENOENT { return ("", .argument) }
         return (PathAssembler.normalized(PathAssembler.joined(base?.path, argument)), .argument)
     }
 

@@ -7,14 +7,20 @@ extension Pipeline {
     mutating func identityChanged(_ view: borrowing RecordView, _ header: sensor_header) {
         guard let identity = view.identity else { return }
         let process = process(header)
+        let change = identity.number == 0 ? "exec" : Self.syscallName(identity.number)
+        let to = IdentityState(identity.credentials, identity.namespaces)
+        let step = IdentityStep(
+            to: to, fields: header.key.error == 0 ? .changed(by: change) : [], time: header.time,
+            isStreamed: header.flags & UInt16(SENSOR_STREAMED) != 0)
+        let thread = ThreadKey(tid: header.tid, start: identity.thread_start)
+        let isClone = identity.creator_tgid != 0
         // A clone's state before is that of its creator, which lives: its pid says enough.
         let before =
-            identity.creator_tgid == 0
-            ? process : processes.find(ProcessKey(tgid: identity.creator_tgid, start: 0), at: header.time)
-        let from = before?.identity
-        let to = IdentityState(identity.credentials, identity.namespaces)
-        if let process { processes.changeIdentity(of: process, to: to, at: header.time) }
-        let change = identity.number == 0 ? "exec" : Self.syscallName(identity.number)
+            isClone ? processes.find(ProcessKey(tgid: identity.creator_tgid, start: 0), at: header.time) : process
+        let actor = isClone ? ThreadKey(tid: identity.creator_tid, start: identity.creator_start) : thread
+        // What failed has changed nothing.
+        let from = step.fields.isEmpty ? to : before.flatMap { processes.identity(of: $0, thread: actor, before: step) }
+        if let process { processes.changeIdentity(of: process, thread: thread, step, isRepeatable: !isClone) }
         emit(
             .identityChange, header, process: process,
             detail: .identity(IdentityDetail(change: change, from: from, to: to)))

@@ -29,7 +29,7 @@ extension Pipeline {
             // Its ports have 32 bits; those that do not fit are left out.
             detail.peer = Endpoint(port: UInt16(exactly: port), contextID: contextID)
         default:
-            if let path = Self.socketPath(view) {
+            if let path = Self.socketPath(view).map(configuration.redactor.path) {
                 if kind == .networkListen {
                     detail.local = Endpoint(path: path)
                 } else {

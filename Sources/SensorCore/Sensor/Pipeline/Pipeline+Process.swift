@@ -7,8 +7,8 @@ extension Pipeline {
     mutating func executed(_ view: borrowing RecordView, _ header: sensor_header) {
         guard let exec = view.exec else { return }
         let key = ProcessKey(tgid: header.tgid, start: header.start)
-        let before = processes.find(key, at: header.time)?.identity
         let facts = facts(view, exec, header)
+        let before = identity(before: exec, facts.identity, of: processes.find(key, at: header.time), header)
         let process = processes.exec(
             key, parent: ProcessKey(tgid: exec.parent_tgid, start: exec.parent_start), facts: facts, at: header.time)
         let workload = workload(header)
@@ -26,6 +26,17 @@ extension Pipeline {
         emit(
             .identityChange, change, process: process, workload: workload,
             detail: .identity(IdentityDetail(change: "exec", from: before, to: after)))
+    }
+
+    /// Who it was that called exec. Of several threads any may have been.
+    private func identity(
+        before exec: sensor_exec, _ after: IdentityState?, of process: TrackedProcess?, _ header: sensor_header
+    ) -> IdentityState? {
+        guard let process, let after, exec.flags & UInt32(SENSOR_EXEC_SECURE) != 0 else { return nil }
+        let isLeader = exec.flags & UInt32(SENSOR_EXEC_FROM_THREAD) == 0
+        return processes.identity(
+            of: process, thread: isLeader ? ThreadKey(tid: header.tgid, start: header.start) : nil,
+            before: IdentityStep(to: after, fields: .exec, time: header.time))
     }
 
     mutating func forked(_ view: borrowing RecordView, _ header: sensor_header) {
@@ -64,6 +75,13 @@ extension Pipeline {
         let key = ProcessKey(tgid: header.tgid, start: header.start)
         let parent = ProcessKey(tgid: exec.parent_tgid, start: exec.parent_start)
         var facts = facts(view, exec, header)
+        if header.tid != header.tgid {
+            let identity = facts.identity
+            facts.identity = nil
+            let process = processes.seen(key, parent: parent, facts: facts, at: header.time)
+            if let identity { processes.seenThread(of: process, as: identity) }
+            return
+        }
         let isKernelThread = exec.flags & UInt32(SENSOR_EXEC_KERNEL_THREAD) != 0
         let known = processes.find(key, at: header.time)
         // Another program than the one known, and later: its exec was lost.

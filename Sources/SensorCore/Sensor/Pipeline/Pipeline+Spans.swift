@@ -7,6 +7,7 @@ internal import CSensorBPF
 extension Pipeline {
     mutating func span(_ told: SpanCall) {
         var call = told
+        call.error = redacted(call.error)
         let assurance = assign(&call)
         let workload = call.cgroup == 0 ? nil : cgroups.workload(of: call.cgroup, pid: call.process)
         workload?.sendsSpans = true

@@ -108,8 +108,18 @@ struct ProcessRoot: ~Copyable {
 
     // MARK: Names
 
-    /// As this process sees both. A root of another mount namespace shows as "/", and so do paths in it.
+    /// As this process sees both. A root of another mount namespace shows as "/", and so do paths in it. ENOENT: it is
+    /// gone again.
     private func shown(_ found: borrowing Descriptor) throws(Failure) -> [UInt8] {
+        let path = try text(of: found)
+        guard path.ends(with: " (deleted)") else { return path }
+        // Its name, or what procfs adds to the name of what is gone.
+        let named = try Descriptor(sensor_open_beneath(root, Self.terminated(path), isCached ? 1 : 0))
+        guard named.isSame(as: found) else { throw Failure(errno: ENOENT) }
+        return path
+    }
+
+    private func text(of found: borrowing Descriptor) throws(Failure) -> [UInt8] {
         let (path, root) = (try Self.link("/proc/self/fd/\(found.number)"), try Self.link("/proc/self/fd/\(root)"))
         let slash = UInt8(ascii: "/")
         guard path.first == slash else { throw Failure(errno: EXDEV) }
@@ -168,5 +178,13 @@ struct ProcessRoot: ~Copyable {
         func isSame(as other: borrowing Descriptor) -> Bool {
             (status.st_dev, status.st_ino) == (other.status.st_dev, other.status.st_ino)
         }
+    }
+}
+
+extension [UInt8] {
+    fileprivate func ends(with text: StaticString) -> Bool {
+        let count = text.utf8CodeUnitCount
+        return self.count >= count
+            && text.withUTF8Buffer { text in suffix(count).elementsEqual(text) }
     }
 }

@@ -9,7 +9,7 @@ internal import CSensorBPF
 /// recording machine's kernel wrote them, and the session's frame says in which byte order.
 enum RecordingFrame {
     static let magic: [UInt8] = Array("sensord\0".utf8)
-    static let version: UInt32 = 3
+    static let version: UInt32 = 4
     static let headerLength = 12
     /// No content is longer; a length beyond it is damage.
     static let contentLimit = 16 << 20

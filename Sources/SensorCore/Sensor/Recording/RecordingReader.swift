@@ -160,8 +160,20 @@ package final class ReplayingHostView: HostView {
     fileprivate(set) var answers: [(question: HostQuestion, answer: HostAnswer)] = []
 
     package func answer(_ question: HostQuestion) -> HostAnswer {
-        guard let index = answers.firstIndex(where: { $0.question == question }) else { return .failure(ENOENT) }
+        let index =
+            answers.firstIndex { $0.question == question } ?? answers.firstIndex { $0.question.isMasked(question) }
+        guard let index else { return .failure(ENOENT) }
         return answers.remove(at: index).answer
+    }
+}
+
+extension HostQuestion {
+    /// Whether both ask where a path of the same process leads, and one of them is hidden as a whole.
+    fileprivate func isMasked(_ other: HostQuestion) -> Bool {
+        guard case .resolve(let pid, let path, let isItself) = self,
+            case .resolve(pid, let otherPath, isItself) = other
+        else { return false }
+        return path.bytes.contains(Redactor.coverMask) || otherPath.bytes.contains(Redactor.coverMask)
     }
 }
 

@@ -5,7 +5,8 @@ internal import Glibc
 
 /// Writes what the pipeline is fed with into a file, so that `RecordingReader` can feed it again.
 ///
-/// Secrets in command lines and in strings of notable calls are overwritten, so that a replay shows what was shown live and a recording can be handed on.
+/// Secrets in command lines, paths, addresses of sockets, strings of notable calls and what agents say of their calls are
+/// overwritten, so that a replay shows what was shown live and a recording can be handed on.
 ///
 /// Each input is to be written after the pipeline has worked on it, since the answers it asked for go before it.
 /// For one thread. Writes to the file by the buffer, and whenever it is told to: what was flushed outlives a kill -9.
@@ -71,12 +72,12 @@ package final class RecordingWriter {
                 for selector in selectors { $0.append(counted: selector.utf8) }
             }
         case .settle(let time): frame(.settle) { $0.append(time) }
-        case .call(let change): frame(.call) { $0.bytes += change.withoutTerms.json }
+        case .call(let change): frame(.call) { $0.bytes += change.masked(by: redactor).json }
         }
     }
 
     package func record(_ bytes: RawSpan) {
-        if let masked = masked(record: bytes) {
+        if let masked = RecordMask.masked(bytes, by: redactor) {
             frame(.record) { $0.bytes += masked }
             return
         }
@@ -85,38 +86,24 @@ package final class RecordingWriter {
 
     package func answer(_ question: HostQuestion, _ answer: HostAnswer) {
         frame(.answer) {
-            question.write(to: &$0)
+            masked(question).write(to: &$0)
             masked(answer, to: question).write(to: &$0)
         }
     }
 
-    /// A record with the secrets of its command line, or of a notable call's strings, overwritten; nil if there are none.
-    private func masked(record: RawSpan) -> [UInt8]? {
-        guard let view = try? RecordView(record) else { return nil }
-        let strings = SyscallStrings(view)
-        if !strings.values.isEmpty {
-            guard let masked = redactor.masked(strings.values, of: strings.call) else { return nil }
-            var copy = record.withUnsafeBytes { [UInt8]($0) }
-            var rest = masked[...]
-            for tag in SyscallStrings.tags {
-                guard let section = view.section(tag), let place = record.byteOffsets(of: section.bytes) else {
-                    continue
-                }
-                copy.replaceSubrange(place, with: rest.removeFirst())
-            }
-            return copy
+    private func masked(_ answer: HostAnswer, to question: HostQuestion) -> HostAnswer {
+        guard case .bytes(let bytes) = answer else { return answer }
+        return switch question {
+        case .file(_, .cmdline): redactor.masked(bytes.span.bytes).map { .bytes($0) } ?? answer
+        case .link, .resolve: .bytes(redactor.masked(path: bytes))
+        default: answer
         }
-        guard let arguments = view.section(SENSOR_SECTION_ARGUMENTS),
-            let place = record.byteOffsets(of: arguments.bytes), let masked = redactor.masked(arguments.bytes)
-        else { return nil }
-        var copy = record.withUnsafeBytes { [UInt8]($0) }
-        copy.replaceSubrange(place, with: masked)
-        return copy
     }
 
-    private func masked(_ answer: HostAnswer, to question: HostQuestion) -> HostAnswer {
-        guard case .file(_, .cmdline) = question, case .bytes(let line) = answer else { return answer }
-        return redactor.masked(line.span.bytes).map { .bytes($0) } ?? answer
+    /// As it will be asked when the records are those of the recording.
+    private func masked(_ question: HostQuestion) -> HostQuestion {
+        guard case .resolve(let pid, let path, let isItself) = question else { return question }
+        return .resolve(pid: pid, path: ByteString(redactor.masked(path: path.bytes)), isItself: isItself)
     }
 
     /// Writes the end and closes the file. Returns the errno if the recording is not whole.

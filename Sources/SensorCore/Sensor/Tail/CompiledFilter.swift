@@ -132,10 +132,17 @@ package struct CompiledFilter: Sendable {
             return all.contains { end in peers.contains { $0.matches(end) } }
         case .none where event.kind == .processExec:
             return peers.isEmpty && matchesAnyPath([event.process?.executable, event.process?.script])
-        case .none, .syscall, .identity, .exit, .toolCall, .context, .decision, .anomaly:
+        case .syscall(let syscall):
+            guard peers.isEmpty else { return false }
+            let named = syscall.strings.filter { Self.pathArguments.contains($0.name) }.map(\.value)
+            return matchesAnyPath([syscall.path] + named)
+        case .none, .identity, .exit, .toolCall, .context, .decision, .anomaly:
             return false
         }
     }
+
+    /// Strings of system calls that are paths.
+    private static let pathArguments: Set<String> = ["path", "source", "target", "new_root", "put_old", "from", "to"]
 
     private func matchesAnyPath(_ candidates: [ByteString?]) -> Bool {
         candidates.contains { candidate in
