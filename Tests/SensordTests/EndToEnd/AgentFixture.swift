@@ -40,13 +40,16 @@ final class AgentFixture {
     }
 
     /// Ends the daemon.
-    func records(of daemon: RunningSensord) throws -> AgentRecords {
+    ///
+    /// - Parameter words: of which one stands in what is read; nil: all is.
+    func records(of daemon: RunningSensord, with words: [String]? = nil) throws -> AgentRecords {
         kill(daemon.pid, SIGTERM)
         let outcome = try daemon.wait()
         #expect(outcome.status == 0, "\(outcome.errors)")
+        let lines = outcome.lines.filter { line in words?.contains { strstr(line, $0) != nil } ?? true }
         return AgentRecords(
-            events: outcome.lines.compactMap { Event(json: Array($0.utf8)[...]) },
-            calls: outcome.lines.compactMap { ToolCallRecord(json: Array($0.utf8)[...]) }, folder: folder)
+            events: lines.compactMap { Event(json: Array($0.utf8)[...]) },
+            calls: lines.compactMap { ToolCallRecord(json: Array($0.utf8)[...]) }, folder: folder)
     }
 
     // MARK: Python

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FoundationEssentials
-internal import NIOConcurrencyHelpers
 
 extension TraceRequest {
     /// Values in a request, of which each is behind a comma or a bracket: many more than spans have.
-    private static let valueLimit = 524_288
+    static let valueLimit = 524_288
 
     /// Reads `ExportTraceServiceRequest` as OTLP has it in JSON: ids in hexadecimal, 64-bit numbers as strings, enums as
     /// numbers.
@@ -14,57 +13,36 @@ extension TraceRequest {
         let values = bytes.count { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "{") }
         guard values <= Self.valueLimit else { throw TraceFault("more than \(Self.valueLimit) values in JSON") }
         let decoder = JSONDecoder()
-        if let key = Self.elementsLeft { decoder.userInfo[key] = NIOLockedValueBox(Self.elementLimit) }
         let request: JSONRequest
         do { request = try decoder.decode(JSONRequest.self, from: Data(bytes)) } catch {
             if let fault = error as? TraceFault { throw fault }
             throw TraceFault("no ExportTraceServiceRequest in JSON")
         }
-        for resourceSpans in request.resourceSpans?.elements ?? [] {
+        for resourceSpans in request.resourceSpans ?? [] {
             let first = calls.count
-            for scopeSpans in resourceSpans.scopeSpans?.elements ?? [] {
-                for span in scopeSpans.spans?.elements ?? [] { try add(span.span) }
+            for scopeSpans in resourceSpans.scopeSpans ?? [] {
+                for span in scopeSpans.spans ?? [] { try add(span.span) }
             }
             setResource(JSONAttribute.read(resourceSpans.resource?.attributes), from: first)
-        }
-    }
-
-    fileprivate static let elementsLeft = CodingUserInfoKey(rawValue: "elementsLeft")
-}
-
-/// A list whose elements are counted over the whole request, so that small ones cannot add up to much memory.
-private struct JSONList<Element: Decodable>: Decodable {
-    var elements: [Element] = []
-
-    init(from decoder: any Decoder) throws {
-        let left = TraceRequest.elementsLeft.flatMap { decoder.userInfo[$0] } as? NIOLockedValueBox<Int>
-        var container = try decoder.unkeyedContainer()
-        while !container.isAtEnd {
-            let isAllowed = left?.withLockedValue { left in
-                left -= 1
-                return left >= 0
-            }
-            guard isAllowed ?? false else { throw TraceFault("more than \(TraceRequest.elementLimit) elements") }
-            elements.append(try container.decode(Element.self))
         }
     }
 }
 
 private struct JSONRequest: Decodable {
-    var resourceSpans: JSONList<JSONResourceSpans>?
+    var resourceSpans: [JSONResourceSpans]?
 }
 
 private struct JSONResourceSpans: Decodable {
     var resource: JSONResource?
-    var scopeSpans: JSONList<JSONScopeSpans>?
+    var scopeSpans: [JSONScopeSpans]?
 }
 
 private struct JSONResource: Decodable {
-    var attributes: JSONList<JSONAttribute>?
+    var attributes: [JSONAttribute]?
 }
 
 private struct JSONScopeSpans: Decodable {
-    var spans: JSONList<JSONSpan>?
+    var spans: [JSONSpan]?
 }
 
 /// Becomes what is read of it at once.
@@ -106,7 +84,7 @@ private struct JSONSpan: Decodable {
         span.end = try container.decodeIfPresent(JSONNumber.self, forKey: .endTimeUnixNano)?.value ?? 0
         span.isError = try container.decodeIfPresent(Status.self, forKey: .status)?.code == .error
         span.attributes = JSONAttribute.read(
-            try container.decodeIfPresent(JSONList<JSONAttribute>.self, forKey: .attributes))
+            try container.decodeIfPresent([JSONAttribute].self, forKey: .attributes))
     }
 
     /// What hexadecimal digits stand for; nothing where they are none.
@@ -176,9 +154,9 @@ private struct JSONAttribute: Decodable {
         text = (value.stringValue ?? value.intValue?.text).map(Self.cut)
     }
 
-    static func read(_ list: JSONList<JSONAttribute>?) -> [TraceAttribute: String] {
+    static func read(_ list: [JSONAttribute]?) -> [TraceAttribute: String] {
         var read: [TraceAttribute: String] = [:]
-        for attribute in list?.elements ?? [] {
+        for attribute in list ?? [] {
             if let key = attribute.key, let text = attribute.text { read[key] = text }
         }
         return read

@@ -84,9 +84,8 @@ struct TraceSpan: Sendable {
 
 /// Of an export request, what is read.
 struct TraceRequest: Sendable {
-    /// Spans that one request may have, or elements of any kind where it is JSON.
+    /// Spans that one request may have.
     static let spanLimit = 16_384
-    static let elementLimit = 262_144
 
     struct Call: Sendable {
         var span: TraceSpan

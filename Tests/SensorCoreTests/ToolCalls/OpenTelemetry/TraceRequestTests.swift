@@ -112,8 +112,8 @@ import Testing
         }
         #expect(try TraceRequest(protobuf: request(TraceRequest.spanLimit)).spanCount == TraceRequest.spanLimit)
         #expect(throws: TraceFault.self) { try TraceRequest(protobuf: request(TraceRequest.spanLimit + 1)) }
-        let small = Array(repeating: "{}", count: TraceRequest.elementLimit + 1).joined(separator: ",")
-        #expect(throws: TraceFault("more than \(TraceRequest.elementLimit) elements")) {
+        let small = Array(repeating: "{}", count: TraceRequest.valueLimit / 2).joined(separator: ",")
+        #expect(throws: TraceFault("more than \(TraceRequest.valueLimit) values in JSON")) {
             try TraceRequest(json: Array(#"{"resourceSpans":[\#(small)]}"#.utf8))
         }
     }
