@@ -20,6 +20,7 @@ final class TestSensor: EventSink, Sendable {
         configuration.stream = .scoped
         configuration.kernel.scopeOnly = true
         // Some tests are floods, and their last call must not get lost.
+        configuration.kernel.lifecycleRingBytes = 16 << 20
         configuration.kernel.activityRingBytes = 16 << 20
         configuration.kernel.ringBudget = 16 << 20
         // The tests wait for batches more than for anything else.
