@@ -46,7 +46,10 @@ final class AgentFixture {
         kill(daemon.pid, SIGTERM)
         let outcome = try daemon.wait()
         #expect(outcome.status == 0, "\(outcome.errors)")
-        let lines = outcome.lines.filter { line in words?.contains { strstr(line, $0) != nil } ?? true }
+        let lines = outcome.lines.filter { line in
+            guard let words else { return true }
+            return line.withCString { text in words.contains { strstr(text, $0) != nil } }
+        }
         return AgentRecords(
             events: lines.compactMap { Event(json: Array($0.utf8)[...]) },
             calls: lines.compactMap { ToolCallRecord(json: Array($0.utf8)[...]) }, folder: folder)
