@@ -44,7 +44,7 @@ enum sensor_kind {
 	SENSOR_PROCESS_FORK = 2, /* body sensor_exec; the header names the child */
 	SENSOR_PROCESS_EXIT = 3, /* body sensor_exit */
 	SENSOR_PROCESS_SEEN =
-		4, /* body sensor_exec; a process that ran before the sensor, or a thread that is not what its leader is */
+		4, /* body sensor_exec; a process that ran before the sensor, or a thread unlike its leader */
 	SENSOR_CGROUP_CREATED = 5, /* body sensor_cgroup; the key's cgroup is that of the task that made it */
 	SENSOR_CGROUP_REMOVED = 6, /* the same, of the task that removed it */
 	SENSOR_FILE_OPEN = 10,     /* file kinds: body sensor_file */
@@ -372,12 +372,14 @@ struct sensor_control {
 /* Several calls may be open in a place where the programs cannot tell which of them a task acts for. */
 #define SENSOR_CALLS_UNCERTAIN 0xffffffff
 
-/* Sets of tool calls are numbered by the daemon; a number is never used again. Beside it stands how a task came by it. */
+/*
+ * Sets of tool calls are numbered by the daemon; a number is never used again. Beside it stands how a task came by it. SHARED: made
+ * within them by whoever announced them, whose other work it may do as well; STARTED: a program that was started within them;
+ * neither: announced for the task itself.
+ */
 #define SENSOR_CALLS_NUMBER 0x3fffffff
-#define SENSOR_CALLS_SHARED \
-	0x80000000 /* made within them by whoever announced them, whose other work it may do as well */
-#define SENSOR_CALLS_STARTED \
-	0x40000000 /* a program that was started within them; neither: announced for the task itself */
+#define SENSOR_CALLS_SHARED 0x80000000
+#define SENSOR_CALLS_STARTED 0x40000000
 
 /* What a thread or a process acts for. */
 struct sensor_calls {

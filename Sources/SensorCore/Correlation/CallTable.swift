@@ -164,7 +164,7 @@ struct CallTable: ~Copyable {
             let isWorker = set & UInt32(SENSOR_CALLS_SHARED) != 0 || only.isWorker(actor)
             if only.call.scope == .thread, !isWorker { return reference(members, .exact) }
             // Threads and processes that an agent keeps do what its other calls give them to do, too.
-            let others = isWorker ? openBeside(first, at: time) : []
+            let others = isWorker ? openBeside(only.call, at: time) : []
             if others.isEmpty { return reference(members, .process) }
             members = (members + others).sorted()
         }
@@ -179,23 +179,25 @@ struct CallTable: ~Copyable {
 
     /// All calls that were open at that time and that tasks of a cgroup, or a process, have announced.
     private func open(in cgroup: UInt64, orOf process: UInt32, at time: UInt64) -> [UInt64] {
-        var found = Set(openIn[cgroup] ?? []).union(openOf[process] ?? [])
-        for (number, end) in ended.reversed {
-            guard end > time else { break }
-            if let call = calls[number]?.call, call.cgroup == cgroup || call.process == process { found.insert(number) }
+        open(at: time, still: (openIn[cgroup] ?? []) + (openOf[process] ?? [])) {
+            $0.cgroup == cgroup || $0.process == process
         }
-        return found.filter { calls[$0]?.isOpen(at: time) ?? false }.sorted()
     }
 
     /// What else the process that announced a call had open at that time.
-    private func openBeside(_ number: UInt64, at time: UInt64) -> [UInt64] {
-        guard let process = calls[number]?.call.process else { return [] }
-        var found = openOf[process] ?? []
+    private func openBeside(_ call: ToolCall, at time: UInt64) -> [UInt64] {
+        open(at: time, still: openOf[call.process] ?? []) { $0.process == call.process }
+            .filter { $0 != call.number }
+    }
+
+    /// Of those that are open still, and those that have ended since and are meant, what was open at that time.
+    private func open(at time: UInt64, still: [UInt64], orEnded isMeant: (ToolCall) -> Bool) -> [UInt64] {
+        var found = Set(still)
         for (number, end) in ended.reversed {
             guard end > time else { break }
-            if calls[number]?.call.process == process { found.append(number) }
+            if let call = calls[number]?.call, isMeant(call) { found.insert(number) }
         }
-        return found.filter { $0 != number && calls[$0]?.isOpen(at: time) ?? false }
+        return found.filter { isOpen($0, false, time) }.sorted()
     }
 
     private func isOpen(_ number: UInt64, _ isLate: Bool, _ time: UInt64) -> Bool {

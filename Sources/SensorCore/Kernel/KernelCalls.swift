@@ -126,7 +126,8 @@ package struct KernelCalls: Sendable {
     package func entries(ofShare share: UInt32) -> Int { sets.entries(share) }
 }
 
-/// The maps `call_sets` and `call_shares`, as both sides have them in memory. One thread opens and closes.
+/// The maps `call_sets` and `call_shares`, as both sides have them in memory: read and written atomically, by any
+/// thread. One opens and closes.
 private final class CallSetMemory: @unchecked Sendable {
     private let places: UnsafeMutablePointer<UInt64>
     private let shares: UnsafeMutablePointer<UInt64>

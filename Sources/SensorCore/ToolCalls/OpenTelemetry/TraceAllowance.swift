@@ -34,11 +34,11 @@ struct TraceAllowance {
     /// Whole seconds to wait before a sender may send again; nil: it may now.
     ///
     /// - Parameters:
-    ///   - cgroup: the sender's; 0: not known.
+    ///   - workload: the sender's; 0: not known.
     ///   - time: boot clock, ns.
-    mutating func wait(_ cgroup: UInt64, at time: UInt64) -> Int? {
-        refill(cgroup, at: time)
-        let own = senders[place(of: cgroup)] ?? full(at: time)
+    mutating func wait(_ workload: UInt64, at time: UInt64) -> Int? {
+        refill(workload, at: time)
+        let own = senders[place(of: workload)] ?? full(at: time)
         let owed = [
             -own.calls / limits.calls, -own.bytes / limits.bytes, -all.calls / limits.allCalls,
             -all.bytes / limits.allBytes,
@@ -47,11 +47,11 @@ struct TraceAllowance {
         return (owed.max() ?? 0) + 1
     }
 
-    mutating func take(_ cgroup: UInt64, calls: Int, bytes: Int, at time: UInt64) {
-        refill(cgroup, at: time)
+    mutating func take(_ workload: UInt64, calls: Int, bytes: Int, at time: UInt64) {
+        refill(workload, at: time)
         all.calls -= calls
         all.bytes -= bytes
-        let (place, full) = (place(of: cgroup), full(at: time))
+        let (place, full) = (place(of: workload), full(at: time))
         senders[place, default: full].calls -= calls
         senders[place, default: full].bytes -= bytes
     }
@@ -60,13 +60,13 @@ struct TraceAllowance {
         Left(calls: limits.calls * limits.burst, bytes: limits.bytes * limits.burst, time: time)
     }
 
-    private func place(of cgroup: UInt64) -> UInt64 {
-        senders[cgroup] == nil && senders.count >= limits.senders ? 0 : cgroup
+    private func place(of workload: UInt64) -> UInt64 {
+        senders[workload] == nil && senders.count >= limits.senders ? 0 : workload
     }
 
-    private mutating func refill(_ cgroup: UInt64, at time: UInt64) {
+    private mutating func refill(_ workload: UInt64, at time: UInt64) {
         Self.refill(&all, calls: limits.allCalls, bytes: limits.allBytes, burst: limits.burst, at: time)
-        if senders[cgroup] == nil, senders.count >= limits.senders {
+        if senders[workload] == nil, senders.count >= limits.senders {
             // Whoever has all that it may have needs no count.
             senders = senders.filter { _, left in
                 var left = left
@@ -74,7 +74,7 @@ struct TraceAllowance {
                 return left.calls < limits.calls * limits.burst || left.bytes < limits.bytes * limits.burst
             }
         }
-        let place = place(of: cgroup)
+        let place = place(of: workload)
         var left = senders[place] ?? full(at: time)
         Self.refill(&left, calls: limits.calls, bytes: limits.bytes, burst: limits.burst, at: time)
         senders[place] = left
