@@ -152,3 +152,10 @@ void sensor_trim_heap(void)
 {
 	malloc_trim(0);
 }
+
+struct sensor_heap sensor_heap(void)
+{
+	struct mallinfo2 heap = mallinfo2();
+
+	return (struct sensor_heap){ .used = heap.uordblks + heap.hblkhd, .unused = heap.fordblks };
+}

@@ -63,4 +63,11 @@ void sensor_bound_heap(void);
 /* Gives back what is free between pieces in use. Takes the heap's locks for a moment. */
 void sensor_trim_heap(void);
 
+/* Bytes that malloc has given out, and that it holds on to besides. Walks what is free, under the heap's locks. */
+struct sensor_heap {
+	size_t used;
+	size_t unused;
+};
+struct sensor_heap sensor_heap(void);
+
 #endif

@@ -87,6 +87,9 @@ package struct CgroupTable: ~Copyable {
     /// Pods that have cgroups which live, by what cgroup paths and runtimes say.
     package var podCount: Int { ownedByPod.values.count { $0.contains { !$0.cgroups.isEmpty } } }
 
+    /// Cgroups that are known, removed ones included.
+    package var count: Int { live.count + removed.count }
+
     /// The path of a cgroup below the hierarchy's root, nil if not known.
     package func path(of id: UInt64) -> ByteString? {
         live.peek(id)?.path ?? removed.peek(id)?.path

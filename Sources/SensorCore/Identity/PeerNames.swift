@@ -19,6 +19,9 @@ package struct PeerNames: ~Copyable {
         var expiries: [UInt64]
     }
 
+    /// Addresses that have names.
+    package var count: Int { table.count }
+
     private var table: RecencyTable<Key, Names>
     private let minimumLife: UInt64
     /// Entries that had to go before they expired.

@@ -64,6 +64,8 @@ package struct ClusterStatus: Sendable, Equatable {
     package var since: ContinuousClock.Instant
     /// The last one; empty: none. Kept when it is over, for whoever asks why.
     package var lastError = ""
+    /// Why the pods could not be listed or watched the last time; empty: it has never failed.
+    package var watchError = ""
     /// Where the last field was that was not of its type: `object.spec.containers`.
     package var malformedField = ""
     package var pods = 0

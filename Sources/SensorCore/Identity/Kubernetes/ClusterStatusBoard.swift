@@ -36,11 +36,23 @@ package final class ClusterStatusBoard: Sendable {
     }
 
     func set(_ state: ClusterStatus.State) {
-        status.withLockedValue { status in
-            guard status.state != state else { return }
-            status.state = state
-            status.since = .now
+        status.withLockedValue { Self.set(state, of: &$0) }
+    }
+
+    /// The pods could not be listed or watched.
+    ///
+    /// - Parameter state: nil: it stays as it is.
+    func lostContact(_ error: APIError, _ state: ClusterStatus.State?) {
+        status.withLockedValue {
+            $0.watchError = error.message
+            if let state { Self.set(state, of: &$0) }
         }
+    }
+
+    private static func set(_ state: ClusterStatus.State, of status: inout ClusterStatus) {
+        guard status.state != state else { return }
+        status.state = state
+        status.since = .now
     }
 
     func update(_ change: (inout ClusterStatus) -> Void) {

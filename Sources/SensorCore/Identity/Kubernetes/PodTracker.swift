@@ -327,10 +327,11 @@ actor PodTracker {
         let known = status.snapshot.state
         guard now - before.since >= settings.staleAfter, known != state else {
             failing = (before.since, isLogged)
+            status.lostContact(error, nil)
             return
         }
         failing = (before.since, true)
-        status.set(state)
+        status.lostContact(error, state)
         log.warning(
             state == .refused
                 ? "the API server does not permit to list and watch this node's pods: working from what is known"

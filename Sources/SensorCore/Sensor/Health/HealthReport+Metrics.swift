@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CSensorBPF
+
 extension HealthReport {
     /// What `/metrics` answers. No sample is of one workload: their number has no bound.
     func metrics() -> String {
@@ -9,6 +11,10 @@ extension HealthReport {
         addIdentity(&text)
         if let toolCalls { add(toolCalls, to: &text) }
         if let traces { add(traces, to: &text) }
+        let heap = sensor_heap()
+        text.add(
+            "heap_bytes", .gauge, "Memory in use, and memory that is free and not given back.",
+            [([("state", "used")], UInt64(heap.used)), ([("state", "free")], UInt64(heap.unused))])
         return text.text
     }
 
@@ -30,6 +36,12 @@ extension HealthReport {
         text.add(
             "unenforced_cgroups_total", .counter, "Of these, those that the kernel had no room to leave out.",
             collector.unenforcedCgroups)
+        text.add(
+            "known", .gauge, "What is kept now, in tables of a bounded size.",
+            [
+                ([("what", "process")], statistics.knownProcesses), ([("what", "cgroup")], statistics.knownCgroups),
+                ([("what", "first_sight")], statistics.knownTemplates), ([("what", "name")], statistics.knownNames),
+            ])
         text.add(
             "evictions_total", .counter, "What had to be forgotten before its time.",
             [

@@ -84,6 +84,8 @@ package struct HealthReport: Sendable {
         let isKnown = identity.state == .synced && !isAnotherNode && !isUnsettled || identity.state == .disabled
         let isOver = identity.state == .synced && identity.unsettledPods == 0
         let error = isOver ? "" : identity.lastError
+        // Another request may have failed in another way since.
+        let contact = identity.watchError.isEmpty ? "" : ": \(identity.watchError)"
         switch identity.state {
         case .disabled: break
         case .synced:
@@ -93,12 +95,10 @@ package struct HealthReport: Sendable {
             )
         case .syncing: reasons.append("the pods of this node are not known yet" + (error.isEmpty ? "" : ": \(error)"))
         case .stale:
-            reasons.append(
-                "the API server is away for \(Int(seconds)) s, working from what is known"
-                    + (error.isEmpty ? "" : ": \(error)"))
+            reasons.append("the API server is away for \(Int(seconds)) s, working from what is known\(contact)")
         case .refused:
             reasons.append(
-                "the API server does not permit to list and watch this node's pods (see deploy/kubernetes/rbac.yaml): \(error)"
+                "the API server does not permit to list and watch this node's pods (see deploy/kubernetes/rbac.yaml)\(contact)"
             )
         }
         let isReady = attached > 0 && isKnown

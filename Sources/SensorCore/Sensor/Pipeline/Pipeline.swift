@@ -131,6 +131,10 @@ package struct Pipeline: ~Copyable {
         var statistics = counters
         statistics.events = sequence
         statistics.waitingEvents = UInt64(waiting.count)
+        statistics.knownProcesses = UInt64(processes.count)
+        statistics.knownCgroups = UInt64(cgroups.count)
+        statistics.knownTemplates = UInt64(templates.count)
+        statistics.knownNames = UInt64(names.count)
         statistics.evictedProcesses = processes.evicted
         statistics.shortenedLineages = processes.shortened
         statistics.evictedCgroups = cgroups.evicted

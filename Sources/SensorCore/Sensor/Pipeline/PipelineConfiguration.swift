@@ -44,7 +44,12 @@ package struct PipelineStatistics: Sendable, Equatable {
     /// Events that named a process which was not known, and of these how many /proc could tell of.
     package var unknownProcesses: UInt64 = 0
     package var sketchedProcesses: UInt64 = 0
-    /// Processes, cgroups, first sights and names that had to go before their time.
+    /// Processes, cgroups, first sights and addresses with names that are kept now.
+    package var knownProcesses: UInt64 = 0
+    package var knownCgroups: UInt64 = 0
+    package var knownTemplates: UInt64 = 0
+    package var knownNames: UInt64 = 0
+    /// Of each, what had to go before its time.
     package var evictedProcesses: UInt64 = 0
     package var evictedCgroups: UInt64 = 0
     package var evictedTemplates: UInt64 = 0

@@ -49,6 +49,7 @@ import Testing
     private func report(_ state: ClusterStatus.State, attached: Bool = true) -> HealthReport {
         var summary = CollectorSummary()
         summary.statistics.events = 42
+        summary.statistics.knownTemplates = 9
         summary.losses.add(.init(cgroup: 7, hook: 1, reason: LossReason.ringFull.rawValue, kind: 10), count: 3)
         summary.losses.add(.init(cgroup: 8, hook: 1, reason: LossReason.ringFull.rawValue, kind: 10), count: 2)
         var program = ProgramStatus(
@@ -58,7 +59,8 @@ import Testing
         var identity = ClusterStatus(state)
         identity.pods = 5
         identity.counters.relists = 2
-        if state == .stale { identity.lastError = "connect \"timeout\"" }
+        if state == .stale { identity.watchError = "connect \"timeout\"" }
+        identity.lastError = "an owner did not come"
         var calls = ToolCallServer.Statistics()
         calls.refused[.messages] = 4
         calls.suppressedAnomalies = 6
@@ -81,7 +83,11 @@ import Testing
             #expect(answer.type == "application/json")
             #expect(answer.body.contains(#""ready":\#(status == 200)"#))
             #expect(answer.body.contains(#""state":"\#(state.rawValue)""#))
-            if state == .stale { #expect(answer.body.contains(#"the API server is away for "#)) }
+            if state == .stale {
+                #expect(answer.body.contains(#"the API server is away for "#))
+                #expect(
+                    answer.body.contains(#"working from what is known: connect \"timeout\""#), "not what failed last")
+            }
             if !isAttached { #expect(answer.body.contains("no hook is attached")) }
             let health = try await get("/healthz")
             #expect(health.status == 200)
@@ -143,6 +149,8 @@ import Testing
             #expect(lines.contains("sensord_identity_state{state=\"stale\"} 0"))
             #expect(lines.contains("sensord_identity_relists_total 2"))
             #expect(lines.contains("sensord_hooks{state=\"attached\"} 1"))
+            #expect(lines.contains("sensord_known{what=\"first_sight\"} 9"))
+            #expect(lines.contains { $0.wholeMatch(of: /sensord_heap_bytes\{state="used"\} [1-9][0-9]+/) != nil })
             #expect(lines.contains("sensord_toolcall_refused_total{what=\"messages\"} 4"))
             #expect(lines.contains("sensord_toolcall_suppressed_anomalies_total 6"))
             #expect(lines.contains("sensord_otlp_requests_total 7"))
