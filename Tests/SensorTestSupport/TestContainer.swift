@@ -22,18 +22,17 @@ package final class TestContainer {
     package let identifier: String
     /// What runs it.
     package let command: [String]
-    private let folder: String
+    private let directory: TestDirectory
     private var name: String { "sensord-test-\(identifier.prefix(12))" }
 
     /// - Parameter arguments: what it runs, a program of the host's.
     package init(_ arguments: [String], mounts: [Mount]) throws {
         let digits = Array("0123456789abcdef")
         let identifier = String((0..<64).map { _ in digits.randomElement() ?? "0" })
-        var template = Array("/tmp/sensord-container-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
-        let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        directory = try TestDirectory()
+        let folder = directory.path
         let name = "sensord-test-\(identifier.prefix(12))"
-        (self.identifier, self.folder) = (identifier, folder)
+        self.identifier = identifier
         command = ["/usr/sbin/runc", "--root", folder + "/state", "run", "--bundle", folder, name]
 
         var places = mounts.map(Self.json)
@@ -69,9 +68,8 @@ package final class TestContainer {
         let trees = "/sys/fs/cgroup /sys/fs/cgroup/*"
         _ = try? Child.shell(
             """
-            /usr/sbin/runc --root '\(folder)/state' delete --force \(name) 2>/dev/null
+            /usr/sbin/runc --root '\(directory.path)/state' delete --force \(name) 2>/dev/null
             for tree in \(trees); do rmdir $tree/\(name)/docker $tree/\(name); done 2>/dev/null
-            rm -rf --one-file-system '\(folder)'
             """)
     }
 

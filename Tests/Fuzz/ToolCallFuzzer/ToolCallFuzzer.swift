@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CSensorBPF
 import FuzzDriver
+import Glibc
 
 @testable import SensorCore
 
@@ -9,8 +11,8 @@ struct ToolCallFuzzer {
     static func main() { FuzzDriver.run(testOneInput) }
 }
 
-/// Takes the fuzzer's bytes for lines of several clients of two workloads: whatever they say is answered, and nothing is left
-/// when they have gone.
+/// Takes the fuzzer's bytes for what several clients of two workloads send, in pieces: each line is told from the others
+/// whatever the pieces are, whatever it says is answered, and nothing is left when the clients have gone.
 private func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = UnsafeBufferPointer(start: start, count: count)
     let marker = CountingMarker()
@@ -24,24 +26,88 @@ private func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt 
         default: break
         }
     }
-    for (index, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
-        let connection = index % 3
-        let workload = UInt64(connection / 2 + 1)
-        let sender = CallSender(
-            process: CallTask(id: UInt32(connection + 1), start: 7), cgroup: workload, workload: workload)
-        let answer: ToolCallAnswer
-        do throws(CallRefusal) {
-            let message = try MessageBytes.decode(Array(line))
-            answer = book.take(message, from: sender, on: connection, size: line.count)
-        } catch {
-            answer = .error(MessageBytes.sequence(Array(line)), error.code, error.message)
-        }
-        precondition(answer.line.last == UInt8(ascii: "\n") && JSONValue(answer.line) != nil)
+    var clients = [1, 1, 2].map { Client(accounts.of($0)) }
+    for (index, line) in bytes.dropFirst().split(separator: UInt8(ascii: "\n")).enumerated() {
+        clients[index % 3].sent += line + [UInt8(ascii: "\n")]
     }
+    let size = Int(bytes.first ?? 0) * 8 + 1
+    for from in stride(from: 0, to: clients.map(\.sent.count).max() ?? 0, by: size) {
+        for (number, client) in clients.enumerated() {
+            let sender = CallSender(
+                process: CallTask(id: UInt32(number + 1), start: 7), cgroup: client.workload, workload: client.workload)
+            client.send(from: from, size) { line in
+                do throws(CallRefusal) {
+                    return book.take(try MessageBytes.decode(line), from: sender, on: number, size: line.count)
+                } catch {
+                    return .error(MessageBytes.sequence(line), error.code, error.message)
+                }
+            }
+        }
+    }
+    for client in clients {
+        precondition(client.taken == client.sent)
+        precondition(client.answers.count == client.sent.count { $0 == UInt8(ascii: "\n") })
+        precondition(client.answers.allSatisfy { JSONValue(Array($0)) != nil })
+    }
+    clients = []
     for connection in 0..<3 { book.leave(connection) }
     precondition(begun == ended && book.open.isEmpty && book.sessions.isEmpty && marker.isEmpty)
-    precondition([1, 2].allSatisfy { accounts.of($0).bytes == 0 && accounts.of($0).calls == 0 })
+    precondition(
+        [1, 2].allSatisfy {
+            accounts.of($0).bytes == 0 && accounts.of($0).calls == 0 && accounts.of($0).connections == 0
+        })
     return 0
+}
+
+/// One end of a connection whose other end is the sensor's.
+private final class Client {
+    private let connection: ToolCallConnection
+    private let descriptor: Int32
+    /// What it has to say, and what has been taken of that.
+    var sent: [UInt8] = []
+    private(set) var taken: [UInt8] = []
+    private var received: [UInt8] = []
+
+    init(_ account: CallAccount) {
+        var ends: [Int32] = [0, 0]
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue)
+        guard socketpair(AF_UNIX, kind, 0, &ends) == 0, sensor_pass_credentials(ends[0]) == 0 else {
+            fatalError("\(SystemError("socketpair"))")
+        }
+        connection = ToolCallConnection(descriptor: ends[0], account: account)
+        descriptor = ends[1]
+    }
+
+    deinit { close(descriptor) }
+
+    var workload: UInt64 { connection.account.workload }
+
+    /// - Parameter take: answers one line.
+    func send(from: Int, _ size: Int, _ take: ([UInt8]) -> ToolCallAnswer) {
+        let piece = sent.dropFirst(from).prefix(size)
+        precondition(piece.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } == piece.count)
+        connection.receive { line in
+            guard case .message(let bytes, from: UInt32(getpid())) = line else { fatalError("\(line)") }
+            taken += bytes + [UInt8(ascii: "\n")]
+            connection.answer(take(bytes))
+        }
+        precondition(connection.flush() && !connection.isDone)
+        read()
+    }
+
+    /// The lines of what was answered.
+    var answers: [ArraySlice<UInt8>] {
+        precondition(received.isEmpty || received.last == UInt8(ascii: "\n"))
+        return received.split(separator: UInt8(ascii: "\n"))
+    }
+
+    private func read() {
+        withUnsafeTemporaryAllocation(byteCount: 8192, alignment: 1) { buffer in
+            while case let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count), count > 0 {
+                received += buffer[..<count]
+            }
+        }
+    }
 }
 
 /// The kernel's tables, as far as it matters whether anything is left in them.

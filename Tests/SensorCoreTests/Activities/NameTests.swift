@@ -2,6 +2,7 @@
 
 import Glibc
 import SensorCore
+import SensorTestSupport
 import Testing
 
 /// Names made, changed and taken away: what the kernel leaves no object of.

@@ -3,6 +3,7 @@
 import CSensorBPF
 import Glibc
 import SensorCore
+import SensorTestSupport
 import Testing
 
 /// The sensor sees everyone but itself.

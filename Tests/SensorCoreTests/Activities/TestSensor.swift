@@ -63,7 +63,8 @@ final class TestSensor: EventSink, Sendable {
     func receive(_ events: [Event]) {
         owners.withLockedValue { owners in
             for event in events {
-                guard let process = event.process else { continue }
+                // What the kernel has counted by a tick was streamed before.
+                guard let process = event.process, event.isStreamed else { continue }
                 if event.kind == .processFork, let owner = owners[Self.pid(of: process.parentID)] {
                     owners[process.pid] = owner
                 }

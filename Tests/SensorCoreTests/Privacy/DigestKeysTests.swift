@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Glibc
+import SensorTestSupport
 import Testing
 
 @testable import SensorCore

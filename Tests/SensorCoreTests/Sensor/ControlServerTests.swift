@@ -3,24 +3,8 @@
 import Glibc
 import NIOConcurrencyHelpers
 import SensorCore
+import SensorTestSupport
 import Testing
-
-/// A directory that goes away with the test.
-private final class TemporaryDirectory {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/sensord-test-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
-        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
-    deinit {
-        for name in ["/control/tail.sock", "/control/lock"] { unlink(path + name) }
-        rmdir(path + "/control")
-        rmdir(path)
-    }
-}
 
 /// A collector without a kernel: does at once what it is asked.
 private final class InstantController: StreamController {
@@ -57,14 +41,14 @@ private final class InstantController: StreamController {
 }
 
 @Suite struct ControlServerTests {
-    private let directory: TemporaryDirectory
+    private let directory: TestDirectory
     private let controller = InstantController()
     private let hub = TailHub()
     private let server: ControlServer
     private let recent = RecentEvents(stream: "s", capacity: 2)
 
     init() throws {
-        directory = try TemporaryDirectory()
+        directory = try TestDirectory()
         var limits = ControlServer.Limits(queueBytes: 64 << 10, tails: 3)
         limits.patience = 200_000_000
         server = try ControlServer(
@@ -298,9 +282,9 @@ private final class InstantController: StreamController {
 }
 
 @Suite struct ControlListenerTests {
-    private let directory: TemporaryDirectory
+    private let directory: TestDirectory
 
-    init() throws { directory = try TemporaryDirectory() }
+    init() throws { directory = try TestDirectory() }
 
     @Test func `the directory is the operator's alone`() throws {
         let listener = try ControlListener(runDirectory: directory.path)
@@ -336,7 +320,7 @@ private final class InstantController: StreamController {
     }
 
     @Test func `a daemon that stands still keeps nobody waiting for ever`() throws {
-        let still = try TemporaryDirectory()
+        let still = try TestDirectory()
         defer {
             unlink(still.path + "/control/lock")
             rmdir(still.path + "/control")

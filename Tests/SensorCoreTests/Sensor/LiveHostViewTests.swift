@@ -10,15 +10,13 @@ import Testing
 @Suite struct LiveHostViewTests {
     private let pid = UInt32(getpid())
 
-    /// A directory with a file, links to it and links that lead out; removed when the test ends.
+    /// A directory with a file, links to it and links that lead out.
     private final class Tree {
-        let path: String
+        private let directory: TestDirectory
+        var path: String { directory.path }
 
         init() throws {
-            var template = Array("/tmp/sensord-host-XXXXXX".utf8CString)
-            let made = mkdtemp(&template) != nil
-            try #require(made)
-            path = template.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            directory = try TestDirectory()
             mkdir("\(path)/real", 0o755)
             close(open("\(path)/real/file", O_CREAT | O_WRONLY, 0o644))
             symlink("real", "\(path)/link")
@@ -29,11 +27,6 @@ import Testing
             for name in ["link", "absolute", "up"] {
                 utimensat(AT_FDCWD, "\(path)/\(name)", times, AT_SYMLINK_NOFOLLOW)
             }
-        }
-
-        deinit {
-            for name in ["real/file", "real", "link", "absolute", "up"] { remove("\(path)/\(name)") }
-            rmdir(path)
         }
     }
 

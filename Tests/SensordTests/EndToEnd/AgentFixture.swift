@@ -7,16 +7,11 @@ import Testing
 
 /// A folder for a daemon and for agents that announce their calls to it.
 final class AgentFixture {
-    let folder: String
+    private let directory: TestDirectory
+    var folder: String { directory.path }
     private var scripts = 0
 
-    init() throws {
-        var template = Array("/tmp/sensord-calls-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
-        folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
-    deinit { _ = try? Child.shell("rm -rf --one-file-system '\(folder)'") }
+    init() throws { directory = try TestDirectory() }
 
     /// A daemon that collects, with its run directory in the folder.
     func daemon(_ arguments: String...) throws -> RunningSensord { try daemon(arguments) }

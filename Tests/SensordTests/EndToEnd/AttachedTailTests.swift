@@ -3,25 +3,17 @@
 import ArgumentParser
 import Glibc
 import SensorCore
+import SensorTestSupport
 import Testing
 
 @testable import sensord
 
 /// `sensord --tail` against a daemon that the test plays.
 @Suite final class AttachedTailTests {
-    private let folder: String
+    private let directory: TestDirectory
+    private var folder: String { directory.path }
 
-    init() throws {
-        var template = Array("/tmp/sensord-attached-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
-        folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
-    deinit {
-        for name in ["/control/tail.sock", "/control/lock"] { unlink(folder + name) }
-        rmdir(folder + "/control")
-        rmdir(folder)
-    }
+    init() throws { directory = try TestDirectory() }
 
     /// A tail that has asked the daemon for events, and the daemon's end of its connection.
     private func attach(

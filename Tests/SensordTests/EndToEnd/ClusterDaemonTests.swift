@@ -11,17 +11,14 @@ import Testing
 @Suite(
     .serialized, .enabled(if: RunningSensord.canCollect, "eBPF programs cannot be loaded here: see sensord check"))
 final class ClusterDaemonTests {
-    private let folder: String
+    private let directory: TestDirectory
+    private var folder: String { directory.path }
     private let tree: TestKubepods
 
     init() throws {
-        var template = Array("/tmp/sensord-cluster-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
-        folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        directory = try TestDirectory()
         tree = try TestKubepods()
     }
-
-    deinit { _ = try? Child.shell("rm -rf '\(folder)'") }
 
     /// Flags that make a sensord one of that cluster's.
     private func cluster(_ server: TestAPIServer) throws -> [String] {

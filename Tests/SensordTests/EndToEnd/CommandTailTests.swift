@@ -2,6 +2,7 @@
 
 import Glibc
 import SensorCore
+import SensorTestSupport
 import Testing
 
 @testable import sensord
@@ -137,15 +138,10 @@ struct CommandTailTests {
     }
 
     @Test func `a recording of what a command did holds none of its secrets`() throws {
-        var template = Array("/tmp/sensord-secret-XXXXXX".utf8CString)
-        try #require(mkdtemp(&template) != nil)
-        let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let folder = try TestDirectory()
         let token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
-        let (below, recording) = ("\(folder)/\(token)", "\(folder)/recording")
-        defer {
-            for name in ["\(below)/s", "\(below)/l", "\(below)/\(token)", recording] { unlink(name) }
-            for name in [below, folder] { rmdir(name) }
-        }
+        let (below, recording) = ("\(folder.path)/\(token)", "\(folder.path)/recording")
+        defer { withExtendedLifetime(folder) {} }
         let script = """
             import os, socket, sys
             os.mkdir(sys.argv[1]); os.chdir(sys.argv[1])

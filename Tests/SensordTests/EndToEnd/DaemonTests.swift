@@ -2,6 +2,7 @@
 
 import Glibc
 import SensorCore
+import SensorTestSupport
 import Testing
 
 @testable import sensord
@@ -10,21 +11,10 @@ import Testing
 @Suite(
     .serialized, .enabled(if: RunningSensord.canCollect, "eBPF programs cannot be loaded here: see sensord check"))
 final class DaemonTests {
-    private let folder: String
+    private let directory: TestDirectory
+    private var folder: String { directory.path }
 
-    init() throws {
-        var template = Array("/tmp/sensord-daemon-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
-        folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
-    deinit {
-        for name in ["/control/tail.sock", "/control/lock", "/records", "/mark", "/other", "/config", "/by-sibling"] {
-            unlink(folder + name)
-        }
-        rmdir(folder + "/control")
-        rmdir(folder)
-    }
+    init() throws { directory = try TestDirectory() }
 
     private func daemon(_ more: String...) throws -> RunningSensord {
         let daemon = try RunningSensord(["run", "--run-dir", folder, "--listen", "127.0.0.1:0"] + more)

@@ -2,6 +2,7 @@
 
 import Glibc
 import SensorCore
+import SensorTestSupport
 import Testing
 
 @testable import sensord
@@ -46,18 +47,10 @@ final class OpenTelemetryTests {
         sys.exit(0 if provider.force_flush() else 3)
         """
 
-    private let folder: String
+    private let directory: TestDirectory
+    private var folder: String { directory.path }
 
-    init() throws {
-        var template = Array("/tmp/sensord-otel-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
-        folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
-    deinit {
-        for name in ["one", "two", "between", "control/tail.sock", "control/lock"] { unlink(folder + "/" + name) }
-        for name in ["/control", "/agent", ""] { rmdir(folder + name) }
-    }
+    init() throws { directory = try TestDirectory() }
 
     @Test func `its spans become calls of its workload, with what was done meanwhile`() throws {
         let daemon = try RunningSensord([

@@ -2,6 +2,7 @@
 
 import Glibc
 import SensorCore
+import SensorTestSupport
 import Testing
 
 /// The built program, run as a user runs it, with its output in files.
@@ -37,7 +38,8 @@ final class RunningSensord {
     }()
 
     let pid: pid_t
-    private let folder: String
+    private let directory: TestDirectory
+    private var folder: String { directory.path }
     private var hasEnded = false
 
     /// Starts it.
@@ -46,9 +48,7 @@ final class RunningSensord {
     ///   - wrapper: another program and its arguments, which runs it.
     ///   - output: a descriptor for its standard output; `nil`: a file.
     init(_ arguments: [String], wrapper: [String] = [], environment: [String] = [], output: Int32? = nil) throws {
-        var template = Array("/tmp/sensord-run-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
-        folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        directory = try TestDirectory()
 
         let words = wrapper + [Self.path] + arguments
         var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
@@ -64,9 +64,9 @@ final class RunningSensord {
         if let output {
             posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         } else {
-            posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, folder + "/out", flags, 0o600)
+            posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, directory.path + "/out", flags, 0o600)
         }
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, folder + "/err", flags, 0o600)
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, directory.path + "/err", flags, 0o600)
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
 
         // The threads that tests run on block signals.
@@ -89,8 +89,6 @@ final class RunningSensord {
             kill(pid, SIGKILL)
             waitpid(pid, nil, 0)
         }
-        for name in ["/out", "/err"] { unlink(folder + name) }
-        rmdir(folder)
     }
 
     /// Waits until it has ended.

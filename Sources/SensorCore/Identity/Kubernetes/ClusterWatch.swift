@@ -107,7 +107,7 @@ package struct ClusterWatch: Service {
     private func keepIdentifying(_ reader: ObjectReader, _ tracker: PodTracker, after trouble: APIError) async {
         var backoff = Backoff(settings.backoff)
         var trouble = trouble
-        while true {
+        while trouble.kind != .cancelled {
             do {
                 if trouble.isTransient {
                     try await backoff.wait(atLeast: trouble.retryAfter)

@@ -11,6 +11,8 @@ package final class BackgroundServices: Sendable {
     /// The one network thread that all of them share.
     package let group: any EventLoopGroup
     private let services: NIOLockedValueBox<ServiceGroup?>
+    /// Those that have not ended.
+    private let running = NIOLockedValueBox<[String]>([])
     private let ended: WakeUp
     private let log: Logger
 
@@ -29,9 +31,12 @@ package final class BackgroundServices: Sendable {
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map {
-                    .init(service: $0, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore)
+                    .init(
+                        service: Tracked(service: $0, running: running), successTerminationBehavior: .ignore,
+                        failureTerminationBehavior: .ignore)
                 }, logger: quiet))
         self.services.withLockedValue { $0 = group }
+        running.withLockedValue { $0 = services.map(Tracked.name) }
         let (ended, log) = (ended, log)
         Task {
             do {
@@ -47,7 +52,27 @@ package final class BackgroundServices: Sendable {
     package func stop(milliseconds: Int32 = 5000) {
         guard let services = services.withLockedValue({ $0.take() }) else { return }
         Task { await services.triggerGracefulShutdown() }
-        if !ended.wait(milliseconds: milliseconds) { log.warning("services have not stopped in time") }
+        if !ended.wait(milliseconds: milliseconds) {
+            let left = running.withLockedValue { $0.joined(separator: ",") }
+            log.warning("services have not stopped in time", metadata: ["services": "\(left)"])
+        }
         // The network thread is left to the end of the process: what still closes on it would find nobody to do that.
+    }
+}
+
+/// A service that says when it has ended.
+private struct Tracked: Service {
+    let service: any Service
+    let running: NIOLockedValueBox<[String]>
+
+    static func name(_ service: any Service) -> String { "\(type(of: service))" }
+
+    func run() async throws {
+        defer {
+            running.withLockedValue { names in
+                if let index = names.firstIndex(of: Self.name(service)) { names.remove(at: index) }
+            }
+        }
+        try await service.run()
     }
 }

@@ -4,11 +4,11 @@ import Glibc
 import SensorCore
 
 /// A directory of a test's own, as the kernel names it, that goes away with all that is in it.
-final class TestDirectory {
-    let path: String
+package final class TestDirectory {
+    package let path: String
 
     /// - Parameter base: where it is made: not under a mount that forbids set-id programs.
-    init(in base: String = "/tmp") throws {
+    package init(in base: String = "/tmp") throws {
         var template = Array("\(base)/sensor-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
         let made = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
