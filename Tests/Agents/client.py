@@ -199,12 +199,60 @@ class ArgumentTests(ClientTests):
     def test_names_are_as_long_as_they_may_be(self):
         daemon = self.daemon()
         client = sensord.Client(agent="a\ud800" + "ü" * 5000, session="s" * 5000, path=self.path, timeout=LONG)
+        initiator = {"kind": "human", "id": "ü" * 500}
         for name in ("n\udcff" + "ü" * 5000, None, 7, object):
-            with client.call(name) as call:
+            with client.call(name, initiator=initiator) as call:
                 self.assertTrue(call.is_known)
-        texts = [message["call"]["name"] for message in daemon.of_type("begin")]
-        texts += [daemon.of_type("hello")[0]["agent"]["name"], client.session]
-        self.assertTrue(all(0 < len(text.encode()) <= 1024 for text in texts), texts)
+        begins = daemon.of_type("begin")
+        names = [message["call"]["name"] for message in begins] + [client.session]
+        self.assertTrue(all(0 < len(text.encode()) <= 128 for text in names), names)
+        words = [message["initiator"]["id"] for message in begins] + [daemon.of_type("hello")[0]["agent"]["name"]]
+        self.assertTrue(all(0 < len(text.encode()) <= 256 for text in words), words)
+        self.assertEqual(begins[0]["initiator"]["kind"], "human")
+
+
+class ScopeTests(ClientTests):
+    def test_within_an_event_loop_the_process_acts_for_a_call(self):
+        daemon = self.daemon()
+        client = self.client()
+
+        @client.tool()
+        def plain():
+            pass
+
+        async def main():
+            with client.call("plain with"):
+                await asyncio.sleep(0)
+            with client.call("as it is told", scope="thread"):
+                pass
+            plain()
+            # Of another thread nobody else has a step.
+            await asyncio.get_running_loop().run_in_executor(None, self.call_on, client)
+
+        asyncio.run(main())
+        self.call_on(client)
+        scopes = [(message["call"]["name"], message["scope"]) for message in daemon.of_type("begin")]
+        self.assertEqual(
+            scopes,
+            [
+                ("plain with", "process"), ("as it is told", "thread"), ("plain", "thread"), ("thread", "thread"),
+                ("thread", "thread"),
+            ],
+        )  # fmt: skip
+
+    @staticmethod
+    def call_on(client):
+        with client.call("thread"):
+            pass
+
+    @unittest.skipUnless(hasattr(time, "CLOCK_BOOTTIME"), "no such clock")
+    def test_an_end_says_when_it_was(self):
+        daemon = self.daemon()
+        times = [time.clock_gettime_ns(time.CLOCK_BOOTTIME)]
+        with self.client().call("tool"):
+            times.append(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        end = int(daemon.of_type("end")[0]["bootTime"])
+        self.assertTrue(times[1] <= end <= time.clock_gettime_ns(time.CLOCK_BOOTTIME), (times, end))
 
 
 class DaemonTests(ClientTests):

@@ -15,8 +15,8 @@ One file, no dependencies, Python 3.8 and later:
 
     tools = client.mcp(session)              # an MCP client session; each tools.call_tool(…) is announced
 
-Within a plain `with`, the announcing thread acts for the call. Within `async with`, and for coroutines and generators, the
-process does: an asyncio task shares its thread with others, and a generator lends it to whoever takes its next step. Where
+Within a plain `with`, the announcing thread acts for the call. Within `async with`, in a coroutine, and for coroutines and
+generators, the process does: an asyncio task shares its thread with others, and a generator lends it to whoever takes its next step. Where
 several calls are open in a process, sensord says which they are. A generator's call lasts from its first step to its last,
 also while nobody takes one. What an MCP server over stdio does counts too, though it was started before: for its calls a
 process and all its descendants act.
@@ -63,8 +63,12 @@ DEPTH_LIMIT = 6
 TOTAL_ITEMS = 512
 TOTAL_BYTES = 32 << 10
 INTEGER_BITS = 256
-# Bytes of a name, as the daemon takes them.
-WORD_LIMIT = 1024
+# Bytes of a name, and of another word, as the daemon takes them.
+NAME_LIMIT = 128
+WORD_LIMIT = 256
+
+# That events are told by; it goes on while a machine sleeps.
+BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
 
 # An agent that dies of SIGPIPE is not to do so for this.
 NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
@@ -85,13 +89,25 @@ def _text(text):
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _word(value):
-    """A name, as long as it may be."""
+def _word(value, limit=WORD_LIMIT):
+    """A word, as long as it may be."""
     try:
-        text = _text((value if isinstance(value, str) else str(value))[:WORD_LIMIT])
+        text = _text((value if isinstance(value, str) else str(value))[:limit])
     except Exception:
         text = type(value).__name__
-    return text.encode()[:WORD_LIMIT].decode("utf-8", "ignore")
+    return text.encode()[:limit].decode("utf-8", "ignore")
+
+
+def _name(value):
+    return _word(value, NAME_LIMIT)
+
+
+def _is_in_event_loop():
+    try:
+        asyncio.get_running_loop()
+        return True
+    except RuntimeError:
+        return False
 
 
 class _Arguments:
@@ -403,7 +419,8 @@ class _Call:
 
     def __enter__(self):
         try:
-            for message in self._begin(self._scope or "thread"):
+            # An event loop's other tasks run on the thread whenever this one waits.
+            for message in self._begin(self._scope or ("process" if _is_in_event_loop() else "thread")):
                 self._client._wait(self._connection, message)
             self._enter()
         except Exception as error:
@@ -454,7 +471,7 @@ class _Call:
         self._connection = self._client._connected()
         if self._connection is None:
             return
-        call = {"id": self.id, "name": _word(self._name)}
+        call = {"id": self.id, "name": _name(self._name)}
         fields = {"type": "begin", "session": self._client.session, "call": call, "scope": scope}
         if scope == "thread":
             fields["threadId"] = threading.get_native_id()
@@ -462,7 +479,7 @@ class _Call:
         if self._arguments is not None:
             call["arguments"] = _Arguments().reduced(self._arguments)
         if self._initiator is not None:
-            fields["initiator"] = _Arguments().reduced(self._initiator)
+            fields["initiator"] = self._initiator_said()
         for attempt in (fields, bare):
             message = self._message(attempt)
             if message is None:
@@ -473,6 +490,12 @@ class _Call:
             # Without what was not understood, it is known at least that the call was made.
             if message.code not in ("malformed", "too_large"):
                 return
+
+    def _initiator_said(self):
+        said = _Arguments().reduced(self._initiator)
+        if isinstance(said, dict):
+            said = {name: _word(word) if isinstance(word, str) else word for name, word in said.items()}
+        return said
 
     @staticmethod
     def _message(fields):
@@ -501,6 +524,9 @@ class _Call:
                 return None
             self._begun = None
             fields = {"type": "end", "session": self._client.session, "call": {"id": self.id}, "status": "ok"}
+            if BOOT_CLOCK is not None:
+                # So that nothing later is taken for the call's, however long it takes the daemon to read this.
+                fields["bootTime"] = str(time.clock_gettime_ns(BOOT_CLOCK))
             if kind is not None:
                 is_cancelled = issubclass(kind, (asyncio.CancelledError, GeneratorExit))
                 fields["status"] = "cancelled" if is_cancelled else "error"
@@ -553,7 +579,7 @@ class Client:
     """
 
     def __init__(self, agent="", session=None, path=None, timeout=None, framework=None, version=None):
-        self.session = _word(session or "%d-%x" % (os.getpid(), time.time_ns()))
+        self.session = _name(session or "%d-%x" % (os.getpid(), time.time_ns()))
         self._path = path or os.environ.get("SENSORD_TOOLCALLS", DEFAULT_PATH)
         self._timeout = TIMEOUT if timeout is None else timeout
         self._agent = {"name": _word(agent)}
@@ -574,7 +600,7 @@ class Client:
         """A call of the tool `name`, for `with` or `async with`.
 
         arguments: what it is called with; values never leave this process and the daemon.
-        scope: `thread`, `process`, `tree` or `none`: what acts for it.
+        scope: `thread`, `process`, `tree` or `none`: what acts for it (default: the thread, where it has no event loop).
         initiator: {"kind": "human" | "agent" | "service" | "schedule", "id": ..., "onBehalfOf": ...}
         """
         return _Call(self, name, arguments, scope, initiator)
@@ -644,7 +670,8 @@ class Client:
 
                 @functools.wraps(function)
                 def announced(*values, **named):
-                    with call(values, named):
+                    # Nobody else has the thread before it returns.
+                    with call(values, named, "thread"):
                         return function(*values, **named)
 
             return announced
