@@ -37,10 +37,17 @@ extension JSONText {
                 append(",\"candidates\":")
                 append(strings: effect.candidates)
             }
+            append(candidatesLeftOut: effect.candidatesLeftOut)
             if let summary = effect.summary { append(summary) }
             closeObject(startedAt: start)
         }
         append("]")
+    }
+
+    mutating func append(candidatesLeftOut count: UInt32) {
+        if count == 0 { return }
+        append(",\"candidatesLeftOut\":")
+        append(decimal: UInt64(count))
     }
 
     private mutating func append(_ summary: ToolCallEffects.Summary) {

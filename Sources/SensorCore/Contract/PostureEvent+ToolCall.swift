@@ -37,6 +37,7 @@ extension PostureToolCall {
         session = reference.session
         method = reference.method.rawValue
         candidates = reference.candidates
+        candidatesLeftOut = reference.candidatesLeftOut
         take(reference.initiator, reference.claims)
     }
 }

@@ -23,6 +23,7 @@ extension PostureToolCallEffect {
         text = effect.text
         method = effect.method.rawValue
         candidates = effect.candidates
+        candidatesLeftOut = effect.candidatesLeftOut
         guard let summary = effect.summary else { return }
         count = summary.count
         firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: summary.firstSeen)
@@ -77,6 +78,7 @@ extension ToolCallEffects.Effect {
         else { return nil }
         self.init(
             event: effect.event, kind: kind, text: effect.text, method: method, candidates: effect.candidates,
+            candidatesLeftOut: effect.candidatesLeftOut,
             summary: effect.hasFirstSeen ? ToolCallEffects.Summary(effect) : nil)
     }
 }

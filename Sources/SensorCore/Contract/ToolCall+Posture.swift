@@ -76,7 +76,8 @@ extension ToolCallReference {
         guard let method = Method(rawValue: call.method) else { return nil }
         self.init(
             id: call.id, name: call.name, session: call.session, method: method, candidates: call.candidates,
-            initiator: ToolCallDetail.Initiator(call), claims: ToolCallClaims(call))
+            candidatesLeftOut: call.candidatesLeftOut, initiator: ToolCallDetail.Initiator(call),
+            claims: ToolCallClaims(call))
     }
 }
 

@@ -25,8 +25,10 @@ package final class ToolCallReference: Sendable, Equatable {
     package let name: String
     package let session: String
     package let method: Method
-    /// Ids of all calls that it could have been, in the order in which they began.
+    /// Ids of all calls that it could have been, in the order in which they began, as far as an event lists them.
     package let candidates: [String]
+    /// Calls beyond those.
+    package let candidatesLeftOut: UInt32
     package let initiator: ToolCallDetail.Initiator?
     /// Without what only describes the call.
     package let claims: ToolCallClaims
@@ -37,22 +39,29 @@ package final class ToolCallReference: Sendable, Equatable {
 
     package convenience init(
         id: String, name: String, session: String, method: Method, candidates: [String],
-        initiator: ToolCallDetail.Initiator? = nil, claims: ToolCallClaims = ToolCallClaims()
+        candidatesLeftOut: UInt32 = 0, initiator: ToolCallDetail.Initiator? = nil,
+        claims: ToolCallClaims = ToolCallClaims()
     ) {
         self.init(
-            id: id, name: name, session: session, method: method, candidates: candidates, initiator: initiator,
-            claims: claims, numbers: [])
+            id: id, name: name, session: session, method: method, candidates: candidates,
+            candidatesLeftOut: candidatesLeftOut, initiator: initiator, claims: claims, numbers: [])
     }
 
+    /// Candidates that an event lists.
+    static let candidateLimit = 64
+
     init(
-        id: String, name: String, session: String, method: Method, candidates: [String],
-        initiator: ToolCallDetail.Initiator?, claims: ToolCallClaims, numbers: [UInt64]
+        id: String, name: String, session: String, method: Method, candidates all: [String],
+        candidatesLeftOut: UInt32 = 0, initiator: ToolCallDetail.Initiator?, claims: ToolCallClaims, numbers: [UInt64]
     ) {
+        let candidates = Array(all.prefix(Self.candidateLimit))
+        let candidatesLeftOut = UInt32(clamping: Int(candidatesLeftOut) + all.count - candidates.count)
         self.id = id
         self.name = name
         self.session = session
         self.method = method
         self.candidates = candidates
+        self.candidatesLeftOut = candidatesLeftOut
         self.initiator = initiator
         self.claims = claims
         self.numbers = numbers
@@ -67,6 +76,7 @@ package final class ToolCallReference: Sendable, Equatable {
             json.append(",\"candidates\":")
             json.append(strings: candidates)
         }
+        json.append(candidatesLeftOut: candidatesLeftOut)
         if let initiator { json.append(initiator, claims.assurance) }
         json.append(claims)
         json.closeObject(startedAt: start)

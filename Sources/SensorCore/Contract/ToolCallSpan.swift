@@ -46,18 +46,21 @@ package struct ToolCallEffects: Sendable, Equatable {
         package var method: ToolCallReference.Method
         /// Ids of all calls that it could have been for, if there is more than one.
         package var candidates: [String]
+        /// Calls beyond those.
+        package var candidatesLeftOut: UInt32
         /// In a record.
         package var summary: Summary?
 
         package init(
             event: String, kind: EventKind, text: String, method: ToolCallReference.Method, candidates: [String] = [],
-            summary: Summary? = nil
+            candidatesLeftOut: UInt32 = 0, summary: Summary? = nil
         ) {
             self.event = event
             self.kind = kind
             self.text = text
             self.method = method
             self.candidates = candidates
+            self.candidatesLeftOut = candidatesLeftOut
             self.summary = summary
         }
     }

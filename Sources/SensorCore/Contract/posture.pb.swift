@@ -1109,7 +1109,7 @@ package nonisolated struct PostureToolCall: @unchecked Sendable {
     set {_uniqueStorage()._method = newValue}
   }
 
-  /// Ids of all calls that it could have been.
+  /// Ids of all calls that it could have been, 64 of them at most.
   package var candidates: [String] {
     get {_storage._candidates}
     set {_uniqueStorage()._candidates = newValue}
@@ -1246,6 +1246,12 @@ package nonisolated struct PostureToolCall: @unchecked Sendable {
   package var hasParentCall: Bool {_storage._parentCall != nil}
   /// Clears the value of `parentCall`. Subsequent reads from it will return its default value.
   package mutating func clearParentCall() {_uniqueStorage()._parentCall = nil}
+
+  /// Calls that it could have been beyond `candidates`.
+  package var candidatesLeftOut: UInt32 {
+    get {_storage._candidatesLeftOut}
+    set {_uniqueStorage()._candidatesLeftOut = newValue}
+  }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1390,7 +1396,7 @@ package nonisolated struct PostureOutlivingProcess: Sendable {
 
   package var pid: UInt32 = 0
 
-  /// What it runs, as last seen within the call.
+  /// What it runs, as last seen when the record was made.
   package var executable: String = String()
 
   /// As for an effect.
@@ -1431,85 +1437,118 @@ package nonisolated struct PostureToolCallSpan: Sendable {
 }
 
 /// Something that was done while a call was under way.
-package nonisolated struct PostureToolCallEffect: Sendable {
+package nonisolated struct PostureToolCallEffect: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// `id` of its event.
-  package var event: String = String()
+  package var event: String {
+    get {_storage._event}
+    set {_uniqueStorage()._event = newValue}
+  }
 
-  package var kind: String = String()
+  package var kind: String {
+    get {_storage._kind}
+    set {_uniqueStorage()._kind = newValue}
+  }
 
   /// Its object, for people: a path, a peer, a name.
-  package var text: String = String()
+  package var text: String {
+    get {_storage._text}
+    set {_uniqueStorage()._text = newValue}
+  }
 
   /// As a tool call's `method`. `window`: no other call is known for that time; `candidates`: it may have been for another.
-  package var method: String = String()
+  package var method: String {
+    get {_storage._method}
+    set {_uniqueStorage()._method = newValue}
+  }
 
-  /// Ids of all calls that it could have been for.
-  package var candidates: [String] = []
+  /// Ids of all calls that it could have been for, 16 of them at most.
+  package var candidates: [String] {
+    get {_storage._candidates}
+    set {_uniqueStorage()._candidates = newValue}
+  }
 
   /// From here on in a record. How often it was done, with repeats that were counted in the kernel.
-  package var count: UInt64 = 0
+  package var count: UInt64 {
+    get {_storage._count}
+    set {_uniqueStorage()._count = newValue}
+  }
 
   /// Of the first and the last time that it was told. Counts are told at a tick.
   package var firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_firstSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_firstSeen = newValue}
+    get {_storage._firstSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._firstSeen = newValue}
   }
   /// Returns true if `firstSeen` has been explicitly set.
-  package var hasFirstSeen: Bool {self._firstSeen != nil}
+  package var hasFirstSeen: Bool {_storage._firstSeen != nil}
   /// Clears the value of `firstSeen`. Subsequent reads from it will return its default value.
-  package mutating func clearFirstSeen() {self._firstSeen = nil}
+  package mutating func clearFirstSeen() {_uniqueStorage()._firstSeen = nil}
 
   package var lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_lastSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_lastSeen = newValue}
+    get {_storage._lastSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._lastSeen = newValue}
   }
   /// Returns true if `lastSeen` has been explicitly set.
-  package var hasLastSeen: Bool {self._lastSeen != nil}
+  package var hasLastSeen: Bool {_storage._lastSeen != nil}
   /// Clears the value of `lastSeen`. Subsequent reads from it will return its default value.
-  package mutating func clearLastSeen() {self._lastSeen = nil}
+  package mutating func clearLastSeen() {_uniqueStorage()._lastSeen = nil}
 
   /// The errno's name if the attempt failed.
-  package var error: String = String()
+  package var error: String {
+    get {_storage._error}
+    set {_uniqueStorage()._error = newValue}
+  }
 
   /// `id` of the process that did it first, and what that ran.
-  package var process: String = String()
+  package var process: String {
+    get {_storage._process}
+    set {_uniqueStorage()._process = newValue}
+  }
 
-  package var executable: String = String()
+  package var executable: String {
+    get {_storage._executable}
+    set {_uniqueStorage()._executable = newValue}
+  }
 
   /// Of a file, all that was asked of it.
-  package var access: [String] = []
+  package var access: [String] {
+    get {_storage._access}
+    set {_uniqueStorage()._access = newValue}
+  }
 
   /// Of a peer, as far as told: at the end of each connection.
   package var bytesSent: UInt64 {
-    get {_bytesSent ?? 0}
-    set {_bytesSent = newValue}
+    get {_storage._bytesSent ?? 0}
+    set {_uniqueStorage()._bytesSent = newValue}
   }
   /// Returns true if `bytesSent` has been explicitly set.
-  package var hasBytesSent: Bool {self._bytesSent != nil}
+  package var hasBytesSent: Bool {_storage._bytesSent != nil}
   /// Clears the value of `bytesSent`. Subsequent reads from it will return its default value.
-  package mutating func clearBytesSent() {self._bytesSent = nil}
+  package mutating func clearBytesSent() {_uniqueStorage()._bytesSent = nil}
 
   package var bytesReceived: UInt64 {
-    get {_bytesReceived ?? 0}
-    set {_bytesReceived = newValue}
+    get {_storage._bytesReceived ?? 0}
+    set {_uniqueStorage()._bytesReceived = newValue}
   }
   /// Returns true if `bytesReceived` has been explicitly set.
-  package var hasBytesReceived: Bool {self._bytesReceived != nil}
+  package var hasBytesReceived: Bool {_storage._bytesReceived != nil}
   /// Clears the value of `bytesReceived`. Subsequent reads from it will return its default value.
-  package mutating func clearBytesReceived() {self._bytesReceived = nil}
+  package mutating func clearBytesReceived() {_uniqueStorage()._bytesReceived = nil}
+
+  /// Calls that it could have been for beyond `candidates`.
+  package var candidatesLeftOut: UInt32 {
+    get {_storage._candidatesLeftOut}
+    set {_uniqueStorage()._candidatesLeftOut = newValue}
+  }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
-  fileprivate var _lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
-  fileprivate var _bytesSent: UInt64? = nil
-  fileprivate var _bytesReceived: UInt64? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// Who asked for a tool call, as the agent says.
@@ -3320,7 +3359,7 @@ nonisolated extension PostureDNS: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ToolCall"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0\u{1}scope\0\u{1}initiator\0\u{1}status\0\u{1}error\0\u{1}duration\0\u{1}type\0\u{1}context\0\u{1}parent\0\u{1}traceparent\0\u{1}authority\0\u{1}impact\0\u{1}arguments\0\u{1}agent\0\u{1}assurance\0\u{1}span\0\u{1}effects\0\u{3}effect_count\0\u{3}effects_incomplete\0\u{3}parent_call\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}session\0\u{1}method\0\u{1}candidates\0\u{1}scope\0\u{1}initiator\0\u{1}status\0\u{1}error\0\u{1}duration\0\u{1}type\0\u{1}context\0\u{1}parent\0\u{1}traceparent\0\u{1}authority\0\u{1}impact\0\u{1}arguments\0\u{1}agent\0\u{1}assurance\0\u{1}span\0\u{1}effects\0\u{3}effect_count\0\u{3}effects_incomplete\0\u{3}parent_call\0\u{3}candidates_left_out\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -3347,6 +3386,7 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
     var _effectCount: UInt64 = 0
     var _effectsIncomplete: Bool = false
     var _parentCall: PostureLinkedCall? = nil
+    var _candidatesLeftOut: UInt32 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -3381,6 +3421,7 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
       _effectCount = source._effectCount
       _effectsIncomplete = source._effectsIncomplete
       _parentCall = source._parentCall
+      _candidatesLeftOut = source._candidatesLeftOut
     }
   }
 
@@ -3423,6 +3464,7 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
         case 22: try { try decoder.decodeSingularUInt64Field(value: &_storage._effectCount) }()
         case 23: try { try decoder.decodeSingularBoolField(value: &_storage._effectsIncomplete) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._parentCall) }()
+        case 25: try { try decoder.decodeSingularUInt32Field(value: &_storage._candidatesLeftOut) }()
         default: break
         }
       }
@@ -3507,6 +3549,9 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
       try { if let v = _storage._parentCall {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
       } }()
+      if _storage._candidatesLeftOut != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._candidatesLeftOut, fieldNumber: 25)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -3540,6 +3585,7 @@ nonisolated extension PostureToolCall: SwiftProtobuf.Message, SwiftProtobuf._Mes
         if _storage._effectCount != rhs_storage._effectCount {return false}
         if _storage._effectsIncomplete != rhs_storage._effectsIncomplete {return false}
         if _storage._parentCall != rhs_storage._parentCall {return false}
+        if _storage._candidatesLeftOut != rhs_storage._candidatesLeftOut {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -3830,98 +3876,167 @@ nonisolated extension PostureToolCallSpan: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension PostureToolCallEffect: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ToolCallEffect"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}event\0\u{1}kind\0\u{1}text\0\u{1}method\0\u{1}candidates\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{1}error\0\u{1}process\0\u{1}executable\0\u{1}access\0\u{3}bytes_sent\0\u{3}bytes_received\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}event\0\u{1}kind\0\u{1}text\0\u{1}method\0\u{1}candidates\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{1}error\0\u{1}process\0\u{1}executable\0\u{1}access\0\u{3}bytes_sent\0\u{3}bytes_received\0\u{3}candidates_left_out\0")
+
+  fileprivate class _StorageClass {
+    var _event: String = String()
+    var _kind: String = String()
+    var _text: String = String()
+    var _method: String = String()
+    var _candidates: [String] = []
+    var _count: UInt64 = 0
+    var _firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _error: String = String()
+    var _process: String = String()
+    var _executable: String = String()
+    var _access: [String] = []
+    var _bytesSent: UInt64? = nil
+    var _bytesReceived: UInt64? = nil
+    var _candidatesLeftOut: UInt32 = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _event = source._event
+      _kind = source._kind
+      _text = source._text
+      _method = source._method
+      _candidates = source._candidates
+      _count = source._count
+      _firstSeen = source._firstSeen
+      _lastSeen = source._lastSeen
+      _error = source._error
+      _process = source._process
+      _executable = source._executable
+      _access = source._access
+      _bytesSent = source._bytesSent
+      _bytesReceived = source._bytesReceived
+      _candidatesLeftOut = source._candidatesLeftOut
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.event) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.kind) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.text) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.method) }()
-      case 5: try { try decoder.decodeRepeatedStringField(value: &self.candidates) }()
-      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.count) }()
-      case 7: try { try decoder.decodeSingularMessageField(value: &self._firstSeen) }()
-      case 8: try { try decoder.decodeSingularMessageField(value: &self._lastSeen) }()
-      case 9: try { try decoder.decodeSingularStringField(value: &self.error) }()
-      case 10: try { try decoder.decodeSingularStringField(value: &self.process) }()
-      case 11: try { try decoder.decodeSingularStringField(value: &self.executable) }()
-      case 12: try { try decoder.decodeRepeatedStringField(value: &self.access) }()
-      case 13: try { try decoder.decodeSingularUInt64Field(value: &self._bytesSent) }()
-      case 14: try { try decoder.decodeSingularUInt64Field(value: &self._bytesReceived) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._event) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._kind) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._text) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._method) }()
+        case 5: try { try decoder.decodeRepeatedStringField(value: &_storage._candidates) }()
+        case 6: try { try decoder.decodeSingularUInt64Field(value: &_storage._count) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._firstSeen) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._lastSeen) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._error) }()
+        case 10: try { try decoder.decodeSingularStringField(value: &_storage._process) }()
+        case 11: try { try decoder.decodeSingularStringField(value: &_storage._executable) }()
+        case 12: try { try decoder.decodeRepeatedStringField(value: &_storage._access) }()
+        case 13: try { try decoder.decodeSingularUInt64Field(value: &_storage._bytesSent) }()
+        case 14: try { try decoder.decodeSingularUInt64Field(value: &_storage._bytesReceived) }()
+        case 15: try { try decoder.decodeSingularUInt32Field(value: &_storage._candidatesLeftOut) }()
+        default: break
+        }
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.event.isEmpty {
-      try visitor.visitSingularStringField(value: self.event, fieldNumber: 1)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._event.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._event, fieldNumber: 1)
+      }
+      if !_storage._kind.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._kind, fieldNumber: 2)
+      }
+      if !_storage._text.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._text, fieldNumber: 3)
+      }
+      if !_storage._method.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._method, fieldNumber: 4)
+      }
+      if !_storage._candidates.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._candidates, fieldNumber: 5)
+      }
+      if _storage._count != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._count, fieldNumber: 6)
+      }
+      try { if let v = _storage._firstSeen {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._lastSeen {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      if !_storage._error.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._error, fieldNumber: 9)
+      }
+      if !_storage._process.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._process, fieldNumber: 10)
+      }
+      if !_storage._executable.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._executable, fieldNumber: 11)
+      }
+      if !_storage._access.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._access, fieldNumber: 12)
+      }
+      try { if let v = _storage._bytesSent {
+        try visitor.visitSingularUInt64Field(value: v, fieldNumber: 13)
+      } }()
+      try { if let v = _storage._bytesReceived {
+        try visitor.visitSingularUInt64Field(value: v, fieldNumber: 14)
+      } }()
+      if _storage._candidatesLeftOut != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._candidatesLeftOut, fieldNumber: 15)
+      }
     }
-    if !self.kind.isEmpty {
-      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 2)
-    }
-    if !self.text.isEmpty {
-      try visitor.visitSingularStringField(value: self.text, fieldNumber: 3)
-    }
-    if !self.method.isEmpty {
-      try visitor.visitSingularStringField(value: self.method, fieldNumber: 4)
-    }
-    if !self.candidates.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.candidates, fieldNumber: 5)
-    }
-    if self.count != 0 {
-      try visitor.visitSingularUInt64Field(value: self.count, fieldNumber: 6)
-    }
-    try { if let v = self._firstSeen {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
-    } }()
-    try { if let v = self._lastSeen {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
-    } }()
-    if !self.error.isEmpty {
-      try visitor.visitSingularStringField(value: self.error, fieldNumber: 9)
-    }
-    if !self.process.isEmpty {
-      try visitor.visitSingularStringField(value: self.process, fieldNumber: 10)
-    }
-    if !self.executable.isEmpty {
-      try visitor.visitSingularStringField(value: self.executable, fieldNumber: 11)
-    }
-    if !self.access.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.access, fieldNumber: 12)
-    }
-    try { if let v = self._bytesSent {
-      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 13)
-    } }()
-    try { if let v = self._bytesReceived {
-      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 14)
-    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: PostureToolCallEffect, rhs: PostureToolCallEffect) -> Bool {
-    if lhs.event != rhs.event {return false}
-    if lhs.kind != rhs.kind {return false}
-    if lhs.text != rhs.text {return false}
-    if lhs.method != rhs.method {return false}
-    if lhs.candidates != rhs.candidates {return false}
-    if lhs.count != rhs.count {return false}
-    if lhs._firstSeen != rhs._firstSeen {return false}
-    if lhs._lastSeen != rhs._lastSeen {return false}
-    if lhs.error != rhs.error {return false}
-    if lhs.process != rhs.process {return false}
-    if lhs.executable != rhs.executable {return false}
-    if lhs.access != rhs.access {return false}
-    if lhs._bytesSent != rhs._bytesSent {return false}
-    if lhs._bytesReceived != rhs._bytesReceived {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._event != rhs_storage._event {return false}
+        if _storage._kind != rhs_storage._kind {return false}
+        if _storage._text != rhs_storage._text {return false}
+        if _storage._method != rhs_storage._method {return false}
+        if _storage._candidates != rhs_storage._candidates {return false}
+        if _storage._count != rhs_storage._count {return false}
+        if _storage._firstSeen != rhs_storage._firstSeen {return false}
+        if _storage._lastSeen != rhs_storage._lastSeen {return false}
+        if _storage._error != rhs_storage._error {return false}
+        if _storage._process != rhs_storage._process {return false}
+        if _storage._executable != rhs_storage._executable {return false}
+        if _storage._access != rhs_storage._access {return false}
+        if _storage._bytesSent != rhs_storage._bytesSent {return false}
+        if _storage._bytesReceived != rhs_storage._bytesReceived {return false}
+        if _storage._candidatesLeftOut != rhs_storage._candidatesLeftOut {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

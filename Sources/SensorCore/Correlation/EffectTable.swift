@@ -9,12 +9,20 @@ struct EffectTable: ~Copyable {
         /// Different effects of one set of calls, and processes that it has started.
         var effects = 512
         var processes = 256
+        /// Candidates that an effect lists.
+        var candidates = 16
         /// Bytes of all, about: while more than half of them are taken, one workload has an eighth.
         var bytes = 16 << 20
         /// Calls that have ended and are not settled, and bytes of what is known of them: with more the earliest does not
         /// wait for its counts. Calls that are open are as many as the socket allows.
         var ended = 16_384
         var endedBytes = 8 << 20
+        /// Of those that did not wait, so many wait for the tick at most.
+        var overdue = 1024
+        /// Bytes of what is settled at a tick, about, of all workloads and of one, beyond the first call: the others wait for the
+        /// next, and have their counts alone, and no arguments, when they cannot.
+        var settledBytes = 8 << 20
+        var settledBytesOfWorkload = 1 << 20
         /// So long after its end no call is settled (ns): what was done within it may be on its way from the kernel.
         var settling: UInt64 = 1_000_000_000
 
@@ -42,8 +50,10 @@ struct EffectTable: ~Copyable {
         var text: String
         var errorNumber: Int32
         var method: ToolCallReference.Method
-        /// Ids of all calls that it could have been for; none if it was for one.
+        /// Ids of all calls that it could have been for, as far as they are listed; none if it was for one.
         var candidates: [String]
+        /// Calls beyond those.
+        var candidatesLeftOut: UInt32 = 0
         /// Who did it first.
         var process: ProcessDescription?
         var count: UInt64
@@ -75,6 +85,8 @@ struct EffectTable: ~Copyable {
         var outlivedBy: [Outliving]
         /// Processes beyond those that may have outlived it as well.
         var outlivedByLeftOut: UInt64
+        /// That it takes, about.
+        fileprivate(set) var bytes: Int
     }
 
     fileprivate struct Key: Hashable {
@@ -102,6 +114,8 @@ struct EffectTable: ~Copyable {
         let workload: Workload
         var places: [Key: Int] = [:]
         var effects: [Effect] = []
+        /// That these take in a record, about.
+        var recordBytes = 0
         var counts: [EventKind: UInt64] = [:]
         var leftOut: UInt64 = 0
         var started: [String: Started] = [:]
@@ -127,6 +141,8 @@ struct EffectTable: ~Copyable {
         /// Of what there was no room to keep any account of.
         var counts: [EventKind: UInt64] = [:]
         var isIncomplete = false
+        /// That its authority has expired was told.
+        var isExpiryTold = false
         /// About.
         let bytes: Int
 
@@ -154,6 +170,11 @@ struct EffectTable: ~Copyable {
     private var endedBytes = 0
     private var ticks: UInt64 = 0
     private var overdue: [Settled] = []
+    /// Bytes that were settled since the last tick, of all workloads and of each.
+    private var settledBytes = 0
+    private var settledBytesOf: [UInt64: Int] = [:]
+    /// What calls that are not settled have started, by the process's id.
+    private var startedIn: [String: Tally] = [:]
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
@@ -175,12 +196,23 @@ struct EffectTable: ~Copyable {
         endedCount += 1
         endedBytes += account.bytes
         while endedCount > limits.ended || endedBytes > limits.endedBytes, let number = takeEarliest() {
+            guard let account = accounts[number] else { break }
             // What the kernel has counted for it comes too late.
-            if let account = accounts[number], account.tallies.contains(where: { $0.isRemembered }) {
-                account.isIncomplete = true
-            }
-            if let settled = settle(number) { overdue.append(settled) }
+            if account.tallies.contains(where: { $0.isRemembered }) { account.isIncomplete = true }
+            if let settled = settle(number, isBrief: !maySettle(account.workload)) { overdue.append(settled) }
         }
+    }
+
+    /// Calls that could not wait, when they are so many that they do not wait for a tick either.
+    mutating func takeOverdue() -> [Settled] {
+        if overdue.count < limits.overdue { return [] }
+        defer { overdue = [] }
+        return overdue
+    }
+
+    private func maySettle(_ workload: Workload) -> Bool {
+        settledBytes < limits.settledBytes
+            && settledBytesOf[workload.number, default: 0] < limits.settledBytesOfWorkload
     }
 
     /// The call that has waited longest of those that have ended.
@@ -209,6 +241,18 @@ struct EffectTable: ~Copyable {
         }
     }
 
+    /// The authority of a call has expired.
+    ///
+    /// - Parameter end: when, nanoseconds since 1970.
+    /// - Returns: the call; nil if that is no news, also since it had before the call began.
+    mutating func expired(_ number: UInt64, wall end: UInt64, _ clock: ClockReading) -> ToolCall? {
+        guard let account = accounts[number], !account.isExpiryTold, clock.wall(account.call.time) < end else {
+            return nil
+        }
+        account.isExpiryTold = true
+        return account.call
+    }
+
     // MARK: Effects
 
     mutating func note(_ deed: Deed, for reference: ToolCallReference) {
@@ -224,17 +268,23 @@ struct EffectTable: ~Copyable {
             tally.effects[place].take(deed)
             return
         }
-        let cost = Self.entryCost + key.bytes + (reference.method == .candidates ? 16 * tally.calls.count : 0)
+        let candidates = reference.candidates.prefix(limits.candidates)
+        let size = Self.entryCost + key.bytes + candidates.reduce(0) { $0 + 16 + $1.utf8.count }
+        // It is in the record of each call.
+        let cost = size * tally.calls.count
         guard tally.effects.count < limits.effects, hasRoom(for: cost, of: tally.workload) else {
             tally.leftOut &+= deed.count
             return
         }
         charge(cost, to: tally)
+        tally.recordBytes += size
         tally.places[key] = tally.effects.count
         var effect = Effect(
             sequence: deed.sequence, kind: deed.kind, text: deed.detail.text(executable: deed.process?.executable),
-            errorNumber: deed.errorNumber, method: reference.method, candidates: reference.candidates,
+            errorNumber: deed.errorNumber, method: reference.method, candidates: Array(candidates),
             process: deed.process, count: 0, first: deed.time, last: deed.time)
+        let others = reference.candidates.count - candidates.count
+        effect.candidatesLeftOut = UInt32(clamping: Int(reference.candidatesLeftOut) + others)
         effect.take(deed)
         tally.effects.append(effect)
     }
@@ -261,18 +311,25 @@ struct EffectTable: ~Copyable {
         guard let process = deed.process else { return }
         switch deed.kind {
         case .processFork:
-            guard tally.started.count < limits.processes, hasRoom(for: Self.startedCost, of: tally.workload) else {
+            if startedIn[process.id] != nil { return }
+            let cost = Self.startedCost * tally.calls.count
+            guard tally.started.count < limits.processes, hasRoom(for: cost, of: tally.workload) else {
                 tally.startedLeftOut &+= 1
                 return
             }
-            charge(Self.startedCost, to: tally)
+            charge(cost, to: tally)
+            tally.recordBytes += Self.startedCost
             tally.started[process.id] = Started(process: process, method: method, time: deed.time)
-        case .processExec: tally.started[process.id]?.process = process
+            startedIn[process.id] = tally
+        case .processExec: startedIn[process.id]?.started[process.id]?.process = process
         case .processExit:
-            guard tally.started[process.id] != nil else { return }
+            // Other calls may have been open by then.
+            guard let tally = startedIn[process.id] else { return }
             if tally.calls.allSatisfy({ accounts[$0].map { $0.end == nil } ?? false }) {
                 tally.started[process.id] = nil
-                charge(-Self.startedCost, to: tally)
+                startedIn[process.id] = nil
+                charge(-Self.startedCost * tally.calls.count, to: tally)
+                tally.recordBytes -= Self.startedCost
             } else {
                 // One of the calls may have ended before it.
                 tally.started[process.id]?.endedAt = deed.time
@@ -300,11 +357,13 @@ struct EffectTable: ~Copyable {
         ticks += 1
         var settled = overdue
         overdue = []
+        (settledBytes, settledBytesOf) = (0, [:])
         for (number, tick) in ended[endedHead...] {
-            if ticks - tick < 2 { break }
-            if isSettled(number, isCounted: ticks - tick > 2, at: time), let call = settle(number) {
-                settled.append(call)
-            }
+            if ticks - tick < 2 || settledBytes >= limits.settledBytes { break }
+            guard isSettled(number, isCounted: ticks - tick > 2, at: time), let workload = accounts[number]?.workload,
+                maySettle(workload)
+            else { continue }
+            if let call = settle(number) { settled.append(call) }
         }
         forgetSettled()
         return settled
@@ -327,7 +386,8 @@ struct EffectTable: ~Copyable {
         return isCounted || !account.tallies.contains { $0.isRemembered }
     }
 
-    private mutating func settle(_ number: UInt64) -> Settled? {
+    /// - Parameter isBrief: what was done is counted, not listed, and what it was called with is left out.
+    private mutating func settle(_ number: UInt64, isBrief: Bool = false) -> Settled? {
         guard let account = accounts.removeValue(forKey: number) else { return nil }
         if account.end != nil {
             endedCount -= 1
@@ -336,13 +396,25 @@ struct EffectTable: ~Copyable {
         var settled = Settled(
             call: account.call, end: account.end, workload: account.workload, process: account.process, effects: [],
             counts: account.counts, leftOut: account.counts.values.reduce(0, &+), isIncomplete: account.isIncomplete,
-            outlivedBy: [], outlivedByLeftOut: 0)
+            outlivedBy: [], outlivedByLeftOut: 0, bytes: account.bytes)
+        if isBrief { settled.call.arguments = [] }
         for tally in account.tallies {
-            settled.effects += tally.effects
+            if isBrief {
+                settled.leftOut &+= tally.effects.reduce(0) { $0 &+ $1.count }
+            } else {
+                settled.effects += tally.effects
+                settled.bytes += tally.recordBytes
+            }
             settled.counts.merge(tally.counts, uniquingKeysWith: &+)
             settled.leftOut &+= tally.leftOut
-            if let end = account.end { settled.takeOutliving(tally.started.values, at: end.time) }
-            settled.outlivedByLeftOut &+= account.end == nil ? 0 : tally.startedLeftOut
+            if let end = account.end {
+                settled.outlivedByLeftOut &+= tally.startedLeftOut
+                if isBrief {
+                    settled.outlivedByLeftOut &+= UInt64(tally.started.count)
+                } else {
+                    settled.takeOutliving(tally.started.values, at: end.time)
+                }
+            }
             tally.unsettled -= 1
             if tally.unsettled == 0 { drop(tally) }
         }
@@ -352,12 +424,15 @@ struct EffectTable: ~Copyable {
             settled.effects.removeLast(settled.effects.count - limits.effects)
         }
         settled.outlivedBy.sort { $0.process.id < $1.process.id }
+        settledBytes += settled.bytes
+        settledBytesOf[account.workload.number, default: 0] += settled.bytes
         return settled
     }
 
     private mutating func drop(_ tally: Tally) {
         tallies[tally.calls] = nil
         if latest?.tally === tally { latest = nil }
+        for process in tally.started.keys { startedIn[process] = nil }
         bytes -= tally.bytes
         bytesOf[tally.workload.number, default: 0] -= tally.bytes
         if bytesOf[tally.workload.number] == 0 { bytesOf[tally.workload.number] = nil }

@@ -43,6 +43,8 @@ struct SpanTable: ~Copyable {
         var method: ToolCallReference.Method
         /// Ids of all calls that it could have been for, as far as they are known; none with `window`.
         var candidates: [String]
+        /// Calls beyond those.
+        var candidatesLeftOut: UInt32 = 0
     }
 
     struct Settled {
@@ -251,7 +253,9 @@ struct SpanTable: ~Copyable {
             let isOne = covering.isEmpty && !isCrowded
             let candidates = isOne ? [] : [call.id] + covering.prefix(limits.candidates - 1).map(\.id)
             settled.effects.append(
-                Effect(deed: deed, method: isOne ? .window : .candidates, candidates: candidates))
+                Effect(
+                    deed: deed, method: isOne ? .window : .candidates, candidates: candidates,
+                    candidatesLeftOut: isOne ? 0 : UInt32(covering.count + 1 - candidates.count)))
         }
         settled.effects.sort { ($0.deed.time, $0.deed.sequence) < ($1.deed.time, $1.deed.sequence) }
         return settled

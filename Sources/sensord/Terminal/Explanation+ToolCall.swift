@@ -89,8 +89,9 @@ extension Explanation {
     }
 
     private static func name(_ call: ToolCallReference) -> String {
-        call.id.isEmpty
-            ? "one of \(call.candidates.joined(separator: ", "))"
+        let others = call.candidatesLeftOut == 0 ? "" : " and \(call.candidatesLeftOut) more"
+        return call.id.isEmpty
+            ? "one of \(call.candidates.joined(separator: ", "))\(others)"
             : name(id: call.id, name: call.name, session: call.session)
     }
 

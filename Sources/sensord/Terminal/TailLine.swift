@@ -265,7 +265,7 @@ struct TailLine {
 
     /// The tool call that it was done for.
     private static func result(_ call: ToolCallReference) -> String {
-        if call.id.isEmpty { return "in one of \(call.candidates.count) calls" }
+        if call.id.isEmpty { return "in one of \(call.candidates.count + Int(call.candidatesLeftOut)) calls" }
         return "in \(call.name.isEmpty ? call.id : call.name)"
     }
 

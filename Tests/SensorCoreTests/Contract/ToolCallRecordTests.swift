@@ -34,6 +34,7 @@ import Testing
                     executable: "/bin/sh", access: [.read, .create])),
             .init(
                 event: "s-2", kind: .networkClose, text: "[::1]:443", method: .candidates, candidates: ["a", "b"],
+                candidatesLeftOut: 7,
                 summary: .init(firstSeen: 1, lastSeen: 1, bytesSent: 0, bytesReceived: .max)),
         ]
         full.counts = [.networkClose: 1, .fileOpen: .max]
@@ -61,6 +62,16 @@ import Testing
         let line = Self.records[index].line
         let record = try #require(ToolCallRecord(json: line[...]))
         #expect(String(decoding: record.line, as: UTF8.self) == String(decoding: line, as: UTF8.self))
+    }
+
+    @Test func `an event lists a bounded number of the calls that it could be for`() {
+        let ids = (1...100).map { "c\($0)" }
+        let reference = ToolCallReference(id: "", name: "", session: "", method: .candidates, candidates: ids)
+        #expect(reference.candidates == Array(ids.prefix(64)) && reference.candidatesLeftOut == 36)
+        let again = ToolCallReference(
+            id: "", name: "", session: "", method: .candidates, candidates: reference.candidates,
+            candidatesLeftOut: reference.candidatesLeftOut)
+        #expect(again == reference)
     }
 
     @Test func `what is no record is none`() {

@@ -45,6 +45,16 @@ import Testing
             process: ProcessDescription? = nil, error: Int32 = 0, isRemembered: Bool = false,
             detail: EventDetail? = nil
         ) {
+            note(
+                kind, path, for: numbers, at: time, count: count, process: process, error: error,
+                isRemembered: isRemembered, detail: detail)
+        }
+
+        func note(
+            _ kind: EventKind, _ path: String? = nil, for numbers: [UInt64], at time: UInt64 = 100, count: UInt64 = 1,
+            process: ProcessDescription? = nil, error: Int32 = 0, isRemembered: Bool = false,
+            detail: EventDetail? = nil
+        ) {
             sequence += 1
             let ids = numbers.map { "call-\($0)" }
             table.note(
@@ -59,6 +69,7 @@ import Testing
         }
 
         func lose(of workloads: Set<UInt64>, since: UInt64) { table.lose(of: workloads, since: since) }
+        func takeOverdue() -> [EffectTable.Settled] { table.takeOverdue() }
         func tick(at time: UInt64) -> [EffectTable.Settled] { table.tick(at: time) }
         func finish() -> [EffectTable.Settled] { table.finish() }
     }
@@ -200,6 +211,53 @@ import Testing
         #expect(table.bytes == 0)
     }
 
+    @Test func `an effect of many calls lists some of them, and is paid for by each record that has it`() throws {
+        let table = Table { $0.bytes = 100_000 }
+        for number in 1...20 as ClosedRange<UInt64> { table.begin(number) }
+        table.note(.fileOpen, "/a", for: Array(1...20))
+        let effect = try #require(table.finish().first?.effects.first)
+        #expect(effect.candidates == (1...16).map { "call-\($0)" } && effect.candidatesLeftOut == 4)
+
+        for number in 1...20 as ClosedRange<UInt64> { table.begin(number) }
+        for path in 0..<1000 { table.note(.fileOpen, "/\(path)", for: Array(1...20)) }
+        let settled = table.finish()
+        #expect(settled.reduce(0) { $0 + $1.effects.count } * 320 < 100_000)
+        #expect(settled.allSatisfy { $0.effects.reduce($0.leftOut) { $0 + $1.count } == 1000 })
+        #expect(table.bytes == 0)
+    }
+
+    @Test func `a tick settles no more than so much of a workload, and all of it in the end`() {
+        let table = Table { ($0.settledBytesOfWorkload, $0.settledBytes) = (5000, 8000) }
+        for number in 1...20 as ClosedRange<UInt64> { table.begin(number) }
+        table.begin(21, of: 1)
+        for number in 1...20 as ClosedRange<UInt64> {
+            table.note(.fileOpen, "/a", for: number)
+            table.end(number, at: 100)
+        }
+        table.end(21, at: 100)
+        var settled: [[UInt64]] = []
+        for tick in 1...12 as ClosedRange<UInt64> {
+            settled.append(table.tick(at: tick * 10 * Self.second).map(\.call.number))
+        }
+        #expect(settled.prefix(3) == [[], [1, 2, 3, 4, 21], [5, 6, 7, 8]])
+        #expect(settled.joined().sorted() == Array(1...21))
+        #expect(table.count == 0 && table.bytes == 0)
+    }
+
+    @Test func `of what cannot wait, and is too much, the counts are told`() {
+        let table = Table { ($0.settledBytesOfWorkload, $0.ended, $0.overdue) = (1, 1, 2) }
+        table.begin(1, 2, 3)
+        for number in 1...3 as ClosedRange<UInt64> { table.note(.fileOpen, "/a", for: number, count: 5) }
+        for number in 1...2 as ClosedRange<UInt64> { table.end(number, at: 100) }
+        #expect(table.takeOverdue().isEmpty)
+        table.end(3, at: 100)
+        // There are so many that they do not wait.
+        let settled = table.takeOverdue()
+        #expect(settled.map(\.effects.count) == [1, 0])
+        #expect(settled.map(\.leftOut) == [0, 5])
+        #expect(settled.map(\.counts) == [[.fileOpen: 5], [.fileOpen: 5]])
+    }
+
     @Test func `of too many ended calls the earliest does not wait, and says if its counts are missing`() {
         let table = Table { $0.ended = 2 }
         table.begin(1, 2, 3, 4)
@@ -245,6 +303,18 @@ import Testing
                 "process.exit /bin/sh: status 3 exact",
                 "process.exit /bin/sh: SIGKILL exact",
             ])
+    }
+
+    @Test func `a process that ends while fewer calls are open has ended for each`() {
+        let table = Table()
+        table.begin(1, 2, 3)
+        table.note(.processFork, for: 1, 2, at: 100, process: process(20))
+        table.note(.processExec, for: 1, 2, 3, at: 110, process: process(20, "/bin/touch"))
+        table.note(.processFork, for: 1, 2, at: 120, process: process(21))
+        table.note(.processExit, for: 1, 3, at: 130, process: process(20), detail: .exit(ExitDetail(code: 0)))
+        for number in 1...3 as ClosedRange<UInt64> { table.end(number, at: 300) }
+        #expect(table.finish().map { $0.outlivedBy.map(\.process.id) } == [["b-21"], ["b-21"], []])
+        #expect(table.bytes == 0)
     }
 
     @Test func `of several calls each has its own end`() {

@@ -77,6 +77,23 @@ import Testing
             ])
     }
 
+    @Test func `what was told as one call's alone is one of both for a call that is told of later`() {
+        let table = self.table()
+        table.keep(deed(1, at: 15), of: 7)
+        #expect(table.add(call("short", 14, 16), of: 7))
+        #expect(text(table.settle(at: 1200)) == ["short: 1 window"])
+        #expect(table.add(call("long", 10, 20, received: 1300), of: 7))
+        #expect(text(table.settle(at: 1400)) == ["long: 1 candidates long short"])
+    }
+
+    @Test func `of many that it could have been some are listed, the others counted`() throws {
+        let table = self.table { $0.candidates = 2 }
+        table.keep(deed(1, at: 15), of: 7)
+        for name in ["a", "b", "c", "d"] { #expect(table.add(call(name, 10, 20), of: 7)) }
+        let effect = try #require(table.settle(at: 1200).first?.effects.first)
+        #expect(effect.candidates == ["a", "b"] && effect.candidatesLeftOut == 2)
+    }
+
     @Test func `spans of another workload cover nothing here`() {
         let table = self.table()
         table.keep(deed(1, at: 15), of: 7)

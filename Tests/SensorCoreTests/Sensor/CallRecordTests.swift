@@ -133,6 +133,48 @@ import Testing
         #expect(late.toolCall == nil)
     }
 
+    @Test func `what outlives a call is told of by what it runs now`() throws {
+        var pipeline = self.pipeline()
+        begin(&pipeline, call())
+        pipeline.record(
+            RecordBytes(Records.fork(pid: 300, start: 9, parent: (100, 7), time: 3 * second)).changing {
+                ($0.key.cgroup, $0.key.calls) = (42, 5)
+            })
+        end(&pipeline, at: 4 * second)
+        pipeline.record(
+            Records.exec(pid: 300, start: 9, parent: (100, 7), executable: "/usr/bin/sleep", time: 5 * second))
+        pipeline.consume(.settle(.max))
+        #expect(pipeline.takeCallRecords().first?.outlivedBy.map(\.executable) == ["/usr/bin/sleep"])
+    }
+
+    @Test func `what is done for a call whose authority has expired is an anomaly, once`() throws {
+        var pipeline = self.pipeline()
+        let clock = Records.session.clock
+        begin(
+            &pipeline,
+            call { $0.claims.authority = .init(grant: "g", expiresAt: clock.wall(4 * second)) })
+        pipeline.record(Records.open("/in-time", object: 1, time: 3 * second, calls: 5))
+        pipeline.record(Records.open("/late", object: 2, time: 5 * second, calls: 5))
+        pipeline.record(Records.open("/later", object: 3, time: 6 * second, calls: 5))
+        let events = pipeline.takeEvents()
+        let anomalies = events.compactMap { if case .anomaly(let anomaly) = $0.detail { anomaly } else { nil } }
+        let late = try #require(events.first { $0.fileDetail?.path == "/late" })
+        #expect(anomalies.map(\.rule) == [.authorityExpired])
+        #expect(anomalies.first?.call == "c1" && anomalies.first?.session == "s1")
+        #expect(
+            anomalies.first?.came
+                == "file.open after it has expired: event \(Records.session.streamID)-\(late.sequence)")
+    }
+
+    @Test func `of a call that began with authority that had expired nothing more is said`() {
+        var pipeline = self.pipeline()
+        begin(
+            &pipeline,
+            call { $0.claims.authority = .init(grant: "g", expiresAt: Records.session.clock.wall(1 * second)) })
+        pipeline.record(Records.open("/late", object: 2, time: 5 * second, calls: 5))
+        #expect(!pipeline.takeEvents().contains { $0.kind == .anomalyState })
+    }
+
     @Test func `a call that a span told of is recorded in the same form`() throws {
         var pipeline = self.pipeline()
         pipeline.record(Records.open("/a", time: 3 * second))

@@ -25,6 +25,24 @@ extension Pipeline {
                 sequence: event.sequence, time: event.bootTime, kind: event.kind, count: event.count,
                 detail: event.detail, errorNumber: event.errorNumber, process: event.process,
                 isRemembered: flags & UInt16(SENSOR_REMEMBERED) != 0), for: call)
+        judgeExpiry(of: call, event, subject)
+    }
+
+    /// A call whose authority has expired since it began goes on. Told once for each; of what was counted it is not known when
+    /// it was done.
+    private mutating func judgeExpiry(of call: ToolCallReference, _ event: Event, _ subject: EventSubject) {
+        guard let end = call.claims.authority?.expiresAt, event.kind.isEffect, event.time >= end, event.count == 1,
+            !event.isRepeat, call.numbers.count == 1,
+            let begun = effects.expired(call.numbers[0], wall: end, clock)
+        else { return }
+        raise(
+            AnomalyDetail(
+                rule: .authorityExpired, session: call.session, call: call.id,
+                expected: "effects while the call's authority is in force",
+                came: "\(event.kind.name) after it has expired: event \(session.streamID)-\(event.sequence)"),
+            subject.workload,
+            CallOrigin(
+                process: event.process?.pid ?? begun.process, cgroup: begun.cgroup, time: event.bootTime))
     }
 
     /// Something of a cgroup's was lost since the tick before.
@@ -51,14 +69,14 @@ extension Pipeline {
         lostEffects = []
     }
 
-    private mutating func record(_ settled: EffectTable.Settled) {
+    mutating func record(_ settled: EffectTable.Settled) {
         guard settled.workload.isWatched else { return }
         judge(settled)
         let call = settled.call
         var detail = detail(of: call)
         if let end = settled.end {
             detail.status = end.status
-            detail.error = redacted(end.error)
+            detail.error = end.error
             detail.duration = end.time &- call.time
         }
         var record = ToolCallRecord(
@@ -70,10 +88,14 @@ extension Pipeline {
         record.counts = settled.counts
         record.leftOut = settled.leftOut
         record.isIncomplete = settled.isIncomplete
-        record.outlivedBy = settled.outlivedBy.map { outliving in
-            ToolCallRecord.Outliving(
-                id: outliving.process.id, pid: outliving.process.pid, executable: outliving.process.executable.text,
-                method: outliving.method)
+        for outliving in settled.outlivedBy {
+            let known = outliving.process
+            // What it has executed after the call's end was none of the call's effects.
+            let now = processes.find(ProcessKey(tgid: known.pid, start: 0), at: clock.boot)?.description
+            record.outlivedBy.append(
+                ToolCallRecord.Outliving(
+                    id: known.id, pid: known.pid,
+                    executable: (now?.id == known.id ? now ?? known : known).executable.text, method: outliving.method))
         }
         record.outlivedByLeftOut = settled.outlivedByLeftOut
         callRecords.append(record)
@@ -96,7 +118,8 @@ extension Pipeline {
             ToolCallEffects.Effect(
                 event: "\(session.streamID)-\(effect.deed.sequence)", kind: effect.deed.kind,
                 text: effect.deed.detail.text(executable: effect.deed.executable), method: effect.method,
-                candidates: effect.candidates, summary: ToolCallEffects.Summary(effect.deed, clock))
+                candidates: effect.candidates, candidatesLeftOut: effect.candidatesLeftOut,
+                summary: ToolCallEffects.Summary(effect.deed, clock))
         }
         record.counts = settled.counts
         record.leftOut = settled.count - UInt64(settled.effects.count)
@@ -109,7 +132,7 @@ extension ToolCallEffects.Effect {
     fileprivate init(_ effect: EffectTable.Effect, stream: String, _ clock: ClockReading) {
         self.init(
             event: "\(stream)-\(effect.sequence)", kind: effect.kind, text: effect.text, method: effect.method,
-            candidates: effect.candidates,
+            candidates: effect.candidates, candidatesLeftOut: effect.candidatesLeftOut,
             summary: ToolCallEffects.Summary(
                 count: effect.count, firstSeen: clock.wall(effect.first), lastSeen: clock.wall(effect.last),
                 errorNumber: effect.errorNumber, process: effect.process?.id ?? "",

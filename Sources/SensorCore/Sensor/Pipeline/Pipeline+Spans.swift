@@ -7,10 +7,11 @@ internal import CSensorBPF
 extension Pipeline {
     mutating func span(_ told: SpanCall) {
         var call = told
-        call.error = redacted(call.error)
         let assurance = assign(&call)
         let workload = call.cgroup == 0 ? nil : cgroups.workload(of: call.cgroup, pid: call.process)
         workload?.sendsSpans = true
+        let namespace = workload?.description.identity.namespace ?? ""
+        if let digest = keyed(call.mcpSession, .session, namespace) { call.session = Self.name("mcp", digest) }
         guard spans.add(call, of: workload?.number) else { return }
         tell(.toolCallBegin, call, at: call.begin, ToolCallDetail(call, assurance))
     }
@@ -28,7 +29,7 @@ extension Pipeline {
                     ToolCallEffects.Effect(
                         event: "\(session.streamID)-\(effect.deed.sequence)", kind: effect.deed.kind,
                         text: effect.deed.detail.text(executable: effect.deed.executable), method: effect.method,
-                        candidates: effect.candidates)
+                        candidates: effect.candidates, candidatesLeftOut: effect.candidatesLeftOut)
                 }, count: settled.count, isIncomplete: settled.isIncomplete)
             tell(.toolCallEnd, call, at: call.end, detail)
             record(settled, detail)
