@@ -14,6 +14,8 @@ package struct DigestKeys: Sendable {
         case argument
         /// What a model was shown.
         case context
+        /// Names of sessions and calls that hold a secret, or are one.
+        case session
     }
 
     /// Bytes of the key that others are derived from, at least.
@@ -38,6 +40,7 @@ package struct DigestKeys: Sendable {
         arrival = [
             .argument: Self.derive(self.root, "arrival", .argument, ""),
             .context: Self.derive(self.root, "arrival", .context, ""),
+            .session: Self.derive(self.root, "arrival", .session, ""),
         ]
     }
 

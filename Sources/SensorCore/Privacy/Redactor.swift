@@ -31,6 +31,11 @@ package struct Redactor: Sendable {
         arguments(of: block.span)
     }
 
+    /// A text that is no command line, and may hold what one would.
+    func text(_ text: String) -> String {
+        text.isEmpty ? text : arguments(Array(text.utf8) + [0]).joined(separator: " ")
+    }
+
     /// A command line with its secrets overwritten byte for byte, so that a record of it keeps its layout; `arguments`
     /// makes the same of it as of the original, or hides more if the line is contrived. Nil if there is no secret in it.
     package func masked(_ block: RawSpan) -> [UInt8]? {

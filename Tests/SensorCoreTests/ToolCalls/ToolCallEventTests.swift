@@ -8,8 +8,10 @@ import Testing
 @Suite struct ToolCallEventTests {
     private let origin = CallOrigin(process: 100, cgroup: 42, time: 30)
 
-    private func events(_ changes: [CallChange]) -> [Event] {
-        var pipeline = Pipeline(session: Records.session, host: FakeHost())
+    private func events(_ changes: [CallChange], digests: DigestKeys? = nil) -> [Event] {
+        var configuration = PipelineConfiguration()
+        configuration.digests = digests
+        var pipeline = Pipeline(session: Records.session, host: FakeHost(), configuration: configuration)
         pipeline.record(Records.exec())
         _ = pipeline.takeEvents()
         for change in changes { pipeline.consume(.call(change)) }
@@ -86,6 +88,88 @@ import Testing
             #expect(!line.contains(token), "\(line)")
             #expect(line.contains("[redacted]"))
         }
+    }
+
+    /// A token with that number.
+    private func token(_ number: Int) -> String { "ghp_0123456789abcdefABCDEF0123456789ab\(number + 10)" }
+
+    @Test func `whatever of it a client says is redacted`() throws {
+        var claims = ToolCallClaims()
+        (claims.type, claims.context, claims.parent) = (token(1), token(2), token(3))
+        claims.authority = .init(
+            grant: token(4), scopes: [token(5)], approval: .init(id: token(6), kind: token(7)))
+        claims.agent = .init(name: token(8), version: token(9), framework: token(10))
+        var call = ToolCall(
+            number: 1, id: token(11), name: token(12), session: token(13), scope: .thread,
+            initiator: .init(kind: "human", id: token(14), onBehalfOf: token(15)), process: 100, thread: 101,
+            cgroup: 42, time: 30, claims: claims, arguments: [ToolCallArgument(name: token(16), type: "string")])
+        call.parentCall = LinkedCall(id: token(17), name: token(18), session: token(19))
+        let span = SpanCall(
+            trace: "01", span: "02", ancestors: [], id: token(20), name: token(21), session: token(22), status: "error",
+            error: token(23), service: token(24), agentName: token(25), agentID: token(26), agentVersion: token(27),
+            begin: 15, end: 20, received: 25, process: 100, cgroup: 42)
+        let changes: [CallChange] = [
+            .begun(call), .set(5, members: [1]),
+            .ended(CallEnd(number: 1, status: "error", error: token(28), time: 50)),
+            .span(span),
+            .context(
+                ContextDetail(id: token(29), session: token(30), sources: [.init(kind: "user", uri: token(31))]), origin
+            ),
+            .decision(
+                DecisionDetail(session: token(32), call: token(33), policy: token(34), outcome: "deny", by: token(35)),
+                origin),
+            .anomaly(
+                AnomalyDetail(
+                    rule: .staleTrust, session: token(36), call: token(37), expected: token(38), came: token(39)),
+                origin),
+        ]
+        let keys = DigestKeys(root: Array("0123456789abcdef".utf8))
+        let events = events(changes, digests: keys)
+        #expect(events.count == 6)
+        for line in events.map(EventEncoderTests.line) { #expect(!line.contains("ghp_0123"), "\(line)") }
+        for change in changes + [.catalog(ToolCatalog(server: token(1)), origin)] {
+            let recorded = String(decoding: change.masked(by: Redactor()).json, as: UTF8.self)
+            #expect(!recorded.contains("ghp_0123"), "\(recorded)")
+        }
+    }
+
+    @Test func `names that are secrets differ as the secrets do, and are the same each time`() throws {
+        func told(_ number: Int) -> ToolCall {
+            ToolCall(
+                number: UInt64(number), id: "c", name: "t", session: token(number), scope: .none, process: 100,
+                cgroup: 42, time: 30)
+        }
+        let decision = DecisionDetail(session: token(1), call: "c", policy: "p", outcome: "deny")
+        let events = events(
+            [
+                .begun(told(1)), .begun(told(2)), .ended(CallEnd(number: 1, status: "ok", time: 50)),
+                .decision(decision, origin),
+            ], digests: DigestKeys(root: Array("0123456789abcdef".utf8)))
+        let sessions = events.map { event -> String in
+            switch event.detail {
+            case .toolCall(let call): call.session
+            case .decision(let decision): decision.session
+            default: ""
+            }
+        }
+        try #require(sessions.count == 4)
+        #expect(sessions.allSatisfy { $0.hasPrefix("[redacted]~") })
+        #expect(sessions[0] == sessions[2] && sessions[0] == sessions[3] && sessions[0] != sessions[1])
+    }
+
+    @Test func `an MCP session goes by a digest`() throws {
+        let keys = DigestKeys(root: Array("0123456789abcdef".utf8))
+        var span = SpanCall(
+            trace: "01", span: "02", ancestors: [], id: "x", name: "t", session: "", status: "ok", error: "",
+            service: "",
+            agentName: "", agentID: "", agentVersion: "", begin: 15, end: 20, received: 25, process: 100, cgroup: 42)
+        span.mcpSession = keys.reduce("mcp-9", .session)
+        guard case .toolCall(let call) = events([.span(span)], digests: keys).first?.detail else {
+            Issue.record("no tool call")
+            return
+        }
+        #expect(call.session.hasPrefix("mcp~") && call.session.count == 20)
+        #expect(!call.session.contains(span.mcpSession?.value.prefix(16) ?? ""))
     }
 
     @Test(arguments: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])

@@ -5,10 +5,8 @@ internal import CSensorBPF
 // Which tool call it was done for.
 extension Pipeline {
     mutating func call(_ change: CallChange) {
-        switch change {
+        switch redacted(change) {
         case .begun(var call):
-            let grant = redacted(call.claims.authority?.grant ?? "")
-            call.claims.authority?.grant = grant
             let workload = cgroups.workload(of: call.cgroup, pid: call.process)
             let namespace = workload.description.identity.namespace
             for index in call.arguments.indices {
@@ -23,10 +21,11 @@ extension Pipeline {
         case .ended(let end):
             guard let call = calls.end(end) else { return }
             effects.end(end)
+            for settled in effects.takeOverdue() { record(settled) }
             var detail = detail(of: call)
             detail.arguments = []
             detail.status = end.status
-            detail.error = redacted(end.error)
+            detail.error = end.error
             detail.duration = end.time &- call.time
             tell(.toolCallEnd, call, at: end.time, detail)
         case .span(let call): span(call)
@@ -36,22 +35,18 @@ extension Pipeline {
         case .context(var context, let origin):
             let namespace = cgroups.workload(of: origin.cgroup, pid: origin.process).description.identity.namespace
             for index in context.sources.indices {
-                context.sources[index].uri = redacted(context.sources[index].uri)
                 context.sources[index].digest = keyed(context.sources[index].digest, .context, namespace)
             }
             tell(.context, origin, .context(context))
         case .decision(let decision, let origin): tell(.decision, origin, .decision(decision))
-        case .anomaly(var anomaly, let origin):
-            anomaly.expected = redacted(anomaly.expected)
-            anomaly.came = redacted(anomaly.came)
-            tell(.anomalyState, origin, .anomaly(anomaly))
+        case .anomaly(let anomaly, let origin): tell(.anomalyState, origin, .anomaly(anomaly))
         // Facts, of which there are no events.
         case .catalog, .model, .transition: break
         }
     }
 
     /// A digest as it arrived, made again with the key of its namespace.
-    private mutating func keyed(
+    mutating func keyed(
         _ digest: KeyedDigest?, _ purpose: DigestKeys.Purpose, _ namespace: String
     ) -> KeyedDigest? {
         guard let digest, let keys = configuration.digests else { return nil }
@@ -65,9 +60,41 @@ extension Pipeline {
 
     private static let digestKeyLimit = 256
 
-    /// What a client wrote may hold what it should have kept to itself.
-    func redacted(_ text: String) -> String {
-        text.isEmpty ? text : configuration.redactor.arguments(Array(text.utf8) + [0]).joined(separator: " ")
+    /// What a client wrote may hold what it should have kept to itself. Names that differ in nothing else do so by a digest.
+    private mutating func redacted(_ change: CallChange) -> CallChange {
+        let redactor = configuration.redactor
+        var secrets: Set<String> = []
+        let redacted = change.mapping(text: redactor.text) { name in
+            let shown = redactor.text(name)
+            if shown != name { secrets.insert(name) }
+            return shown
+        }
+        if secrets.isEmpty { return redacted }
+        let namespace = namespace(of: change)
+        var names: [String: String] = [:]
+        for name in secrets {
+            let digest = keyed(configuration.digests?.reduce(name, .session), .session, namespace)
+            names[name] = Self.name(redactor.text(name), digest)
+        }
+        return change.mapping(text: redactor.text) { names[$0] ?? $0 }
+    }
+
+    private mutating func namespace(of change: CallChange) -> String {
+        let (cgroup, process) =
+            switch change {
+            case .begun(let call): (call.cgroup, call.process)
+            case .span(let call): (call.cgroup, call.process)
+            case .context(_, let origin), .decision(_, let origin), .anomaly(_, let origin), .catalog(_, let origin),
+                .model(_, let origin), .transition(_, let origin):
+                (origin.cgroup, origin.process)
+            case .set, .ended, .closed: (0, 0)
+            }
+        return cgroup == 0 ? "" : cgroups.workload(of: cgroup, pid: process).description.identity.namespace
+    }
+
+    /// Of what is told by a digest.
+    static func name(_ shown: String, _ digest: KeyedDigest?) -> String {
+        digest.map { "\(shown)~\($0.value.prefix(16))" } ?? shown
     }
 
     func detail(of call: ToolCall) -> ToolCallDetail {

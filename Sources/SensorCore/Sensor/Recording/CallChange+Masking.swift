@@ -4,27 +4,10 @@ extension CallChange {
     /// As a recording holds it: without what the call was called with, and with the secrets overwritten in whatever the
     /// pipeline redacts.
     func masked(by redactor: Redactor) -> CallChange {
-        switch withoutTerms {
-        case .begun(var call):
-            if let grant = call.claims.authority?.grant { call.claims.authority?.grant = redactor.masked(grant) }
-            return .begun(call)
-        case .ended(var end):
-            end.error = redactor.masked(end.error)
-            return .ended(end)
-        case .span(var call):
-            call.error = redactor.masked(call.error)
-            return .span(call)
-        case .context(var context, let origin):
-            for index in context.sources.indices {
-                context.sources[index].uri = redactor.masked(context.sources[index].uri)
-            }
-            return .context(context, origin)
-        case .anomaly(var anomaly, let origin):
-            anomaly.expected = redactor.masked(anomaly.expected)
-            anomaly.came = redactor.masked(anomaly.came)
-            return .anomaly(anomaly, origin)
-        case .set, .closed, .decision, .catalog, .model, .transition: return self
-        }
+        let masked = withoutTerms.mapping(text: redactor.masked, name: redactor.masked)
+        guard case .span(var call) = masked else { return masked }
+        call.mcpSession = nil
+        return .span(call)
     }
 }
 

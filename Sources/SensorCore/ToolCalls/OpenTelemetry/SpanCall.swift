@@ -11,6 +11,8 @@ package struct SpanCall: Sendable, Equatable, Codable {
     /// Of the tool.
     package var name: String
     package var session: String
+    /// What an MCP session goes by that has no other name: whoever knows its id may speak in it.
+    package var mcpSession: KeyedDigest?
     package var status: String
     package var error: String
     package var service: String
@@ -40,8 +42,10 @@ package struct SpanCall: Sendable, Equatable, Codable {
 extension SpanCall {
     /// - Parameter clock: what turns the span's wall clock into the boot clock, read when the request came.
     /// - Returns: nil where the span has no valid ids, or times that cannot be.
-    init?(_ call: TraceRequest.Call, ancestors: [UInt64], sender: CallSender?, clock: ClockReading, forwarder: String?)
-    {
+    init?(
+        _ call: TraceRequest.Call, ancestors: [UInt64], sender: CallSender?, clock: ClockReading, forwarder: String?,
+        digests: DigestKeys?
+    ) {
         let span = call.span
         guard let key = span.key, let begin = clock.boot(ofWall: span.begin), let end = clock.boot(ofWall: span.end),
             begin <= end, end <= clock.boot &+ Self.futureLimit
@@ -52,7 +56,8 @@ extension SpanCall {
         id = span.attributes[.call] ?? ""
         if id.isEmpty { id = self.span }
         name = span.tool
-        session = span.attributes[.conversation] ?? span.attributes[.mcpSession] ?? ""
+        session = span.attributes[.conversation] ?? ""
+        if session.isEmpty, let id = span.attributes[.mcpSession] { mcpSession = digests?.reduce(id, .session) }
         error = span.attributes[.error] ?? ""
         status = span.isError || !error.isEmpty ? "error" : "ok"
         service = call.resource[.service] ?? ""

@@ -15,6 +15,7 @@ package final class TraceReceiver: Sendable {
     }
 
     private let forwarder: String?
+    private let digests: DigestKeys?
     private let clock: @Sendable () -> ClockReading
     private let tell: @Sendable (CallChange) -> Void
     /// Also, one body is unpacked and read at a time.
@@ -23,16 +24,20 @@ package final class TraceReceiver: Sendable {
 
     /// - Parameters:
     ///   - forwarder: the workload, as `KIND/NAME`, whose word counts for the pods that it names; nil: nobody's does.
+    ///   - digests: nil: whoever has but a secret for a name has none.
     ///   - tell: takes what is learned, on any thread.
-    package convenience init(forwarder: String?, tell: @escaping @Sendable (CallChange) -> Void) {
-        self.init(forwarder: forwarder, limits: .init(), clock: { .now() }, tell: tell)
+    package convenience init(
+        forwarder: String?, digests: DigestKeys?, tell: @escaping @Sendable (CallChange) -> Void
+    ) {
+        self.init(forwarder: forwarder, digests: digests, limits: .init(), clock: { .now() }, tell: tell)
     }
 
     init(
-        forwarder: String?, limits: TraceAllowance.Limits, clock: @escaping @Sendable () -> ClockReading,
-        tell: @escaping @Sendable (CallChange) -> Void
+        forwarder: String?, digests: DigestKeys? = nil, limits: TraceAllowance.Limits,
+        clock: @escaping @Sendable () -> ClockReading, tell: @escaping @Sendable (CallChange) -> Void
     ) {
         self.forwarder = forwarder
+        self.digests = digests
         self.clock = clock
         self.tell = tell
         state = NIOLockedValueBox(State(allowance: TraceAllowance(limits: limits, at: clock().boot)))
@@ -84,7 +89,8 @@ package final class TraceReceiver: Sendable {
         for call in request.calls {
             guard
                 let told = SpanCall(
-                    call, ancestors: request.ancestors(of: call), sender: sender, clock: clock, forwarder: forwarder)
+                    call, ancestors: request.ancestors(of: call), sender: sender, clock: clock, forwarder: forwarder,
+                    digests: digests)
             else {
                 rejected += 1
                 continue

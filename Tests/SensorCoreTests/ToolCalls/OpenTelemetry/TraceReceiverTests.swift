@@ -14,9 +14,10 @@ import Testing
     private let sender = CallSender(process: CallTask(id: 7, start: 1), cgroup: 42, workload: 42)
 
     private func receiver(
-        forwarder: String? = nil, limits: TraceAllowance.Limits = .init(), clock: ClockReading = Self.clock
+        forwarder: String? = nil, digests: DigestKeys? = nil, limits: TraceAllowance.Limits = .init(),
+        clock: ClockReading = Self.clock
     ) -> TraceReceiver {
-        TraceReceiver(forwarder: forwarder, limits: limits, clock: { clock }) { [told] change in
+        TraceReceiver(forwarder: forwarder, digests: digests, limits: limits, clock: { clock }) { [told] change in
             if case .span(let call) = change { told.withLockedValue { $0.append(call) } }
         }
     }
@@ -35,10 +36,20 @@ import Testing
                     error: "", service: "planner", agentName: "planner", agentID: "asst_5", agentVersion: "",
                     begin: 51_000_000_000, end: 52_000_000_000, received: 60_000_000_000, process: 7, cgroup: 42))
         #expect(calls[0].id == "1111111111111113")
-        #expect(calls[0].session == "mcp-9")
+        #expect(calls[0].session == "" && calls[0].mcpSession == nil)
         #expect(calls[0].status == "error")
         #expect(calls[0].error == "tool_error")
         #expect(calls[0].ancestors == ["1111111111111112", "1111111111111111"])
+    }
+
+    @Test func `an MCP session's id leaves nothing but a digest`() throws {
+        let keys = DigestKeys(root: Array("0123456789abcdef".utf8))
+        _ = receiver(digests: keys).receive(TraceRecording.protobuf, .protobuf, .none, from: sender)
+        let calls = told.withLockedValue { $0 }
+        try #require(calls.count == 2)
+        #expect(calls[0].session == "" && calls[0].mcpSession == keys.reduce("mcp-9", .session))
+        // Where the conversation has a name, that is the session's.
+        #expect(calls[1].session == "conv_7" && calls[1].mcpSession == nil)
     }
 
     @Test func `JSON is answered in JSON`() {
