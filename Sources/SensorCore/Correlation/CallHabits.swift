@@ -60,6 +60,8 @@ final class CallHabits {
         /// Calls that something must have been done in, or that must have caused something, and over how long (ns).
         var calls = 20
         var time: UInt64 = 600_000_000_000
+        /// So long after it was done otherwise, what was no habit yet may become one (ns).
+        var renewal: UInt64 = 3_600_000_000_000
         /// Kinds of deeds, and tools, that are told apart; of others nothing is said.
         var classes = 256
         var tools = 128
@@ -72,8 +74,10 @@ final class CallHabits {
         var latest: UInt64 = 0
         /// Boot clock, ns.
         var since: UInt64
-        /// It was otherwise, too.
-        var isBroken = false
+        /// When it was otherwise, the last time; nil: it never was, or long ago.
+        var brokenAt: UInt64?
+        /// How often it had become one, and was broken then.
+        var breaks = 0
     }
 
     private let limits: Limits
@@ -91,8 +95,9 @@ final class CallHabits {
     func did(_ deed: DeedClass, within call: UInt64, at time: UInt64) {
         usedAt = max(usedAt, time)
         guard var habit = deeds[deed] ?? (deeds.count < limits.classes ? Habit(since: time) : nil) else { return }
+        renew(&habit, at: time)
         // Once a call: what a single one does over and over is no habit.
-        if !habit.isBroken, habit.latest < call {
+        if habit.brokenAt == nil, habit.latest < call {
             habit.calls += 1
             habit.latest = call
         }
@@ -104,11 +109,8 @@ final class CallHabits {
     /// - Returns: in how many calls it was done until now, if it was done in calls only.
     func did(_ deed: DeedClass, at time: UInt64) -> Int? {
         guard var habit = deeds[deed] ?? (deeds.count < limits.classes ? Habit(since: time) : nil) else { return nil }
-        defer {
-            habit.isBroken = true
-            deeds[deed] = habit
-        }
-        return isHabit(habit, at: time) ? habit.calls : nil
+        defer { deeds[deed] = habit }
+        return breaking(&habit, at: time)
     }
 
     /// A call has ended well.
@@ -117,16 +119,31 @@ final class CallHabits {
     func ended(_ tool: String, causedSomething: Bool, at time: UInt64) -> Int? {
         guard var habit = tools[tool] ?? (tools.count < limits.tools ? Habit(since: time) : nil) else { return nil }
         defer { tools[tool] = habit }
+        renew(&habit, at: time)
         if causedSomething {
-            habit.calls += 1
+            if habit.brokenAt == nil { habit.calls += 1 }
             return nil
         }
-        defer { habit.isBroken = true }
-        return isHabit(habit, at: time) ? habit.calls : nil
+        return breaking(&habit, at: time)
     }
 
-    private func isHabit(_ habit: Habit, at time: UInt64) -> Bool {
-        !habit.isBroken && habit.calls >= limits.calls && time >= habit.since &+ limits.time
+    /// It was otherwise this time.
+    ///
+    /// - Returns: how many calls there were until now, if it was a habit.
+    private func breaking(_ habit: inout Habit, at time: UInt64) -> Int? {
+        let isHabit = habit.brokenAt == nil && habit.calls >= limits.calls && time >= habit.since &+ limits.time
+        habit.brokenAt = max(habit.brokenAt ?? 0, time)
+        if isHabit { habit.breaks += 1 }
+        return isHabit ? habit.calls : nil
+    }
+
+    /// What was not otherwise again for long enough may become a habit. Each time that it was one and was broken doubles that:
+    /// what comes now and then is told ever less often.
+    private func renew(_ habit: inout Habit, at time: UInt64) {
+        guard let brokenAt = habit.brokenAt, time >= brokenAt &+ limits.renewal << UInt64(min(habit.breaks, 10)) else {
+            return
+        }
+        habit = Habit(since: time, breaks: habit.breaks)
     }
 }
 

@@ -63,6 +63,8 @@ package final class TrackedProcess {
     @exclusivity(unchecked) package var settledIn: UInt64 = 0
     /// Number of the container in which its present program is told to be the runtime's; 0: none.
     package var runtimesIn: UInt64 = 0
+    /// The call that its fork was done for, for people; nil: none was open, or nobody announced any.
+    var startedFor: String?
     /// How many of its programs were told to be a container runtime's.
     package var runtimeStages = 0
     /// Start and id come from /proc, whose clock ticks are coarse.

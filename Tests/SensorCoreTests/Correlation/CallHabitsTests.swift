@@ -63,11 +63,18 @@ import Testing
                 })
         }
 
-        mutating func run(_ program: String, calls: UInt32 = 0) {
+        mutating func run(_ program: String, calls: UInt32 = 0, by pid: UInt32 = 300) {
             object += 1
+            let start = pid == 300 ? object : UInt64(pid)
             pipeline.record(
-                RecordBytes(Records.exec(pid: 300, start: object, parent: (100, 7), executable: program, time: time))
+                RecordBytes(Records.exec(pid: pid, start: start, parent: (100, 7), executable: program, time: time))
                     .changing { $0.key.calls = calls })
+        }
+
+        mutating func fork(_ pid: UInt32, calls: UInt32) {
+            pipeline.record(
+                RecordBytes(Records.fork(pid: pid, start: UInt64(pid), parent: (100, 7), time: time))
+                    .changing { ($0.key.cgroup, $0.key.calls) = (42, calls) })
         }
 
         mutating func open(_ path: String, access: Int32, calls: UInt32 = 0) {
@@ -144,6 +151,29 @@ import Testing
         for _ in 0..<30 { agent.call { $0.connect(99, calls: $1) } }
         agent.connect(99)
         #expect(agent.anomalies().isEmpty)
+    }
+
+    @Test func `what was done otherwise once may become a habit again, ever later`() {
+        var agent = Agent()
+        for _ in 0..<20 { agent.call { $0.connect(7, calls: $1) } }
+        agent.connect(7)
+        #expect(agent.anomalies().count == 1)
+        // Two hours, and twenty calls.
+        for _ in 0..<(71 + 20) { agent.call { $0.connect(7, calls: $1) } }
+        agent.connect(7)
+        #expect(agent.anomalies().count == 1)
+        for _ in 0..<(71 + 20) { agent.call { $0.connect(7, calls: $1) } }
+        agent.connect(7)
+        #expect(agent.anomalies().isEmpty)
+    }
+
+    @Test func `what a call has started, and what goes on after it, is said to be of that call`() {
+        var agent = Agent()
+        for _ in 0..<20 { agent.call { $0.run("/usr/bin/git", calls: $1) } }
+        agent.call { $0.fork(400, calls: $1) }
+        agent.run("/usr/bin/git", by: 400)
+        let anomaly = agent.anomalies().first { $0.rule == .effectWithoutCall }
+        #expect(anomaly?.came.hasPrefix("process.exec with no call open, by what call c21 has started: event ") == true)
     }
 
     @Test func `few calls, or many in a short time, are no habit`() {

@@ -23,6 +23,11 @@ extension Pipeline {
         _ sequence: UInt64, _ kind: EventKind, _ header: sensor_header, _ process: TrackedProcess?,
         _ subject: EventSubject, _ detail: EventDetail, _ call: ToolCallReference?
     ) {
+        if kind == .processFork, let call {
+            process?.startedFor =
+                call.id.isEmpty
+                ? "one of \(call.candidates.count + Int(call.candidatesLeftOut)) calls" : "call \(call.id)"
+        }
         // What the container's runtime does, or what the operator calls another workload's, is not the subject's doing.
         guard subject.workload.isWatched, !subject.isRuntimes, subject.mapped == nil, !header.isCopy,
             let deed = DeedClass(
@@ -40,9 +45,23 @@ extension Pipeline {
             AnomalyDetail(
                 rule: .effectWithoutCall, session: "",
                 expected: "\(deed.text) only within tool calls, as in \(calls) of them",
-                came: "\(kind.name) with no call open: event \(session.streamID)-\(sequence)"),
+                came: "\(kind.name) with no call open\(Self.origin(of: process)): event \(session.streamID)-\(sequence)"
+            ),
             subject.workload, CallOrigin(process: header.tgid, cgroup: header.key.cgroup, time: header.time))
     }
+
+    /// The call, over by now, within which the process or what it descends from was started.
+    private static func origin(of process: TrackedProcess?) -> String {
+        var next = process
+        for _ in 0..<lineageLimit {
+            guard let process = next else { break }
+            if let call = process.startedFor { return ", by what \(call) has started" }
+            next = process.parent
+        }
+        return ""
+    }
+
+    private static let lineageLimit = 64
 
     /// A call has ended, and nothing more comes of it.
     mutating func judge(_ settled: EffectTable.Settled) {
@@ -61,7 +80,7 @@ extension Pipeline {
             settled.workload, CallOrigin(process: call.process, cgroup: call.cgroup, time: end.time))
     }
 
-    private mutating func raise(_ anomaly: AnomalyDetail, _ workload: Workload, _ origin: CallOrigin) {
+    mutating func raise(_ anomaly: AnomalyDetail, _ workload: Workload, _ origin: CallOrigin) {
         guard let told = gate.pass(anomaly, of: workload.number, origin) else { return }
         tell(.anomalyState, origin, .anomaly(told))
     }
