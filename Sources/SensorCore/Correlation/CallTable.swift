@@ -110,8 +110,8 @@ struct CallTable: ~Copyable {
         if openIn[known.call.cgroup]?.isEmpty ?? false { openIn[known.call.cgroup] = nil }
         openOf[known.call.process]?.removeAll { $0 == end.number }
         if openOf[known.call.process]?.isEmpty ?? false { openOf[known.call.process] = nil }
-        ended.append(end.number, at: end.time)
-        unsettled.append(end.number, at: end.time)
+        ended.append(end.number, at: end.toldAt ?? end.time)
+        unsettled.append(end.number, at: end.toldAt ?? end.time)
         unsettledBytes += known.terms.bytes
         forget(at: end.time)
         return known.call

@@ -37,6 +37,8 @@ final class CallAccount {
     var calls = 0
     /// Of partial messages, of answers that wait, and of what is remembered of sessions and calls.
     var bytes = 0
+    /// Of sets of its calls.
+    var setBytes = 0
     private var second: (began: UInt64, messages: Int, refusals: Int) = (0, 0, 0)
     /// Messages since everything that waited was taken for the last time.
     private var waiting: (takes: UInt64, messages: Int) = (0, 0)
@@ -54,7 +56,7 @@ final class CallAccount {
             case .messages: second.messages < limits.messages
             case .sessions: sessions < limits.sessions
             case .calls: calls < limits.calls
-            case .bytes: bytes < limits.bytes
+            case .bytes: bytes + setBytes < limits.bytes
             case .backlog: waiting.messages < Self.waitingLimit
             }
         if !hasRoom { refuse(resource) }

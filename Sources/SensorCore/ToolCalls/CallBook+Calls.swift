@@ -5,11 +5,23 @@ extension CallBook {
     mutating func begin(
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int, _ size: Int
     ) throws(CallRefusal) -> ToolCallAnswer {
+        do throws(CallRefusal) { return try announce(message, sender, connection, size) } catch {
+            // Who ends it nevertheless has begun it.
+            if let session = message.session, let id = message.call?.id, id.utf8.count <= ToolCallMessage.nameBytes {
+                change(SessionKey(workload: sender.workload, name: session)) { $0.refused[id] = () }
+            }
+            throw error
+        }
+    }
+
+    private mutating func announce(
+        _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int, _ size: Int
+    ) throws(CallRefusal) -> ToolCallAnswer {
         let key = try session(message, sender, connection)
         let id = try message.required(message.call?.id, "call.id")
-        let name = try message.bounded(message.call?.name, "call.name")
+        let name = try message.bounded(message.call?.name, "call.name", bytes: ToolCallMessage.nameBytes)
         let initiator = try message.claimedInitiator()
-        let claims = try message.claims(agent: sessions[key]?.agent)
+        let claims = try message.claims(agent: sessions[key]?.members[connection]?.agent)
         let arguments = message.call?.arguments?.keyed(by: digests) ?? []
         let terms = message.call?.arguments?.terms ?? []
         // One that is the same within a run of the sensor is enough.
@@ -21,6 +33,7 @@ extension CallBook {
             throw CallRefusal(.duplicateCall, "call \(id) is open already")
         }
         let account = accounts.of(sender.workload)
+        account.setBytes = scopes.bytes(of: sender.workload)
         guard account.allows(.calls) else { throw CallRefusal(.rateLimited, "too many calls are open") }
         guard account.allows(.bytes) else { throw CallRefusal(.rateLimited, "too much is to be remembered") }
 
@@ -47,12 +60,13 @@ extension CallBook {
             tell(.ended(CallEnd(number: number, status: "error", error: "\(error)", time: now.boot)))
             throw CallRefusal(.rateLimited, "\(error)")
         }
+        let isOwn = parent?.session.workload == key.workload
+        let outer = bound(of: claims.parent, key) ?? (isOwn ? parent?.bound : nil)
         let call = OpenCall(
             session: key, id: id, name: name, connection: connection, process: sender.process,
-            authority: claims.authority, traceparent: claims.traceparent, operation: operation,
-            bytes: 512 + size + arguments.count * Self.argumentBytes)
-        let isOwn = parent?.session.workload == key.workload
-        judge(call, claims, within: isOwn ? parent : nil, sender, at: time)
+            bound: claims.authority?.within(outer) ?? outer, traceparent: claims.traceparent, operation: operation,
+            time: time.boot, bytes: 512 + size + arguments.count * Self.argumentBytes)
+        judge(call, claims, within: outer, sender, at: time)
         open[number] = call
         link(number, claims.traceparent)
         callsOf[connection, default: []].insert(number)
@@ -61,8 +75,9 @@ extension CallBook {
         account.bytes += call.bytes
         change(key) { session in
             session.calls[id] = number
+            session.refused[id] = nil
             if session.members[connection] == nil {
-                session.members[connection] = .init(process: sender.process, epoch: nil)
+                session.members[connection] = .init(process: sender.process, epoch: nil, agent: nil)
             }
         }
         return .ack(message.seq, span: String(number), scope: scope)
@@ -93,11 +108,18 @@ extension CallBook {
     /// E2BIG
     private static var tooMany: Int32 { 7 }
 
+    /// What no call within that one may exceed; nil: that is not known.
+    private func bound(of parent: String, _ key: SessionKey) -> ToolCallClaims.Authority? {
+        guard !parent.isEmpty, let session = sessions[key] else { return nil }
+        if let number = session.calls[parent] { return open[number]?.bound }
+        return session.settled[parent].flatMap { session.trust.authority(of: $0.grant) }
+    }
+
     /// What of a call does not fit what is known of its session.
     ///
-    /// - Parameter linked: the call of another session of the workload that it was made within, as its trace says.
+    /// - Parameter outer: what it may not exceed.
     private mutating func judge(
-        _ call: OpenCall, _ claims: ToolCallClaims, within linked: OpenCall?, _ sender: CallSender,
+        _ call: OpenCall, _ claims: ToolCallClaims, within outer: ToolCallClaims.Authority?, _ sender: CallSender,
         at time: ClockReading
     ) {
         let key = call.session
@@ -108,9 +130,17 @@ extension CallBook {
                     came: "call \(call.id) with the same name and arguments as before (\(earlier.status))"),
                 sender, key.name, call.id)
         }
+        // Whoever comes back does not know that the call which it had left has ended.
+        if sessions[key]?.calls[claims.parent] == nil, let parent = sessions[key]?.settled[claims.parent],
+            parent.status != "abandoned", claims.parent != call.id
+        {
+            raise(
+                Finding(
+                    rule: .outOfOrder, expected: "calls within \(claims.parent) before its end",
+                    came: "begin after it has ended (\(parent.status))"), sender, key.name, call.id)
+        }
         guard let authority = claims.authority else { return }
-        let parent = sessions[key]?.calls[claims.parent].map { open[$0]?.authority } ?? linked?.authority
-        let findings = change(key) { $0.trust.use(authority, within: parent, at: time) } ?? []
+        let findings = change(key) { $0.trust.use(authority, within: outer, at: time) } ?? []
         for finding in findings { raise(finding, sender, key.name, call.id) }
     }
 
@@ -154,7 +184,7 @@ extension CallBook {
                             came: "end (\(status)) after it has ended (\(earlier.status))"),
                         sender, key.name, id)
                 }
-            } else {
+            } else if sessions[key]?.refused[id] == nil, !unread.contains(connection) {
                 raise(
                     Finding(rule: .endWithoutBegin, expected: "begin of call \(id) before its end", came: "end"),
                     sender, key.name, id)
@@ -163,7 +193,7 @@ extension CallBook {
         }
         // What a program says of a failure may be long; its beginning says what it is.
         let error = String(decoding: (message.error ?? "").utf8.prefix(512), as: UTF8.self)
-        close([number], status: status, error: error)
+        close([number], status: status, error: error, at: message.bootTime)
         return .ack(message.seq)
     }
 }

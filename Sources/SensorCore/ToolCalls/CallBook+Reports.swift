@@ -25,9 +25,10 @@ extension CallBook {
                 .init(
                     kind: try message.one(
                         of: ["user", "retrieval", "tool", "memory", "system"], source.kind, "sources.kind"),
-                    uri: try message.bounded(source.uri, "sources.uri"),
+                    uri: try message.bounded(source.uri, "sources.uri", bytes: ToolCallMessage.textBytes),
                     digest: digests?.reduce(
-                        try message.bounded(source.digest, "sources.digest"), .context)))
+                        try message.bounded(source.digest, "sources.digest", bytes: ToolCallMessage.textBytes),
+                        .context)))
         }
         tell(
             .context(
@@ -43,7 +44,7 @@ extension CallBook {
         let key = try session(message, sender, connection)
         let decision = DecisionDetail(
             session: key.name, call: try message.required(message.call?.id, "call"),
-            policy: try message.required(message.policy, "policy"),
+            policy: try message.required(message.policy, "policy", bytes: ToolCallMessage.wordBytes),
             outcome: try message.one(of: ["allow", "deny", "override", "escalate"], message.outcome, "outcome"),
             by: try message.bounded(message.by, "by"))
         tell(.decision(decision, origin(of: sender)))
@@ -55,8 +56,8 @@ extension CallBook {
 
     mutating func model(_ message: ToolCallMessage, _ sender: CallSender) throws(CallRefusal) -> ToolCallAnswer {
         let use = ModelUse(
-            provider: try message.required(message.provider, "provider"),
-            requested: try message.required(message.requested, "requested"),
+            provider: try message.required(message.provider, "provider", bytes: ToolCallMessage.wordBytes),
+            requested: try message.required(message.requested, "requested", bytes: ToolCallMessage.wordBytes),
             responding: try message.bounded(message.responding, "responding"))
         tell(.model(use, origin(of: sender)))
         return .ack(message.seq)

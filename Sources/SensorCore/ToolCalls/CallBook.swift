@@ -21,6 +21,8 @@ struct CallBook<Marker: CallMarker> {
     var versions: [Int: RecentTable<String>] = [:]
     /// The number of the latest message on a connection, and whose that was.
     private var sequences: [Int: (process: CallTask, number: UInt64)] = [:]
+    /// Connections on which something came that nobody has read: it may have been anything.
+    private(set) var unread: Set<Int> = []
     private(set) var gate = AnomalyGate()
     var nextNumber: UInt64 = 1
     /// Open calls by the place in a trace that they claim to have.
@@ -80,7 +82,7 @@ struct CallBook<Marker: CallMarker> {
     /// A connection has ended: what was announced on it has nobody to end it, unless the same process has another.
     mutating func leave(_ connection: Int) {
         let keys = (sessionsOf.removeValue(forKey: connection) ?? []).sorted { $0.name < $1.name }
-        for key in keys { sessions[key]?.members[connection] = nil }
+        for key in keys { change(key) { $0.members[connection] = nil } }
         var abandoned: [UInt64] = []
         for number in (callsOf.removeValue(forKey: connection) ?? []).sorted() {
             guard let call = open[number] else { continue }
@@ -98,7 +100,11 @@ struct CallBook<Marker: CallMarker> {
         catalogs[connection] = nil
         versions[connection] = nil
         sequences[connection] = nil
+        unread.remove(connection)
     }
+
+    /// A message that came on a connection was refused unread, or cannot be read.
+    mutating func leaveUnread(on connection: Int) { unread.insert(connection) }
 
     /// Processes that have announced calls which are open.
     var processes: Set<CallTask> { Set(open.values.map(\.process)) }
@@ -176,7 +182,8 @@ struct CallBook<Marker: CallMarker> {
                     sender, name)
                 throw CallRefusal(.outOfOrder, "session \(name) is in epoch \(session.epoch)")
             }
-            if let agent, let known = session.agent, agent.name == known.name, agent != known {
+            let agents = session.members.values.map(\.agent) + [session.agent]
+            if let agent, !agents.contains(agent), let known = agents.last(where: { $0?.name == agent.name }) ?? nil {
                 raise(
                     Finding(
                         rule: .versionMismatch, expected: Self.text(known), came: Self.text(agent)), sender, name)
@@ -194,7 +201,7 @@ struct CallBook<Marker: CallMarker> {
         change(key) { session in
             session.epoch = epoch
             if let agent { session.agent = agent }
-            session.members[connection] = .init(process: sender.process, epoch: message.epoch)
+            session.members[connection] = .init(process: sender.process, epoch: message.epoch, agent: agent)
         }
         sessionsOf[connection, default: []].insert(key)
         return .ack(message.seq)
@@ -240,25 +247,38 @@ struct CallBook<Marker: CallMarker> {
     // MARK: Calls
 
     /// Nothing acts for these calls any more.
-    mutating func close(_ numbers: [UInt64], status: String, error: String = "") {
-        for number in numbers { settle(number, status: status, error: error) }
+    ///
+    /// - Parameter time: when they ended, as their client says (boot clock); nil: now.
+    mutating func close(_ numbers: [UInt64], status: String, error: String = "", at time: UInt64? = nil) {
+        let workloads = Set(numbers.compactMap { open[$0]?.session.workload })
+        for number in numbers { settle(number, status: status, error: error, at: time) }
         scopes.end(numbers, tell: tell)
+        for workload in workloads { accounts.of(workload).setBytes = scopes.bytes(of: workload) }
     }
 
-    private mutating func settle(_ number: UInt64, status: String, error: String) {
+    private mutating func settle(_ number: UInt64, status: String, error: String, at time: UInt64?) {
         guard let call = open.removeValue(forKey: number) else { return }
         unlink(number, call.traceparent)
         change(call.session) { session in
             session.calls[call.id] = nil
             session.settled[call.id] = nil
-            session.settled[call.id] = .init(operation: call.operation, status: status)
+            session.settled[call.id] = .init(
+                operation: call.operation, status: status, grant: call.bound?.grant ?? "")
         }
         callsOf[call.connection]?.remove(number)
         let account = accounts.of(call.session.workload)
         account.calls -= 1
         account.bytes -= call.bytes
-        tell(.ended(CallEnd(number: number, status: status, error: error, time: now.boot)))
+        let now = now.boot
+        // A time that is far from the call's is another clock's, as in a time namespace.
+        let said = time.flatMap { $0 &+ Self.clockLimit < call.time ? nil : $0 } ?? now
+        tell(
+            .ended(
+                CallEnd(
+                    number: number, status: status, error: error, time: max(call.time, min(said, now)), toldAt: now)))
     }
+
+    private static var clockLimit: UInt64 { 60_000_000_000 }
 
     // MARK: Rules
 

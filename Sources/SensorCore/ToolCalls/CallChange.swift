@@ -106,11 +106,14 @@ package struct CallEnd: Sendable, Equatable, Codable {
     package var error: String
     /// Boot clock, ns.
     package var time: UInt64
+    /// When it became known, where that was later.
+    package var toldAt: UInt64?
 
-    package init(number: UInt64, status: String, error: String = "", time: UInt64) {
+    package init(number: UInt64, status: String, error: String = "", time: UInt64, toldAt: UInt64? = nil) {
         self.number = number
         self.status = status
         self.error = error
         self.time = time
+        self.toldAt = toldAt == time ? nil : toldAt
     }
 }

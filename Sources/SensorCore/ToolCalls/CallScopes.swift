@@ -62,6 +62,9 @@ package struct CallScopes<Marker: CallMarker> {
     private var nextSet: UInt32 = 1
     private var members: [UInt32: [UInt64]] = [:]
     private var memberCount = 0
+    /// Whose sets they are, and how many calls each has in them.
+    private var ownerOf: [UInt32: UInt64] = [:]
+    private var membersOf: [UInt64: Int] = [:]
     private var byMembers: [[UInt64]: UInt32] = [:]
     /// Sets by one of their calls that is open, and where it stands in them: those before it have ended. A set that has none
     /// is over, so that each is looked through once, however often calls end.
@@ -91,6 +94,9 @@ package struct CallScopes<Marker: CallMarker> {
 
     /// Sets that tasks may act for.
     package var setCount: Int { members.count }
+
+    /// That a workload's sets take, about.
+    func bytes(of workload: UInt64) -> Int { 8 * membersOf[workload, default: 0] }
 
     /// From when it returns, these processes act for the call.
     ///
@@ -188,6 +194,10 @@ package struct CallScopes<Marker: CallMarker> {
         guard let calls = members.removeValue(forKey: set) else { return }
         marker.close(set: set)
         memberCount -= calls.count
+        if let owner = ownerOf.removeValue(forKey: set) {
+            membersOf[owner, default: 0] -= calls.count
+            if membersOf[owner] == 0 { membersOf[owner] = nil }
+        }
         if byMembers[calls] == set { byMembers[calls] = nil }
         unnamed.remove(set)
         tell(.closed(set))
@@ -278,11 +288,15 @@ package struct CallScopes<Marker: CallMarker> {
         let open = Set(calls.filter(isOpen)).sorted()
         if open.isEmpty { return nil }
         if let known = byMembers[open] { return known }
-        let share = open.last.flatMap { bound[$0] }.flatMap { shares[$0.workload] }
-        let set = try openNumber(share: share?.number ?? 0)
+        let owner = open.last.flatMap { bound[$0]?.workload }
+        let set = try openNumber(share: owner.flatMap { shares[$0]?.number } ?? 0)
         tell(.set(set, members: open))
         members[set] = open
         memberCount += open.count
+        if let owner {
+            ownerOf[set] = owner
+            membersOf[owner, default: 0] += open.count
+        }
         byMembers[open] = set
         watched[open[0], default: []].append((set, 0))
         return set

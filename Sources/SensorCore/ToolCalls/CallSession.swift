@@ -13,22 +13,29 @@ struct CallSession {
         var process: CallTask
         /// That it said it was in when it said hello.
         var epoch: UInt64?
+        /// That it said it is when it said hello.
+        var agent: ToolCallClaims.Agent?
     }
 
     /// A call that is over.
     struct Settled {
         var operation: Int
         var status: String
+        /// What it was made by; empty: that is not known.
+        var grant: String
     }
 
     /// Open ones, by the client's ids.
     var calls: [String: UInt64] = [:]
     /// When the last of them has gone, nobody can end it.
     var members: [Int: Member] = [:]
+    /// The latest that was said.
     var agent: ToolCallClaims.Agent?
     var epoch: UInt64
     /// Lately, by the client's ids.
     var settled = RecentTable<Settled>(limit: 256)
+    /// Calls whose beginnings were not taken, lately, by the client's ids.
+    var refused = RecentTable<Void>(limit: 64)
     var trust = SessionTrust()
     private let name: String
 
@@ -40,8 +47,26 @@ struct CallSession {
 
     /// That it takes, about.
     var bytes: Int {
-        let words = [name, agent?.name, agent?.version, agent?.framework].reduce(0) { $0 + ($1?.utf8.count ?? 0) }
-        return 1024 + words + settled.bytes + trust.bytes
+        let words = name.utf8.count + (agent?.bytes ?? 0)
+        return 1024 + words + members.count * Self.memberBytes + settled.bytes + refused.bytes + trust.bytes
+    }
+
+    private static var memberBytes: Int { 512 }
+}
+
+extension ToolCallClaims.Agent {
+    fileprivate var bytes: Int { name.utf8.count + version.utf8.count + framework.utf8.count }
+}
+
+extension ToolCallClaims.Authority {
+    /// Both together: where it does not say, what the outer one does.
+    func within(_ outer: Self?) -> Self {
+        guard let outer else { return self }
+        var bound = self
+        if bound.grant.isEmpty { bound.grant = outer.grant }
+        if bound.scopes.isEmpty { bound.scopes = outer.scopes }
+        bound.expiresAt = bound.expiresAt ?? outer.expiresAt
+        return bound
     }
 }
 
@@ -54,11 +79,14 @@ struct OpenCall {
     /// The one that announced it, or another of the same process since that has gone.
     var connection: Int
     var process: CallTask
-    var authority: ToolCallClaims.Authority?
+    /// What no call within it may exceed: what it is allowed by, and where it does not say, the call that it is made within.
+    var bound: ToolCallClaims.Authority?
     /// Empty: it says nothing of a trace.
     var traceparent: String
     /// What is called with what, as a hash.
     var operation: Int
+    /// When it began, boot clock.
+    var time: UInt64
     /// That it takes, here and where effects are joined to it.
     var bytes: Int
 }

@@ -50,6 +50,13 @@ struct JSONField {
         return number
     }
 
+    /// A number that may be too large for whoever wrote it, and is a text then.
+    func decimal() throws(JSONFields.Fault) -> UInt64 {
+        guard case .text(let text) = value else { return try integer() }
+        guard let number = UInt64(text) else { throw senseless }
+        return number
+    }
+
     func texts() throws(JSONFields.Fault) -> [String] {
         try list { field throws(JSONFields.Fault) in try field.text() }
     }

@@ -2,22 +2,28 @@
 
 // What a message must have, and how long it may be.
 extension ToolCallMessage {
-    /// Bytes of a name, an id or another word.
-    static let wordBytes = 1024
+    /// Bytes of an id or a name.
+    static let nameBytes = 128
+    /// Bytes of another word.
+    static let wordBytes = 256
+    /// Bytes of what leads to something else, and of what it is known by.
+    static let textBytes = 1024
     /// Scopes of an authority, and sources of a context.
     static let listCount = 64
 
     /// A word that has to be there.
-    func required(_ word: String?, _ name: String) throws(CallRefusal) -> String {
+    func required(
+        _ word: String?, _ name: String, bytes limit: Int = nameBytes
+    ) throws(CallRefusal) -> String {
         guard let word, !word.isEmpty else { throw CallRefusal(.malformed, "\(type): \(name) is missing") }
-        return try bounded(word, name)
+        return try bounded(word, name, bytes: limit)
     }
 
     /// A word that may be left out.
-    func bounded(_ word: String?, _ name: String) throws(CallRefusal) -> String {
+    func bounded(_ word: String?, _ name: String, bytes limit: Int = wordBytes) throws(CallRefusal) -> String {
         guard let word else { return "" }
-        guard word.utf8.count <= Self.wordBytes else {
-            throw CallRefusal(.tooLarge, "\(type): \(name) has more than \(Self.wordBytes) bytes")
+        guard word.utf8.count <= limit else {
+            throw CallRefusal(.malformed, "\(type): \(name) has more than \(limit) bytes")
         }
         return word
     }
@@ -67,8 +73,8 @@ extension ToolCallMessage {
     func claims(agent: ToolCallClaims.Agent?) throws(CallRefusal) -> ToolCallClaims {
         var claims = ToolCallClaims()
         claims.type = try bounded(call?.type, "call.type")
-        claims.context = try bounded(call?.context, "call.context")
-        claims.parent = try bounded(call?.parent, "call.parent")
+        claims.context = try bounded(call?.context, "call.context", bytes: Self.nameBytes)
+        claims.parent = try bounded(call?.parent, "call.parent", bytes: Self.nameBytes)
         if let trace = call?.traceparent {
             guard Self.isTraceParent(trace) else {
                 throw CallRefusal(.malformed, "\(type): call.traceparent is not as W3C Trace Context has it")

@@ -17,6 +17,16 @@ struct RecentTable<Value> {
 
     var count: Int { values.count }
 
+    /// The name of the one value for which that is so; nil if it is so for none or for several.
+    func only(where isMeant: (Value) -> Bool) -> String? {
+        var found: String?
+        for (name, value) in values where isMeant(value) {
+            if found != nil { return nil }
+            found = name
+        }
+        return found
+    }
+
     /// Setting what is there already does not make it any younger.
     subscript(name: String) -> Value? {
         get { values[name] }

@@ -17,6 +17,8 @@ struct SessionTrust {
         var since: UInt64
         /// Another stands in its place.
         var isReplaced = false
+        /// It was refreshed from what was from before the account changed.
+        var isStale = false
     }
 
     /// Refreshes in a minute.
@@ -38,6 +40,9 @@ struct SessionTrust {
 
     var bytes: Int { grants.bytes + overrides.bytes }
 
+    /// As it was said first.
+    func authority(of grant: String) -> ToolCallClaims.Authority? { grants[grant]?.authority }
+
     // MARK: Use
 
     /// A call is made by an authority.
@@ -51,15 +56,23 @@ struct SessionTrust {
         if authority.grant.isEmpty { return findings }
         let known = grants[authority.grant]
         if let known { findings += Self.widened(authority, from: known.authority, "the grant was said to have") }
-        if let changed = accountChangedAt, Self.isOlder(authority, known?.since, than: changed) {
-            findings.append(
-                Finding(
-                    rule: .staleTrust, expected: "authority from after the account changed (\(Self.text(changed)))",
-                    came: "grant \(authority.grant) of "
-                        + Self.text(authority.issuedAt ?? known?.since ?? 0)))
+        if let changed = accountChangedAt {
+            if known?.isStale ?? false {
+                findings.append(
+                    Self.stale(changed, "grant \(authority.grant), refreshed from one that is from before"))
+            } else if Self.isOlder(authority, known?.since, than: changed) {
+                findings.append(
+                    Self.stale(
+                        changed, "grant \(authority.grant) of " + Self.text(authority.issuedAt ?? known?.since ?? 0)))
+            }
         }
         remember(authority, at: now)
         return findings
+    }
+
+    private static func stale(_ changed: UInt64, _ came: String) -> Finding {
+        Finding(
+            rule: .staleTrust, expected: "authority from after the account changed (\(text(changed)))", came: came)
     }
 
     private mutating func remember(_ authority: ToolCallClaims.Authority, at now: ClockReading) {
@@ -148,15 +161,23 @@ struct SessionTrust {
 
     private mutating func refresh(_ transition: SessionTransition, at now: ClockReading) -> [Finding] {
         var findings: [Finding] = []
-        let old = transition.from.isEmpty ? currentGrant : transition.from
         var new = transition.authority ?? .init()
         if new.grant.isEmpty { new.grant = transition.to }
+        let old = transition.from.isEmpty ? refreshed(by: new.grant) : transition.from
+        var isStale = false
         if let old, let base = grants[old] {
             if base.isReplaced {
                 findings.append(
                     Finding(
                         rule: .repeatedRefresh, expected: "grant \(old) refreshed once",
                         came: "it is refreshed again, to \(new.grant)"))
+            }
+            // Of what is not named it is not sure that it was refreshed.
+            if !transition.from.isEmpty, let changed = accountChangedAt {
+                isStale = base.isStale || Self.isOlder(base.authority, base.since, than: changed)
+                if isStale {
+                    findings.append(Self.stale(changed, "a refresh of grant \(old), which is from before"))
+                }
             }
             var bound = base.authority
             bound.expiresAt = nil
@@ -176,7 +197,7 @@ struct SessionTrust {
         }
         findings += Self.expired(new, at: now)
         if !new.grant.isEmpty {
-            grants[new.grant] = Grant(authority: new, since: now.wall)
+            grants[new.grant] = Grant(authority: new, since: now.wall, isStale: isStale)
             currentGrant = new.grant
         }
         if let count = Self.count(&refreshes, Self.refreshTime, at: now.boot, limit: Self.refreshLimit) {
@@ -186,6 +207,13 @@ struct SessionTrust {
                     came: "\(count)"))
         }
         return findings
+    }
+
+    /// The grant that a refresh is of which does not say so: itself, the one that came of the last refresh, or the only one
+    /// in use.
+    private func refreshed(by grant: String) -> String? {
+        if grants[grant] != nil { return grant }
+        return currentGrant ?? grants.only { !$0.isReplaced }
     }
 
     private static func life(_ authority: ToolCallClaims.Authority) -> UInt64? {

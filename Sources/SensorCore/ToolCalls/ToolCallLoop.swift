@@ -14,6 +14,7 @@ struct ToolCallLoop<Marker: CallMarker> {
     private static var tellTime: UInt64 { 1_000_000 }
     /// Beside the connections, which are counted from 1.
     private static var wakeUpNumber: Int { Int.max }
+    private static var crowdedLimit: Int { 1024 }
     private static var listenerNumber: Int { Int.max - 1 }
 
     private let server: ToolCallServer
@@ -33,6 +34,8 @@ struct ToolCallLoop<Marker: CallMarker> {
     private var tickedAt: UInt64 = 0
     /// Nobody is accepted before.
     private var acceptsFrom: UInt64 = 0
+    /// Workloads of which a connection was refused.
+    private var crowded: Set<UInt64> = []
     /// Time of this turn, by workload, ns.
     private var work: [UInt64: UInt64] = [:]
 
@@ -157,9 +160,9 @@ struct ToolCallLoop<Marker: CallMarker> {
             connection.account.charge(1)
             return nil
         case .tooLarge:
-            return .error(nil, .tooLarge, "a message has \(ToolCallConnection.lineLimit) bytes at most")
-        case .mixed: return .error(nil, .malformed, "two processes have sent parts of this message")
-        case .refused: return .error(nil, .rateLimited, "the workload's messages take too much memory")
+            return unread(number, nil, .tooLarge, "a message has \(ToolCallConnection.lineLimit) bytes at most")
+        case .mixed: return unread(number, nil, .malformed, "two processes have sent parts of this message")
+        case .refused: return unread(number, nil, .rateLimited, "the workload's messages take too much memory")
         case .message(let bytes, let process):
             if last?.process != process { last = (process, sender(process, connection, at: now)) }
             guard let sender = last?.known else {
@@ -173,21 +176,29 @@ struct ToolCallLoop<Marker: CallMarker> {
             }
             let account = book.accounts.of(sender.workload)
             guard account.allowsMessage(at: now) else {
-                return .error(
-                    MessageBytes.sequence(bytes), .rateLimited, "the workload says too much in a second")
+                return unread(
+                    number, MessageBytes.sequence(bytes), .rateLimited, "the workload says too much in a second")
             }
             let message: ToolCallMessage
             do { message = try MessageBytes.decode(bytes) } catch {
-                return .error(MessageBytes.sequence(bytes), .malformed, error.message)
+                return unread(number, MessageBytes.sequence(bytes), .malformed, error.message)
             }
             // What ends something makes room.
             if message.type != "end", message.type != "session.end",
                 !account.allowsWaiting(in: server.backlog(), size: bytes.count)
             {
-                return .error(message.seq, .rateLimited, "the sensor does not keep up")
+                return unread(number, message.seq, .rateLimited, "the sensor does not keep up")
             }
             return book.take(message, from: sender, on: number, size: bytes.count)
         }
+    }
+
+    /// Refuses what the book does not get to see.
+    private mutating func unread(
+        _ number: Int, _ sequence: UInt64?, _ code: ToolCallAnswer.Code, _ message: String
+    ) -> ToolCallAnswer {
+        book.leaveUnread(on: number)
+        return .error(sequence, code, message)
     }
 
     private func sender(_ process: UInt32, _ connection: ToolCallConnection, at now: UInt64) -> CallSender? {
@@ -232,6 +243,7 @@ struct ToolCallLoop<Marker: CallMarker> {
         // Those that cannot be told apart are one workload.
         let account = book.accounts.of(known?.sender.workload ?? 0)
         guard account.allows(.connections), account.allowsMessage(at: now), makeRoom(for: account) else {
+            tellCrowded(known?.sender)
             Self.refuse(descriptor)
             close(descriptor)
             return
@@ -254,9 +266,16 @@ struct ToolCallLoop<Marker: CallMarker> {
             return false
         }
         most.value.account.refuse(.connections)
+        tellCrowded(most.value.peer)
         Self.refuse(most.value.descriptor)
         drop(most.key)
         return true
+    }
+
+    /// Once for each workload: whoever has no connection announces nothing, and may not say so himself.
+    private mutating func tellCrowded(_ sender: CallSender?) {
+        guard let sender, crowded.count < Self.crowdedLimit, crowded.insert(sender.workload).inserted else { return }
+        server.crowded(sender.process.id)
     }
 
     private static func refuse(_ descriptor: Int32) {

@@ -24,6 +24,7 @@ extension ToolCallMessage {
             case "threadId": threadId = try field.integer()
             case "status": status = try field.text()
             case "error": error = try field.text()
+            case "bootTime": bootTime = try field.decimal()
             default: try takeReport(name, field)
             }
         }

@@ -68,6 +68,8 @@ struct ToolCallMessage: Sendable {
     var threadId: UInt32?
     var status: String?
     var error: String?
+    /// When the call ended, on the boot clock, ns.
+    var bootTime: UInt64?
     // context
     var id: String?
     var turn: UInt32?

@@ -35,6 +35,7 @@ package final class ToolCallServer: Sendable {
     let isStopping = Atomic(false)
     let backlog: @Sendable () -> CallInbox.Backlog
     let told: @Sendable () -> Void
+    let crowded: @Sendable (UInt32) -> Void
     let counted = NIOLockedValueBox(Statistics())
     private let worker = NIOLockedValueBox<Worker?>(nil)
 
@@ -44,16 +45,19 @@ package final class ToolCallServer: Sendable {
     ///   - backlog: how far behind is whoever takes what is learned. On the server's thread.
     ///   - told: called soon after something was learned, once for all that was: whoever takes it may sleep until then. On
     ///     the server's thread.
+    ///   - crowded: called once for a workload of which a connection was refused, with the process that wanted it or has lost
+    ///     it. On the server's thread.
     ///   - tell: takes what is learned, in order, before any event could be joined to it. On the server's thread.
     package init(
         listener: ToolCallListener, marker: some CallMarker & Sendable, senders: CallSenders, limits: Limits = Limits(),
         digests: DigestKeys? = nil, backlog: @escaping @Sendable () -> CallInbox.Backlog,
-        told: @escaping @Sendable () -> Void = {},
+        told: @escaping @Sendable () -> Void = {}, crowded: @escaping @Sendable (UInt32) -> Void = { _ in },
         tell: @escaping @Sendable (CallChange) -> Void
     ) throws(SystemError) {
         self.limits = limits
         self.backlog = backlog
         self.told = told
+        self.crowded = crowded
         wakeUp = try WakeUp()
         let poll = try ConnectionPoll()
         let thread = try Worker(name: "sensord-calls") { [self] in

@@ -54,7 +54,7 @@ struct Daemon {
             limits: ControlServer.Limits(
                 queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
         let background = try BackgroundServices(log: log)
-        let receiver = traceReceiver(collector, inbox)
+        let receiver = traceReceiver(collector, inbox, configuration.pipeline.digests)
         let traces = try traceServers(background, collector, receiver)
         start(
             background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint,
@@ -117,11 +117,17 @@ struct Daemon {
         limits.workload = settings.limits.agents
         // A descriptor each, and what else the daemon needs.
         Privileges.allowDescriptors(limits.connections + 1024)
+        let log = log
         return try ToolCallServer(
             listener: ToolCallListener(runDirectory: settings.runDirectory, access: access()), marker: marker,
             senders: CallSenders(hierarchy: hierarchy), limits: limits, digests: digests,
             backlog: { inbox.backlog },
             told: { collector.wake() },
+            crowded: { process in
+                log.warning(
+                    "a workload has too many connections to toolcalls.sock: its other threads announce nothing; see --agent-connections and --max-agents",
+                    metadata: ["pid": "\(process)"])
+            },
             tell: { change in
                 if !isLooking.exchange(true, ordering: .relaxed) { collector.lookForCalls() }
                 _ = inbox.put(change)
@@ -132,8 +138,10 @@ struct Daemon {
         try SocketAccess(mode: settings.agentSocketMode, group: settings.agentSocketGroup)
     }
 
-    private func traceReceiver(_ collector: Collector, _ inbox: CallInbox) -> TraceReceiver {
-        TraceReceiver(forwarder: settings.otlpForwarder) { change in
+    private func traceReceiver(
+        _ collector: Collector, _ inbox: CallInbox, _ digests: DigestKeys?
+    ) -> TraceReceiver {
+        TraceReceiver(forwarder: settings.otlpForwarder, digests: digests) { change in
             if inbox.put(change) { collector.wake() }
         }
     }

@@ -174,13 +174,71 @@ import Testing
     }
 
     @Test func `a name that is too long is refused`() throws {
-        let long = String(repeating: "x", count: 1025)
-        #expect(try fixture.hello(long).code == .tooLarge)
+        let long = String(repeating: "x", count: 129)
+        #expect(try fixture.hello(long).code == .malformed)
         try fixture.hello()
-        #expect(try fixture.begin(long).code == .tooLarge)
+        #expect(try fixture.begin(long).code == .malformed)
+        #expect(try fixture.begin(long).message == "begin: call.id has more than 128 bytes")
+        #expect(try fixture.begin("c0", #","initiator":{"kind":"human","id":"\#(long)\#(long)"}"#).code == .malformed)
+        #expect(try fixture.begin("c0", #","initiator":{"kind":"human","id":"\#(long)"}"#).type == "ack")
         #expect(
             try fixture.begin("c1", #","authority":{"scopes":["\#(String(repeating: "x", count: 257))"]}"#).code
                 == .tooLarge)
+    }
+
+    // MARK: Whose words are
+
+    @Test func `a call's agent is the one of the connection that announced it`() throws {
+        func hello(_ agent: String, on connection: Int) throws {
+            try fixture.send(
+                #"{"type":"hello","protocol":1,"session":"s1","agent":{"name":"\#(agent)"}}"#, on: connection)
+        }
+        try hello("planner", on: 1)
+        try hello("other", on: 2)
+        try fixture.begin("c1")
+        try fixture.begin("c2", on: 2)
+        try fixture.begin("c3", on: 3)
+        #expect(fixture.begun.map(\.claims.agent?.name) == ["planner", "other", nil])
+    }
+
+    // MARK: When calls end
+
+    @Test(arguments: [
+        // Ten seconds after its begin: what is said, what holds.
+        (#""5003000000000""#, 3), ("5003000000000", 3), (#""5099000000000""#, 10), (#""4999000000000""#, 0),
+        // Another clock.
+        (#""7""#, 10),
+    ])
+    func `a client can only shorten its own call`(_ said: String, _ seconds: UInt64) throws {
+        try fixture.hello()
+        try fixture.begin("c1")
+        fixture.pass(seconds: 10)
+        try fixture.send(#"{"type":"end","session":"s1","call":{"id":"c1"},"bootTime":\#(said)}"#)
+        let end = try #require(fixture.ended.first)
+        #expect(end.time == 5_000_000_000_000 + seconds * 1_000_000_000)
+        #expect((end.toldAt ?? end.time) == 5_010_000_000_000)
+    }
+
+    @Test(arguments: [#""x""#, "-1", "1.5", "[]", #""18446744073709551616""#])
+    func `a time that is none is malformed`(_ said: String) throws {
+        try fixture.hello()
+        try fixture.begin("c1")
+        #expect(throws: CallRefusal.self) {
+            try fixture.send(#"{"type":"end","session":"s1","call":{"id":"c1"},"bootTime":\#(said)}"#)
+        }
+        #expect(fixture.ended.isEmpty)
+    }
+
+    @Test func `sets of calls count with the memory of their workload, until they are gone`() throws {
+        let fixture = BookFixture { $0.bytes = 20_000 }
+        try fixture.hello()
+        var taken = 0
+        while try fixture.begin("c\(taken)", #","scope":"process""#).type == "ack" { taken += 1 }
+        let account = fixture.accounts.of(BookFixture.alice.workload)
+        #expect(account.setBytes > 0)
+        for number in 0..<taken { try fixture.end("c\(number)") }
+        #expect(account.setBytes == 0)
+        #expect(try fixture.begin("again", #","scope":"process""#).type == "ack")
     }
 
     @Test func `an answer has the number of its message`() throws {

@@ -89,6 +89,45 @@ import Testing
         #expect(fixture.anomalies.first?.call == "c1")
     }
 
+    @Test func `an end whose beginning was refused, or may have been, has a beginning`() throws {
+        try fixture.hello()
+        #expect(try fixture.begin("c1", #","scope":"thread","threadId":1"#).code == .notYourThread)
+        #expect(try fixture.end("c1").code == .unknownCall)
+        #expect(fixture.anomalies.isEmpty)
+        // Begun after all, and ended twice.
+        try fixture.begin("c1")
+        try fixture.end("c1")
+        try fixture.end("c1")
+        #expect(fixture.rules == [.duplicateOperation])
+        // Nobody has read what came.
+        fixture.book.leaveUnread(on: 1)
+        try fixture.end("c2")
+        #expect(fixture.rules.count == 1)
+        try fixture.end("c2", on: 2)
+        #expect(fixture.rules == [.duplicateOperation, .endWithoutBegin])
+    }
+
+    @Test func `out_of_order: a call within one that has ended`() throws {
+        try fixture.hello()
+        try fixture.begin("c1", #","authority":{"grant":"g1","scopes":["read"]}"#)
+        try fixture.end("c1")
+        try fixture.send(
+            #"{"type":"begin","session":"s1","call":{"id":"c2","parent":"c1"},"authority":{"scopes":["root"]}}"#)
+        #expect(fixture.rules == [.outOfOrder, .authorityWidened])
+        #expect(fixture.anomalies.map(\.call) == ["c2", "c2"])
+        #expect(fixture.anomalies.first?.came == "begin after it has ended (ok)")
+    }
+
+    @Test func `a call within one that its client had to leave is not to blame`() throws {
+        try fixture.hello()
+        try fixture.begin("c1")
+        try fixture.hello(from: BookFixture.sibling, on: 2)
+        fixture.book.leave(1)
+        try fixture.hello(on: 3)
+        try fixture.send(#"{"type":"begin","session":"s1","call":{"id":"c2","parent":"c1"}}"#, on: 3)
+        #expect(fixture.anomalies.isEmpty)
+    }
+
     @Test func `call_after_session_end: a session that its client has ended`() throws {
         try fixture.hello()
         try fixture.send(#"{"type":"session.end","session":"s1"}"#)
@@ -198,6 +237,40 @@ import Testing
         #expect(fixture.anomalies.first?.call == "c3")
     }
 
+    @Test func `authority_widened: a call within a call that says nothing of its authority`() throws {
+        try fixture.hello()
+        try fixture.begin("c1", #","authority":{"grant":"g1","scopes":["read"],"expiresAt":1800000600}"#)
+        try fixture.send(#"{"type":"begin","session":"s1","call":{"id":"c2","parent":"c1"}}"#)
+        func begin(_ id: String, within parent: String, _ authority: String) throws {
+            try fixture.send(
+                #"{"type":"begin","session":"s1","call":{"id":"\#(id)","parent":"\#(parent)"},"authority":{\#(authority)}}"#
+            )
+        }
+        try begin("c3", within: "c2", #""scopes":["read"]"#)
+        #expect(fixture.anomalies.isEmpty)
+        try begin("c4", within: "c2", #""scopes":["read","admin"]"#)
+        #expect(fixture.rules == [.authorityWidened])
+        // What the nearest does not say is the one's before it.
+        try begin("c5", within: "c3", #""expiresAt":1800000601"#)
+        #expect(fixture.rules == [.authorityWidened, .authorityWidened])
+        #expect(fixture.anomalies.map(\.call) == ["c4", "c5"])
+    }
+
+    @Test func `authority_widened: a refresh of the only grant in use, which it does not name`() throws {
+        try fixture.hello()
+        try fixture.begin("c1", #","authority":{"grant":"g1","scopes":["read"]}"#)
+        _ = try transition("refresh", #","to":"g2","authority":{"grant":"g2","scopes":["read","admin"]}"#)
+        #expect(fixture.rules == [.authorityWidened])
+    }
+
+    @Test func `of several grants in use it is not known which was refreshed`() throws {
+        try fixture.hello()
+        try fixture.begin("c1", #","authority":{"grant":"g1","scopes":["read"]}"#)
+        try fixture.begin("c2", #","authority":{"grant":"g2","scopes":["write"]}"#)
+        _ = try transition("refresh", #","to":"g3","authority":{"grant":"g3","scopes":["write"]}"#)
+        #expect(fixture.anomalies.isEmpty)
+    }
+
     @Test func `authority_widened: a grant that grows by itself`() throws {
         try fixture.hello()
         try fixture.begin("c1", #","authority":{"grant":"g1","scopes":["read"]}"#)
@@ -262,6 +335,26 @@ import Testing
         #expect(
             fixture.anomalies.first?.expected
                 == "authority from after the account changed (2027-01-15T08:00:10.000000000Z)")
+    }
+
+    @Test func `stale_trust: a refresh makes nothing younger`() throws {
+        try fixture.hello()
+        try fixture.begin("c1", #","authority":{"grant":"old","scopes":["read"]}"#)
+        try fixture.end("c1")
+        fixture.pass(seconds: 10)
+        _ = try transition("account", #","from":"ann","to":"bob""#)
+        fixture.pass(seconds: 10)
+        let fresh = #"{"grant":"new","scopes":["read"],"issuedAt":1800000020}"#
+        _ = try transition("refresh", #","from":"old","to":"new","authority":\#(fresh)"#)
+        #expect(fixture.rules == [.staleTrust])
+        try fixture.begin("c2", #","authority":\#(fresh)"#)
+        #expect(fixture.rules == [.staleTrust, .staleTrust])
+        #expect(fixture.anomalies.last?.came == "grant new, refreshed from one that is from before")
+        // What was minted since is not.
+        try fixture.begin("c3", #","authority":{"grant":"g3","issuedAt":1800000020}"#)
+        _ = try transition("refresh", #","from":"g3","to":"g4","authority":{"grant":"g4"}"#)
+        try fixture.begin("c4", #","authority":{"grant":"g4"}"#)
+        #expect(fixture.rules.count == 2)
     }
 
     // MARK: Control

@@ -14,6 +14,7 @@ private final class RunningServer {
     private let directory: TestDirectory
     let marker = NotedMarker()
     private let told = NIOLockedValueBox<[CallChange]>([])
+    private let refused = NIOLockedValueBox<[UInt32]>([])
     /// As long as it keeps up, all that waits is taken after each message.
     private let pipeline = NIOLockedValueBox((keepsUp: true, backlog: CallInbox.Backlog()))
     let server: ToolCallServer
@@ -31,12 +32,15 @@ private final class RunningServer {
                     return $0.backlog
                 }
             },
+            crowded: { [refused] process in refused.withLockedValue { $0.append(process) } },
             tell: { [told] change in told.withLockedValue { $0.append(change) } })
     }
 
     deinit { server.stop() }
 
     var changes: [CallChange] { told.withLockedValue { $0 } }
+    /// Processes whose connections were refused, as far as that is told.
+    var crowded: [UInt32] { refused.withLockedValue { $0 } }
     var begun: [ToolCall] { changes.compactMap { if case .begun(let call) = $0 { call } else { nil } } }
     var ended: [CallEnd] { changes.compactMap { if case .ended(let end) = $0 { end } else { nil } } }
 
@@ -199,6 +203,8 @@ extension SocketEnd {
         let more = try running.connect()
         #expect(try more.answer().code == "rate_limited")
         #expect(more.line() == nil)
+        #expect(try running.connect().answer().code == "rate_limited")
+        #expect(running.crowded == [UInt32(getpid())])
         clients[0].close()
         // As soon as the server has noticed.
         try eventually {
