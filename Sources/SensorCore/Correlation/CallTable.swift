@@ -204,8 +204,10 @@ struct CallTable: ~Copyable {
         calls[number].map { isLate || $0.isOpen(at: time) } ?? false
     }
 
-    /// The one call in whose arguments it stands.
+    /// The one call in whose arguments it stands. Among more than so many it is not looked for: whoever has that many open
+    /// would keep all others waiting.
     private func named(by traits: Traits, among members: [UInt64]) -> UInt64? {
+        guard members.count <= ToolCallReference.candidateLimit else { return nil }
         let matches = members.map { ($0, calls[$0]?.terms.match(traits) ?? .no) }
         let paths = matches.filter { $0.1 >= .within }
         let found = paths.isEmpty ? matches.filter { $0.1 == .command } : paths

@@ -37,6 +37,16 @@ import Testing
         }
     }
 
+    @Test(arguments: [(64, ToolCallReference.Method.argument), (65, .candidates)])
+    func `among very many the one is not looked for`(_ count: Int, _ method: ToolCallReference.Method) {
+        var table = CallTable()
+        for number in 1...UInt64(count) { table.begin(Self.call(number, .process, "/data/\(number)")) }
+        table.define(7, members: Array(1...UInt64(count)))
+        let reference = Self.join(&table, path: "/data/3")
+        #expect(reference?.method == method)
+        #expect(reference?.candidatesLeftOut == (count == 65 ? 1 : 0))
+    }
+
     // MARK: One call
 
     @Test(arguments: [
