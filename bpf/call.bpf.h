@@ -100,6 +100,7 @@ struct task_calls {
 	__u32 own;
 	__u32 base; /* of `own`: the process's set as it was when that was made, which is part of it; only its number counts */
 	__u32 all;
+	__u32 own_program, all_program; /* of whoever announced them, as in sensor_calls */
 };
 
 static __always_inline void find_calls(struct task_calls *found, struct task_struct *task)
@@ -110,7 +111,9 @@ static __always_inline void find_calls(struct task_calls *found, struct task_str
 
 	found->own = open_set(of_thread, task);
 	found->base = found->own ? of_thread->base : 0;
+	found->own_program = found->own ? of_thread->program : 0;
 	found->all = open_set(of_process, get(task, group_leader));
+	found->all_program = found->all ? of_process->program : 0;
 }
 
 /*
@@ -124,9 +127,9 @@ static __always_inline __u32 set_of(const struct task_calls *found)
 	return !found->all || !((found->all ^ found->base) & SENSOR_CALLS_NUMBER) ? found->own : SENSOR_CALLS_UNCERTAIN;
 }
 
-/* What a worker of io_uring acts for while it completes a request: what had been open for whoever submitted that. */
+/* What a task acts for while it completes a request of io_uring: what had been open for whoever submitted that. */
 struct request_calls {
-	__u32 worker; /* id of the thread; 0 none */
+	__u32 task; /* id of the thread; 0 none */
 	__u32 calls;
 };
 
@@ -137,24 +140,20 @@ struct {
 	__type(value, struct request_calls);
 } request_calls SEC(".maps");
 
-/* It does what others have asked for, and for whom cannot be told by looking at it. */
-static __always_inline __u32 calls_of_worker(struct task_struct *task)
+static __noinline __u32 open_calls(struct task_struct *task)
 {
 	__u32 zero = 0, set;
 	struct request_calls *request = bpf_map_lookup_elem(&request_calls, &zero);
-
-	if (!request || request->worker != (__u32)get(task, pid))
-		return SENSOR_CALLS_UNCERTAIN;
-	set = request->calls;
-	return set == SENSOR_CALLS_UNCERTAIN || is_open(set) ? set : 0;
-}
-
-static __noinline __u32 open_calls(struct task_struct *task)
-{
 	struct task_calls found;
 
+	/* Whoever submits requests completes some of them itself, and may do so within its next call. */
+	if (request && request->task == (__u32)get(task, pid)) {
+		set = request->calls;
+		return set == SENSOR_CALLS_UNCERTAIN || is_open(set) ? set : 0;
+	}
+	/* It does what others have asked for, and for whom cannot be told by looking at it. */
 	if (get(task, flags) & PF_IO_WORKER)
-		return calls_of_worker(task);
+		return SENSOR_CALLS_UNCERTAIN;
 	find_calls(&found, task);
 	return set_of(&found);
 }
@@ -164,49 +163,83 @@ static __always_inline __u32 calls_of(const struct sensor_control *block, struct
 	return block->has_calls ? open_calls(task) : 0;
 }
 
-/* What is made within a set has it, too. Until it executes a program of its own it may be there for others as well. */
-static __always_inline __u32 made_within(__u32 set)
+/* A program is told apart from others by the lower half of its key. */
+static __always_inline __u32 program_of(struct task_struct *task)
 {
-	return !set || set & (SENSOR_CALLS_SHARED | SENSOR_CALLS_STARTED) ? set : set | SENSOR_CALLS_SHARED;
+	return executable_of(task);
 }
 
-static __always_inline long note_calls(void *map, __u32 id, __u32 set, __u32 base, struct task_struct *task)
+/*
+ * A process that is made within a set has it, too. It may be there for others as well, until it executes a program of its own; whatever is
+ * made by such a one may be theirs for good.
+ */
+static __always_inline struct sensor_calls made_within(__u32 set, __u32 program, struct task_struct *creator)
 {
-	struct sensor_calls calls = { .set = set, .base = base, .start = start_ticks(task) };
+	struct sensor_calls made = { .set = set, .program = program };
+
+	if (!(set & SENSOR_CALLS_MADE)) {
+		made.set = set | SENSOR_CALLS_SHARED;
+		made.program = program_of(creator);
+	} else if (set & SENSOR_CALLS_SHARED) {
+		made.set = set | SENSOR_CALLS_MADE;
+	}
+	return made;
+}
+
+/* A thread is no program, and what it starts is asked for by whoever gives it work. */
+static __always_inline struct sensor_calls thread_within(const struct task_calls *found, struct task_struct *creator)
+{
+	struct sensor_calls made = made_within(found->own, found->own_program, creator);
+
+	if (made.set & SENSOR_CALLS_SHARED)
+		made.set |= SENSOR_CALLS_MADE;
+	made.base = found->base;
+	return made;
+}
+
+static __always_inline long note_calls(void *map, __u32 id, struct sensor_calls *calls, struct task_struct *task)
+{
 	__u64 *entries;
+	__u32 share;
 	long error;
 
-	if (!set)
-		return 0;
-	calls.share = place_of(set) >> 32;
-	entries = bpf_map_lookup_elem(&call_shares, &calls.share);
+	calls->start = start_ticks(task);
+	share = place_of(calls->set) >> 32;
+	calls->share = share;
+	entries = bpf_map_lookup_elem(&call_shares, &share);
 	if (!entries || *entries >= SENSOR_CALL_SHARE)
 		return -1;
 	/* An earlier task's of that id, whose end was not seen. */
 	forget_entry(map, id);
 	add(entries, 1);
-	error = bpf_map_update_elem(map, &id, &calls, BPF_ANY);
+	error = bpf_map_update_elem(map, &id, calls, BPF_ANY);
 	if (error)
-		give_back(calls.share);
+		give_back(share);
 	return error;
 }
 
 /* A thread or a process comes to life within what its creator acts for. What is uncertain of the creator is so of the child. */
 static __noinline void inherit_calls(struct task_struct *creator, struct task_struct *child)
 {
+	bool is_thread = get(child, tgid) == get(creator, tgid), is_uncertain;
 	__u32 id = get(child, pid), set;
 	struct task_calls found;
-	long error;
+	struct sensor_calls made;
+	long error = 0;
 
 	find_calls(&found, creator);
 	set = set_of(&found);
-	if (get(child, tgid) == get(creator, tgid)) {
-		error = note_calls(&call_threads, id, made_within(found.own), found.base, child);
-	} else if (set != SENSOR_CALLS_UNCERTAIN) {
-		error = note_calls(&call_processes, id, made_within(set), 0, child);
-	} else {
-		error = note_calls(&call_processes, id, made_within(found.all), 0, child);
-		error |= note_calls(&call_threads, id, made_within(found.own), found.base, child);
+	is_uncertain = set == SENSOR_CALLS_UNCERTAIN;
+	if (found.own && (is_thread || is_uncertain)) {
+		made = thread_within(&found, creator);
+		error = note_calls(&call_threads, id, &made, child);
+	}
+	if (!is_thread && set) {
+		if (is_uncertain || !found.own)
+			made = made_within(found.all, found.all_program, creator);
+		else
+			made = made_within(found.own, found.own_program, creator);
+		error |= note_calls(&call_processes, id, &made, child);
 	}
 	if (error)
 		lose(cgroup_of(child), SENSOR_HOOK_PROCESS_FORK, SENSOR_LOSS_CALLS_FULL, SENSOR_PROCESS_FORK);
@@ -229,24 +262,33 @@ static __noinline void move_calls(struct task_struct *task, __u32 old_id)
 		return;
 	moved = *calls;
 	forget_entry(&call_threads, old_id);
-	if (note_calls(&call_threads, id, moved.set, moved.base, task))
+	if (note_calls(&call_threads, id, &moved, task))
 		lose(cgroup_of(task), SENSOR_HOOK_PROCESS_EXEC, SENSOR_LOSS_CALLS_FULL, SENSOR_PROCESS_EXEC);
 }
 
-static __always_inline void start_within(void *map, __u32 id, struct task_struct *task)
+static __always_inline void start_within(void *map, __u32 id, __u32 program, struct task_struct *task)
 {
 	struct sensor_calls *calls = bpf_map_lookup_elem(map, &id);
+	__u32 made;
 
-	if (calls && calls->set && calls->start == start_ticks(task))
-		calls->set = (calls->set & SENSOR_CALLS_NUMBER) | SENSOR_CALLS_STARTED;
+	if (!calls || !calls->set || calls->start != start_ticks(task))
+		return;
+	made = calls->set & SENSOR_CALLS_MADE;
+	/* A worker, too, begins by executing the program of whoever it works for. */
+	if (made && calls->program == program)
+		made = SENSOR_CALLS_MADE;
+	calls->set = (calls->set & SENSOR_CALLS_NUMBER) |
+		     (made == SENSOR_CALLS_MADE ? SENSOR_CALLS_MADE : SENSOR_CALLS_STARTED);
 }
 
-/* A program has been executed: whoever made the task has no hold on what it does any more. */
+/* A program has been executed: if the task was made for one call alone, it is that call's whatever else is open. */
 static __noinline void start_calls(struct task_struct *task, __u32 old_id)
 {
+	__u32 program = program_of(task);
+
 	move_calls(task, old_id);
-	start_within(&call_threads, get(task, pid), task);
-	start_within(&call_processes, get(task, tgid), get(task, group_leader));
+	start_within(&call_threads, get(task, pid), program, task);
+	start_within(&call_processes, get(task, tgid), program, get(task, group_leader));
 }
 
 /* A thread has ended, and its process with it if it was the last. */

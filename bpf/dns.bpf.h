@@ -80,6 +80,11 @@ static __always_inline int on_destination(struct bpf_sock_addr *context, __u16 f
 	if (!before && !sends && !datagram.asks)
 		return 1;
 	fill_owner(&datagram.owner, block, task);
+	/* Who asks by a socket that is connected is not seen, nor which of two questions an answer is to. */
+	if (!datagram.owner.calls)
+		datagram.owner.calls = sends || !block->has_calls ? 0 : SENSOR_CALLS_UNCERTAIN;
+	else if (!sends || (before && before->owner.calls != datagram.owner.calls))
+		datagram.owner.calls |= SENSOR_CALLS_MADE;
 	if (sends) {
 		__u32 *peer = (__u32 *)network.peer;
 
@@ -278,6 +283,7 @@ static __noinline void on_answer(struct __sk_buff *packet, const struct answer *
 	network = (struct sensor_network *)scratch->bytes;
 	*network = answer->network;
 	network->received = answer->length;
+	network->duration = datagram ? scratch->header.time - datagram->owner.since : 0;
 	network->socket = cookie;
 	if (answer->length > SENSOR_PAYLOAD_MAX)
 		network->flags |= SENSOR_NETWORK_TRUNCATED;

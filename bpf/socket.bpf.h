@@ -386,6 +386,7 @@ static __noinline void on_outcome(struct network_record *record, struct sock *sk
 	fill_network(&record->network, sk);
 	recall_peer(&record->network, owner);
 	record->network.direction = SENSOR_DIRECTION_EGRESS;
+	record->network.duration = bpf_ktime_get_boot_ns() - owner->since;
 	tell_network(record, block, owner->flags & OWNER_SCOPED);
 }
 

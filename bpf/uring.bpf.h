@@ -212,7 +212,7 @@ static __noinline void on_completed(__u64 request, __u64 argument, __s64 result)
 	}
 }
 
-/* A worker completes it on behalf of whoever has submitted it. */
+/* It is completed on behalf of whoever has submitted it, in whichever task and whenever that is. */
 static __always_inline void complete_for(__u32 calls, __u64 request, __u64 argument, __s64 result)
 {
 	struct request_calls *acting;
@@ -221,11 +221,11 @@ static __always_inline void complete_for(__u32 calls, __u64 request, __u64 argum
 	acting = bpf_map_lookup_elem(&request_calls, &zero);
 	if (acting) {
 		acting->calls = calls;
-		acting->worker = get(current_task(), pid);
+		acting->task = get(current_task(), pid);
 	}
 	on_completed(request, argument, result);
 	if (acting)
-		acting->worker = 0;
+		acting->task = 0;
 }
 
 /* Completions that name their request. */

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -305,6 +306,93 @@ static int call_helper(char **arguments)
 	return 0;
 }
 
+static void run_shell(const char *name)
+{
+	char *command[] = { "sh", "-c", ": > \"$0\"", join(directory, name), NULL };
+	pid_t child;
+
+	if (posix_spawn(&child, "/bin/sh", NULL, NULL, command, environ))
+		give_up("posix_spawn");
+	reap(child);
+}
+
+/* Makes a file and runs a program that makes one, when it is its turn. */
+static void *work(void *name)
+{
+	char program[64];
+
+	wait_for(0);
+	make(name);
+	snprintf(program, sizeof(program), "%s-program", (char *)name);
+	run_shell(program);
+	pass(1);
+	return NULL;
+}
+
+/* call-worker DIRECTORY FD FD: of a pool, which forks another one. */
+static int call_worker(char **arguments)
+{
+	pid_t child;
+
+	directory = arguments[0];
+	gates[0][0] = atoi(arguments[1]);
+	gates[1][1] = atoi(arguments[2]);
+	child = must(fork());
+	if (!child) {
+		work("forked-by-worker");
+		_exit(0);
+	}
+	work("worker");
+	waitpid(child, NULL, 0);
+	return 0;
+}
+
+/* A thread that gives others work. */
+static void *speak_and_wait(void *nothing)
+{
+	say("other %d", thread_id());
+	pass(1);
+	pause();
+	return nothing;
+}
+
+/* call-pool DIRECTORY: workers of all kinds are made within one call, and work when another one is open, too. */
+static int call_pool(char **arguments)
+{
+	char from[16], to[16], *command[] = { "worker", "call-worker", NULL, from, to, NULL };
+	pthread_t thread, speaker;
+	pid_t forked, executed;
+
+	start(arguments);
+	command[2] = directory;
+	snprintf(from, sizeof(from), "%d", gates[0][0]);
+	snprintf(to, sizeof(to), "%d", gates[1][1]);
+	if (pthread_create(&speaker, NULL, speak_and_wait, NULL))
+		give_up("pthread_create");
+	wait_for(1);
+	settle();
+	if (pthread_create(&thread, NULL, work, "thread"))
+		give_up("pthread_create");
+	forked = must(fork());
+	if (!forked) {
+		work("forked");
+		_exit(0);
+	}
+	if (posix_spawn(&executed, self, NULL, NULL, command, environ))
+		give_up("posix_spawn");
+	run_shell("own");
+	settle();
+	for (int i = 0; i < 4; i++)
+		pass(0);
+	for (int i = 0; i < 4; i++)
+		wait_for(1);
+	pthread_join(thread, NULL);
+	reap(forked);
+	reap(executed);
+	settle();
+	return 0;
+}
+
 /* call-socket: a connection that is made within the call and closed later. */
 static int call_socket(char **arguments)
 {
@@ -340,6 +428,8 @@ const struct activity call_activities[] = {
 	{ "call-threads", 1, call_threads },
 	{ "call-child", 1, call_child },
 	{ "call-helper", 1, call_helper },
+	{ "call-worker", 3, call_worker },
+	{ "call-pool", 1, call_pool },
 	{ "call-socket", 0, call_socket },
 	{ 0 },
 };

@@ -272,6 +272,42 @@ static int dns_late(char **arguments)
 	return 0;
 }
 
+static void ask(int client, const char *name)
+{
+	unsigned char message[512];
+
+	must(send(client, message, question(message, name, 1), 0));
+	must(recv(client, message, sizeof(message), 0));
+}
+
+/* dns-calls: a socket that is connected, and then asks for a name each time that the test lets it go on. */
+static int dns_calls(char **arguments)
+{
+	struct sockaddr_in address = loopback(1, 53);
+	int server, client;
+	pid_t child;
+
+	(void)arguments;
+	enter_own_network();
+	server = must(socket(AF_INET, SOCK_DGRAM, 0));
+	must(bind(server, (struct sockaddr *)&address, sizeof(address)));
+	child = must(fork());
+	if (!child)
+		serve(server, 7);
+	settle();
+	client = must(socket(AF_INET, SOCK_DGRAM, 0));
+	must(connect(client, (struct sockaddr *)&address, sizeof(address)));
+	ask(client, "one.test");
+	settle();
+	ask(client, "two.test");
+	settle();
+	ask(client, "three.test");
+	must(kill(child, SIGKILL));
+	reap(child);
+	settle();
+	return 0;
+}
+
 /* dns-many COUNT: as many sockets that have asked, and are all there at the end. */
 static int dns_many(char **arguments)
 {
@@ -305,8 +341,7 @@ static int unix_datagram(char **arguments)
 }
 
 const struct activity datagram_activities[] = {
-	{ "udp-send", 2, udp_send },           { "udp-many", 0, udp_many },
-	{ "dns-connect", 2, dns_connect },     { "dns-unasked", 1, dns_unasked },
-	{ "unix-datagram", 1, unix_datagram }, { "dns-late", 2, dns_late },
-	{ "dns-many", 1, dns_many },           { 0 },
+	{ "udp-send", 2, udp_send },       { "udp-many", 0, udp_many },           { "dns-connect", 2, dns_connect },
+	{ "dns-unasked", 1, dns_unasked }, { "unix-datagram", 1, unix_datagram }, { "dns-late", 2, dns_late },
+	{ "dns-many", 1, dns_many },       { "dns-calls", 0, dns_calls },         { 0 },
 };

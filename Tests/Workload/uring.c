@@ -55,15 +55,22 @@ static struct ring open_ring(unsigned int flags)
 	return ring;
 }
 
-/* Submits it, the last of `count`, and waits for the one result. */
-static int perform(struct ring *ring, const struct io_uring_sqe *entry, unsigned int count)
+static void submit(struct ring *ring, const struct io_uring_sqe *entry)
 {
-	unsigned int tail = *ring->tail, head = *ring->head;
-	int result;
+	unsigned int tail = *ring->tail;
 
 	ring->entries[tail & ring->mask] = *entry;
 	ring->array[tail & ring->mask] = tail & ring->mask;
 	*ring->tail = tail + 1;
+}
+
+/* Submits it, the last of `count`, and waits for the one result. */
+static int perform(struct ring *ring, const struct io_uring_sqe *entry, unsigned int count)
+{
+	unsigned int head = *ring->head;
+	int result;
+
+	submit(ring, entry);
 	must(syscall(SYS_io_uring_enter, ring->descriptor, count, 1, IORING_ENTER_GETEVENTS, NULL, 0));
 	while (*ring->done == head)
 		must(syscall(SYS_io_uring_enter, ring->descriptor, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0));
@@ -135,6 +142,33 @@ static int uring_make(char **arguments)
 	uring_make_one(join(arguments[0], "own"));
 	must(write(gate[1], "x", 1));
 	pthread_join(thread, NULL);
+	settle();
+	return 0;
+}
+
+/* uring-deferred DIRECTORY: a file that is asked for before the test lets it go on, and completed by the same thread after that. */
+static int uring_deferred(char **arguments)
+{
+	struct io_uring_params parameters = { .flags = 0x3000 }; /* SINGLE_ISSUER, DEFER_TASKRUN: since 6.1 */
+	int probe = syscall(SYS_io_uring_setup, 8, &parameters);
+	struct io_uring_sqe entry = { .opcode = IORING_OP_OPENAT,
+				      .fd = AT_FDCWD,
+				      .addr = (uint64_t)join(arguments[0], "deferred"),
+				      .len = 0600,
+				      .open_flags = O_CREAT | O_WRONLY };
+	struct ring ring;
+
+	say("deferred %d", probe >= 0);
+	settle();
+	if (probe >= 0) {
+		close(probe);
+		ring = open_ring(parameters.flags);
+		submit(&ring, &entry);
+		must(syscall(SYS_io_uring_enter, ring.descriptor, 1, 0, 0, NULL, 0));
+	}
+	settle();
+	if (probe >= 0)
+		must(syscall(SYS_io_uring_enter, ring.descriptor, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0));
 	settle();
 	return 0;
 }
@@ -232,11 +266,8 @@ static int uring_blind(char **arguments)
 }
 
 const struct activity uring_activities[] = {
-	{ "uring-open", 2, uring_open },
-	{ "uring-direct", 1, uring_direct },
-	{ "uring-silent", 1, uring_silent },
-	{ "uring-connect", 0, uring_connect },
-	{ "uring-blind", 2, uring_blind },
-	{ "uring-make", 1, uring_make },
-	{ 0 },
+	{ "uring-open", 2, uring_open },         { "uring-direct", 1, uring_direct },
+	{ "uring-silent", 1, uring_silent },     { "uring-connect", 0, uring_connect },
+	{ "uring-blind", 2, uring_blind },       { "uring-make", 1, uring_make },
+	{ "uring-deferred", 1, uring_deferred }, { 0 },
 };

@@ -284,7 +284,7 @@ struct sensor_network {
 	__u8 peer[16];
 	__u64 sent; /* payload bytes */
 	__u64 received;
-	__u64 duration; /* ns, network.close: since connect or accept */
+	__u64 duration; /* ns since connect or accept, or since a question was sent; 0: not known */
 	__u64 socket;   /* opaque, the same for one socket's lifetime */
 	__u64 inode;    /* Unix: of the bound path */
 	__u32 device;
@@ -374,20 +374,22 @@ struct sensor_control {
 
 /*
  * Sets of tool calls are numbered by the daemon; a number is never used again. Beside it stands how a task came by it. SHARED: made
- * within them by whoever announced them, whose other work it may do as well; STARTED: a program that was started within them;
- * neither: announced for the task itself.
+ * within them by whoever announced them, whose other work it may do as well; STARTED: a program that was started within them; both:
+ * made by what is SHARED, or the same program as whoever announced them, which may do other work for good; neither: announced for the
+ * task itself.
  */
 #define SENSOR_CALLS_NUMBER 0x3fffffff
 #define SENSOR_CALLS_SHARED 0x80000000
 #define SENSOR_CALLS_STARTED 0x40000000
+#define SENSOR_CALLS_MADE (SENSOR_CALLS_SHARED | SENSOR_CALLS_STARTED)
 
 /* What a thread or a process acts for. */
 struct sensor_calls {
 	__u32 set;
-	__u32 base;  /* of a thread: the set of its process that is part of this one */
-	__u64 start; /* of the task, boot clock, in SENSOR_CLOCK_TICK */
-	__u32 share; /* that it is charged to, and given back to by whoever deletes it */
-	__u32 reserved;
+	__u32 base;    /* of a thread: the set of its process that is part of this one */
+	__u64 start;   /* of the task, boot clock, in SENSOR_CLOCK_TICK */
+	__u32 share;   /* that it is charged to, and given back to by whoever deletes it */
+	__u32 program; /* of whoever announced it, where the task was made within the set */
 };
 
 #define SENSOR_CALL_SETS 32768    /* that can have open calls at a time */

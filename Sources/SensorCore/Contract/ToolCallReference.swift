@@ -9,11 +9,11 @@ package final class ToolCallReference: Sendable, Equatable {
         /// The thread announced the call and was answered before it acted, or the effect comes from a process that was
         /// forked while exactly that call was open.
         case exact
-        /// It was the one call open in the process.
+        /// It was the one call open in the process, or in the one that has made the worker.
         case process
-        /// Several were open; path, host or command stands in the arguments of exactly this one.
+        /// Several were open; path, host or command stands in the arguments of exactly this one, and all of the others' are known.
         case argument
-        /// Several were open: which of them is not known.
+        /// Several were open, or whoever did it acts for none: which of them it was is not known.
         case candidates
         /// By time alone.
         case window
@@ -34,6 +34,8 @@ package final class ToolCallReference: Sendable, Equatable {
     package let claims: ToolCallClaims
     /// The numbers of the call, or of all candidates, while the sensor runs; none of what was read.
     let numbers: [UInt64]
+    /// Whoever did it acts for no call: it may have been done for none of the candidates as well.
+    let mayBeNone: Bool
     /// The JSON member `,"toolCall":{…}`, ready to be written.
     let fragment: [UInt8]
 
@@ -52,7 +54,8 @@ package final class ToolCallReference: Sendable, Equatable {
 
     init(
         id: String, name: String, session: String, method: Method, candidates all: [String],
-        candidatesLeftOut: UInt32 = 0, initiator: ToolCallDetail.Initiator?, claims: ToolCallClaims, numbers: [UInt64]
+        candidatesLeftOut: UInt32 = 0, initiator: ToolCallDetail.Initiator?, claims: ToolCallClaims,
+        mayBeNone: Bool = false, numbers: [UInt64]
     ) {
         let candidates = Array(all.prefix(Self.candidateLimit))
         let candidatesLeftOut = UInt32(clamping: Int(candidatesLeftOut) + all.count - candidates.count)
@@ -64,6 +67,7 @@ package final class ToolCallReference: Sendable, Equatable {
         self.candidatesLeftOut = candidatesLeftOut
         self.initiator = initiator
         self.claims = claims
+        self.mayBeNone = mayBeNone
         self.numbers = numbers
         var json = JSONText()
         json.append(",\"toolCall\":")

@@ -33,35 +33,79 @@ struct CallTable: ~Copyable {
         var directory: ByteString?
     }
 
-    /// Who did it.
-    struct Actor {
+    /// Something that was done, once or over and over.
+    struct Deed {
+        /// The kernel's word of which calls the task acted for, and how it came by them (`SENSOR_CALLS_*`); 0: for none;
+        /// `uncertain`: it could not tell.
+        var set: UInt32
         var process: UInt32
-        /// nil: not known.
-        var parent: UInt32?
-        var executable: ByteString?
+        /// 0: not known.
+        var thread: UInt32 = 0
+        /// When, boot clock: of what was done over and over, from when to when.
+        var times: ClosedRange<UInt64>
+        /// It comes of what was done at that time, while the set's calls were open: it is theirs whenever it comes.
+        var isLate = false
+    }
+
+    /// A process, or one that it comes from.
+    struct Ancestor {
+        var process: UInt32
+        /// Boot clock, ns.
+        var start: UInt64
+        var executable: ByteString
     }
 
     private struct Known {
         var call: ToolCall
-        /// Of the process that announced it; nil: not known.
-        var executable: ByteString?
         var terms: CallTerms
+        /// What stands in its arguments but proves nothing; nil: not all that stands there is known.
+        var mentions: CallTerms?
         var endedAt: UInt64?
+        /// Another call has been seen to have a program do something that was started for this one.
+        var hasDrivers = false
 
-        func isOpen(at time: UInt64) -> Bool { time >= call.time && endedAt.map { time < $0 } ?? true }
+        var termBytes: Int { terms.bytes + (mentions?.bytes ?? 0) }
 
-        /// Whether it is a process like the one that announced the call, and started by that: as pools of workers are, which
-        /// serve it for longer than a call.
-        func isWorker(_ actor: Actor) -> Bool {
-            actor.process != call.process && actor.parent == call.process
-                && (executable == nil || actor.executable == executable)
+        func isOpen(in times: ClosedRange<UInt64>) -> Bool {
+            times.upperBound >= call.time && endedAt.map { times.lowerBound < $0 } ?? true
         }
+
+        /// Whether it may have been done for it though nothing says so.
+        func isPossible(_ traits: Traits) -> Bool {
+            guard let mentions, !(terms.isEmpty && mentions.isEmpty) else { return true }
+            return mentions.match(traits) != .no
+        }
+    }
+
+    /// A process that announces calls, and those that it has or had open.
+    private struct Announcer {
+        var open: [UInt64] = []
+        /// The latest, in the order of their ends.
+        var ended: [(number: UInt64, time: UInt64)] = []
+        /// Of those that ended by this time not all are there.
+        var endedBefore: UInt64 = 0
+
+        static var endedLimit: Int { 64 }
+
+        mutating func end(_ number: UInt64, at time: UInt64) {
+            open.removeAll { $0 == number }
+            ended.append((number, time))
+            if ended.count > Self.endedLimit { endedBefore = max(endedBefore, ended.removeFirst().time) }
+        }
+    }
+
+    /// Calls that something may have been done for.
+    private struct Found {
+        var numbers: Set<UInt64> = []
+        /// There were others, which are not known any more.
+        var isPart = false
     }
 
     private struct Reference: Hashable {
         var numbers: [UInt64]
         var method: ToolCallReference.Method
         var isPart: Bool
+        var mayBeNone: Bool
     }
 
     private let limits: Limits
@@ -76,28 +120,29 @@ struct CallTable: ~Copyable {
     private var closedMembers = 0
     private var references: [Reference: ToolCallReference] = [:]
     private var referenceBytes = 0
-    /// Calls that are open, by cgroup: for those whose set is uncertain.
-    private var openIn: [UInt64: [UInt64]] = [:]
-    /// The same by the process that announced them.
-    private var openOf: [UInt32: [UInt64]] = [:]
+    private var announcers: [UInt32: Announcer] = [:]
+    /// Threads that announce calls for themselves, with how many of theirs are known.
+    private var announcingThreads: [UInt32: Int] = [:]
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
-    var openCount: Int { openIn.values.reduce(0) { $0 + $1.count } }
+    var openCount: Int { announcers.values.reduce(0) { $0 + $1.open.count } }
     /// Calls that an event could still be joined to.
     var knownCount: Int { calls.count }
     var setCount: Int { sets.count }
 
     // MARK: Learning
 
-    /// - Parameter executable: of the process that announced it; nil: not known.
-    mutating func begin(_ call: ToolCall, executable: ByteString? = nil) {
-        var known = Known(call: call, executable: executable, terms: CallTerms(call.terms))
+    mutating func begin(_ call: ToolCall) {
+        var known = Known(
+            call: call, terms: CallTerms(call.terms), mentions: call.mentions.map { CallTerms($0) })
         known.call.terms = []
+        known.call.mentions = nil
         known.call.arguments = []
         calls[call.number] = known
-        openIn[call.cgroup, default: []].append(call.number)
-        openOf[call.process, default: []].append(call.number)
+        guard call.scope != .none else { return }
+        announcers[call.process, default: Announcer()].open.append(call.number)
+        if call.scope == .thread, call.thread != 0 { announcingThreads[call.thread, default: 0] += 1 }
     }
 
     mutating func define(_ set: UInt32, members: [UInt64]) { sets[set] = members }
@@ -106,13 +151,12 @@ struct CallTable: ~Copyable {
     mutating func end(_ end: CallEnd) -> ToolCall? {
         guard let known = calls[end.number], known.endedAt == nil else { return nil }
         calls[end.number]?.endedAt = end.time
-        openIn[known.call.cgroup]?.removeAll { $0 == end.number }
-        if openIn[known.call.cgroup]?.isEmpty ?? false { openIn[known.call.cgroup] = nil }
-        openOf[known.call.process]?.removeAll { $0 == end.number }
-        if openOf[known.call.process]?.isEmpty ?? false { openOf[known.call.process] = nil }
-        ended.append(end.number, at: end.toldAt ?? end.time)
-        unsettled.append(end.number, at: end.toldAt ?? end.time)
-        unsettledBytes += known.terms.bytes
+        // By when it was told: an end may say that it was earlier.
+        let time = end.toldAt ?? end.time
+        announcers[known.call.process]?.end(end.number, at: time)
+        ended.append(end.number, at: time)
+        unsettled.append(end.number, at: time)
+        unsettledBytes += known.termBytes
         forget(at: end.time)
         return known.call
     }
@@ -132,102 +176,208 @@ struct CallTable: ~Copyable {
         while let number = unsettled.take(
             since: settled, keeping: unsettledBytes > limits.termBytes ? 0 : limits.ended)
         {
-            unsettledBytes -= calls[number]?.terms.bytes ?? 0
+            unsettledBytes -= calls[number]?.termBytes ?? 0
             calls[number]?.terms = CallTerms([])
+            calls[number]?.mentions = nil
         }
-        while let number = ended.take(since: oldest, keeping: limits.ended) { calls[number] = nil }
+        while let number = ended.take(since: oldest, keeping: limits.ended) { forget(number) }
         while let set = closed.take(since: oldest, keeping: closedMembers > limits.members ? 0 : limits.ended) {
             closedMembers -= sets.removeValue(forKey: set)?.count ?? 0
         }
     }
 
+    private mutating func forget(_ number: UInt64) {
+        guard let call = calls.removeValue(forKey: number)?.call, call.scope != .none else { return }
+        if var announcer = announcers[call.process] {
+            announcer.ended.removeAll { $0.number == number }
+            announcers[call.process] = announcer.open.isEmpty && announcer.ended.isEmpty ? nil : announcer
+        }
+        guard call.scope == .thread, let count = announcingThreads[call.thread] else { return }
+        announcingThreads[call.thread] = count > 1 ? count - 1 : nil
+    }
+
     // MARK: Joining
 
-    /// The call that something was done for; nil: none was open.
+    /// The call that something was done for, or those that it may have been done for; nil: none was open.
     ///
-    /// - Parameters:
-    ///   - set: the kernel's word of which calls the task acted for, and how it came by them (`SENSOR_CALLS_*`); `uncertain` if
-    ///     it could not tell.
-    ///   - time: when, boot clock.
-    ///   - isLate: it comes of what was done earlier, while the set's calls were open: it is theirs whenever it comes.
-    mutating func join(
-        _ set: UInt32, cgroup: UInt64, by actor: Actor, at time: UInt64, isLate: Bool = false, traits: () -> Traits
-    ) -> ToolCallReference? {
-        let isCertain = set != Self.uncertain
-        var members =
-            isCertain
-            ? sets[set & UInt32(SENSOR_CALLS_NUMBER)] ?? [] : open(in: cgroup, orOf: actor.process, at: time)
-        let open = members.filter { isOpen($0, isLate, time) }
-        guard let first = open.first, let only = calls[first] else { return nil }
-        // One that is left of several is not it for certain: what was forked while they were open may be another's still.
-        if members.count == 1, isCertain {
-            let isWorker = set & UInt32(SENSOR_CALLS_SHARED) != 0 || only.isWorker(actor)
-            if only.call.scope == .thread, !isWorker { return reference(members, .exact) }
-            // Threads and processes that an agent keeps do what its other calls give them to do, too.
-            let others = isWorker ? openBeside(only.call, at: time) : []
-            if others.isEmpty { return reference(members, .process) }
-            members = (members + others).sorted()
-        }
-        let known = members.filter { calls[$0] != nil }
-        if let named = named(by: traits(), among: known), isOpen(named, isLate, time) {
-            return reference([named], .argument)
-        }
-        return reference(known, .candidates, isPart: known.count < members.count)
+    /// - Parameter line: the process that did it, and what that comes from, up to where it is known; empty: not known.
+    mutating func join(_ deed: Deed, line: () -> [Ancestor], traits: () -> Traits) -> ToolCallReference? {
+        if announcers.isEmpty { return nil }
+        if deed.set == Self.uncertain { return pick(of: callsOfProcess(deed, line), deed, traits) }
+        guard let members = deed.set == 0 ? [] : members(of: deed) else { return nil }
+        if members.contains(where: { isOpen($0, deed) }) { return join(members, deed, line, traits) }
+        let found = callsBeside(deed, line)
+        return reference(found.numbers.sorted(), .candidates, isPart: found.isPart, mayBeNone: true)
     }
 
     static let uncertain = UInt32.max
 
-    /// All calls that were open at that time and that tasks of a cgroup, or a process, have announced.
-    private func open(in cgroup: UInt64, orOf process: UInt32, at time: UInt64) -> [UInt64] {
-        open(at: time, still: (openIn[cgroup] ?? []) + (openOf[process] ?? [])) {
-            $0.cgroup == cgroup || $0.process == process
+    private func members(of deed: Deed) -> [UInt64]? { sets[deed.set & UInt32(SENSOR_CALLS_NUMBER)] }
+
+    /// What was done by a task that acts for these calls, which are all that the kernel knows of.
+    private mutating func join(
+        _ members: [UInt64], _ deed: Deed, _ line: () -> [Ancestor], _ traits: () -> Traits
+    ) -> ToolCallReference? {
+        let known = members.compactMap { calls[$0]?.call }
+        let origin = deed.set & UInt32(SENSOR_CALLS_MADE)
+        if members.count == 1, origin == 0, known[0].scope == .thread { return reference(members, .exact) }
+        let isProgram = origin == UInt32(SENSOR_CALLS_STARTED) && !members.contains { calls[$0]?.hasDrivers ?? false }
+        let isOwn = known.contains {
+            $0.scope == .thread && (origin == 0 || deed.thread != 0 && $0.thread == deed.thread)
+        }
+        var found = Found(numbers: Set(known.map(\.number)), isPart: known.count < members.count)
+        if isProgram {
+            // Whoever had a process's threads do something may have had them start it.
+            for process in Set(known.lazy.filter { $0.scope != .thread }.map(\.process)) {
+                let start = Self.start(of: line(), below: process)
+                add(to: &found, of: process, in: start.map { $0...$0 } ?? deed.times)
+            }
+        } else if !isOwn {
+            let times = min(deed.times.lowerBound, since(deed, known, of: members))...deed.times.upperBound
+            for process in Set(known.map(\.process) + [deed.process]) { add(to: &found, of: process, in: times) }
+        }
+        // One that is left of several is not it for certain: what was forked while they were open may be another's still.
+        guard members.count == 1, found.numbers.count == 1 else { return pick(of: found, deed, traits) }
+        if isProgram, let driver = drivers(beside: known[0], deed, traits) { return driver }
+        return reference(members, isProgram && known[0].scope == .thread ? .exact : .process)
+    }
+
+    /// From when on another call of whoever announced these may be behind it.
+    private func since(_ deed: Deed, _ known: [ToolCall], of members: [UInt64]) -> UInt64 {
+        let began = known.lazy.map(\.time).min() ?? 0
+        // Of repeats that are told late it is not known when they were done.
+        if deed.isLate, deed.times.lowerBound < deed.times.upperBound { return began }
+        // One call alone is not certain while what another had begun may go on.
+        let settling = deed.times.lowerBound - min(limits.termsLife, deed.times.lowerBound)
+        return members.count == 1 ? max(began, settling) : deed.times.lowerBound
+    }
+
+    /// The one call in whose arguments it stands, or all that are found.
+    private mutating func pick(of found: Found, _ deed: Deed, _ traits: () -> Traits) -> ToolCallReference? {
+        let numbers = found.numbers.sorted()
+        if !found.isPart, let named = named(by: traits(), among: numbers), isOpenThroughout(named, deed) {
+            return reference([named], .argument)
+        }
+        return reference(numbers, .candidates, isPart: found.isPart)
+    }
+
+    /// A program may live on, and others speak to it: where one names what it does, and the call that it was started for does
+    /// not, that one may be behind it; and from then on behind all that such programs do.
+    private mutating func drivers(
+        beside only: ToolCall, _ deed: Deed, _ traits: () -> Traits
+    ) -> ToolCallReference? {
+        var found = Found()
+        add(to: &found, of: only.process, in: deed.times)
+        found.numbers.remove(only.number)
+        guard 1...ToolCallReference.candidateLimit ~= found.numbers.count else { return nil }
+        let traits = traits()
+        if calls[only.number]?.terms.match(traits) == .itself { return nil }
+        let drivers = found.numbers.filter { calls[$0]?.terms.match(traits) == .itself }
+        if drivers.isEmpty { return nil }
+        calls[only.number]?.hasDrivers = true
+        return reference(([only.number] + drivers).sorted(), .candidates, isPart: found.isPart)
+    }
+
+    // MARK: Calls that were open
+
+    /// Of a task that acts for none: what other threads of its process have open, or the process that it is a worker of or was
+    /// started by meanwhile, may be done by it all the same. A thread that announces calls for itself is taken at its word.
+    private func callsBeside(_ deed: Deed, _ line: () -> [Ancestor]) -> Found {
+        var found = Found()
+        if announcingThreads[deed.thread] != nil { return found }
+        add(to: &found, of: deed.process, in: deed.times)
+        // Who acts for what a process has announced as a whole is known of that one.
+        found.numbers = found.numbers.filter { calls[$0]?.call.scope == .thread }
+        if !found.numbers.isEmpty { return found }
+        let line = line()
+        for (index, maker) in line.enumerated().dropFirst() where announcers[maker.process] != nil {
+            add(to: &found, of: maker.process, in: deed.times)
+            found.numbers = found.numbers.filter { calls[$0]?.call.scope != .tree }
+            let isWorker =
+                !maker.executable.bytes.isEmpty && line[..<index].contains { $0.executable == maker.executable }
+            if !isWorker { found.numbers = found.numbers.filter { wasOpen($0, at: line[index - 1].start) } }
+            if !found.numbers.isEmpty { return found }
+        }
+        return found
+    }
+
+    /// Of a task of which the kernel cannot tell what it acts for: all that its process has announced, or was made within.
+    private func callsOfProcess(_ deed: Deed, _ line: () -> [Ancestor]) -> Found {
+        var found = Found()
+        add(to: &found, of: deed.process, in: deed.times)
+        var start: UInt64?
+        for ancestor in line() {
+            if let start, announcers[ancestor.process] != nil {
+                var made = Found()
+                add(to: &made, of: ancestor.process, in: deed.times)
+                found.isPart = found.isPart || made.isPart
+                found.numbers.formUnion(
+                    made.numbers.filter { wasOpen($0, at: start) || calls[$0]?.call.scope == .tree })
+            }
+            start = ancestor.start
+        }
+        return found
+    }
+
+    /// When what a process comes from was started by another.
+    private static func start(of line: [Ancestor], below process: UInt32) -> UInt64? {
+        guard let index = line.firstIndex(where: { $0.process == process }), index > 0 else { return nil }
+        return line[index - 1].start
+    }
+
+    /// Adds what a process had open in that time.
+    private func add(to found: inout Found, of process: UInt32, in times: ClosedRange<UInt64>) {
+        guard let announcer = announcers[process] else { return }
+        if announcer.endedBefore > times.lowerBound { found.isPart = true }
+        for number in announcer.open where calls[number]?.isOpen(in: times) ?? false { found.numbers.insert(number) }
+        for (number, end) in announcer.ended.reversed() {
+            guard end > times.lowerBound else { break }
+            if calls[number]?.isOpen(in: times) ?? false { found.numbers.insert(number) }
         }
     }
 
-    /// What else the process that announced a call had open at that time.
-    private func openBeside(_ call: ToolCall, at time: UInt64) -> [UInt64] {
-        open(at: time, still: openOf[call.process] ?? []) { $0.process == call.process }
-            .filter { $0 != call.number }
+    private func wasOpen(_ number: UInt64, at time: UInt64) -> Bool {
+        calls[number]?.isOpen(in: time...time) ?? false
     }
 
-    /// Of those that are open still, and those that have ended since and are meant, what was open at that time.
-    private func open(at time: UInt64, still: [UInt64], orEnded isMeant: (ToolCall) -> Bool) -> [UInt64] {
-        var found = Set(still)
-        for (number, end) in ended.reversed {
-            guard end > time else { break }
-            if let call = calls[number]?.call, isMeant(call) { found.insert(number) }
+    private func isOpen(_ number: UInt64, _ deed: Deed) -> Bool {
+        calls[number].map { deed.isLate || $0.isOpen(in: deed.times) } ?? false
+    }
+
+    /// Whether it was open each time that it was done.
+    private func isOpenThroughout(_ number: UInt64, _ deed: Deed) -> Bool {
+        // What acts for calls without having been made within them does so only while they are open.
+        if deed.set & UInt32(SENSOR_CALLS_MADE) == 0, members(of: deed)?.contains(number) ?? false {
+            return isOpen(number, deed)
         }
-        return found.filter { isOpen($0, false, time) }.sorted()
+        guard let known = calls[number] else { return false }
+        return deed.isLate
+            || known.call.time <= deed.times.lowerBound && known.endedAt.map { $0 > deed.times.upperBound } ?? true
     }
 
-    private func isOpen(_ number: UInt64, _ isLate: Bool, _ time: UInt64) -> Bool {
-        calls[number].map { isLate || $0.isOpen(at: time) } ?? false
-    }
-
-    /// The one call in whose arguments it stands. Among more than so many it is not looked for: whoever has that many open
-    /// would keep all others waiting.
+    /// The one call in whose arguments it stands, if it can be no other's. Among more than so many it is not looked for: whoever
+    /// has that many open would keep all others waiting.
     private func named(by traits: Traits, among members: [UInt64]) -> UInt64? {
         guard members.count <= ToolCallReference.candidateLimit else { return nil }
         let matches = members.map { ($0, calls[$0]?.terms.match(traits) ?? .no) }
         let paths = matches.filter { $0.1 >= .within }
         let found = paths.isEmpty ? matches.filter { $0.1 == .command } : paths
-        guard found.count == 1 else { return nil }
-        // What stands there less than literally could as well be done by a call of which nothing is known.
-        let isCertain = found[0].1 == .itself || members.allSatisfy { !(calls[$0]?.terms.isEmpty ?? true) }
-        return isCertain ? found[0].0 : nil
+        guard found.count == 1, let named = found.first?.0 else { return nil }
+        let isOthers = members.contains { $0 != named && calls[$0]?.isPossible(traits) ?? true }
+        return isOthers ? nil : named
     }
 
     /// - Parameter isPart: others could have been it as well, of which nothing is known any more.
     private mutating func reference(
-        _ numbers: [UInt64], _ method: ToolCallReference.Method, isPart: Bool = false
+        _ numbers: [UInt64], _ method: ToolCallReference.Method, isPart: Bool = false, mayBeNone: Bool = false
     ) -> ToolCallReference? {
-        let key = Reference(numbers: numbers, method: method, isPart: isPart)
+        let key = Reference(numbers: numbers, method: method, isPart: isPart, mayBeNone: mayBeNone)
         if let known = references[key] { return known }
         let found = numbers.compactMap { calls[$0]?.call }
         guard let first = found.first else { return nil }
         let made =
             method == .candidates
-            ? ToolCallReference(common: found, isWhole: !isPart, numbers: numbers)
+            ? ToolCallReference(common: found, isWhole: !isPart, mayBeNone: mayBeNone, numbers: numbers)
             : ToolCallReference(
                 id: first.id, name: first.name, session: first.session, method: method, candidates: [],
                 initiator: first.initiator, claims: first.claims.ofEffects, numbers: numbers)
@@ -245,7 +395,7 @@ extension ToolCallReference {
     /// One of several calls: what they have in common is so whichever it was.
     ///
     /// - Parameter isWhole: they are all that it could have been.
-    fileprivate convenience init(common calls: [ToolCall], isWhole: Bool, numbers: [UInt64]) {
+    fileprivate convenience init(common calls: [ToolCall], isWhole: Bool, mayBeNone: Bool, numbers: [UInt64]) {
         func common<Value: Equatable>(_ value: (ToolCall) -> Value) -> Value? {
             guard isWhole, let first = calls.first.map(value), calls.allSatisfy({ value($0) == first }) else {
                 return nil
@@ -256,7 +406,8 @@ extension ToolCallReference {
         self.init(
             id: "", name: common(\.name) ?? "", session: common(\.session) ?? "", method: .candidates,
             candidates: calls.map(\.id), initiator: common(\.initiator) ?? nil,
-            claims: isWhole ? claims?.ofEffects ?? ToolCallClaims() : ToolCallClaims(), numbers: numbers)
+            claims: isWhole ? claims?.ofEffects ?? ToolCallClaims() : ToolCallClaims(), mayBeNone: mayBeNone,
+            numbers: numbers)
     }
 }
 
@@ -280,7 +431,5 @@ extension CallTable {
             }
             return list[head].number
         }
-
-        var reversed: ReversedCollection<ArraySlice<(number: Number, time: UInt64)>> { list[head...].reversed() }
     }
 }

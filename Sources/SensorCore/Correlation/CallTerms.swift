@@ -33,7 +33,7 @@ struct CallTerms {
     }
 
     /// Nothing was given, or nothing that could be kept: whatever is done may be this call's.
-    var isEmpty: Bool { words.isEmpty }
+    var isEmpty: Bool { words.isEmpty && hosts.isEmpty }
 
     private static let separators = Set(" \t\n\u{b}\u{c}\r\"'`|&;<>()$,=".utf8)
 

@@ -14,12 +14,15 @@ package struct KernelCalls: Sendable {
         package var start: UInt64
         /// That it is charged to.
         package var share: UInt32
+        /// Of whoever announced what the task was made within.
+        package var program: UInt32
 
-        package init(set: UInt32, base: UInt32, start: UInt64, share: UInt32) {
+        package init(set: UInt32, base: UInt32, start: UInt64, share: UInt32, program: UInt32 = 0) {
             self.set = set
             self.base = base
             self.start = start
             self.share = share
+            self.program = program
         }
     }
 
@@ -41,7 +44,8 @@ package struct KernelCalls: Sendable {
         var key = id
         var calls = sensor_calls()
         guard bpf_map_lookup_elem(map, &key, &calls) == 0 else { return nil }
-        return Entry(set: calls.set, base: calls.base, start: calls.start, share: calls.share)
+        return Entry(
+            set: calls.set, base: calls.base, start: calls.start, share: calls.share, program: calls.program)
     }
 
     /// Numbers of the sets that entries name; nil: they cannot be read. What programs pass on meanwhile may be missing.
@@ -98,7 +102,7 @@ package struct KernelCalls: Sendable {
         var key = id
         if let set, let entry, entry.start == start {
             // If the task has ended meanwhile there is nothing to be changed.
-            var calls = sensor_calls(set: set, base: base, start: start, share: entry.share, reserved: 0)
+            var calls = sensor_calls(set: set, base: base, start: start, share: entry.share, program: entry.program)
             _ = bpf_map_update_elem(map, &key, &calls, UInt64(BPF_EXIST))
             return
         }
@@ -106,7 +110,7 @@ package struct KernelCalls: Sendable {
         guard let set else { return }
         let share = sets.share(of: set)
         guard sets.take(share) else { throw SystemError("note a task's tool calls", number: ENOSPC) }
-        var calls = sensor_calls(set: set, base: base, start: start, share: share, reserved: 0)
+        var calls = sensor_calls(set: set, base: base, start: start, share: share, program: 0)
         let error = bpf_map_update_elem(map, &key, &calls, UInt64(BPF_NOEXIST))
         guard error != 0 else { return }
         sets.giveBack(share)

@@ -7,10 +7,19 @@ struct CallArguments: Sendable {
     static let termBytes = 1024
     static let termCount = 64
     private static let argumentCount = 64
+    /// Items that a client tells of one collection, and of all together, without saying that there are more.
+    private static let itemCount = 64
+    private static let totalItemCount = 512
 
     private(set) var arguments: [ToolCallArgument] = []
     /// Strings that may be paths, hosts or commands, in the order of the arguments' names.
     private(set) var terms: [String] = []
+    /// Other words that may be, as of a text: what they name need not be meant. nil: not all of what the call was called with
+    /// is among these and the terms.
+    var mentions: [String]? { isWhole ? otherWords : nil }
+    private var otherWords: [String] = []
+    private var isWhole = true
+    private var items = 0
     /// The values, as they are digested: not to be kept.
     private var values: [String] = []
 
@@ -21,7 +30,8 @@ struct CallArguments: Sendable {
             value = inner
         }
         describe(value)
-        collect(value, depth: 0)
+        collect(value, of: "", depth: 0)
+        if arguments.isEmpty { isWhole = false }
     }
 
     // MARK: Names, types and lengths
@@ -67,41 +77,89 @@ struct CallArguments: Sendable {
 
     // MARK: Terms
 
-    private mutating func collect(_ value: JSONValue, depth: Int) {
-        guard depth < 8, terms.count < Self.termCount else { return }
+    private mutating func collect(_ value: JSONValue, of name: String, depth: Int) {
+        guard depth < 8 else {
+            isWhole = false
+            return
+        }
         switch value {
-        case .text(let text): collect(text)
-        case .list(let items): for item in items { collect(item, depth: depth + 1) }
+        case .text(let text): collect(text, of: name)
+        case .list(let items):
+            count(items.count)
+            for item in items { collect(item, of: name, depth: depth + 1) }
         case .object(let members):
-            for member in JSONValue.sorted(members) { collect(member.value, depth: depth + 1) }
+            count(members.count)
+            if value.isOmitted { isWhole = false }
+            for member in JSONValue.sorted(members) {
+                if depth > 0 { mention(member.name) }
+                collect(member.value, of: member.name, depth: depth + 1)
+            }
         case .number, .boolean, .null: break
         }
     }
 
-    /// One word is a term. Of several, as in a command, it is the first and those that look like a path or a host.
-    private mutating func collect(_ text: String) {
-        guard !text.isEmpty, terms.count < Self.termCount, text.utf8.count <= 4 * Self.termBytes else { return }
+    private mutating func count(_ count: Int) {
+        items += count
+        if count >= Self.itemCount || items >= Self.totalItemCount { isWhole = false }
+    }
+
+    /// One word is a term. Of a command, it is the first and those that look like a path or a host; its others, and those of any
+    /// other text, are only mentioned.
+    private mutating func collect(_ text: String, of name: String) {
+        if text.isEmpty { return }
+        guard text.utf8.count <= 4 * Self.termBytes else {
+            isWhole = false
+            return
+        }
         let words = text.utf8.split(whereSeparator: Self.separators.contains)
         // A path may have spaces in it.
         if words.count == 1 || text.hasPrefix("/") || text.hasPrefix("./") || text.hasPrefix("~") { add(text) }
         guard words.count > 1 else { return }
+        let isCommand = Self.isCommand(words[0], of: name)
+        // What a shell makes of these is not known.
+        if isCommand, text.utf8.contains(where: Self.expanded.contains) { isWhole = false }
         for (index, word) in words.enumerated() {
-            if terms.count >= Self.termCount { return }
-            guard index == 0 || word.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: ".") }) else {
-                continue
-            }
+            let isNamed = Self.isNamed(word)
+            guard isCommand || isNamed else { continue }
             let isMarked = word.count > 1 && Self.marks.contains(word.last ?? 0)
             let bare = isMarked ? word.dropLast() : word
-            if bare.count > 1 { add(String(Substring(bare))) }
+            guard bare.count > 1 || isCommand else { continue }
+            if isCommand, index == 0 || isNamed {
+                add(String(Substring(bare)))
+            } else {
+                mention(String(Substring(bare)))
+            }
         }
     }
 
+    /// Whether it looks like a path or a host.
+    private static func isNamed(_ word: Substring.UTF8View) -> Bool {
+        word.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: ".") }
+    }
+
+    /// Of several words: a path first is a program's or a list's, and what is called a command is one.
+    private static func isCommand(_ first: Substring.UTF8View, of name: String) -> Bool {
+        first.contains(UInt8(ascii: "/")) || commandNames.contains { name.lowercased().contains($0) }
+    }
+
+    private static let commandNames = ["command", "cmd", "shell", "bash", "script", "exec", "argv"]
+    private static let expanded = Set("*?[$`~".utf8)
     private static let separators = Set(" \t\n\u{b}\u{c}\r'\"`;|&<>(){}=,".utf8)
     private static let marks = Set(".:!?".utf8)
 
-    private mutating func add(_ term: String) {
-        guard terms.count < Self.termCount, term.utf8.count <= Self.termBytes, !terms.contains(term) else { return }
-        terms.append(term)
+    private mutating func add(_ term: String) { keep(term, in: \.terms) }
+
+    private mutating func mention(_ word: String) {
+        if !word.isEmpty { keep(word, in: \.otherWords) }
+    }
+
+    private mutating func keep(_ word: String, in words: WritableKeyPath<CallArguments, [String]>) {
+        if self[keyPath: words].contains(word) { return }
+        guard self[keyPath: words].count < Self.termCount, word.utf8.count <= Self.termBytes else {
+            isWhole = false
+            return
+        }
+        self[keyPath: words].append(word)
     }
 }
 

@@ -26,6 +26,7 @@ extension CallChange {
     package var withoutTerms: CallChange {
         guard case .begun(var call) = self else { return self }
         call.terms = []
+        call.mentions = nil
         return .begun(call)
     }
 
@@ -61,6 +62,8 @@ package struct ToolCall: Sendable, Equatable, Codable {
     package var time: UInt64
     /// Paths, hosts and commands among its arguments.
     package var terms: [String]
+    /// What else stands there and may be one of these; nil: not all that stands there is known.
+    package var mentions: [String]?
     package var claims: ToolCallClaims
     package var arguments: [ToolCallArgument]
     /// The one call of another session or process that claims to be of the same trace.
@@ -69,7 +72,8 @@ package struct ToolCall: Sendable, Equatable, Codable {
     package init(
         number: UInt64, id: String, name: String, session: String, scope: CallScope,
         initiator: ToolCallDetail.Initiator? = nil, process: UInt32, thread: UInt32 = 0, cgroup: UInt64, time: UInt64,
-        terms: [String] = [], claims: ToolCallClaims = ToolCallClaims(), arguments: [ToolCallArgument] = []
+        terms: [String] = [], mentions: [String]? = nil, claims: ToolCallClaims = ToolCallClaims(),
+        arguments: [ToolCallArgument] = []
     ) {
         self.number = number
         self.id = id
@@ -82,6 +86,7 @@ package struct ToolCall: Sendable, Equatable, Codable {
         self.cgroup = cgroup
         self.time = time
         self.terms = terms
+        self.mentions = mentions
         self.claims = claims
         self.arguments = arguments
     }

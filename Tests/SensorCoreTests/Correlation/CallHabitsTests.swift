@@ -28,7 +28,7 @@ import Testing
 
         /// - Parameter body: what is done within it, given the set of calls.
         mutating func call(
-            _ name: String = "tool", status: String = "ok", of cgroup: UInt64 = 42,
+            _ name: String = "tool", _ scope: CallScope = .process, status: String = "ok", of cgroup: UInt64 = 42,
             _ body: (inout Agent, UInt32) -> Void = { _, _ in }
         ) {
             number += 1
@@ -38,7 +38,7 @@ import Testing
                 .call(
                     .begun(
                         ToolCall(
-                            number: number, id: "c\(number)", name: name, session: "s", scope: .process, process: 100,
+                            number: number, id: "c\(number)", name: name, session: "s", scope: scope, process: 100,
                             cgroup: cgroup, time: time))))
             pipeline.consume(.call(.set(set, members: [number])))
             time += second
@@ -237,6 +237,18 @@ import Testing
         agent.call()
         let late = agent.anomalies().filter { $0.rule == .effectWithoutCall }
         #expect(late.map(\.suppressed) == [19])
+    }
+
+    @Test func `work in a thread that was there before is the lack of neither a call nor an effect, and no habit`() {
+        var agent = Agent()
+        for _ in 0..<20 { agent.call { $0.connect(7, calls: $1) } }
+        agent.call("tool", .thread) { agent, _ in agent.connect(7) }
+        #expect(agent.anomalies().isEmpty)
+        agent.call()
+        #expect(agent.anomalies().map(\.rule) == [.callWithoutEffect])
+        for _ in 0..<20 { agent.call("tool", .thread) { agent, _ in agent.connect(9) } }
+        agent.connect(9)
+        #expect(agent.anomalies().isEmpty)
     }
 
     // MARK: call_without_effect

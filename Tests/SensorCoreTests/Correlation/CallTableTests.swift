@@ -12,7 +12,7 @@ import Testing
     ) -> ToolCall {
         ToolCall(
             number: number, id: "call-\(number)", name: "tool", session: "s", scope: scope, process: process,
-            cgroup: cgroup, time: time, terms: terms)
+            cgroup: cgroup, time: time, terms: terms, mentions: terms.isEmpty ? nil : [])
     }
 
     /// Calls with the numbers 1, 2, …, all of them in set 7.
@@ -24,12 +24,13 @@ import Testing
     }
 
     private static func join(
-        _ table: inout CallTable, set: UInt32 = 7, process: UInt32 = 10, cgroup: UInt64 = 1, at time: UInt64 = 200,
-        isLate: Bool = false, path: String? = nil, host: String? = nil, command: [String] = [],
-        directory: String? = nil, parent: UInt32? = nil, executable: ByteString? = nil
+        _ table: inout CallTable, set: UInt32 = 7, process: UInt32 = 10, thread: UInt32 = 0, at time: UInt64 = 200,
+        until end: UInt64? = nil, isLate: Bool = false, line: [CallTable.Ancestor] = [], path: String? = nil,
+        host: String? = nil, command: [String] = [], directory: String? = nil
     ) -> ToolCallReference? {
-        let actor = CallTable.Actor(process: process, parent: parent, executable: executable)
-        return table.join(set, cgroup: cgroup, by: actor, at: time, isLate: isLate) {
+        let deed = CallTable.Deed(
+            set: set, process: process, thread: thread, times: time...(end ?? time), isLate: isLate)
+        return table.join(deed, line: { line }) {
             CallTable.Traits(
                 paths: [path].compactMap { $0.map { ByteString($0) } }, hosts: [host].compactMap { $0 },
                 program: command.first.map { ByteString("/usr/bin/\($0)") }, arguments: command,
@@ -65,42 +66,204 @@ import Testing
 
     private static let shared = UInt32(SENSOR_CALLS_SHARED)
     private static let started = UInt32(SENSOR_CALLS_STARTED)
+    private static let made = UInt32(SENSOR_CALLS_MADE)
+
+    private static func ancestor(_ process: UInt32, _ executable: ByteString = "/agent", at start: UInt64)
+        -> CallTable.Ancestor
+    {
+        CallTable.Ancestor(process: process, start: start, executable: executable)
+    }
 
     @Test func `what a thread or a child of the agent does within a call may be another call's of the agent`() {
         var table = Self.table(Self.call(1, .thread, at: 100, "/a"))
         #expect(Self.join(&table, set: 7 | Self.shared)?.method == .process)
+        #expect(Self.join(&table, set: 7 | Self.made)?.method == .process)
         table.begin(Self.call(2, .thread, at: 150, "/b"))
         table.begin(Self.call(3, .thread, process: 99, at: 150, "/c"))
-        #expect(Self.join(&table, set: 7 | Self.shared, process: 11)?.candidates == ["call-1", "call-2"])
-        #expect(Self.join(&table, set: 7 | Self.shared, path: "/b")?.id == "call-2")
-        #expect(Self.join(&table, set: 7 | Self.shared, at: 120)?.method == .process)
+        for set in [7 | Self.shared, 7 | Self.made] {
+            #expect(Self.join(&table, set: set, process: 11)?.candidates == ["call-1", "call-2"])
+            #expect(Self.join(&table, set: set, path: "/b")?.id == "call-2")
+            #expect(Self.join(&table, set: set, at: 120)?.method == .process)
+        }
         #expect(Self.join(&table)?.method == .exact)
         #expect(Self.join(&table, set: 7 | Self.started, process: 11)?.method == .exact)
+    }
+
+    @Test func `what a call has begun may go on for a while after its end`() {
+        var limits = CallTable.Limits()
+        limits.termsLife = 1000
+        var table = Self.table(Self.call(1, .thread, at: 100, "/a"), limits: limits)
+        table.begin(Self.call(2, .thread, at: 150, "/b"))
         _ = table.end(CallEnd(number: 2, status: "ok", time: 300))
-        #expect(Self.join(&table, set: 7 | Self.shared, at: 250)?.method == .candidates)
-        #expect(Self.join(&table, set: 7 | Self.shared, at: 350)?.method == .process)
+        for time in [250, 350] as [UInt64] {
+            #expect(
+                Self.join(&table, set: 7 | Self.shared, at: time, path: "/x")?.candidates == ["call-1", "call-2"])
+        }
+        // It is not the call's that has ended, whatever it names.
+        #expect(Self.join(&table, set: 7 | Self.shared, at: 350, path: "/b")?.method == .candidates)
+        #expect(Self.join(&table, set: 7 | Self.shared, at: 350, path: "/a")?.id == "call-1")
+        #expect(Self.join(&table, set: 7 | Self.shared, at: 1300)?.method == .process)
+    }
+
+    @Test func `what had ended when a call began is none of its candidates`() {
+        var table = Self.table(Self.call(1, .process, at: 100))
+        _ = table.end(CallEnd(number: 1, status: "ok", time: 150))
+        table.begin(Self.call(2, .process, at: 150))
+        table.define(8, members: [2])
+        #expect(Self.join(&table, set: 8)?.method == .process)
+    }
+
+    @Test func `a call that a process announced has threads that others' work is given to`() {
+        var table = Self.table(Self.call(1, .process, at: 100))
+        #expect(Self.join(&table)?.method == .process)
+        table.begin(Self.call(2, .thread, at: 150))
+        table.define(8, members: [1, 2])
+        #expect(Self.join(&table)?.candidates == ["call-1", "call-2"])
+        #expect(Self.join(&table, set: 8)?.candidates == ["call-1", "call-2"])
+        // A program that was started before the other call is none of that's.
+        let line = [Self.ancestor(12, at: 130), Self.ancestor(11, at: 120), Self.ancestor(10, at: 1)]
+        #expect(Self.join(&table, set: 7 | Self.started, process: 12, line: line)?.method == .process)
+        let later = [Self.ancestor(11, at: 160), Self.ancestor(10, at: 1)]
+        #expect(
+            Self.join(&table, set: 7 | Self.started, process: 11, line: later)?.candidates == ["call-1", "call-2"])
+        #expect(Self.join(&table, set: 7 | Self.started, process: 11)?.candidates == ["call-1", "call-2"])
+    }
+
+    @Test func `what is inherited of several calls may be a later one's of the same agent, too`() {
+        var table = Self.table(Self.call(1, at: 100), Self.call(2, at: 110))
+        _ = table.end(CallEnd(number: 2, status: "ok", time: 150))
+        table.begin(Self.call(3, at: 160))
+        #expect(
+            Self.join(&table, set: 7 | Self.shared)?.candidates == ["call-1", "call-2", "call-3"])
+        #expect(Self.join(&table, set: 7 | Self.started)?.candidates == ["call-1", "call-2"])
+    }
+
+    @Test func `a thread that was made within a call and announces its own has these two`() {
+        var own = Self.call(2, .thread, at: 120)
+        own.thread = 15
+        var table = Self.table(Self.call(1, at: 100), own, Self.call(3, at: 130))
+        table.define(8, members: [1, 2])
+        #expect(Self.join(&table, set: 8 | Self.made, thread: 15)?.candidates == ["call-1", "call-2"])
+        #expect(Self.join(&table, set: 8 | Self.made, thread: 16)?.candidates.count == 3)
+    }
+
+    @Test func `a program that another call names by name may have been told to by that`() {
+        var table = Self.table(Self.call(1, .thread, "/bin/sh"))
+        table.begin(Self.call(2, .thread, "/data/b", "/data"))
+        let program = 7 | Self.started
+        #expect(Self.join(&table, set: program, process: 11, path: "/data/c")?.method == .exact)
+        #expect(Self.join(&table, set: program, process: 11, path: "/bin/sh")?.method == .exact)
+        #expect(Self.join(&table, set: program, process: 11, path: "/data/b")?.candidates == ["call-1", "call-2"])
+        // Whatever it does from now on.
+        #expect(Self.join(&table, set: program, process: 11, path: "/c")?.candidates == ["call-1", "call-2"])
+        // What the thread does itself is its own.
+        #expect(Self.join(&table, path: "/data/b")?.method == .exact)
+    }
+
+    @Test func `what comes late is joined to what was open when it was done`() {
+        var table = Self.table(Self.call(1, at: 100))
+        table.begin(Self.call(2, at: 150))
+        for number in 1...2 as ClosedRange<UInt64> {
+            _ = table.end(CallEnd(number: number, status: "ok", time: 300))
+        }
+        let reference = Self.join(&table, set: 7 | Self.shared, at: 200, isLate: true)
+        #expect(reference?.candidates == ["call-1", "call-2"])
+        #expect(Self.join(&table, set: 7 | Self.shared, at: 140, isLate: true)?.method == .process)
+    }
+
+    // MARK: Repeats
+
+    @Test func `repeats are those calls' that were open at any time since they were told`() {
+        var table = Self.table(Self.call(1, at: 100))
+        #expect(Self.join(&table, at: 110, until: .max)?.method == .exact)
+        #expect(Self.join(&table, set: 7 | Self.shared, at: 110, until: .max)?.method == .process)
+        table.begin(Self.call(2, .thread, at: 150, "/b"))
+        _ = table.end(CallEnd(number: 2, status: "ok", time: 160))
+        #expect(
+            Self.join(&table, set: 7 | Self.shared, at: 110, until: .max)?.candidates == ["call-1", "call-2"])
+        #expect(Self.join(&table, set: 7 | Self.started, at: 110, until: .max)?.method == .exact)
+        #expect(Self.join(&table, at: 110, until: .max)?.method == .exact)
+    }
+
+    @Test func `an argument says whose repeats they are if the call was open all the time`() {
+        var table = Self.table(
+            Self.call(1, .process, at: 100, "/a"), Self.call(2, .process, at: 100, "/b"),
+            Self.call(3, .process, at: 150, "/c"))
+        let shared = 7 | Self.shared
+        #expect(Self.join(&table, set: shared, at: 120, until: .max, path: "/a")?.id == "call-1")
+        #expect(Self.join(&table, set: shared, at: 120, until: .max, path: "/c")?.method == .candidates)
+        _ = table.end(CallEnd(number: 2, status: "ok", time: 200))
+        #expect(Self.join(&table, set: shared, at: 120, until: .max, path: "/b")?.method == .candidates)
+        // What acts for its own calls does so only while they are open.
+        #expect(Self.join(&table, at: 120, until: .max, path: "/b")?.id == "call-2")
+    }
+
+    @Test func `of late repeats it is not known when they were done`() {
+        var table = Self.table(Self.call(1, at: 100))
+        table.begin(Self.call(2, at: 110))
+        _ = table.end(CallEnd(number: 2, status: "ok", time: 120))
+        let reference = Self.join(&table, set: 7 | Self.shared, at: 500, until: .max, isLate: true)
+        #expect(reference?.candidates == ["call-1", "call-2"])
+    }
+
+    // MARK: No call of its own
+
+    @Test func `whoever acts for no call may do what is open in its process, and may not`() {
+        var table = Self.table(Self.call(1, at: 100, "/a"), Self.call(2, process: 99, at: 100))
+        let reference = Self.join(&table, set: 0, thread: 15, path: "/a")
+        #expect(reference?.candidates == ["call-1"])
+        #expect(reference?.mayBeNone == true)
+        #expect(Self.join(&table, set: 0, process: 11) == nil)
+        #expect(Self.join(&table, set: 0, at: 90) == nil)
+        table.begin(Self.call(3, .none, at: 100))
+        // All threads of a process act for what that has announced, and those that do not do not.
+        table.begin(Self.call(4, .process, at: 100))
+        #expect(Self.join(&table, set: 0)?.candidates == ["call-1"])
+        _ = table.end(CallEnd(number: 1, status: "ok", time: 300))
+        #expect(Self.join(&table, set: 0, at: 299) === reference)
+        #expect(Self.join(&table, set: 0, at: 300) == nil)
+    }
+
+    @Test func `a thread that announces calls for itself does others' none`() {
+        var limits = CallTable.Limits()
+        limits.endedLife = 1000
+        var table = CallTable(limits: limits)
+        var own = Self.call(1, at: 100)
+        own.thread = 15
+        table.begin(own)
+        table.begin(Self.call(2, at: 100))
+        _ = table.end(CallEnd(number: 1, status: "ok", time: 150))
+        #expect(Self.join(&table, set: 0, thread: 15) == nil)
+        #expect(Self.join(&table, set: 0, thread: 16)?.candidates == ["call-2"])
+        table.tick(at: 1150)
+        #expect(Self.join(&table, set: 0, thread: 15, at: 1200)?.candidates == ["call-2"])
     }
 
     @Test(arguments: [
-        ("/agent", UInt32(10), ToolCallReference.Method.candidates), ("/agent", 12, .exact), ("/bin/sh", 10, .exact),
+        ("/agent", UInt64(50), true), ("/bin/sh", 50, false), ("/bin/sh", 120, true),
     ])
-    func `a child that runs the agent's own program may be a worker of it`(
-        _ program: String, _ parent: UInt32, _ method: ToolCallReference.Method
+    func `workers that were there before a call may work for it, and so may what is started meanwhile`(
+        _ program: ByteString, _ start: UInt64, _ isCandidate: Bool
     ) {
-        var table = CallTable()
-        table.begin(Self.call(1), executable: "/agent")
-        table.define(7, members: [1])
-        table.begin(Self.call(2))
-        let reference = Self.join(
-            &table, set: 7 | Self.started, process: 11, parent: parent, executable: ByteString(program))
-        #expect(reference?.method == method)
+        var table = Self.table(Self.call(1, at: 100))
+        let line = [
+            Self.ancestor(12, "/bin/touch", at: 190), Self.ancestor(11, program, at: start), Self.ancestor(10, at: 1),
+        ]
+        #expect(Self.join(&table, set: 0, process: 12, line: line)?.candidates == (isCandidate ? ["call-1"] : nil))
     }
 
-    @Test func `where the set is uncertain the process's own calls are among the candidates, wherever it is by now`() {
-        var table = Self.table(Self.call(1), Self.call(2, cgroup: 2))
-        let reference = Self.join(&table, set: CallTable.uncertain, process: 10, cgroup: 3)
+    @Test func `where the set is uncertain it is of what the process announced or was made within`() {
+        var table = Self.table(Self.call(1), Self.call(2, cgroup: 2), Self.call(3, process: 99, "/a"))
+        let reference = Self.join(&table, set: CallTable.uncertain, process: 10, path: "/a")
         #expect(reference?.candidates == ["call-1", "call-2"])
-        #expect(Self.join(&table, set: CallTable.uncertain, process: 11, cgroup: 3) == nil)
+        #expect(Self.join(&table, set: CallTable.uncertain, process: 11, path: "/a") == nil)
+        let before = [Self.ancestor(11, at: 90), Self.ancestor(10, at: 1)]
+        #expect(Self.join(&table, set: CallTable.uncertain, process: 11, line: before) == nil)
+        let within = [Self.ancestor(11, at: 110), Self.ancestor(10, at: 1)]
+        let inherited = Self.join(&table, set: CallTable.uncertain, process: 11, line: within)
+        #expect(inherited?.candidates == ["call-1", "call-2"])
+        table.begin(Self.call(4, .tree))
+        #expect(Self.join(&table, set: CallTable.uncertain, process: 11, line: before)?.candidates == ["call-4"])
     }
 
     @Test func `a set that nobody has told of is joined to nothing`() {
@@ -130,8 +293,9 @@ import Testing
         var limits = CallTable.Limits()
         (limits.termBytes, limits.members) = (4000, 10)
         var table = CallTable(limits: limits)
+        table.begin(Self.call(1000, .thread, "/other"))
         for number in UInt64(1)...20 {
-            table.begin(Self.call(number, .process, "/data/\(number)"))
+            table.begin(Self.call(number, .thread, "/data/\(number)"))
             table.define(UInt32(number), members: [number, 1000])
             _ = table.end(CallEnd(number: number, status: "ok", time: 150))
             table.close(UInt32(number), at: 150)
@@ -142,7 +306,7 @@ import Testing
         #expect(join(1) == nil)
         #expect(table.setCount == 5)
         #expect(join(20)?.method == .argument)
-        #expect(table.knownCount == 20)
+        #expect(table.knownCount == 21)
     }
 
     // MARK: Several calls
@@ -255,9 +419,9 @@ import Testing
         #expect(Self.join(&table, path: "/data/b") == nil)
     }
 
-    @Test func `what is uncertain may be any call of the workload that was open then`() {
+    @Test func `what is uncertain may be any call of the process that was open then`() {
         var table = Self.table(
-            Self.call(1), Self.call(2, .process, "/data/b"), Self.call(3, process: 99, cgroup: 2),
+            Self.call(1, .thread, "/a"), Self.call(2, .process, "/data/b"), Self.call(3, process: 99),
             Self.call(4, at: 250),
             Self.call(5))
         _ = table.end(CallEnd(number: 5, status: "ok", time: 150))
@@ -266,7 +430,21 @@ import Testing
         #expect(reference?.candidates == ["call-1", "call-2"])
         #expect(Self.join(&table, set: CallTable.uncertain, path: "/data/b")?.method == .argument)
         #expect(Self.join(&table, set: CallTable.uncertain, at: 230)?.candidates == ["call-2"])
-        #expect(Self.join(&table, set: CallTable.uncertain, process: 98, cgroup: 9) == nil)
+        // Of repeats it is not known that it was open each time.
+        #expect(
+            Self.join(&table, set: CallTable.uncertain, at: 90, until: .max, path: "/data/b")?.method == .candidates)
+        #expect(Self.join(&table, set: CallTable.uncertain, process: 98) == nil)
+    }
+
+    @Test func `of many calls that have ended the latest are known`() {
+        var table = Self.table(Self.call(1000, at: 100))
+        for number in 1...100 as ClosedRange<UInt64> {
+            table.begin(Self.call(number, .thread, at: 100 + number, "/data/\(number)"))
+            _ = table.end(CallEnd(number: number, status: "ok", time: 101 + number))
+        }
+        let reference = Self.join(&table, set: 7 | Self.shared, at: 300, path: "/data/100")
+        #expect(reference?.candidates.count == 64 && reference?.candidatesLeftOut == 1)
+        #expect(reference?.session == "")
     }
 
     // MARK: Arguments
@@ -332,11 +510,23 @@ import Testing
         #expect(Self.join(&table, path: "/data/b")?.id == "call-2")
     }
 
-    @Test func `where nothing is known of another call, a name or a directory proves nothing`() {
+    @Test func `where not all is known of another call nothing is proved`() {
         var table = Self.table(Self.call(1, .process, "/data", "git", "/other/a"), Self.call(2, .process))
         #expect(Self.join(&table, path: "/data/a")?.method == .candidates)
         #expect(Self.join(&table, command: ["git", "log"])?.method == .candidates)
-        #expect(Self.join(&table, path: "/other/a")?.id == "call-1")
+        #expect(Self.join(&table, path: "/other/a")?.method == .candidates)
+    }
+
+    @Test func `what another call mentions is not one call's alone, and no proof for that other one`() {
+        var other = Self.call(2, .process, "other")
+        other.mentions = ["/data/a", "api.example.test"]
+        var table = Self.table(Self.call(1, .process, "/data", "https://api.example.test/"), other)
+        #expect(Self.join(&table, path: "/data/a")?.method == .candidates)
+        #expect(Self.join(&table, host: "api.example.test")?.method == .candidates)
+        #expect(Self.join(&table, path: "/data/b")?.id == "call-1")
+        other.mentions = nil
+        table = Self.table(Self.call(1, .process, "/data"), other)
+        #expect(Self.join(&table, path: "/data/b")?.method == .candidates)
     }
 
     // MARK: Limits
@@ -367,7 +557,8 @@ import Testing
     @Test func `what a call was called with is forgotten when it has settled, sooner than the call`() {
         var limits = CallTable.Limits()
         limits.termsLife = 1000
-        var table = Self.table(Self.call(1, .process, "/data/a"), Self.call(2, .process), limits: limits)
+        var table = Self.table(
+            Self.call(1, .process, "/data/a"), Self.call(2, .process, "/b"), limits: limits)
         _ = table.end(CallEnd(number: 1, status: "ok", time: 300))
         table.tick(at: 1299)
         #expect(Self.join(&table, path: "/data/a")?.method == .argument)

@@ -46,6 +46,59 @@ import Testing
         pipeline.consume(.loss(key, count: 1))
     }
 
+    @Test func `repeats of a worker's are told as any call's that was open meanwhile, not as the first one was`() throws
+    {
+        var pipeline = self.pipeline()
+        begin(&pipeline, call { $0.scope = .thread })
+        let first = Records.open("/a", time: 3 * second, calls: 5 | UInt32(SENSOR_CALLS_SHARED))
+        let own = Records.open("/b", object: 2, time: 3 * second, calls: 5)
+        for record in [first, own] { pipeline.record(RecordBytes(record).changing { $0.uid = 0 }) }
+        let other = call { ($0.number, $0.id, $0.time, $0.scope) = (2, "c2", 5 * second, .thread) }
+        pipeline.consume(.call(.begun(other)))
+        pipeline.consume(.call(.ended(CallEnd(number: 2, status: "ok", time: 6 * second))))
+        tick(&pipeline, at: 10 * second)
+        for record in [first, own] { pipeline.consume(.count(CountDelta(key: key(of: record), count: 41))) }
+        let told = pipeline.takeEvents().filter { $0.kind == .fileOpen }
+        #expect(told.map { $0.toolCall?.method } == [.process, .exact, .candidates, .exact])
+        #expect(told[2].toolCall?.candidates == ["c1", "c2"])
+        // Later ones are not the other's.
+        tick(&pipeline, at: 100 * second)
+        tick(&pipeline, at: 200 * second)
+        tick(&pipeline, at: 300 * second)
+        pipeline.consume(.count(CountDelta(key: key(of: first), count: 1)))
+        #expect(pipeline.takeEvents().last { $0.kind == .fileOpen }?.toolCall?.method == .process)
+    }
+
+    @Test func `what a program started by itself counts of its certain call stays so when that is forgotten`() {
+        var pipeline = self.pipeline()
+        begin(&pipeline, call { $0.scope = .thread })
+        let first = Records.open("/a", time: 3 * second, calls: 5)
+        pipeline.record(first)
+        end(&pipeline, at: 4 * second)
+        tick(&pipeline, at: 700 * second)
+        pipeline.consume(.count(CountDelta(key: key(of: first), count: 41)))
+        #expect(pipeline.takeEvents().last { $0.kind == .fileOpen }?.toolCall?.method == .exact)
+    }
+
+    @Test func `a connection's end is joined to what was open when it was made`() {
+        var pipeline = self.pipeline()
+        begin(&pipeline, call { $0.scope = .thread })
+        let other = call { ($0.number, $0.id, $0.time, $0.scope) = (2, "c2", 3 * second, .thread) }
+        pipeline.consume(.call(.begun(other)))
+        pipeline.consume(.call(.ended(CallEnd(number: 2, status: "ok", time: 5 * second))))
+        end(&pipeline, at: 6 * second)
+        for age in [96, 98] as [UInt64] {
+            let close = Records.network(
+                SENSOR_NETWORK_CLOSE, peer: (10, 0, 0, 7), port: 443, duration: age * second, time: 100 * second)
+            pipeline.record(
+                RecordBytes(close).changing {
+                    ($0.key.calls, $0.tgid, $0.start, $0.uid) = (5 | UInt32(SENSOR_CALLS_SHARED), 100, 7, .max)
+                })
+        }
+        let candidates = pipeline.takeEvents().filter { $0.kind == .networkClose }.map { $0.toolCall?.candidates }
+        #expect(candidates == [["c1", "c2"], []])
+    }
+
     @Test func `a finished call is recorded with its effects, those included that were only counted`() throws {
         var pipeline = self.pipeline()
         begin(&pipeline, call { $0.claims.authority = .init(grant: "g1") })

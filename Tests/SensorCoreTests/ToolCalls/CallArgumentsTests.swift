@@ -44,12 +44,41 @@ import Testing
         (#"{"b":["x1",{"c":"y2"}],"a":"z3"}"#, ["z3", "x1", "y2"]),
         (#"{"command":"cat /etc/hosts | grep 'a.test'"}"#, ["cat", "/etc/hosts", "a.test"]),
         (#"{"command":"cp --target=/tmp/x it"}"#, ["cp", "/tmp/x"]),
+        (#"{"bash_command":"make all"}"#, ["make"]),
         (#"{"path":"/tmp/my file.txt"}"#, ["/tmp/my file.txt", "/tmp/my", "file.txt"]),
-        (#"{"prompt":"Please read /etc/hosts."}"#, ["Please", "/etc/hosts"]),
+        (#"{"prompt":"Please read /etc/hosts."}"#, []),
+        (#"{"question":"What does /src/a.py do? compare with example.com"}"#, []),
         (#"{"number":7,"flag":true,"empty":""}"#, []),
     ])
     func `terms are what may be a path, a host or a command`(_ json: String, _ terms: [String]) throws {
         #expect(try arguments(json).terms == terms)
+    }
+
+    @Test(
+        arguments: [
+            (#"{"path":"/a"}"#, []), (#"{"number":7}"#, []),
+            (#"{"question":"What does /src/a.py do? compare with example.com"}"#, ["/src/a.py", "example.com"]),
+            (#"{"command":"cp --target=/tmp/x it"}"#, ["--target", "it"]),
+            (#"{"content":"no name, this."}"#, ["this"]), (#"{"files":{"/a":"b"}}"#, ["/a"]),
+            ("{}", nil), ("[]", nil), (#"{"a":{"omitted":true}}"#, nil), (#"{"a":[{"omitted":true,"length":5}]}"#, nil),
+            (#"{"command":"rm *.txt"}"#, nil), (#"{"command":"cat $FILE"}"#, nil),
+        ] as [(String, [String]?)])
+    func `what else stands there is mentioned, and it is said where that is not all`(
+        _ json: String, _ mentions: [String]?
+    ) throws {
+        #expect(try arguments(json).mentions == mentions)
+    }
+
+    @Test func `where a limit was reached not all is known`() throws {
+        func items(_ count: Int) -> String { (0..<count).map { #""/p/\#($0)""# }.joined(separator: ",") }
+        #expect(try arguments("[\(items(63))]").mentions == [])
+        // A client tells no more, and does not say so.
+        #expect(try arguments("[\(items(64))]").mentions == nil)
+        #expect(try arguments("[[\(items(40))],[\(items(40))]]").mentions == [])
+        #expect(try arguments("[\"\(String(repeating: "x", count: 1025))\"]").mentions == nil)
+        #expect(try arguments("[\"\(String(repeating: "x y ", count: 2000))\"]").mentions == nil)
+        let deep = String(repeating: "[", count: 9) + "7" + String(repeating: "]", count: 9)
+        #expect(try arguments(deep).mentions == nil)
     }
 
     @Test func `whatever a client sends, little is kept of it`() throws {

@@ -35,6 +35,8 @@ extension Pipeline {
             let habits = habits.habits(of: subject.workload.description, subject.workload.number, at: header.time)
         else { return }
         if let call {
+            // It is not known either that it was done for one.
+            if call.mayBeNone { return }
             // What may have been done for another call has been done within one all the same.
             if let number = call.numbers.last { habits.did(deed, within: number, at: header.time) }
             return
@@ -72,6 +74,10 @@ extension Pipeline {
             let habits = habits.habits(of: settled.workload.description, settled.workload.number, at: end.time)
         else { return }
         let causedSomething = settled.counts.keys.contains { $0.isEffect }
+        // What may have been another's is no habit of the tool, and not the lack of an effect.
+        if causedSomething, !settled.effects.contains(where: { $0.kind.isEffect && $0.method != .candidates }) {
+            return
+        }
         guard let calls = habits.ended(call.name, causedSomething: causedSomething, at: end.time) else { return }
         raise(
             AnomalyDetail(

@@ -42,7 +42,8 @@ extension Pipeline {
         if kind == .networkClose || network.sent != 0 { detail.bytesSent = network.sent }
         if kind == .networkClose || network.received != 0 { detail.bytesReceived = network.received }
         if kind == .networkClose { detail.duration = network.duration }
-        emit(kind, header, process: process, workload: workload, detail: .network(detail))
+        emit(
+            kind, header, process: process, workload: workload, detail: .network(detail), elapsed: network.duration)
     }
 
     /// A DNS message reached a socket of the process: its names are this workload's from now on.
@@ -64,7 +65,8 @@ extension Pipeline {
                 DNSDetail(
                     name: message.name, type: DNSMessage.typeName(message.type), addresses: message.addresses,
                     ttl: message.ttl,
-                    source: process.map { Self.isResolver($0.description) ? "resolver" : "process" } ?? "")))
+                    source: process.map { Self.isResolver($0.description) ? "resolver" : "process" } ?? "")),
+            elapsed: view.network?.duration ?? 0)
     }
 
     /// Daemons that ask on behalf of the node: what they are told is no workload's knowledge.

@@ -12,8 +12,8 @@ extension Pipeline {
             for index in call.arguments.indices {
                 call.arguments[index].digest = keyed(call.arguments[index].digest, .argument, namespace)
             }
-            let process = processes.find(ProcessKey(tgid: call.process, start: 0), at: call.time)
-            calls.begin(call, executable: process?.description.executable)
+            calls.begin(call)
+            (call.terms, call.mentions) = ([], nil)
             beginRecord(call, workload)
             learnHabits(of: workload, at: call.time)
             tell(.toolCallBegin, call, at: call.time, detail(of: call))
@@ -106,17 +106,52 @@ extension Pipeline {
     }
 
     /// The call that a record's deed was done for.
+    ///
+    /// - Parameter elapsed: since it was done, where it is told later, as a connection by its end (ns).
     mutating func joined(
-        _ header: sensor_header, _ process: TrackedProcess?, _ detail: EventDetail
+        _ header: sensor_header, _ process: TrackedProcess?, _ detail: EventDetail, elapsed: UInt64
     ) -> ToolCallReference? {
-        guard header.key.calls != 0 else { return nil }
-        // Where the kernel names no user it tells what came of something done before, as the end of a connection.
+        guard header.key.calls != 0 || header.tgid != 0 && EventKind(rawValue: header.key.kind)?.isEffect == true
+        else { return nil }
+        // A fork tells of the child what its parent did.
+        let actor = header.key.kind == EventKind.processFork.rawValue ? process?.parent : process
+        // Where the kernel names no user it tells what came of something done before.
+        var deed = CallTable.Deed(
+            set: header.key.calls, process: actor?.key.tgid ?? 0, thread: actor === process ? header.tid : 0,
+            times: header.time...header.time, isLate: header.uid == .max)
+        if deed.isLate {
+            let done = header.time - min(elapsed, header.time)
+            deed.times = done...done
+            // Of a socket that asks over and over it is not seen when: no resolver waits longer for an answer.
+            if Self.isOfSeveralQuestions(header.key.kind, header.key.calls) {
+                deed.times = max(done, header.time - min(Self.questionLife, header.time))...header.time
+                (deed.isLate, deed.thread) = (false, 0)
+            }
+        }
         return calls.join(
-            header.key.calls, cgroup: header.key.cgroup,
-            // A fork tells of the child what its parent did.
-            by: CallTable.Actor(header.key.kind == EventKind.processFork.rawValue ? process?.parent : process),
-            at: header.time, isLate: header.uid == .max,
+            deed, line: { CallTable.Ancestor.line(of: actor) },
             traits: { CallTable.Traits(header.key.kind, detail, process?.description) })
+    }
+
+    private static func isOfSeveralQuestions(_ kind: UInt8, _ calls: UInt32) -> Bool {
+        kind == EventKind.dnsAnswer.rawValue && calls & UInt32(SENSOR_CALLS_MADE) == UInt32(SENSOR_CALLS_MADE)
+    }
+
+    private static var questionLife: UInt64 { 10_000_000_000 }
+
+    /// The call that all repeats of a first sight were done for since they were told last.
+    mutating func joined(_ key: MemoryKey, _ template: Template, since: UInt64) -> ToolCallReference? {
+        guard key.calls != 0 || template.kind.isEffect else { return nil }
+        let deed = CallTable.Deed(
+            set: key.calls, process: template.process?.pid ?? 0, thread: template.threadID,
+            times: max(since, countedSince)...UInt64.max,
+            isLate: template.isLate && !Self.isOfSeveralQuestions(key.kind, key.calls))
+        let found = calls.join(
+            deed, line: { [] },
+            traits: { CallTable.Traits(key.kind, template.detail, template.process) })
+        // A call that was certain is so, even when it is not known any more.
+        guard let certain = template.toolCall, certain.method == .exact, found?.mayBeNone ?? true else { return found }
+        return certain
     }
 
     private mutating func tell(_ kind: EventKind, _ call: ToolCall, at time: UInt64, _ detail: ToolCallDetail) {
@@ -139,11 +174,14 @@ extension Pipeline {
     }
 }
 
-extension CallTable.Actor {
-    fileprivate init(_ process: TrackedProcess?) {
-        self.init(
-            process: process?.key.tgid ?? 0, parent: process?.parent?.key.tgid,
-            executable: process?.description.executable)
+extension CallTable.Ancestor {
+    /// A process and what it comes from.
+    fileprivate static func line(of process: TrackedProcess?) -> [Self] {
+        sequence(first: process) { $0?.parent.map(Optional.some) ?? nil }.compactMap { process in
+            process.map {
+                Self(process: $0.key.tgid, start: $0.key.start, executable: $0.description.executable)
+            }
+        }
     }
 }
 
@@ -151,6 +189,7 @@ extension CallTable.Traits {
     fileprivate init(_ kind: UInt8, _ detail: EventDetail, _ process: ProcessDescription?) {
         directory = process?.workingDirectory
         switch detail {
+        case .file(let file) where kind == EventKind.fileOpen.rawValue && Self.isOpenedByAll(file): break
         case .file(let file): paths = [file.path, file.newPath].compactMap { $0 }
         case .network(let network):
             if let peer = network.peer {
@@ -166,4 +205,12 @@ extension CallTable.Traits {
         case .none, .exit, .syscall, .identity, .toolCall, .context, .decision, .anomaly: break
         }
     }
+
+    /// What any program reads without being told to says nothing of the call that it was read for.
+    private static func isOpenedByAll(_ file: FileDetail) -> Bool {
+        file.access.isDisjoint(with: [.write, .create, .truncate, .append])
+            && systemDirectories.contains { file.path.bytes.starts(with: $0) }
+    }
+
+    private static let systemDirectories = ["/etc/", "/usr/", "/lib", "/proc/", "/sys/", "/dev/"].map { Array($0.utf8) }
 }

@@ -31,6 +31,8 @@ package struct Pipeline: ~Copyable {
     /// Workloads of which something was lost since the tick, 0: nobody knows whose; and when the tick before that was.
     var lostEffects: Set<UInt64> = []
     var tickBefore: UInt64 = 0
+    /// Of the counts that are told all that is new is newer than this: they are read each second tick at least.
+    var countedSince: UInt64 = 0
     /// Sets of calls that have all ended, since the last tick and in the one before that.
     var settledSets: (fresh: [UInt32], late: [UInt32]) = ([], [])
     private var templates: TemplateTable
@@ -213,7 +215,8 @@ package struct Pipeline: ~Copyable {
         append(
             kind: template.kind, via: template.via, time: clock.boot, count: delta.count, flags: 0,
             process: template.process, threadID: 0, subject: template.subject, detail: detail,
-            errorNumber: template.errorNumber, toolCall: template.toolCall)
+            errorNumber: template.errorNumber, toolCall: joined(key, template, since: template.toldAt))
+        templates.told(key, at: clock.boot)
     }
 
     package mutating func loss(_ key: LossLedger.Key, count: UInt64) {
@@ -242,7 +245,7 @@ package struct Pipeline: ~Copyable {
 
     package mutating func tick(_ clock: ClockReading) {
         settleCalls(at: clock.boot)
-        tickBefore = self.clock.boot
+        (countedSince, tickBefore) = (tickBefore, self.clock.boot)
         self.clock = clock
         processes.wallOffset = clock.wallOffset
         processes.tick(at: clock.boot)
@@ -328,18 +331,19 @@ package struct Pipeline: ~Copyable {
 
     mutating func emit(
         _ kind: EventKind, _ header: sensor_header, process: TrackedProcess?, workload: Workload,
-        detail: EventDetail, repeated: EventDetail? = nil
+        detail: EventDetail, repeated: EventDetail? = nil, elapsed: UInt64 = 0
     ) {
         let subject = subject(process, workload)
         let via = Via(rawValue: header.key.hook) ?? .daemon
         let errorNumber = Int32(header.key.error)
-        let toolCall = joined(header, process, detail)
+        let toolCall = joined(header, process, detail, elapsed: elapsed)
         if header.flags & UInt16(SENSOR_REMEMBERED) != 0 {
             templates.insert(
                 MemoryKey(header.key),
                 Template(
                     kind: kind, via: via, errorNumber: errorNumber, process: process?.description, subject: subject,
-                    detail: repeated ?? detail, toolCall: toolCall))
+                    detail: repeated ?? detail, toolCall: toolCall, threadID: header.tid, isLate: header.uid == .max,
+                    toldAt: header.time))
         }
         let before = sequence
         append(

@@ -20,10 +20,12 @@ struct MemoryKey: TableKey {
     /// The set of tool calls that it was done for, and how whoever did it came by that (`SENSOR_CALLS_*`); 0: none.
     var calls: UInt32 { UInt32(truncatingIfNeeded: rest >> 32) }
 
+    var kind: UInt8 { UInt8(truncatingIfNeeded: rest) }
+
     var kernelKey: sensor_key {
         var key = sensor_key()
         (key.cgroup, key.executable, key.object) = (cgroup, executable, object)
-        key.kind = UInt8(truncatingIfNeeded: rest)
+        key.kind = kind
         key.hook = UInt8(truncatingIfNeeded: rest >> 8)
         key.error = UInt16(truncatingIfNeeded: rest >> 16)
         key.calls = calls
@@ -43,8 +45,14 @@ struct Template {
     var process: ProcessDescription?
     var subject: EventSubject
     var detail: EventDetail
-    /// That it was done for: the key is of one set of calls.
+    /// That it was done for; of repeats, which may be others', it is looked for again.
     var toolCall: ToolCallReference?
+    /// That did it.
+    var threadID: UInt32 = 0
+    /// It came of something done before.
+    var isLate = false
+    /// Boot clock: when what was counted until then had been told.
+    var toldAt: UInt64 = 0
 }
 
 /// The first sights that the kernel's memory counts repeats of, bounded in number and bytes; the one not counted for
@@ -104,6 +112,11 @@ struct TemplateTable: ~Copyable {
     }
 
     mutating func use(_ key: MemoryKey) -> Template? { table.use(key) { $0.template } ?? leaving.peek(key) }
+
+    /// What was counted until a time has been told.
+    mutating func told(_ key: MemoryKey, at time: UInt64) {
+        _ = table.modify(key) { $0.template.toldAt = time } ?? leaving.modify(key) { $0.toldAt = time }
+    }
 
     mutating func remove(_ key: MemoryKey) {
         if let gone = table.remove(key) { account(gone) }
