@@ -65,15 +65,18 @@ final class ClusterDaemonTests {
         return daemon
     }
 
-    /// - Returns: how many events it says were lost.
+    /// - Returns: how many events it says were lost, and how many of them where programs are executed.
     @discardableResult
-    private func stop(_ daemon: RunningSensord) async throws -> UInt64 {
+    private func stop(_ daemon: RunningSensord) async throws -> (all: UInt64, ofExecs: Int) {
         kill(daemon.pid, SIGTERM)
         try await daemon.until { daemon.isOver }
         let outcome = try daemon.wait()
         #expect(outcome.status == 0, "\(outcome.errors)")
-        let lost = outcome.summary.split(separator: " ").first { $0.hasPrefix("lost=") }?.dropFirst(5)
-        return try #require(lost.flatMap { UInt64($0) }, "\(outcome.summary)")
+        func count(_ name: String) -> UInt64? {
+            let word = outcome.summary.split(separator: " ").first { $0.hasPrefix("\(name)=") }
+            return word.flatMap { UInt64($0.dropFirst(name.count + 1)) }
+        }
+        return (try #require(count("lost"), "\(outcome.summary)"), Int(count("lost.sched_process_exec") ?? 0))
     }
 
     /// What the daemon serves at the path.
@@ -251,15 +254,16 @@ final class ClusterDaemonTests {
             let execs = try await execs()
             let others = execs.map(\.workload).filter { $0.kind != "Deployment" || $0.name != "planner" }
             #expect(others.count == 0, "such as \(others.first?.identity as Any)")
-            #expect(Set(execs.compactMap { $0.workload.identity.pod?.uid }).count == rounds * size)
-            #expect(execs.count == rounds * size)
+            #expect(Set(execs.compactMap { $0.workload.identity.pod?.uid }).count == execs.count)
+            // On a busy machine some are lost, and counted.
+            let missing = rounds * size - execs.count
+            #expect(missing >= 0 && missing <= lost.ofExecs)
             let sum = "grep -o '\"count\":\"[0-9]*' | awk -F'\"' '{ n += $4 } END { printf \"%d\", n }'"
             let told = try #require(
                 UInt64(
                     try await output(
                         [], wrapper: ["sh", "-c", "grep -F /flood/paced- '\(folder)/records' | \(sum)"])))
-            // On a busy machine some are lost, and counted: by a debug build, in a burst of 25 containers at once.
-            #expect(told <= opened && told + lost >= opened)
+            #expect(told <= opened && told + lost.all >= opened)
             #expect(opened > 20_000)
         }
     }
