@@ -154,16 +154,20 @@ def effects(lines, done):
     return score
 
 
-def read(path, offset, is_complete, limit=30):
-    """The records from an offset on, once they are complete."""
+def read(path, offset, is_over, is_complete, limit=30, settling=3):
+    """The records from an offset on, once it is over and they are complete. An end may be told before what came earlier."""
     deadline = time.monotonic() + limit
+    over_at = None
     while True:
         with open(path, "rb") as file:
             file.seek(offset)
             text = file.read()
         whole = text[: text.rfind(b"\n") + 1]
         lines = [json.loads(line) for line in whole.splitlines()]
-        if is_complete(lines) or time.monotonic() > deadline:
+        now = time.monotonic()
+        if over_at is None and is_over(lines):
+            over_at = now
+        if now > deadline or over_at is not None and (is_complete(lines) or now > over_at + settling):
             return lines, offset + len(whole)
         time.sleep(0.2)
 
@@ -181,11 +185,14 @@ def measure(sensor, run_directory, scratch, cgroups, calls, progress, ways=WAYS)
                 done = run(way, concurrent, calls, with_arguments, folder, run_directory, group)
                 tools = {call["name"] for call in done}
 
-                def is_complete(lines, tools=tools):
+                def is_over(lines, tools=tools):
                     ended = {line["toolCall"]["name"] for line in lines if line.get("kind") == "toolcall.end"}
                     return tools <= ended
 
-                lines, offset = read(sensor.records, offset, is_complete)
+                def is_complete(lines, done=done):
+                    return effects(lines, done).missing == 0
+
+                lines, offset = read(sensor.records, offset, is_over, is_complete)
                 score = effects(lines, done)
                 results.append((way, concurrent, with_arguments, score))
     return results
