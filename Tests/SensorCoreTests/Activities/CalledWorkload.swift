@@ -134,5 +134,7 @@ final class CalledWorkload {
 
     private func tell(_ change: CallChange) {
         if sensor.calls.put(change) { sensor.collector.wake() }
+        // Until the collecting thread knows of it: what acts for no call does not make it look.
+        _ = sensor.collector.drained()
     }
 }

@@ -21,8 +21,8 @@ final class RunningSensord {
 
     /// Beside the tests, in the same build folder.
     static let path = folder + "/sensord"
-    /// Does what a test wants to see.
-    static let workload = folder + "/sensor-workload"
+    /// Does what a test wants to see; beside them, too, or what `SENSOR_WORKLOAD` names.
+    static let workload = getenv("SENSOR_WORKLOAD").map { String(cString: $0) } ?? folder + "/sensor-workload"
 
     private static let folder: String = {
         var buffer = [UInt8](repeating: 0, count: 4096)
