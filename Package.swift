@@ -71,7 +71,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
-            exclude: ["Contract/posture.proto"],
+            exclude: ["Contract/posture.proto", "Posture/Convergence/CONVERGENCE.md"],
             swiftSettings: swiftSettings,
             plugins: ["BPFObject"]
         ),
@@ -92,6 +92,7 @@ let package = Package(
                 "SensorTestSupport",
                 "CSensorBPF",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -10,6 +10,8 @@ package final class ProcessDescription: Sendable {
     package let pid: UInt32
     /// `id` of the parent, empty if unknown.
     package let parentID: String
+    /// What the parent ran when the process was made or executed its program; empty if unknown.
+    package let parentExecutable: ByteString
     package let executable: ByteString
     /// `nil` if unknown, as for a file that only lived in memory.
     package let executableDevice: DeviceNumber?
@@ -36,7 +38,7 @@ package final class ProcessDescription: Sendable {
     var bytes: Int { 256 + 2 * fragment.count }
 
     package init(
-        id: String, pid: UInt32, parentID: String = "", executable: ByteString,
+        id: String, pid: UInt32, parentID: String = "", parentExecutable: ByteString = "", executable: ByteString,
         executableDevice: DeviceNumber? = nil, executableInode: UInt64 = 0, arguments: [String] = [],
         argumentsAreCut: Bool = false, script: ByteString? = nil, workingDirectory: ByteString? = nil,
         uid: UInt32? = nil, gid: UInt32? = nil, startTime: UInt64 = 0
@@ -44,6 +46,7 @@ package final class ProcessDescription: Sendable {
         self.id = id
         self.pid = pid
         self.parentID = parentID
+        self.parentExecutable = parentExecutable
         self.executable = executable
         self.executableDevice = executableDevice
         self.executableInode = executableInode

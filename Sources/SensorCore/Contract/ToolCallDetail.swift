@@ -25,6 +25,8 @@ package struct ToolCallDetail: Sendable, Equatable {
     package var initiator: Initiator?
     package var claims: ToolCallClaims
     package var arguments: [ToolCallArgument]
+    /// Names and types of what it was called with, also at its end. Not told.
+    package var shape = ""
     /// At its end: `ok`, `error`, `cancelled`, `denied`, or `abandoned` if the client went away without an end; empty at
     /// its beginning.
     package var status: String
@@ -53,5 +55,9 @@ package struct ToolCallDetail: Sendable, Equatable {
         self.status = status
         self.error = error
         self.duration = duration
+    }
+
+    static func shape(of arguments: [ToolCallArgument]) -> String {
+        arguments.map { "\($0.name):\($0.type)" }.sorted().joined(separator: ",")
     }
 }

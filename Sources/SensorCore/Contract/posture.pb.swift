@@ -1837,6 +1837,583 @@ package nonisolated struct PostureAnomaly: Sendable {
   package init() {}
 }
 
+/// What the envelopes of a stream carry.
+package nonisolated struct PostureRecord: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `posture.v1`.
+  package var schema: String {
+    get {_storage._schema}
+    set {_uniqueStorage()._schema = newValue}
+  }
+
+  package var node: String {
+    get {_storage._node}
+    set {_uniqueStorage()._node = newValue}
+  }
+
+  /// The machine's boot id, 32 hexadecimal digits.
+  package var boot: String {
+    get {_storage._boot}
+    set {_uniqueStorage()._boot = newValue}
+  }
+
+  package var time: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._time ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._time = newValue}
+  }
+  /// Returns true if `time` has been explicitly set.
+  package var hasTime: Bool {_storage._time != nil}
+  /// Clears the value of `time`. Subsequent reads from it will return its default value.
+  package mutating func clearTime() {_uniqueStorage()._time = nil}
+
+  /// Boot clock, nanoseconds.
+  package var bootTime: UInt64 {
+    get {_storage._bootTime}
+    set {_uniqueStorage()._bootTime = newValue}
+  }
+
+  /// What it is about. Missing: the node.
+  package var subject: PostureSubject {
+    get {_storage._subject ?? PostureSubject()}
+    set {_uniqueStorage()._subject = newValue}
+  }
+  /// Returns true if `subject` has been explicitly set.
+  package var hasSubject: Bool {_storage._subject != nil}
+  /// Clears the value of `subject`. Subsequent reads from it will return its default value.
+  package mutating func clearSubject() {_uniqueStorage()._subject = nil}
+
+  /// What was watched of that, and how well.
+  package var coverage: [PostureCoverage] {
+    get {_storage._coverage}
+    set {_uniqueStorage()._coverage = newValue}
+  }
+
+  package var body: OneOf_Body? {
+    get {return _storage._body}
+    set {_uniqueStorage()._body = newValue}
+  }
+
+  /// What is new, or has changed since it was told.
+  package var facts: PostureFacts {
+    get {
+      if case .facts(let v)? = _storage._body {return v}
+      return PostureFacts()
+    }
+    set {_uniqueStorage()._body = .facts(newValue)}
+  }
+
+  /// All that this node knows of the subject.
+  package var profile: PostureProfile {
+    get {
+      if case .profile(let v)? = _storage._body {return v}
+      return PostureProfile()
+    }
+    set {_uniqueStorage()._body = .profile(newValue)}
+  }
+
+  package var toolCall: PostureToolCallRecord {
+    get {
+      if case .toolCall(let v)? = _storage._body {return v}
+      return PostureToolCallRecord()
+    }
+    set {_uniqueStorage()._body = .toolCall(newValue)}
+  }
+
+  package var gap: PostureGap {
+    get {
+      if case .gap(let v)? = _storage._body {return v}
+      return PostureGap()
+    }
+    set {_uniqueStorage()._body = .gap(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_Body: Equatable, Sendable {
+    /// What is new, or has changed since it was told.
+    case facts(PostureFacts)
+    /// All that this node knows of the subject.
+    case profile(PostureProfile)
+    case toolCall(PostureToolCallRecord)
+    case gap(PostureGap)
+
+  }
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What posture is of. It outlives rollouts, restarts, replicas and nodes.
+package nonisolated struct PostureSubject: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// UID of the cluster's kube-system namespace.
+  package var cluster: String = String()
+
+  package var namespace: String = String()
+
+  package var group: String = String()
+
+  package var kind: String = String()
+
+  package var name: String = String()
+
+  package var container: String = String()
+
+  /// As a container's `type`.
+  package var containerType: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct PostureFacts: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var facts: [PostureFact] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// A node's share of what is known of one subject. Shares merge in any order, as often as you like: the same writer's counts by
+/// their maximum, different writers' by their sum; times by the earliest and the latest; sets by union.
+package nonisolated struct PostureProfile: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var facts: [PostureFact] = []
+
+  /// Hours in which a replica ran here and was watched.
+  package var observed: PostureHours {
+    get {_observed ?? PostureHours()}
+    set {_observed = newValue}
+  }
+  /// Returns true if `observed` has been explicitly set.
+  package var hasObserved: Bool {self._observed != nil}
+  /// Clears the value of `observed`. Subsequent reads from it will return its default value.
+  package mutating func clearObserved() {self._observed = nil}
+
+  /// Hours in which it did anything.
+  package var active: PostureHours {
+    get {_active ?? PostureHours()}
+    set {_active = newValue}
+  }
+  /// Returns true if `active` has been explicitly set.
+  package var hasActive: Bool {self._active != nil}
+  /// Clears the value of `active`. Subsequent reads from it will return its default value.
+  package mutating func clearActive() {self._active = nil}
+
+  /// Hours in which something of a discipline was lost, by discipline.
+  package var lossy: Dictionary<String,PostureHours> = [:]
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _observed: PostureHours? = nil
+  fileprivate var _active: PostureHours? = nil
+}
+
+/// Something that the subject does. Discipline, kind, key, outcome, serviceAccount, initiatorKind and agent are its identity.
+package nonisolated struct PostureFact: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `behavioral`, `identity` or `model`.
+  package var discipline: String {
+    get {_storage._discipline}
+    set {_uniqueStorage()._discipline = newValue}
+  }
+
+  /// `egress`, `ingress`, `file`, `process`, `syscall`, `dns`, `tool`, `effect`, `sequence`, `context`; `identity`, `credential`,
+  /// `metadata`, `hop`, `decision`; `library`, `model`, `catalog`.
+  package var kind: String {
+    get {_storage._kind}
+    set {_uniqueStorage()._kind = newValue}
+  }
+
+  package var key: PostureFactKey {
+    get {_storage._key ?? PostureFactKey()}
+    set {_uniqueStorage()._key = newValue}
+  }
+  /// Returns true if `key` has been explicitly set.
+  package var hasKey: Bool {_storage._key != nil}
+  /// Clears the value of `key`. Subsequent reads from it will return its default value.
+  package mutating func clearKey() {_uniqueStorage()._key = nil}
+
+  /// `ok`, `denied` or `failed`.
+  package var outcome: String {
+    get {_storage._outcome}
+    set {_uniqueStorage()._outcome = newValue}
+  }
+
+  package var serviceAccount: String {
+    get {_storage._serviceAccount}
+    set {_uniqueStorage()._serviceAccount = newValue}
+  }
+
+  /// Of the tool calls that it was done for, as claimed.
+  package var initiatorKind: String {
+    get {_storage._initiatorKind}
+    set {_uniqueStorage()._initiatorKind = newValue}
+  }
+
+  package var agent: String {
+    get {_storage._agent}
+    set {_uniqueStorage()._agent = newValue}
+  }
+
+  /// The key is a pattern that stands for several.
+  package var folded: Bool {
+    get {_storage._folded}
+    set {_uniqueStorage()._folded = newValue}
+  }
+
+  /// Of those, a few that do not depend on who is asked.
+  package var exemplars: [String] {
+    get {_storage._exemplars}
+    set {_uniqueStorage()._exemplars = newValue}
+  }
+
+  /// Times, cumulative for the writer.
+  package var count: UInt64 {
+    get {_storage._count}
+    set {_uniqueStorage()._count = newValue}
+  }
+
+  package var firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._firstSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._firstSeen = newValue}
+  }
+  /// Returns true if `firstSeen` has been explicitly set.
+  package var hasFirstSeen: Bool {_storage._firstSeen != nil}
+  /// Clears the value of `firstSeen`. Subsequent reads from it will return its default value.
+  package mutating func clearFirstSeen() {_uniqueStorage()._firstSeen = nil}
+
+  package var lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._lastSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._lastSeen = newValue}
+  }
+  /// Returns true if `lastSeen` has been explicitly set.
+  package var hasLastSeen: Bool {_storage._lastSeen != nil}
+  /// Clears the value of `lastSeen`. Subsequent reads from it will return its default value.
+  package mutating func clearLastSeen() {_uniqueStorage()._lastSeen = nil}
+
+  /// Times by hour of the day in UTC: 24 of them.
+  package var hourOfDay: [UInt32] {
+    get {_storage._hourOfDay}
+    set {_uniqueStorage()._hourOfDay = newValue}
+  }
+
+  /// A few of the pods, or containers, that did it.
+  package var replicas: [String] {
+    get {_storage._replicas}
+    set {_uniqueStorage()._replicas = newValue}
+  }
+
+  /// A few of the programs that did it.
+  package var processes: [String] {
+    get {_storage._processes}
+    set {_uniqueStorage()._processes = newValue}
+  }
+
+  package var attribution: PostureAttribution {
+    get {_storage._attribution ?? PostureAttribution()}
+    set {_uniqueStorage()._attribution = newValue}
+  }
+  /// Returns true if `attribution` has been explicitly set.
+  package var hasAttribution: Bool {_storage._attribution != nil}
+  /// Clears the value of `attribution`. Subsequent reads from it will return its default value.
+  package mutating func clearAttribution() {_uniqueStorage()._attribution = nil}
+
+  /// Tools for whose calls it was done.
+  package var tools: [PostureToolCount] {
+    get {_storage._tools}
+    set {_uniqueStorage()._tools = newValue}
+  }
+
+  /// Payload bytes, cumulative for the writer.
+  package var bytesSent: UInt64 {
+    get {_storage._bytesSent}
+    set {_uniqueStorage()._bytesSent = newValue}
+  }
+
+  package var bytesReceived: UInt64 {
+    get {_storage._bytesReceived}
+    set {_uniqueStorage()._bytesReceived = newValue}
+  }
+
+  package var sightings: PostureSightings {
+    get {_storage._sightings ?? PostureSightings()}
+    set {_uniqueStorage()._sightings = newValue}
+  }
+  /// Returns true if `sightings` has been explicitly set.
+  package var hasSightings: Bool {_storage._sightings != nil}
+  /// Clears the value of `sightings`. Subsequent reads from it will return its default value.
+  package mutating func clearSightings() {_uniqueStorage()._sightings = nil}
+
+  /// There was no room for more facts of this kind: these are all the others together, about `distinct` of them.
+  package var overflow: Bool {
+    get {_storage._overflow}
+    set {_uniqueStorage()._overflow = newValue}
+  }
+
+  package var distinct: UInt64 {
+    get {_storage._distinct}
+    set {_uniqueStorage()._distinct = newValue}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What a fact is about. Which fields there are depends on its kind.
+package nonisolated struct PostureFactKey: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// A name that the workload was told the address by, else the address; a Unix socket's path.
+  package var peer: String = String()
+
+  /// The peer's of an egress, the subject's own of an ingress.
+  package var port: UInt32 {
+    get {_port ?? 0}
+    set {_port = newValue}
+  }
+  /// Returns true if `port` has been explicitly set.
+  package var hasPort: Bool {self._port != nil}
+  /// Clears the value of `port`. Subsequent reads from it will return its default value.
+  package mutating func clearPort() {self._port = nil}
+
+  package var transport: String = String()
+
+  package var path: String = String()
+
+  /// As of an event's file, and `DELETE`, `RENAME`, `LINK`.
+  package var access: [String] = []
+
+  /// Of a process the shape of its command line, of a tool names and types of its parameters.
+  package var arguments: String = String()
+
+  /// What the parent process ran.
+  package var parent: String = String()
+
+  package var name: String = String()
+
+  package var what: String = String()
+
+  package var type: String = String()
+
+  /// One, but of a sequence two or three.
+  package var tools: [String] = []
+
+  package var change: String = String()
+
+  package var from: String = String()
+
+  package var to: String = String()
+
+  /// All of it, with NUL between the fields, where it is not UTF-8.
+  package var raw: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _port: UInt32? = nil
+}
+
+/// How often a fact came with a tool call, by how that was known.
+package nonisolated struct PostureAttribution: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var exact: UInt64 = 0
+
+  package var process: UInt64 = 0
+
+  package var argument: UInt64 = 0
+
+  package var candidates: UInt64 = 0
+
+  package var window: UInt64 = 0
+
+  package var none: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct PostureToolCount: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String = String()
+
+  package var count: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// When a fact was seen, as convergence needs it.
+package nonisolated struct PostureSightings: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The three earliest different hours since 1970, UTC.
+  package var firstHours: [UInt32] = []
+
+  /// The latest day since 1970, and a bit for it and each of the 127 days before it: bit 0 of `days_low` is the latest.
+  package var latestDay: UInt32 = 0
+
+  package var daysLow: UInt64 = 0
+
+  package var daysHigh: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Hours, UTC: of the days up to the latest one, three bytes each, the earliest day first; bit h is the hour h.
+package nonisolated struct PostureHours: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var latestDay: UInt32 = 0
+
+  package var bits: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// What was watched.
+package nonisolated struct PostureCoverage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var from: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_from ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_from = newValue}
+  }
+  /// Returns true if `from` has been explicitly set.
+  package var hasFrom: Bool {self._from != nil}
+  /// Clears the value of `from`. Subsequent reads from it will return its default value.
+  package mutating func clearFrom() {self._from = nil}
+
+  package var to: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_to ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_to = newValue}
+  }
+  /// Returns true if `to` has been explicitly set.
+  package var hasTo: Bool {self._to != nil}
+  /// Clears the value of `to`. Subsequent reads from it will return its default value.
+  package mutating func clearTo() {self._to = nil}
+
+  package var observedSeconds: UInt64 = 0
+
+  /// `complete`: nothing was lost, and nothing that it claims is out of sight; `lossy`, `blind`, `not_watched`.
+  package var state: String = String()
+
+  package var hooks: [PostureHook] = []
+
+  package var lost: [PostureLoss] = []
+
+  package var why: String = String()
+
+  /// `behavioral`, `identity`, `model`; and a fact's kind.
+  package var discipline: String = String()
+
+  package var kind: String = String()
+
+  /// Id of the container.
+  package var container: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _from: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _to: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+package nonisolated struct PostureHook: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String = String()
+
+  /// `attached`, `degraded`, `absent`.
+  package var state: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct PostureLoss: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var hook: String = String()
+
+  package var reason: String = String()
+
+  package var count: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Records that are not there, or not as they were.
+package nonisolated struct PostureGap: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var from: UInt64 = 0
+
+  package var to: UInt64 = 0
+
+  package var reason: String = String()
+
+  package var count: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "posture.v1"
@@ -4528,6 +5105,1021 @@ nonisolated extension PostureAnomaly: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.expected != rhs.expected {return false}
     if lhs.came != rhs.came {return false}
     if lhs.suppressed != rhs.suppressed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Record"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}schema\0\u{1}node\0\u{1}boot\0\u{1}time\0\u{3}boot_time\0\u{1}subject\0\u{1}coverage\0\u{2}\u{3}facts\0\u{1}profile\0\u{3}tool_call\0\u{1}gap\0")
+
+  fileprivate class _StorageClass {
+    var _schema: String = String()
+    var _node: String = String()
+    var _boot: String = String()
+    var _time: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _bootTime: UInt64 = 0
+    var _subject: PostureSubject? = nil
+    var _coverage: [PostureCoverage] = []
+    var _body: PostureRecord.OneOf_Body?
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _schema = source._schema
+      _node = source._node
+      _boot = source._boot
+      _time = source._time
+      _bootTime = source._bootTime
+      _subject = source._subject
+      _coverage = source._coverage
+      _body = source._body
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._schema) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._node) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._boot) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._time) }()
+        case 5: try { try decoder.decodeSingularUInt64Field(value: &_storage._bootTime) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._subject) }()
+        case 7: try { try decoder.decodeRepeatedMessageField(value: &_storage._coverage) }()
+        case 10: try {
+          var v: PostureFacts?
+          var hadOneofValue = false
+          if let current = _storage._body {
+            hadOneofValue = true
+            if case .facts(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._body = .facts(v)
+          }
+        }()
+        case 11: try {
+          var v: PostureProfile?
+          var hadOneofValue = false
+          if let current = _storage._body {
+            hadOneofValue = true
+            if case .profile(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._body = .profile(v)
+          }
+        }()
+        case 12: try {
+          var v: PostureToolCallRecord?
+          var hadOneofValue = false
+          if let current = _storage._body {
+            hadOneofValue = true
+            if case .toolCall(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._body = .toolCall(v)
+          }
+        }()
+        case 13: try {
+          var v: PostureGap?
+          var hadOneofValue = false
+          if let current = _storage._body {
+            hadOneofValue = true
+            if case .gap(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._body = .gap(v)
+          }
+        }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._schema.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._schema, fieldNumber: 1)
+      }
+      if !_storage._node.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._node, fieldNumber: 2)
+      }
+      if !_storage._boot.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._boot, fieldNumber: 3)
+      }
+      try { if let v = _storage._time {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      if _storage._bootTime != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._bootTime, fieldNumber: 5)
+      }
+      try { if let v = _storage._subject {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      if !_storage._coverage.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._coverage, fieldNumber: 7)
+      }
+      switch _storage._body {
+      case .facts?: try {
+        guard case .facts(let v)? = _storage._body else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      }()
+      case .profile?: try {
+        guard case .profile(let v)? = _storage._body else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      }()
+      case .toolCall?: try {
+        guard case .toolCall(let v)? = _storage._body else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      }()
+      case .gap?: try {
+        guard case .gap(let v)? = _storage._body else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      }()
+      case nil: break
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureRecord, rhs: PostureRecord) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._schema != rhs_storage._schema {return false}
+        if _storage._node != rhs_storage._node {return false}
+        if _storage._boot != rhs_storage._boot {return false}
+        if _storage._time != rhs_storage._time {return false}
+        if _storage._bootTime != rhs_storage._bootTime {return false}
+        if _storage._subject != rhs_storage._subject {return false}
+        if _storage._coverage != rhs_storage._coverage {return false}
+        if _storage._body != rhs_storage._body {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureSubject: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Subject"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{1}namespace\0\u{1}group\0\u{1}kind\0\u{1}name\0\u{1}container\0\u{3}container_type\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.cluster) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.namespace) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.group) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.container) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.containerType) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.cluster.isEmpty {
+      try visitor.visitSingularStringField(value: self.cluster, fieldNumber: 1)
+    }
+    if !self.namespace.isEmpty {
+      try visitor.visitSingularStringField(value: self.namespace, fieldNumber: 2)
+    }
+    if !self.group.isEmpty {
+      try visitor.visitSingularStringField(value: self.group, fieldNumber: 3)
+    }
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 4)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 5)
+    }
+    if !self.container.isEmpty {
+      try visitor.visitSingularStringField(value: self.container, fieldNumber: 6)
+    }
+    if !self.containerType.isEmpty {
+      try visitor.visitSingularStringField(value: self.containerType, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureSubject, rhs: PostureSubject) -> Bool {
+    if lhs.cluster != rhs.cluster {return false}
+    if lhs.namespace != rhs.namespace {return false}
+    if lhs.group != rhs.group {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.container != rhs.container {return false}
+    if lhs.containerType != rhs.containerType {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureFacts: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Facts"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}facts\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.facts) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.facts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.facts, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureFacts, rhs: PostureFacts) -> Bool {
+    if lhs.facts != rhs.facts {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureProfile: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Profile"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}facts\0\u{1}observed\0\u{1}active\0\u{1}lossy\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.facts) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._observed) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._active) }()
+      case 4: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureHours>.self, value: &self.lossy) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.facts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.facts, fieldNumber: 1)
+    }
+    try { if let v = self._observed {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._active {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.lossy.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureHours>.self, value: self.lossy, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureProfile, rhs: PostureProfile) -> Bool {
+    if lhs.facts != rhs.facts {return false}
+    if lhs._observed != rhs._observed {return false}
+    if lhs._active != rhs._active {return false}
+    if lhs.lossy != rhs.lossy {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Fact"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}discipline\0\u{1}kind\0\u{1}key\0\u{1}outcome\0\u{3}service_account\0\u{3}initiator_kind\0\u{1}agent\0\u{1}folded\0\u{1}exemplars\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{3}hour_of_day\0\u{1}replicas\0\u{1}processes\0\u{1}attribution\0\u{1}tools\0\u{3}bytes_sent\0\u{3}bytes_received\0\u{1}sightings\0\u{1}overflow\0\u{1}distinct\0")
+
+  fileprivate class _StorageClass {
+    var _discipline: String = String()
+    var _kind: String = String()
+    var _key: PostureFactKey? = nil
+    var _outcome: String = String()
+    var _serviceAccount: String = String()
+    var _initiatorKind: String = String()
+    var _agent: String = String()
+    var _folded: Bool = false
+    var _exemplars: [String] = []
+    var _count: UInt64 = 0
+    var _firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _hourOfDay: [UInt32] = []
+    var _replicas: [String] = []
+    var _processes: [String] = []
+    var _attribution: PostureAttribution? = nil
+    var _tools: [PostureToolCount] = []
+    var _bytesSent: UInt64 = 0
+    var _bytesReceived: UInt64 = 0
+    var _sightings: PostureSightings? = nil
+    var _overflow: Bool = false
+    var _distinct: UInt64 = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _discipline = source._discipline
+      _kind = source._kind
+      _key = source._key
+      _outcome = source._outcome
+      _serviceAccount = source._serviceAccount
+      _initiatorKind = source._initiatorKind
+      _agent = source._agent
+      _folded = source._folded
+      _exemplars = source._exemplars
+      _count = source._count
+      _firstSeen = source._firstSeen
+      _lastSeen = source._lastSeen
+      _hourOfDay = source._hourOfDay
+      _replicas = source._replicas
+      _processes = source._processes
+      _attribution = source._attribution
+      _tools = source._tools
+      _bytesSent = source._bytesSent
+      _bytesReceived = source._bytesReceived
+      _sightings = source._sightings
+      _overflow = source._overflow
+      _distinct = source._distinct
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._discipline) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._kind) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._key) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._outcome) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._serviceAccount) }()
+        case 6: try { try decoder.decodeSingularStringField(value: &_storage._initiatorKind) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._agent) }()
+        case 8: try { try decoder.decodeSingularBoolField(value: &_storage._folded) }()
+        case 9: try { try decoder.decodeRepeatedStringField(value: &_storage._exemplars) }()
+        case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._count) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._firstSeen) }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._lastSeen) }()
+        case 13: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._hourOfDay) }()
+        case 14: try { try decoder.decodeRepeatedStringField(value: &_storage._replicas) }()
+        case 15: try { try decoder.decodeRepeatedStringField(value: &_storage._processes) }()
+        case 16: try { try decoder.decodeSingularMessageField(value: &_storage._attribution) }()
+        case 17: try { try decoder.decodeRepeatedMessageField(value: &_storage._tools) }()
+        case 18: try { try decoder.decodeSingularUInt64Field(value: &_storage._bytesSent) }()
+        case 19: try { try decoder.decodeSingularUInt64Field(value: &_storage._bytesReceived) }()
+        case 20: try { try decoder.decodeSingularMessageField(value: &_storage._sightings) }()
+        case 21: try { try decoder.decodeSingularBoolField(value: &_storage._overflow) }()
+        case 22: try { try decoder.decodeSingularUInt64Field(value: &_storage._distinct) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._discipline.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._discipline, fieldNumber: 1)
+      }
+      if !_storage._kind.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._kind, fieldNumber: 2)
+      }
+      try { if let v = _storage._key {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      if !_storage._outcome.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._outcome, fieldNumber: 4)
+      }
+      if !_storage._serviceAccount.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._serviceAccount, fieldNumber: 5)
+      }
+      if !_storage._initiatorKind.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._initiatorKind, fieldNumber: 6)
+      }
+      if !_storage._agent.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._agent, fieldNumber: 7)
+      }
+      if _storage._folded != false {
+        try visitor.visitSingularBoolField(value: _storage._folded, fieldNumber: 8)
+      }
+      if !_storage._exemplars.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._exemplars, fieldNumber: 9)
+      }
+      if _storage._count != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._count, fieldNumber: 10)
+      }
+      try { if let v = _storage._firstSeen {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+      try { if let v = _storage._lastSeen {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
+      if !_storage._hourOfDay.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._hourOfDay, fieldNumber: 13)
+      }
+      if !_storage._replicas.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._replicas, fieldNumber: 14)
+      }
+      if !_storage._processes.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._processes, fieldNumber: 15)
+      }
+      try { if let v = _storage._attribution {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+      } }()
+      if !_storage._tools.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._tools, fieldNumber: 17)
+      }
+      if _storage._bytesSent != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._bytesSent, fieldNumber: 18)
+      }
+      if _storage._bytesReceived != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._bytesReceived, fieldNumber: 19)
+      }
+      try { if let v = _storage._sightings {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+      } }()
+      if _storage._overflow != false {
+        try visitor.visitSingularBoolField(value: _storage._overflow, fieldNumber: 21)
+      }
+      if _storage._distinct != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._distinct, fieldNumber: 22)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureFact, rhs: PostureFact) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._discipline != rhs_storage._discipline {return false}
+        if _storage._kind != rhs_storage._kind {return false}
+        if _storage._key != rhs_storage._key {return false}
+        if _storage._outcome != rhs_storage._outcome {return false}
+        if _storage._serviceAccount != rhs_storage._serviceAccount {return false}
+        if _storage._initiatorKind != rhs_storage._initiatorKind {return false}
+        if _storage._agent != rhs_storage._agent {return false}
+        if _storage._folded != rhs_storage._folded {return false}
+        if _storage._exemplars != rhs_storage._exemplars {return false}
+        if _storage._count != rhs_storage._count {return false}
+        if _storage._firstSeen != rhs_storage._firstSeen {return false}
+        if _storage._lastSeen != rhs_storage._lastSeen {return false}
+        if _storage._hourOfDay != rhs_storage._hourOfDay {return false}
+        if _storage._replicas != rhs_storage._replicas {return false}
+        if _storage._processes != rhs_storage._processes {return false}
+        if _storage._attribution != rhs_storage._attribution {return false}
+        if _storage._tools != rhs_storage._tools {return false}
+        if _storage._bytesSent != rhs_storage._bytesSent {return false}
+        if _storage._bytesReceived != rhs_storage._bytesReceived {return false}
+        if _storage._sightings != rhs_storage._sightings {return false}
+        if _storage._overflow != rhs_storage._overflow {return false}
+        if _storage._distinct != rhs_storage._distinct {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureFactKey: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".FactKey"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}peer\0\u{1}port\0\u{1}transport\0\u{1}path\0\u{1}access\0\u{1}arguments\0\u{1}parent\0\u{1}name\0\u{1}what\0\u{1}type\0\u{1}tools\0\u{1}change\0\u{1}from\0\u{1}to\0\u{1}raw\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.peer) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self._port) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.transport) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.access) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.parent) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.what) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.type) }()
+      case 11: try { try decoder.decodeRepeatedStringField(value: &self.tools) }()
+      case 12: try { try decoder.decodeSingularStringField(value: &self.change) }()
+      case 13: try { try decoder.decodeSingularStringField(value: &self.from) }()
+      case 14: try { try decoder.decodeSingularStringField(value: &self.to) }()
+      case 15: try { try decoder.decodeSingularBytesField(value: &self.raw) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.peer.isEmpty {
+      try visitor.visitSingularStringField(value: self.peer, fieldNumber: 1)
+    }
+    try { if let v = self._port {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 2)
+    } }()
+    if !self.transport.isEmpty {
+      try visitor.visitSingularStringField(value: self.transport, fieldNumber: 3)
+    }
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 4)
+    }
+    if !self.access.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.access, fieldNumber: 5)
+    }
+    if !self.arguments.isEmpty {
+      try visitor.visitSingularStringField(value: self.arguments, fieldNumber: 6)
+    }
+    if !self.parent.isEmpty {
+      try visitor.visitSingularStringField(value: self.parent, fieldNumber: 7)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 8)
+    }
+    if !self.what.isEmpty {
+      try visitor.visitSingularStringField(value: self.what, fieldNumber: 9)
+    }
+    if !self.type.isEmpty {
+      try visitor.visitSingularStringField(value: self.type, fieldNumber: 10)
+    }
+    if !self.tools.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.tools, fieldNumber: 11)
+    }
+    if !self.change.isEmpty {
+      try visitor.visitSingularStringField(value: self.change, fieldNumber: 12)
+    }
+    if !self.from.isEmpty {
+      try visitor.visitSingularStringField(value: self.from, fieldNumber: 13)
+    }
+    if !self.to.isEmpty {
+      try visitor.visitSingularStringField(value: self.to, fieldNumber: 14)
+    }
+    if !self.raw.isEmpty {
+      try visitor.visitSingularBytesField(value: self.raw, fieldNumber: 15)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureFactKey, rhs: PostureFactKey) -> Bool {
+    if lhs.peer != rhs.peer {return false}
+    if lhs._port != rhs._port {return false}
+    if lhs.transport != rhs.transport {return false}
+    if lhs.path != rhs.path {return false}
+    if lhs.access != rhs.access {return false}
+    if lhs.arguments != rhs.arguments {return false}
+    if lhs.parent != rhs.parent {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.what != rhs.what {return false}
+    if lhs.type != rhs.type {return false}
+    if lhs.tools != rhs.tools {return false}
+    if lhs.change != rhs.change {return false}
+    if lhs.from != rhs.from {return false}
+    if lhs.to != rhs.to {return false}
+    if lhs.raw != rhs.raw {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureAttribution: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Attribution"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}exact\0\u{1}process\0\u{1}argument\0\u{1}candidates\0\u{1}window\0\u{1}none\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.exact) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.process) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.argument) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.candidates) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.window) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.none) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.exact != 0 {
+      try visitor.visitSingularUInt64Field(value: self.exact, fieldNumber: 1)
+    }
+    if self.process != 0 {
+      try visitor.visitSingularUInt64Field(value: self.process, fieldNumber: 2)
+    }
+    if self.argument != 0 {
+      try visitor.visitSingularUInt64Field(value: self.argument, fieldNumber: 3)
+    }
+    if self.candidates != 0 {
+      try visitor.visitSingularUInt64Field(value: self.candidates, fieldNumber: 4)
+    }
+    if self.window != 0 {
+      try visitor.visitSingularUInt64Field(value: self.window, fieldNumber: 5)
+    }
+    if self.none != 0 {
+      try visitor.visitSingularUInt64Field(value: self.none, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureAttribution, rhs: PostureAttribution) -> Bool {
+    if lhs.exact != rhs.exact {return false}
+    if lhs.process != rhs.process {return false}
+    if lhs.argument != rhs.argument {return false}
+    if lhs.candidates != rhs.candidates {return false}
+    if lhs.window != rhs.window {return false}
+    if lhs.none != rhs.none {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureToolCount: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ToolCount"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}count\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.count) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.count != 0 {
+      try visitor.visitSingularUInt64Field(value: self.count, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureToolCount, rhs: PostureToolCount) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.count != rhs.count {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureSightings: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Sightings"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}first_hours\0\u{3}latest_day\0\u{3}days_low\0\u{3}days_high\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedUInt32Field(value: &self.firstHours) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.latestDay) }()
+      case 3: try { try decoder.decodeSingularFixed64Field(value: &self.daysLow) }()
+      case 4: try { try decoder.decodeSingularFixed64Field(value: &self.daysHigh) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.firstHours.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.firstHours, fieldNumber: 1)
+    }
+    if self.latestDay != 0 {
+      try visitor.visitSingularUInt32Field(value: self.latestDay, fieldNumber: 2)
+    }
+    if self.daysLow != 0 {
+      try visitor.visitSingularFixed64Field(value: self.daysLow, fieldNumber: 3)
+    }
+    if self.daysHigh != 0 {
+      try visitor.visitSingularFixed64Field(value: self.daysHigh, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureSightings, rhs: PostureSightings) -> Bool {
+    if lhs.firstHours != rhs.firstHours {return false}
+    if lhs.latestDay != rhs.latestDay {return false}
+    if lhs.daysLow != rhs.daysLow {return false}
+    if lhs.daysHigh != rhs.daysHigh {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureHours: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Hours"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}latest_day\0\u{1}bits\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.latestDay) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.bits) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.latestDay != 0 {
+      try visitor.visitSingularUInt32Field(value: self.latestDay, fieldNumber: 1)
+    }
+    if !self.bits.isEmpty {
+      try visitor.visitSingularBytesField(value: self.bits, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureHours, rhs: PostureHours) -> Bool {
+    if lhs.latestDay != rhs.latestDay {return false}
+    if lhs.bits != rhs.bits {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureCoverage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Coverage"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{3}observed_seconds\0\u{1}state\0\u{1}hooks\0\u{1}lost\0\u{1}why\0\u{1}discipline\0\u{1}kind\0\u{1}container\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._from) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._to) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.observedSeconds) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.state) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.hooks) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.lost) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.why) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.discipline) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.container) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._from {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._to {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.observedSeconds != 0 {
+      try visitor.visitSingularUInt64Field(value: self.observedSeconds, fieldNumber: 3)
+    }
+    if !self.state.isEmpty {
+      try visitor.visitSingularStringField(value: self.state, fieldNumber: 4)
+    }
+    if !self.hooks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.hooks, fieldNumber: 5)
+    }
+    if !self.lost.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.lost, fieldNumber: 6)
+    }
+    if !self.why.isEmpty {
+      try visitor.visitSingularStringField(value: self.why, fieldNumber: 7)
+    }
+    if !self.discipline.isEmpty {
+      try visitor.visitSingularStringField(value: self.discipline, fieldNumber: 8)
+    }
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 9)
+    }
+    if !self.container.isEmpty {
+      try visitor.visitSingularStringField(value: self.container, fieldNumber: 10)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureCoverage, rhs: PostureCoverage) -> Bool {
+    if lhs._from != rhs._from {return false}
+    if lhs._to != rhs._to {return false}
+    if lhs.observedSeconds != rhs.observedSeconds {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.hooks != rhs.hooks {return false}
+    if lhs.lost != rhs.lost {return false}
+    if lhs.why != rhs.why {return false}
+    if lhs.discipline != rhs.discipline {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.container != rhs.container {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureHook: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Hook"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}state\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.state) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.state.isEmpty {
+      try visitor.visitSingularStringField(value: self.state, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureHook, rhs: PostureHook) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureLoss: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Loss"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hook\0\u{1}reason\0\u{1}count\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.hook) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.count) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.hook.isEmpty {
+      try visitor.visitSingularStringField(value: self.hook, fieldNumber: 1)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 2)
+    }
+    if self.count != 0 {
+      try visitor.visitSingularUInt64Field(value: self.count, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureLoss, rhs: PostureLoss) -> Bool {
+    if lhs.hook != rhs.hook {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.count != rhs.count {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureGap: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Gap"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{1}reason\0\u{1}count\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.from) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.to) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.count) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.from != 0 {
+      try visitor.visitSingularUInt64Field(value: self.from, fieldNumber: 1)
+    }
+    if self.to != 0 {
+      try visitor.visitSingularUInt64Field(value: self.to, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    if self.count != 0 {
+      try visitor.visitSingularUInt64Field(value: self.count, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureGap, rhs: PostureGap) -> Bool {
+    if lhs.from != rhs.from {return false}
+    if lhs.to != rhs.to {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.count != rhs.count {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

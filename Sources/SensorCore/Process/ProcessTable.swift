@@ -122,7 +122,8 @@ package struct ProcessTable: ~Copyable {
             return process
         }
         known.description = describe(
-            key, parentID: known.description.parentID, facts: facts,
+            key, parentID: known.description.parentID,
+            parentExecutable: known.parent?.description.executable ?? known.description.parentExecutable, facts: facts,
             workingDirectory: facts.workingDirectory ?? known.description.workingDirectory)
         if let identity = facts.identity {
             let leader = ThreadKey(tid: key.tgid, start: known.key.start)
@@ -249,7 +250,7 @@ package struct ProcessTable: ~Copyable {
         guard isMissing else { return }
         let takesExecutable = old.executable.isEmpty
         process.description = ProcessDescription(
-            id: old.id, pid: old.pid, parentID: old.parentID,
+            id: old.id, pid: old.pid, parentID: old.parentID, parentExecutable: old.parentExecutable,
             executable: takesExecutable ? facts.executable ?? "" : old.executable,
             executableDevice: takesExecutable ? facts.device : old.executableDevice,
             executableInode: takesExecutable ? facts.inode : old.executableInode,
@@ -272,8 +273,10 @@ package struct ProcessTable: ~Copyable {
         if ended.count > limits.ended { tick(at: time) }
         let parentID = ancestor?.description.id ?? (parent.tgid == 0 ? "" : id(parent))
         let process = TrackedProcess(
-            key: key, description: describe(key, parentID: parentID, facts: facts), parent: bounded(ancestor),
-            at: time, in: population)
+            key: key,
+            description: describe(
+                key, parentID: parentID, parentExecutable: ancestor?.description.executable ?? "", facts: facts),
+            parent: bounded(ancestor), at: time, in: population)
         process.identity = facts.identity
         process.identityAt = facts.identity == nil ? .max : time
         byKey.set(key, to: process)
@@ -283,10 +286,12 @@ package struct ProcessTable: ~Copyable {
     }
 
     private func describe(
-        _ key: ProcessKey, parentID: String, facts: ProcessFacts, workingDirectory: ByteString? = nil
+        _ key: ProcessKey, parentID: String, parentExecutable: ByteString, facts: ProcessFacts,
+        workingDirectory: ByteString? = nil
     ) -> ProcessDescription {
         ProcessDescription(
-            id: id(key), pid: key.tgid, parentID: parentID, executable: facts.executable ?? "",
+            id: id(key), pid: key.tgid, parentID: parentID, parentExecutable: parentExecutable,
+            executable: facts.executable ?? "",
             executableDevice: facts.device, executableInode: facts.inode, arguments: facts.arguments ?? [],
             argumentsAreCut: facts.argumentsAreCut, script: facts.script,
             workingDirectory: workingDirectory ?? facts.workingDirectory, uid: facts.identity?.user.effective,
@@ -348,7 +353,8 @@ package struct ProcessTable: ~Copyable {
         process.isApproximate = false
         let old = process.description
         process.description = ProcessDescription(
-            id: id(key), pid: old.pid, parentID: old.parentID, executable: old.executable,
+            id: id(key), pid: old.pid, parentID: old.parentID, parentExecutable: old.parentExecutable,
+            executable: old.executable,
             executableDevice: old.executableDevice, executableInode: old.executableInode,
             arguments: old.arguments, argumentsAreCut: old.argumentsAreCut, script: old.script,
             workingDirectory: old.workingDirectory, uid: old.uid, gid: old.gid, startTime: old.startTime)
@@ -385,16 +391,18 @@ extension TrackedProcess {
 extension ProcessDescription {
     fileprivate func with(parentID: String) -> ProcessDescription {
         ProcessDescription(
-            id: id, pid: pid, parentID: parentID, executable: executable, executableDevice: executableDevice,
-            executableInode: executableInode, arguments: arguments, argumentsAreCut: argumentsAreCut, script: script,
-            workingDirectory: workingDirectory, uid: uid, gid: gid, startTime: startTime)
+            id: id, pid: pid, parentID: parentID, parentExecutable: parentExecutable, executable: executable,
+            executableDevice: executableDevice, executableInode: executableInode, arguments: arguments,
+            argumentsAreCut: argumentsAreCut, script: script, workingDirectory: workingDirectory, uid: uid, gid: gid,
+            startTime: startTime)
     }
 
     fileprivate func with(uid: UInt32, gid: UInt32) -> ProcessDescription {
         ProcessDescription(
-            id: id, pid: pid, parentID: parentID, executable: executable, executableDevice: executableDevice,
-            executableInode: executableInode, arguments: arguments, argumentsAreCut: argumentsAreCut, script: script,
-            workingDirectory: workingDirectory, uid: uid, gid: gid, startTime: startTime)
+            id: id, pid: pid, parentID: parentID, parentExecutable: parentExecutable, executable: executable,
+            executableDevice: executableDevice, executableInode: executableInode, arguments: arguments,
+            argumentsAreCut: argumentsAreCut, script: script, workingDirectory: workingDirectory, uid: uid, gid: gid,
+            startTime: startTime)
     }
 }
 

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How well a subject's facts of one discipline, or of one tool, are known.
+package enum Convergence: String, Sendable {
+    /// There was too little time to say.
+    case learning
+    /// Much is known, and new facts still come.
+    case converging
+    /// What is new from now on is news.
+    case converged
+    /// It had converged, and then more new facts came than was to be expected.
+    case drifting
+}

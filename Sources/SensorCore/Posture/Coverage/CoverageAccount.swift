@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How well one container of a subject was watched, since when.
+struct CoverageAccount {
+    /// Wall clock, nanoseconds since 1970.
+    var from: UInt64
+    var to: UInt64
+    /// Nanoseconds of the boot clock.
+    var observed: UInt64 = 0
+    /// Events that are gone, without the cgroup.
+    var lost: [LossLedger.Key: UInt64] = [:]
+    /// Operations that no event tells of.
+    var blind: [String: UInt64] = [:]
+    /// Somebody in it has announced tool calls.
+    var announcesCalls = false
+
+    mutating func merge(with other: Self) {
+        from = min(from, other.from)
+        to = max(to, other.to)
+        observed &+= other.observed
+        lost.merge(other.lost, uniquingKeysWith: &+)
+        blind.merge(other.blind, uniquingKeysWith: &+)
+        announcesCalls = announcesCalls || other.announcesCalls
+    }
+
+    /// What is known of a kind of facts.
+    func state(of kind: FactKind) -> State {
+        if kind.isAnnounced, !announcesCalls { return .notWatched }
+        if !blind.isEmpty, kind.sources.contains(where: \.isEffect) { return .blind }
+        return lost.keys.contains { kind.isFed(by: $0.kind) } ? .lossy : .complete
+    }
+
+    enum State: String {
+        case complete
+        case lossy
+        case blind
+        case notWatched = "not_watched"
+    }
+}
+
+extension FactKind {
+    /// Events that tell of it.
+    var sources: [EventKind] {
+        switch self {
+        case .egress, .metadata: [.networkConnect, .networkSend, .networkClose]
+        case .ingress: [.networkListen, .networkAccept, .networkClose]
+        case .file, .credential:
+            [.fileOpen, .fileCreate, .fileDelete, .fileRename, .fileLink, .fileAttribute]
+        case .process: [.processExec]
+        case .syscall: [.syscallFirst, .syscallNotable]
+        case .dns: [.dnsAnswer]
+        case .tool, .sequence: [.toolCallBegin, .toolCallEnd]
+        case .effect: EventKind.allCases.filter(\.isEffect)
+        case .context: [.context]
+        case .decision: [.decision]
+        case .identity: [.identityChange]
+        case .library: [.fileExecmap]
+        case .hop, .model, .catalog: []
+        }
+    }
+
+    /// Nobody but the agent tells of it.
+    var isAnnounced: Bool {
+        switch self {
+        case .tool, .effect, .sequence, .context, .hop, .decision, .model, .catalog: true
+        case .egress, .ingress, .file, .process, .syscall, .dns, .identity, .credential, .metadata, .library: false
+        }
+    }
+
+    /// - Parameter kind: of an event, 0: nobody knows.
+    func isFed(by kind: UInt8) -> Bool { kind == 0 || sources.contains { $0.rawValue == kind } }
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Event {
+    /// What it says about its workload, apart from how it came about.
+    struct Statement {
+        var key: FactKey
+        /// It is another word of something that was said already, as the bytes at a connection's end.
+        var isAfterword = false
+        /// Payload bytes.
+        var sent: UInt64 = 0
+        var received: UInt64 = 0
+    }
+
+    /// All that it says, what it is itself first.
+    func statements(_ credentials: CredentialPaths = CredentialPaths()) -> [Statement] {
+        var statements: [Statement] = []
+        switch detail {
+        case .none: if kind == .processExec, let process { statements.append(Statement(key: .ran(process))) }
+        case .file(let file):
+            let key = key(of: file)
+            statements.append(Statement(key: key))
+            if key.kind == .file {
+                statements += [credential(key, credentials)].compactMap { $0.map { Statement(key: $0) } }
+            }
+        case .network(let network): statements += said(of: network)
+        case .syscall(let syscall):
+            statements.append(Statement(key: .used(syscall, isNotable: kind == .syscallNotable)))
+        case .identity(let identity): statements.append(Statement(key: .became(identity)))
+        case .dns(let dns): statements.append(Statement(key: FactKey(.dns, ByteString(dns.name), ByteString(dns.type))))
+        case .context(let context):
+            statements += context.sources.map { source in
+                Statement(key: FactKey(.context, ByteString(source.kind), ByteString(source.uri)))
+            }
+        case .decision(let decision):
+            statements.append(
+                Statement(key: FactKey(.decision, ByteString(decision.policy), ByteString(decision.outcome))))
+        // How it ended is part of what was done.
+        case .toolCall(let call): if kind == .toolCallEnd { statements.append(Statement(key: .called(call))) }
+        case .exit, .anomaly: break
+        }
+        if let tool = toolCall?.name, !tool.isEmpty, kind.isEffect, let first = statements.first {
+            statements.append(Statement(key: first.key.effect(of: tool)))
+        }
+        return statements
+    }
+
+    var qualifiers: FactQualifiers {
+        var qualifiers = FactQualifiers(
+            outcome: FactQualifiers.Outcome(errorNumber: errorNumber), serviceAccount: workload.identity.serviceAccount,
+            initiatorKind: toolCall?.initiator?.kind ?? "", agent: toolCall?.claims.agent?.name ?? "")
+        if case .toolCall(let call) = detail {
+            if kind == .toolCallEnd { qualifiers.outcome = FactQualifiers.Outcome(status: call.status) }
+            qualifiers.initiatorKind = call.initiator?.kind ?? ""
+            qualifiers.agent = call.claims.agent?.name ?? ""
+        }
+        return qualifiers
+    }
+
+    private func key(of file: FileDetail) -> FactKey {
+        if kind == .fileExecmap { return FactKey(.library, file.path) }
+        var access = file.access.names
+        switch kind {
+        case .fileDelete: access = ["DELETE"]
+        case .fileRename: access = ["RENAME"] + access
+        case .fileLink: access = ["LINK"] + access
+        case .fileCreate where !file.access.contains(.create): access.append("CREATE")
+        default: break
+        }
+        return FactKey(.file, file.path, ByteString(access.joined(separator: ",")))
+    }
+
+    private func said(of network: NetworkDetail) -> [Statement] {
+        let isIngress = kind == .networkListen || network.direction == .ingress
+        // Where others come to is told by the own port; whence they come they choose themselves.
+        let port = isIngress ? network.local?.port : network.peer?.port
+        let peer = kind == .networkListen ? network.local?.path ?? "" : network.peer.map(FactKey.name) ?? ""
+        let key = FactKey(
+            isIngress ? .ingress : .egress, peer, ByteString(port.map(String.init) ?? ""),
+            ByteString(network.transport.name))
+        let first = Statement(
+            key: key, isAfterword: kind == .networkClose, sent: network.bytesSent ?? 0,
+            received: network.bytesReceived ?? 0)
+        guard !isIngress, !first.isAfterword, let peer = network.peer, let service = Self.metadataService(peer) else {
+            return [first]
+        }
+        return [first, Statement(key: FactKey(.metadata, ByteString(service.name), FactKey.name(peer)))]
+    }
+
+    private static func metadataService(_ peer: Endpoint) -> MetadataService? {
+        peer.address.flatMap { MetadataService($0) } ?? peer.names.lazy.compactMap { MetadataService(name: $0) }.first
+    }
+
+    /// That the file holds a credential.
+    private func credential(_ key: FactKey, _ credentials: CredentialPaths) -> FactKey? {
+        let path = key[.path]
+        let tokens = workload.identity.container?.tokens ?? []
+        let mounts = CredentialPaths.Mounts(tokens: tokens.map { (ByteString($0.path), $0.audience) })
+        guard let found = credentials.match(path, in: mounts) else { return nil }
+        let type = found.label.map { "\(found.kind.name) \($0)" } ?? found.kind.name
+        return FactKey(.credential, ByteString(type), CredentialPaths.canonical(path), key[.access])
+    }
+}
+
+extension FactQualifiers.Outcome {
+    init(errorNumber: Int32) {
+        switch errorNumber {
+        case 0, Self.inProgress: self = .ok
+        case Self.notPermitted, Self.accessDenied: self = .denied
+        default: self = .failed
+        }
+    }
+
+    /// Of a tool call, by its status.
+    init(status: String) {
+        switch status {
+        case "ok": self = .ok
+        case "denied": self = .denied
+        default: self = .failed
+        }
+    }
+
+    private static let notPermitted: Int32 = 1
+    private static let accessDenied: Int32 = 13
+    private static let inProgress: Int32 = 115
+}
+
+extension FactKey {
+    /// A name that the workload was told the address by, else the address.
+    fileprivate static func name(_ endpoint: Endpoint) -> ByteString {
+        if let path = endpoint.path { return path }
+        if let name = endpoint.names.first { return ByteString(name) }
+        if let address = endpoint.address { return ByteString(address.description) }
+        return ByteString(endpoint.contextID.map { "cid:\($0)" } ?? "")
+    }
+
+    fileprivate static func ran(_ process: ProcessDescription) -> FactKey {
+        // A script is the program, whatever interprets it.
+        FactKey(
+            .process, process.script ?? process.executable, ByteString(ArgumentShape.of(process.arguments)),
+            process.parentExecutable)
+    }
+
+    fileprivate static func used(_ syscall: SyscallDetail, isNotable: Bool) -> FactKey {
+        let name = syscall.name.isEmpty ? "syscall_\(syscall.number)" : syscall.name
+        guard isNotable else { return FactKey(.syscall, ByteString(name), "") }
+        var what = syscall.path?.text ?? ""
+        for string in syscall.strings { what += (what.isEmpty ? "" : " ") + "\(string.name)=\(string.value.text)" }
+        return FactKey(.syscall, ByteString(name), ByteString(what.isEmpty ? "notable" : what))
+    }
+
+    fileprivate static func became(_ identity: IdentityDetail) -> FactKey {
+        func ids(_ state: IdentityState) -> String { "\(state.user.effective):\(state.group.effective)" }
+        let from = identity.from.map(ids) ?? ""
+        let spaces = identity.from.map { $0.namespaces.names(otherThan: identity.to.namespaces) } ?? []
+        let to = [ids(identity.to)] + identity.capabilitiesGained + spaces.map { "\($0) namespace" }
+        return FactKey(
+            .identity, ByteString(identity.change), ByteString(from), ByteString(to.joined(separator: " ")))
+    }
+
+    /// That it was done for a tool's call.
+    fileprivate func effect(of tool: String) -> FactKey {
+        let values = values
+        var what = values.first?.text ?? ""
+        // A peer is nothing without its port.
+        if kind == .egress || kind == .ingress, values.count > 1, !values[1].isEmpty { what += ":\(values[1].text)" }
+        return FactKey(.effect, ByteString(tool), ByteString(kind.name), ByteString(what))
+    }
+
+    fileprivate static func called(_ call: ToolCallDetail) -> FactKey {
+        FactKey(.tool, ByteString(call.name), ByteString(call.shape), ByteString(call.claims.type))
+    }
+
+    static func used(_ model: ModelUse) -> FactKey {
+        FactKey(.model, ByteString(model.provider), ByteString(model.requested), ByteString(model.responding))
+    }
+
+    static func offered(_ tool: ToolCatalog.Tool, by catalog: ToolCatalog) -> FactKey {
+        FactKey(
+            .catalog, ByteString(catalog.server), ByteString(catalog.transport), ByteString(tool.name),
+            ByteString(tool.parameters.sorted().joined(separator: ",")))
+    }
+
+    static func made(_ transition: SessionTransition) -> FactKey {
+        FactKey(
+            .hop, ByteString(transition.kind.rawValue), ByteString(transition.from), ByteString(transition.to))
+    }
+}
+
+extension IdentityState.Namespaces {
+    /// Those that are known to be others.
+    fileprivate func names(otherThan other: Self) -> [String] {
+        let pairs: [(String, UInt32, UInt32)] = [
+            ("pid", pid, other.pid), ("mount", mount, other.mount), ("network", network, other.network),
+            ("user", user, other.user), ("uts", uts, other.uts), ("ipc", ipc, other.ipc),
+            ("cgroup", cgroup, other.cgroup),
+        ]
+        return pairs.filter { $0.1 != 0 && $0.2 != 0 && $0.1 != $0.2 }.map(\.0)
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What is known of one fact on this node, apart from its key. Every number only grows, so of two that come from the same
+/// writer the larger one is the later one.
+struct Fact {
+    /// Times that it was so.
+    var count: UInt64 = 0
+    /// Of them, those done for tool calls, by `ToolCallReference.Method`; the rest was done for none that is known.
+    var attributed = InlineArray<5, UInt32>(repeating: 0)
+    /// Payload bytes.
+    var sent: UInt64 = 0
+    var received: UInt64 = 0
+    /// Wall clock, nanoseconds since 1970.
+    var firstSeen: UInt64
+    var lastSeen: UInt64
+    var sightings = Sightings()
+    /// Who did it: the four names with the smallest hashes.
+    var replicas = NameSample()
+    /// What did it.
+    var processes = NameSample()
+    /// Where its counts by hour of the day are, 0: all in that of `firstSeen`.
+    var hoursPlace: UInt32 = 0
+    /// It was new or changed since it was last told: when it last was, and with what count.
+    var toldCount: UInt64 = 0
+    var toldAt: UInt64 = 0
+
+    init(firstSeen: UInt64) {
+        self.firstSeen = firstSeen
+        lastSeen = firstSeen
+    }
+
+    static func place(of method: ToolCallReference.Method) -> Int {
+        switch method {
+        case .exact: 0
+        case .process: 1
+        case .argument: 2
+        case .candidates: 3
+        case .window: 4
+        }
+    }
+}
+
+/// A few of many names, by their numbers in a `SharedNames`: those whose hashes are smallest, whoever is asked and in whatever
+/// order they came.
+struct NameSample: Equatable {
+    static let capacity = 4
+    private var numbers = InlineArray<4, UInt16>(repeating: 0)
+
+    /// Numbers, 0 for none.
+    func forEach(_ body: (UInt16) -> Void) {
+        for index in numbers.indices where numbers[index] != 0 { body(numbers[index]) }
+    }
+
+    /// - Parameter number: 0: nobody knows who.
+    mutating func note(_ number: UInt16, hash: (UInt16) -> UInt64) {
+        if number == 0 { return }
+        var largest = 0
+        for index in numbers.indices {
+            if numbers[index] == number { return }
+            if numbers[index] == 0 {
+                numbers[index] = number
+                return
+            }
+            if hash(numbers[index]) > hash(numbers[largest]) { largest = index }
+        }
+        if hash(number) < hash(numbers[largest]) { numbers[largest] = number }
+    }
+
+    mutating func map(_ change: (UInt16) -> UInt16) {
+        for index in numbers.indices where numbers[index] != 0 { numbers[index] = change(numbers[index]) }
+    }
+
+    static func == (one: Self, other: Self) -> Bool {
+        one.numbers.indices.allSatisfy { one.numbers[$0] == other.numbers[$0] }
+    }
+}

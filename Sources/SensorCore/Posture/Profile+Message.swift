@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import SwiftProtobuf
+
+extension Profile {
+    /// All that is known here of the subject, to be kept, merged and read.
+    func message() -> PostureProfile {
+        PostureProfile.with {
+            $0.facts =
+                (0..<count).map(message) + overflow.sorted { $0.key.rawValue < $1.key.rawValue }.map(Self.message)
+            $0.observed = PostureHours(observedHours)
+            $0.active = PostureHours(activeHours)
+            for (discipline, hours) in lossyHours { $0.lossy[discipline.name] = PostureHours(hours) }
+        }
+    }
+
+    func message(of index: Int) -> PostureFact {
+        let fact = facts.facts[index]
+        var message = PostureFact(facts.key(at: index), qualifiers[Int(facts.qualifiers(at: index))])
+        message.count = fact.count
+        message.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: fact.firstSeen)
+        message.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: fact.lastSeen)
+        let hours = hours(of: index)
+        message.hourOfDay = hours.indices.map { hours[$0] }
+        fact.replicas.forEach { message.replicas.append(names[$0].text) }
+        fact.processes.forEach { message.processes.append(names[$0].text) }
+        message.replicas.sort()
+        message.processes.sort()
+        message.attribution = PostureAttribution(fact)
+        message.bytesSent = fact.sent
+        message.bytesReceived = fact.received
+        message.sightings = PostureSightings(fact.sightings)
+        return message
+    }
+
+    private static func message(_ kind: FactKind, _ overflow: Overflow) -> PostureFact {
+        PostureFact.with {
+            ($0.discipline, $0.kind) = (kind.discipline.name, kind.name)
+            ($0.overflow, $0.count, $0.distinct) = (
+                true, overflow.count, max(overflow.distinct.estimate, overflow.distinctBefore)
+            )
+            $0.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.firstSeen)
+            $0.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.lastSeen)
+        }
+    }
+}
+
+extension PostureFact {
+    /// Its identity.
+    init(_ key: FactKey, _ qualifiers: FactQualifiers) {
+        self.init()
+        discipline = key.kind.discipline.name
+        kind = key.kind.name
+        self.key = PostureFactKey(key)
+        outcome = qualifiers.outcome.name
+        serviceAccount = qualifiers.serviceAccount
+        initiatorKind = qualifiers.initiatorKind
+        agent = qualifiers.agent
+    }
+}
+
+extension Fact {
+    /// As it was kept, without names and hours.
+    init(_ message: PostureFact) {
+        self.init(firstSeen: message.firstSeen.nanosecondsSince1970)
+        lastSeen = message.lastSeen.nanosecondsSince1970
+        (count, sent, received) = (message.count, message.bytesSent, message.bytesReceived)
+        (toldCount, toldAt) = (count, lastSeen)
+        sightings = Sightings(message.sightings)
+        let attribution = message.attribution
+        attributed[Self.place(of: .exact)] = UInt32(clamping: attribution.exact)
+        attributed[Self.place(of: .process)] = UInt32(clamping: attribution.process)
+        attributed[Self.place(of: .argument)] = UInt32(clamping: attribution.argument)
+        attributed[Self.place(of: .candidates)] = UInt32(clamping: attribution.candidates)
+        attributed[Self.place(of: .window)] = UInt32(clamping: attribution.window)
+    }
+}
+
+extension PostureAttribution {
+    fileprivate init(_ fact: Fact) {
+        self.init()
+        let counts = fact.attributed
+        exact = UInt64(counts[Fact.place(of: .exact)])
+        process = UInt64(counts[Fact.place(of: .process)])
+        argument = UInt64(counts[Fact.place(of: .argument)])
+        candidates = UInt64(counts[Fact.place(of: .candidates)])
+        window = UInt64(counts[Fact.place(of: .window)])
+        none = fact.count - min(fact.count, exact + process + argument + candidates + window)
+    }
+}
+
+extension PostureSightings {
+    init(_ sightings: Sightings) {
+        self.init()
+        firstHours = sightings.earliestHours
+        latestDay = UInt32(sightings.days.latest ?? 0)
+        daysLow = UInt64(truncatingIfNeeded: sightings.days.bits)
+        daysHigh = UInt64(truncatingIfNeeded: sightings.days.bits >> 64)
+    }
+}
+
+extension Sightings {
+    init(_ message: PostureSightings) {
+        self.init(
+            earliestHours: message.firstHours,
+            days: DaySet(
+                latest: UInt16(clamping: message.latestDay),
+                bits: UInt128(message.daysHigh) << 64 | UInt128(message.daysLow)))
+    }
+}
+
+extension PostureHours {
+    init(_ hours: HourSet) {
+        self.init()
+        guard let days = hours.days else { return }
+        latestDay = UInt32(days.upperBound)
+        for day in days {
+            let hours = hours.hours(of: day)
+            bits.append(contentsOf: (0..<3).map { UInt8(truncatingIfNeeded: hours >> (8 * UInt32($0))) })
+        }
+    }
+}
+
+extension HourSet {
+    init(_ message: PostureHours) {
+        self.init()
+        let bits = Array(message.bits.suffix(3 * HourSet.span))
+        let count = bits.count / 3
+        for index in (0..<count).reversed() where count - 1 - index <= Int(message.latestDay) {
+            let hours = (0..<3).reduce(UInt32(0)) { $0 | UInt32(bits[3 * index + $1]) << UInt32(8 * $1) }
+            insert(hours, of: UInt16(clamping: Int(message.latestDay) - (count - 1 - index)))
+        }
+    }
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// This node's share of what one subject does. For the pipeline's thread only.
+package final class Profile {
+    struct Limits: Sendable {
+        /// Facts of a subject. Of those that somebody can make as many of as he likes, nine tenths; from three quarters on
+        /// they are kept by what their names have in common.
+        var facts = 2000
+        /// Facts of a kind of which a program has so many ways only.
+        var ofKind = 250
+        /// Sessions whose last tools are known.
+        var sessions = 64
+
+        init() {}
+    }
+
+    /// Of facts that there was no room for.
+    struct Overflow {
+        var count: UInt64 = 0
+        var distinct = DistinctSample()
+        /// How many different ones there were before a restart: which ones is not known any more.
+        var distinctBefore: UInt64 = 0
+        var firstSeen: UInt64
+        var lastSeen: UInt64
+    }
+
+    /// Who did it, and for what.
+    struct Deed {
+        var count: UInt64 = 1
+        /// Wall clock, nanoseconds since 1970.
+        var time: UInt64
+        var method: ToolCallReference.Method?
+        var replica: ByteString = ""
+        var executable: ByteString = ""
+    }
+
+    let subject: SubjectKey
+    private(set) var facts: FactTable
+    private(set) var names = SharedNames()
+    private(set) var qualifiers: [FactQualifiers] = []
+    private(set) var overflow: [FactKind: Overflow] = [:]
+    /// By hour of the day in UTC, of facts that were seen in more than one.
+    private var hours: [InlineArray<24, UInt32>] = []
+    private var countOfKind: [FactKind: Int] = [:]
+    private var unboundedCount = 0
+    private var lastTools: [(session: String, tools: [String])] = []
+    private let limits: Limits
+    private(set) var coverage = CoverageBook()
+    /// Hours in which a container of it ran here and was watched, in which it did anything, and in which something of a
+    /// discipline was lost.
+    private(set) var observedHours = HourSet()
+    private(set) var activeHours = HourSet()
+    private(set) var lossyHours: [Discipline: HourSet] = [:]
+    /// Something was noted since it was last asked.
+    private(set) var isTouched = false
+
+    init(_ subject: SubjectKey, limits: Limits = Limits(), seed: UInt64) {
+        self.subject = subject
+        self.limits = limits
+        facts = FactTable(seed: seed)
+    }
+
+    var count: Int { facts.count }
+
+    /// Bytes of it, about.
+    var bytes: Int {
+        1024 + facts.bytes + names.bytes + hours.capacity * MemoryLayout<InlineArray<24, UInt32>>.stride
+            + qualifiers.count * 128 + overflow.count * 640
+    }
+
+    // MARK: Watching
+
+    /// A container of it ran and was watched: see `CoverageBook.observe`.
+    func observe(_ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool) {
+        coverage.observe(container, at: now, elapsed: elapsed, announcesCalls: announcesCalls)
+        observedHours.insert(Self.hour(now))
+    }
+
+    /// - Parameter loss: an event that is gone.
+    func lose(_ loss: LossLedger.Key, count: UInt64, of container: String, at now: UInt64) {
+        coverage.lose(loss, count: count, of: container, at: now)
+        for discipline in Discipline.allCases
+        where FactKind.allCases.contains(where: { $0.discipline == discipline && $0.isFed(by: loss.kind) }) {
+            lossyHours[discipline, default: HourSet()].insert(Self.hour(now))
+        }
+    }
+
+    /// Something was done in a way that no event tells of.
+    func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64) {
+        coverage.miss(operation, count: count, of: container, at: now)
+    }
+
+    private static func hour(_ time: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: time / 3_600_000_000_000) }
+
+    // MARK: Noting
+
+    func note(_ statement: Event.Statement, _ qualifiers: FactQualifiers, _ deed: Deed) {
+        isTouched = true
+        isDirty = true
+        activeHours.insert(Self.hour(deed.time))
+        guard let index = place(of: statement.key, number(of: qualifiers), deed) else {
+            var other = overflow[statement.key.kind] ?? Overflow(firstSeen: deed.time, lastSeen: deed.time)
+            if !statement.isAfterword { other.count &+= deed.count }
+            other.distinct.note(StableHash.of(statement.key.bytes))
+            other.lastSeen = max(other.lastSeen, deed.time)
+            overflow[statement.key.kind] = other
+            return
+        }
+        let isNew = facts.facts[index].count == 0
+        facts.facts[index].sent &+= statement.sent
+        facts.facts[index].received &+= statement.received
+        facts.facts[index].lastSeen = max(facts.facts[index].lastSeen, deed.time)
+        if statement.isAfterword, !isNew { return }
+        count(index, deed)
+    }
+
+    private func count(_ index: Int, _ deed: Deed) {
+        let hour = deed.time / 3_600_000_000_000
+        countHour(index, Int(hour % 24), deed.count)
+        facts.facts[index].count &+= deed.count
+        facts.facts[index].firstSeen = min(facts.facts[index].firstSeen, deed.time)
+        facts.facts[index].sightings.note(hour: UInt32(truncatingIfNeeded: hour))
+        if let method = deed.method {
+            let place = Fact.place(of: method)
+            let (sum, isOver) = facts.facts[index].attributed[place].addingReportingOverflow(
+                UInt32(clamping: deed.count))
+            facts.facts[index].attributed[place] = isOver ? .max : sum
+        }
+        let replica = number(of: deed.replica)
+        let process = number(of: deed.executable)
+        facts.facts[index].replicas.note(replica) { names.hash($0) }
+        facts.facts[index].processes.note(process) { names.hash($0) }
+    }
+
+    /// - Precondition: its count is that of before.
+    private func countHour(_ index: Int, _ hour: Int, _ count: UInt64) {
+        let fact = facts.facts[index]
+        let first = Int(fact.firstSeen / 3_600_000_000_000 % 24)
+        var place = Int(fact.hoursPlace)
+        if place == 0 {
+            if fact.count == 0 || first == hour { return }
+            var counts = InlineArray<24, UInt32>(repeating: 0)
+            counts[first] = UInt32(clamping: fact.count)
+            hours.append(counts)
+            place = hours.count
+            facts.facts[index].hoursPlace = UInt32(place)
+        }
+        let (sum, isOver) = hours[place - 1][hour].addingReportingOverflow(UInt32(clamping: count))
+        hours[place - 1][hour] = isOver ? .max : sum
+    }
+
+    /// Counts by hour of the day in UTC.
+    func hours(of index: Int) -> InlineArray<24, UInt32> {
+        let fact = facts.facts[index]
+        if fact.hoursPlace > 0 { return hours[Int(fact.hoursPlace) - 1] }
+        var counts = InlineArray<24, UInt32>(repeating: 0)
+        counts[Int(fact.firstSeen / 3_600_000_000_000 % 24)] = UInt32(clamping: fact.count)
+        return counts
+    }
+
+    private func place(of key: FactKey, _ qualifiers: UInt8, _ deed: Deed) -> Int? {
+        if let known = facts.find(key, qualifiers) { return known }
+        let isBounded = key.kind.isBounded
+        guard facts.count < limits.facts,
+            isBounded ? countOfKind[key.kind, default: 0] < limits.ofKind : unboundedCount < limits.facts / 10 * 9
+        else { return nil }
+        countOfKind[key.kind, default: 0] += 1
+        if !isBounded { unboundedCount += 1 }
+        return facts.insert(key, qualifiers, Fact(firstSeen: deed.time))
+    }
+
+    private func number(of qualifiers: FactQualifiers) -> UInt8 {
+        if let known = self.qualifiers.firstIndex(of: qualifiers) { return UInt8(known) }
+        if self.qualifiers.count < Self.qualifierLimit {
+            self.qualifiers.append(qualifiers)
+            return UInt8(self.qualifiers.count - 1)
+        }
+        // Agents call themselves what they like.
+        var plain = qualifiers
+        (plain.agent, plain.initiatorKind) = ("", "")
+        if let known = self.qualifiers.firstIndex(of: plain) { return UInt8(known) }
+        guard self.qualifiers.count < Int(UInt8.max) else { return UInt8.max - 1 }
+        self.qualifiers.append(plain)
+        return UInt8(self.qualifiers.count - 1)
+    }
+
+    private static let qualifierLimit = 128
+
+    private func number(of name: ByteString) -> UInt16 {
+        let number = names.number(of: name)
+        if number != 0 || name.isEmpty || !names.isFull { return number }
+        var used: Set<UInt16> = []
+        for fact in facts.facts {
+            fact.replicas.forEach { used.insert($0) }
+            fact.processes.forEach { used.insert($0) }
+        }
+        // Each pod has its name: those that no fact names any more make room.
+        guard used.count < SharedNames.capacity / 2 else { return 0 }
+        let moved = names.keep(used)
+        for index in facts.facts.indices {
+            facts.facts[index].replicas.map { moved[$0] ?? 0 }
+            facts.facts[index].processes.map { moved[$0] ?? 0 }
+        }
+        return names.number(of: name)
+    }
+
+    // MARK: Restoring
+
+    /// What was known before a restart, into a profile that knows nothing yet.
+    func restore(_ message: PostureProfile) {
+        observedHours = HourSet(message.observed)
+        activeHours = HourSet(message.active)
+        for discipline in Discipline.allCases {
+            if let hours = message.lossy[discipline.name] { lossyHours[discipline] = HourSet(hours) }
+        }
+        for message in message.facts {
+            guard let identity = SharedFact.Identity(message) else { continue }
+            if identity.isOverflow {
+                var other = Overflow(
+                    firstSeen: message.firstSeen.nanosecondsSince1970, lastSeen: message.lastSeen.nanosecondsSince1970)
+                (other.count, other.distinctBefore) = (message.count, message.distinct)
+                overflow[identity.key.kind] = other
+                continue
+            }
+            var fact = Fact(message)
+            let deed = Deed(time: fact.firstSeen)
+            guard let index = place(of: identity.key, number(of: identity.qualifiers), deed) else { continue }
+            for name in message.replicas { fact.replicas.note(number(of: ByteString(name))) { names.hash($0) } }
+            for name in message.processes { fact.processes.note(number(of: ByteString(name))) { names.hash($0) } }
+            if message.hourOfDay.count == 24, message.hourOfDay.count(where: { $0 > 0 }) > 1 {
+                var counts = InlineArray<24, UInt32>(repeating: 0)
+                for hour in 0..<24 { counts[hour] = message.hourOfDay[hour] }
+                hours.append(counts)
+                fact.hoursPlace = UInt32(hours.count)
+            }
+            facts.facts[index] = fact
+        }
+    }
+
+    // MARK: Tools
+
+    /// A session called a tool.
+    ///
+    /// - Returns: the sequences of two and of three that it makes with the ones before.
+    func follow(_ tool: String, in session: String) -> [FactKey] {
+        var tools = [tool]
+        if let index = lastTools.firstIndex(where: { $0.session == session }) {
+            tools = lastTools.remove(at: index).tools.suffix(2) + tools
+        } else if lastTools.count >= limits.sessions {
+            lastTools.removeFirst()
+        }
+        lastTools.append((session, tools))
+        return (2...3).filter { $0 <= tools.count }.map { length in
+            FactKey(.sequence, tools.suffix(length).map { ByteString($0) })
+        }
+    }
+
+    // MARK: Telling
+
+    /// Facts that are new or have changed enough since they were told.
+    ///
+    /// - Parameter time: wall clock, nanoseconds since 1970.
+    func takeChanged(at time: UInt64, refresh: UInt64) -> [Int] {
+        guard isTouched else { return [] }
+        isTouched = false
+        var changed: [Int] = []
+        for index in facts.facts.indices {
+            let fact = facts.facts[index]
+            guard fact.count != fact.toldCount else { continue }
+            guard fact.toldCount == 0 || fact.count / 2 >= fact.toldCount || time &- fact.toldAt >= refresh else {
+                isTouched = true
+                continue
+            }
+            facts.facts[index].toldCount = fact.count
+            facts.facts[index].toldAt = time
+            changed.append(index)
+        }
+        return changed
+    }
+
+    /// It has changed since it was last kept.
+    var isDirty = false
+    var keptAt: UInt64 = 0
+}

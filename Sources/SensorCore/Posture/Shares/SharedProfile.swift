@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What is known of one subject, from the shares of any number of nodes.
+///
+/// Merging is a join: of the same shares, in any order and as often as you like, comes the same value. Nothing is folded in it:
+/// that is a view.
+package struct SharedProfile: Sendable, Equatable {
+    package let subject: SubjectKey
+    package private(set) var facts: [SharedFact.Identity: SharedFact] = [:]
+    package private(set) var time = ObservedTimes()
+    /// It has facts of kinds that this version does not know.
+    package private(set) var hasUnknownFacts = false
+
+    package init(_ subject: SubjectKey) { self.subject = subject }
+
+    /// Takes in what a writer says; what it said before may come again.
+    ///
+    /// - Parameter writer: its stream.
+    package mutating func merge(_ share: PostureProfile, writer: String) {
+        for message in share.facts { merge(message, writer: writer) }
+        time.merge(with: ObservedTimes(share))
+    }
+
+    package mutating func merge(_ message: PostureFact, writer: String) {
+        guard let identity = SharedFact.Identity(message) else {
+            hasUnknownFacts = true
+            return
+        }
+        let fact = SharedFact(message, writer: writer)
+        if facts[identity]?.merge(with: fact) == nil { facts[identity] = fact }
+    }
+
+    package mutating func merge(with other: SharedProfile) {
+        hasUnknownFacts = hasUnknownFacts || other.hasUnknownFacts
+        time.merge(with: other.time)
+        for (identity, fact) in other.facts where facts[identity]?.merge(with: fact) == nil { facts[identity] = fact }
+    }
+}
+
+/// Hours in which a subject was watched and did something, and in which something of a discipline was lost.
+package struct ObservedTimes: Sendable, Equatable {
+    package var observed = HourSet()
+    package var active = HourSet()
+    package var lossy: [Discipline: HourSet] = [:]
+
+    package init() {}
+
+    mutating func merge(with other: Self) {
+        observed.merge(with: other.observed)
+        active.merge(with: other.active)
+        for (discipline, hours) in other.lossy { lossy[discipline, default: HourSet()].merge(with: hours) }
+    }
+}
+
+extension ObservedTimes {
+    init(_ message: PostureProfile) {
+        observed = HourSet(message.observed)
+        active = HourSet(message.active)
+        for discipline in Discipline.allCases {
+            if let hours = message.lossy[discipline.name] { lossy[discipline] = HourSet(hours) }
+        }
+    }
+}

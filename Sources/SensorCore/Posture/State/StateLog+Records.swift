@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension StateLog {
+    /// What is kept of a stream.
+    package enum Kept: Equatable, Sendable {
+        case record(RecordEnvelope)
+        /// These are not to be had any more. The digest is that of the last one's payload, where it is known.
+        case hole(ClosedRange<UInt64>, digest: PayloadDigest?)
+    }
+
+    /// Gives a payload its place in the stream; the next commit keeps it.
+    ///
+    /// - Parameter stream: goes on from `head`.
+    /// - Returns: nil if there is no room in memory, as after a while in which the disk took nothing, or if the payload has
+    ///   more than 16 MiB. It has no place in the stream then, which leaves no hole.
+    package func append(_ payload: [UInt8], to stream: inout RecordStream) -> RecordEnvelope? {
+        precondition(stream.head == head, "the stream is not the one that is kept here")
+        guard waitingBytes + payload.count <= min(limits.waitingRecords, LogFrame.payloadLimit - 1024) else {
+            statistics.refusedRecords += 1
+            return nil
+        }
+        let envelope = stream.append(payload)
+        head = stream.head
+        waiting.append(envelope)
+        waitingBytes += payload.count
+        return envelope
+    }
+
+    /// Another stream goes on from here, and the records of the one before are not kept any more.
+    package func begin(_ head: RecordStream.Head) {
+        self.head = head
+        acknowledged = head.sequence
+        waiting = []
+        waitingBytes = 0
+        index.dropRecords(through: .max)
+    }
+
+    /// Records up to this one need not be kept.
+    package func acknowledge(through sequence: UInt64) {
+        acknowledged = max(acknowledged, min(sequence, committedHead.sequence))
+        index.dropRecords(through: acknowledged)
+    }
+
+    /// Drops records though nobody has acknowledged them: they are a hole from now on.
+    package func discard(through sequence: UInt64) { index.dropRecords(through: min(sequence, committedHead.sequence)) }
+
+    /// What follows a sequence among what is committed and not acknowledged; nil: nothing does.
+    package func next(after sequence: UInt64) throws(SystemError) -> Kept? {
+        // Another stream has begun here, and that is not committed yet.
+        guard committedHead.id == head.id else { return nil }
+        let next = max(sequence, acknowledged) + 1
+        guard next <= committedHead.sequence else { return nil }
+        if let envelope = try envelope(next) { return .record(envelope) }
+        while let end = index.records.first(from: next) {
+            guard let after = try envelope(end) else { continue }
+            return .hole(next...(end - 1), digest: after.previous)
+        }
+        return .hole(next...committedHead.sequence, digest: committedHead.digest)
+    }
+
+    func loseRecord(_ sequence: UInt64, in segment: UInt32) {
+        statistics.damagedRecords += 1
+        index.loseRecord(sequence)
+        noteDamage(in: segment)
+    }
+
+    private func envelope(_ sequence: UInt64) throws(SystemError) -> RecordEnvelope? {
+        guard let place = index.records[sequence] else { return nil }
+        if let frame = try frame(at: place), let envelope = LogRecord.envelope(key: frame.key, payload: frame.payload),
+            envelope.stream == head.id, envelope.sequence == sequence
+        {
+            return envelope
+        }
+        loseRecord(sequence, in: place.segment)
+        return nil
+    }
+}

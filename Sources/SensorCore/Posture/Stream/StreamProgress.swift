@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How far one stream has been checked.
+struct StreamProgress {
+    /// Streams in the order in which they appear.
+    let order: Int
+    private(set) var summary: VerifierReport.Stream
+    /// Of the payload with the last sequence; nil where it is not known.
+    private var digest: PayloadDigest?
+    /// Of the latest records, by sequence modulo its limit.
+    private var history: [(sequence: UInt64, digest: PayloadDigest)] = []
+    private let historyLimit: Int
+
+    init(order: Int, line: UInt64, history: Int) {
+        self.order = order
+        historyLimit = history
+        summary = VerifierReport.Stream(firstLine: line)
+    }
+
+    /// Returns what is wrong with the record, which the next one is then expected to follow nevertheless.
+    mutating func take(_ envelope: EnvelopeLine, _ digest: PayloadDigest) -> StreamBreak.Fault? {
+        let sequence = envelope.sequence
+        summary.records += 1
+        guard summary.last > 0 else {
+            summary.first = sequence
+            advance(envelope, digest)
+            guard sequence == 1, envelope.gap == nil, let previous = envelope.previous else { return nil }
+            return .wrongPrevious(expected: nil, found: previous)
+        }
+        let expected = summary.last + 1
+        if sequence < expected { return repetition(envelope, digest) }
+        defer { advance(envelope, digest) }
+        // The gap's record is the last one of those that it stands for, or follows them.
+        let covered = envelope.gap.map { $0.range.contains(expected) && sequence - $0.range.upperBound <= 1 } ?? false
+        guard sequence == expected || covered && (envelope.gap?.range.upperBound ?? .max) <= sequence else {
+            return .missing(expected: expected, found: sequence)
+        }
+        guard sequence == expected || envelope.gap?.range.lowerBound == expected && isReplacement(envelope) else {
+            return nil
+        }
+        guard let known = self.digest else {
+            summary.unchecked += 1
+            return nil
+        }
+        guard let previous = envelope.previous else {
+            // Who has lost the payload before cannot name it, and says so by a gap.
+            if envelope.gap != nil {
+                summary.unchecked += 1
+                return nil
+            }
+            return .wrongPrevious(expected: known, found: nil)
+        }
+        return previous == known ? nil : .wrongPrevious(expected: known, found: previous)
+    }
+
+    private func isReplacement(_ envelope: EnvelopeLine) -> Bool {
+        envelope.gap?.range.upperBound == envelope.sequence
+    }
+
+    private mutating func advance(_ envelope: EnvelopeLine, _ digest: PayloadDigest) {
+        let expected = summary.last + 1
+        if let gap = envelope.gap {
+            summary.gaps += 1
+            let (from, to) = (max(expected, gap.range.lowerBound), gap.range.upperBound)
+            if from <= to { summary.missing += to - from + 1 }
+        }
+        summary.last = envelope.sequence
+        self.digest = isReplacement(envelope) ? envelope.gap?.digest : digest
+        guard historyLimit > 0 else { return }
+        let place = Int(envelope.sequence % UInt64(historyLimit))
+        if history.count < historyLimit, history.count <= place {
+            history += Array(
+                repeating: (0, digest), count: min(historyLimit, max(place + 1, history.count * 2)) - history.count)
+        }
+        history[place] = (envelope.sequence, digest)
+    }
+
+    private mutating func repetition(_ envelope: EnvelopeLine, _ digest: PayloadDigest) -> StreamBreak.Fault? {
+        let place = historyLimit == 0 ? 0 : Int(envelope.sequence % UInt64(historyLimit))
+        guard place < history.count, history[place].sequence == envelope.sequence else {
+            return .outOfOrder(expected: summary.last + 1, found: envelope.sequence)
+        }
+        guard history[place].digest == digest else { return .reused }
+        summary.repeated += 1
+        return nil
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import SensorCore
+
+@Suite struct CoverageTests {
+    private let second: UInt64 = 1_000_000_000
+    private let now: UInt64 = 1_800_000_000_000_000_000
+
+    private func loss(_ kind: EventKind?) -> LossLedger.Key {
+        LossLedger.Key(
+            cgroup: 42, hook: Via.sysExit.rawValue, reason: LossReason.ringFull.rawValue, kind: kind?.rawValue ?? 0)
+    }
+
+    private func rows(_ book: CoverageBook) -> [[String]] {
+        book.messages().map { [$0.container, $0.discipline, $0.kind, $0.state] }
+    }
+
+    @Test func `nothing lost is complete, and what only agents tell of is not watched until one does`() {
+        var book = CoverageBook()
+        book.observe("c1", at: now, elapsed: 10 * second, announcesCalls: false)
+        let states = rows(book)
+        #expect(states.contains(["c1", "behavioral", "", "complete"]))
+        #expect(states.contains(["c1", "behavioral", "tool", "not_watched"]))
+        #expect(states.contains(["c1", "model", "library", "complete"]))
+        book.observe("c1", at: now + 10 * second, elapsed: 10 * second, announcesCalls: true)
+        #expect(rows(book) == ["behavioral", "identity", "model"].map { ["c1", $0, "", "complete"] })
+        #expect(book.messages().allSatisfy { $0.observedSeconds == 20 })
+    }
+
+    @Test func `a loss taints the kinds that it may have been of, in its container alone`() throws {
+        var book = CoverageBook()
+        for container in ["c1", "c2"] {
+            book.observe(container, at: now, elapsed: second, announcesCalls: true)
+        }
+        book.lose(loss(.fileOpen), count: 3, of: "c1", at: now)
+        let lossy = rows(book).filter { $0[3] == "lossy" }
+        #expect(
+            Set(lossy) == [
+                ["c1", "behavioral", "file", "lossy"], ["c1", "behavioral", "effect", "lossy"],
+                ["c1", "identity", "credential", "lossy"],
+            ])
+        let row = try #require(book.messages().first { $0.kind == "file" })
+        #expect(row.lost.map { [$0.hook, $0.reason, "\($0.count)"] } == [["sys_exit", "ring_full", "3"]])
+        book.lose(loss(nil), count: 1, of: "c2", at: now)
+        #expect(
+            rows(book).filter { $0[0] == "c2" && $0[3] == "complete" }.allSatisfy {
+                ["hop", "model", "catalog"].contains($0[2])
+            })
+    }
+
+    @Test func `what was done out of sight makes blind, whatever else is known`() {
+        var book = CoverageBook()
+        book.observe("c1", at: now, elapsed: second, announcesCalls: true)
+        book.miss("compat", count: 2, of: "c1", at: now)
+        let row = book.messages().first { $0.discipline == "behavioral" && $0.state == "blind" }
+        #expect(row?.why == "compat")
+    }
+
+    @Test func `many containers that are gone are told together, and no loss is forgotten`() {
+        var book = CoverageBook()
+        for number in 0..<500 {
+            book.observe("c\(number)", at: now + UInt64(number) * second, elapsed: second, announcesCalls: false)
+            book.lose(loss(.fileOpen), count: 1, of: "c\(number)", at: now)
+        }
+        #expect(book.accounts.count <= 129)
+        #expect(book.accounts.values.reduce(0) { $0 + $1.lost.values.reduce(0, +) } == 500)
+        #expect(book.accounts.values.reduce(0) { $0 + $1.observed } == 500 * second)
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SwiftProtobuf
+import Testing
+
+@testable import SensorCore
+
+@Suite struct ProfileTests {
+    private static let hour: UInt64 = 3_600_000_000_000
+    private static let start: UInt64 = 20_000 * 24 * hour
+
+    private func profile(_ change: (inout Profile.Limits) -> Void = { _ in }) -> Profile {
+        var limits = Profile.Limits()
+        change(&limits)
+        return Profile(SubjectKey(kind: "Deployment", name: "planner"), limits: limits, seed: 1)
+    }
+
+    private func file(_ path: String) -> Event.Statement { .init(key: FactKey(.file, ByteString(path), "READ")) }
+
+    private func deed(_ hours: UInt64 = 0, count: UInt64 = 1, replica: ByteString = "pod-1") -> Profile.Deed {
+        Profile.Deed(
+            count: count, time: Self.start + hours * Self.hour, replica: replica, executable: "/usr/bin/python3")
+    }
+
+    @Test func `what is the same is one fact, with counts, hours and who did it`() throws {
+        let profile = profile()
+        for hours in [0, 0, 5, 29] as [UInt64] { profile.note(file("/a"), FactQualifiers(), deed(hours, count: 2)) }
+        profile.note(file("/b"), FactQualifiers(), deed())
+        try #require(profile.count == 2)
+        let fact = profile.message(of: 0)
+        #expect(fact.count == 8 && fact.key.path == "/a" && fact.key.access == ["READ"] && fact.kind == "file")
+        #expect(fact.hourOfDay.count == 24 && fact.hourOfDay[0] == 4 && fact.hourOfDay[5] == 4)
+        #expect(fact.replicas == ["pod-1"] && fact.processes == ["/usr/bin/python3"])
+        #expect(fact.sightings.firstHours == [480_000, 480_005, 480_029] && fact.sightings.daysLow == 3)
+        #expect(fact.lastSeen.seconds - fact.firstSeen.seconds == 29 * 3600)
+        #expect(fact.attribution.none == 8)
+    }
+
+    @Test func `how it came about makes another fact of it`() {
+        let profile = profile()
+        let all = [
+            FactQualifiers(), FactQualifiers(outcome: .denied), FactQualifiers(serviceAccount: "a"),
+            FactQualifiers(initiatorKind: "human"), FactQualifiers(agent: "b"),
+        ]
+        for qualifiers in all + all { profile.note(file("/a"), qualifiers, deed()) }
+        #expect(profile.count == 5)
+        #expect((0..<5).allSatisfy { profile.message(of: $0).count == 2 })
+    }
+
+    @Test func `attribution is counted by method`() {
+        let profile = profile()
+        for method in [.exact, .exact, .candidates, nil] as [ToolCallReference.Method?] {
+            var deed = deed()
+            deed.method = method
+            profile.note(file("/a"), FactQualifiers(), deed)
+        }
+        let attribution = profile.message(of: 0).attribution
+        #expect(attribution.exact == 2 && attribution.candidates == 1 && attribution.none == 1)
+    }
+
+    @Test func `a connection's end adds bytes to its fact, and is one itself where the beginning was not seen`() {
+        let profile = profile()
+        let key = FactKey(.egress, "a.test", "443", "TCP")
+        profile.note(.init(key: key), FactQualifiers(), deed())
+        profile.note(.init(key: key, isAfterword: true, sent: 5, received: 7), FactQualifiers(), deed())
+        #expect(profile.message(of: 0).count == 1 && profile.message(of: 0).bytesReceived == 7)
+        let other = FactKey(.egress, "b.test", "443", "TCP")
+        for _ in 0..<2 { profile.note(.init(key: other, isAfterword: true, sent: 5), FactQualifiers(), deed()) }
+        #expect(profile.message(of: 1).count == 1 && profile.message(of: 1).bytesSent == 10)
+    }
+
+    @Test func `what there is no room for is counted, and how many different ones it was; it takes no room of others`()
+        throws
+    {
+        let profile = profile { $0.facts = 100 }
+        for number in 0..<1000 {
+            for _ in 0..<2 { profile.note(file("/\(number)"), FactQualifiers(), deed()) }
+        }
+        #expect(profile.count == 90)
+        let overflow = try #require(profile.message().facts.last { $0.overflow })
+        #expect(overflow.kind == "file" && overflow.count == 1820)
+        #expect((700...1150).contains(overflow.distinct), "\(overflow.distinct)")
+        profile.note(.init(key: FactKey(.credential, "ssh", "/root/.ssh/id_rsa", "READ")), FactQualifiers(), deed())
+        #expect(profile.count == 91 && profile.message(of: 90).kind == "credential")
+    }
+
+    @Test func `nothing crowds out other kinds: each has its own bound`() {
+        let profile = profile { $0.ofKind = 3 }
+        for number in 0..<10 {
+            profile.note(.init(key: FactKey(.tool, ByteString("t\(number)"), "", "")), FactQualifiers(), deed())
+        }
+        profile.note(.init(key: FactKey(.identity, "setuid", "0:0", "1:1")), FactQualifiers(), deed())
+        #expect(profile.count == 4 && profile.overflow[.tool]?.count == 7)
+    }
+
+    @Test func `an agent that calls itself something else each time makes no end of facts`() {
+        let profile = profile()
+        for number in 0..<1000 {
+            profile.note(file("/a"), FactQualifiers(agent: "agent \(number)"), deed())
+        }
+        #expect(profile.count == 129)
+        #expect(profile.message().facts.reduce(0) { $0 + $1.count } == 1000)
+    }
+
+    @Test func `a few of many replicas are named, the same ones in whatever order they came`() {
+        let names = (0..<3000).map { ByteString("pod-\($0)") }
+        func replicas(_ names: [ByteString]) -> [String] {
+            let profile = profile()
+            for name in names { profile.note(file("/a"), FactQualifiers(), deed(replica: name)) }
+            return profile.message(of: 0).replicas
+        }
+        #expect(replicas(names).count == 4)
+        #expect(replicas(Array(names.prefix(900))) == replicas(Array(names.prefix(900).reversed())))
+    }
+
+    @Test func `sequences are of one session each`() {
+        let profile = profile()
+        var found: [[String]] = []
+        for (tool, session) in [("a", "1"), ("x", "2"), ("b", "1"), ("c", "1"), ("y", "2")] {
+            found += profile.follow(tool, in: session).map { $0.values.map(\.text) }
+        }
+        #expect(found == [["a", "b"], ["b", "c"], ["a", "b", "c"], ["x", "y"]])
+    }
+
+    @Test func `a fact is told when it is new, when its count has doubled, and after a while`() {
+        let profile = profile()
+        func told(_ hours: UInt64) -> [Int] {
+            profile.takeChanged(at: Self.start + hours * Self.hour, refresh: 2 * Self.hour)
+        }
+        profile.note(file("/a"), FactQualifiers(), deed(count: 10))
+        #expect(told(0) == [0] && told(0) == [])
+        profile.note(file("/a"), FactQualifiers(), deed(count: 5))
+        #expect(told(1) == [] && told(2) == [0])
+        profile.note(file("/a"), FactQualifiers(), deed(count: 15))
+        #expect(told(2) == [0])
+    }
+
+    @Test func `a full table of facts finds each again, whatever the seed`() {
+        for seed in [0, 1, .max] as [UInt64] {
+            var table = FactTable(seed: seed)
+            for number in 0..<2000 {
+                let key = FactKey(.file, ByteString("/var/lib/data/\(number)"), "READ")
+                #expect(table.find(key, 3) == nil)
+                let index = table.insert(key, 3, Fact(firstSeen: 1))
+                #expect(index == number && table.key(at: index) == key)
+            }
+            let found = (0..<2000).allSatisfy { (number: Int) in
+                table.find(FactKey(.file, ByteString("/var/lib/data/\(number)"), "READ"), 3) == number
+            }
+            #expect(found && table.find(FactKey(.library, "/var/lib/data/1"), 3) == nil)
+        }
+    }
+}

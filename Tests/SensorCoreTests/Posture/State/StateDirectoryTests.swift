@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Testing
+
+@testable import SensorCore
+
+@Suite struct StateDirectoryTests {
+    private let scratch: ScratchDirectory
+
+    init() throws { scratch = try ScratchDirectory() }
+
+    private func fault() -> StateLogError.Reason? {
+        do {
+            _ = try scratch.log()
+            return nil
+        } catch let error as StateLogError { return error.reason } catch { return nil }
+    }
+
+    @Test func onlyOneMayHaveIt() throws {
+        var log: StateLog? = try scratch.log()
+        #expect(fault() == .locked(lock: "\(scratch.state)/lock", process: "\(getpid())"))
+        #expect(log?.commit(["a": "1"]) != .failed)
+        log = nil
+        #expect(fault() == nil)
+    }
+
+    @Test func itIsForItsOwnerAlone() throws {
+        let log = try scratch.log()
+        #expect(log.commit(["a": "1"]) != .failed)
+        for (name, mode) in [("", S_IFDIR | 0o700), ("/lock", S_IFREG | 0o600), ("/00000001.log", S_IFREG | 0o600)] {
+            var status = stat()
+            #expect(lstat(scratch.state + name, &status) == 0)
+            #expect(status.st_mode == mode)
+        }
+    }
+
+    @Test func whatOthersCouldReadIsKeptFromThem() throws {
+        mkdir(scratch.state, 0o755)
+        #expect(fault() == nil)
+        var status = stat()
+        #expect(stat(scratch.state, &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o700)
+    }
+
+    @Test func whatOthersCouldWriteToIsRefused() {
+        mkdir(scratch.state, 0o700)
+        chmod(scratch.state, 0o770)
+        #expect(fault() == .untrusted("others may write to it"))
+    }
+
+    @Test(.enabled(if: geteuid() == 0)) func whatBelongsToOthersIsRefused() {
+        mkdir(scratch.state, 0o700)
+        chown(scratch.state, 12345, 0)
+        #expect(fault() == .untrusted("it belongs to user 12345"))
+    }
+
+    @Test func linksAreNotFollowed() throws {
+        let other = try ScratchDirectory()
+        mkdir(other.state, 0o700)
+        symlink(other.state, scratch.state)
+        #expect(fault() == .untrusted("it is no directory"))
+        unlink(scratch.state)
+
+        let victim = other.path + "/victim"
+        ScratchDirectory.write(victim, Array("precious".utf8))
+        for name in ["lock", "00000001.log"] {
+            mkdir(scratch.state, 0o700)
+            symlink(victim, "\(scratch.state)/\(name)")
+            guard case .system(_, ELOOP) = fault() else {
+                Issue.record("\(name): \(String(describing: fault()))")
+                return
+            }
+            unlink("\(scratch.state)/\(name)")
+        }
+        // The file that would be made next.
+        let log = try scratch.log()
+        symlink(victim, "\(scratch.state)/00000001.log")
+        #expect(log.commit(["a": "1"]) == .failed)
+        unlink("\(scratch.state)/00000001.log")
+        #expect(log.commit(["a": "1"]) != .failed)
+        #expect(ScratchDirectory.read(victim) == Array("precious".utf8))
+        unlink(victim)
+    }
+
+    @Test func aFIFOIsNotWaitedFor() {
+        mkdir(scratch.state, 0o700)
+        mkfifo("\(scratch.state)/00000001.log", 0o600)
+        guard case .system(_, EPERM) = fault() else {
+            Issue.record("\(String(describing: fault()))")
+            return
+        }
+    }
+
+    @Test func whatALaterVersionWroteIsLeftAlone() throws {
+        var log: StateLog? = try scratch.log()
+        #expect(log?.commit(["a": "1"]) != .failed)
+        log = nil
+        var files = scratch.files
+        var header = LogFrame.magic
+        header.append(little: UInt32(9))
+        header.append(little: UInt32(1))
+        header += StreamID().bytes
+        var crc = CRC32C()
+        crc.add(header)
+        header.append(little: crc.value)
+        files["00000002.log"] = header + header + Array("of a layout that is not known".utf8)
+        scratch.replace(files)
+        #expect(fault() == .newer(file: "00000002.log", layout: 9))
+        #expect(scratch.files == files)
+    }
+
+    @Test func otherFilesAreLeftAlone() throws {
+        var log: StateLog? = try scratch.log()
+        ScratchDirectory.write("\(scratch.state)/digest.key", [1, 2, 3])
+        ScratchDirectory.write("\(scratch.state)/1.log", [1, 2, 3])
+        #expect(log?.commit(["a": "1"]) != .failed)
+        log = nil
+        #expect(try scratch.log().opening.isWhole)
+        #expect(scratch.files["digest.key"] == [1, 2, 3])
+        #expect(scratch.files["1.log"] == [1, 2, 3])
+    }
+}
