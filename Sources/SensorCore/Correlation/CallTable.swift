@@ -152,7 +152,7 @@ struct CallTable: ~Copyable {
         guard let known = calls[end.number], known.endedAt == nil else { return nil }
         calls[end.number]?.endedAt = end.time
         // By when it was told: an end may say that it was earlier.
-        let time = end.toldAt ?? end.time
+        let time = end.arrival
         announcers[known.call.process]?.end(end.number, at: time)
         ended.append(end.number, at: time)
         unsettled.append(end.number, at: time)

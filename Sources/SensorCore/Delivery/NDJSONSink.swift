@@ -58,6 +58,17 @@ package final class NDJSONSink: EventSink, Sendable {
         }
     }
 
+    /// Takes records of a stream: from any thread.
+    package func receive(_ envelopes: [RecordEnvelope]) {
+        state.withLockedValue { state in
+            if state.owed != nil { settle(&state) }
+            for envelope in envelopes {
+                guard let line = envelope.line else { continue }
+                if !writer.append(line, lines: 1) { owe(&state, 1, kind: "record", from: 0, to: 0) }
+            }
+        }
+    }
+
     package func receive(_ report: LossReport) {
         state.withLockedValue { state in
             state.owe(report)

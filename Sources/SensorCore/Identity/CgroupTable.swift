@@ -87,6 +87,11 @@ package struct CgroupTable: ~Copyable {
     /// Pods that have cgroups which live, by what cgroup paths and runtimes say.
     package var podCount: Int { ownedByPod.values.count { $0.contains { !$0.cgroups.isEmpty } } }
 
+    /// Workloads that have cgroups which live.
+    func forEachRunning(_ body: (Workload) -> Void) {
+        for workload in owners.values where !workload.cgroups.isEmpty { body(workload) }
+    }
+
     /// Cgroups that are known, removed ones included.
     package var count: Int { live.count + removed.count }
 

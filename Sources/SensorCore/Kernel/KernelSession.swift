@@ -170,6 +170,9 @@ package final class KernelSession {
 
     // MARK: Records
 
+    /// There was more in the rings than the last drain takes.
+    package var isBehind: Bool { pace == .hurrying }
+
     /// Waits until there may be records, somebody uses the waker, or the boot clock reaches `deadline` (ns).
     ///
     /// While records keep coming, that is until the next batch is due, or the rings have filled by `wakeBytes`.

@@ -22,6 +22,8 @@ package struct CollectorConfiguration: Sendable {
     package var streamedKinds: UInt64 = .max
     /// What the tool-call socket learns, where there is one.
     package var calls: CallInbox?
+    /// What keeps posture and tells of it; nil: none is learned. Finished with the collector.
+    package var journal: PostureJournal?
     /// Where all is streamed: of which workloads; none: of all.
     package var streamedWorkloads: [WorkloadFilter] = []
     /// Which kinds are reported at all, one bit for each `enum sensor_kind`.

@@ -59,6 +59,7 @@ final class CollectorLoop {
             pipeline = Pipeline(session: session, host: host, configuration: configuration.pipeline)
         }
         nextTick = session.clock.boot &+ configuration.tick
+        if let journal = configuration.journal { pipeline.restore(journal.restored) }
         do throws(KernelError) { try attach() } catch { throw .kernel(error) }
     }
 
@@ -89,9 +90,13 @@ final class CollectorLoop {
     func run(_ isStopping: (CollectorLoop) -> Bool) {
         while true {
             let wakeup = kernel.wait(until: min(nextTick, pipeline.nextDeadline))
+            let began = KernelSession.bootTime()
             let count = pass()
+            // What was done until then has come, unless there was more than one pass takes.
+            if began >= pipeline.nextDeadline, !kernel.isBehind || began &- pipeline.nextDeadline > Self.patience {
+                settle(at: began)
+            }
             let now = KernelSession.bootTime()
-            if now >= pipeline.nextDeadline { settle(at: now) }
             if now >= nextTick { tick() }
             flushRecording(isQuiet: count == 0, now: now)
             if wakeup == .interrupted, isStopping(self) { return }
@@ -107,6 +112,10 @@ final class CollectorLoop {
         settle(at: .max)
         reportLosses()
         noteRecording(recording?.finish())
+        if let journal = configuration.journal {
+            journal.write(pipeline.takePosture(all: true))
+            journal.finish()
+        }
         for sink in sinks { sink.finish() }
         return summary()
     }
@@ -124,6 +133,9 @@ final class CollectorLoop {
     }
 
     // MARK: Passes and ticks
+
+    /// So long what has waited long enough waits for the rings to be emptied (ns).
+    private static let patience: UInt64 = 100_000_000
 
     @discardableResult
     private func pass() -> Int {
@@ -146,14 +158,14 @@ final class CollectorLoop {
         recording.flush()
     }
 
-    /// Before a record that a set of calls is named in, since whoever named it has told of it before.
+    /// Before each record: what was done after a call's ack was done with that call open, whether the kernel names it or not.
     private func takeCalls() {
         guard let inbox = configuration.calls else { return }
         for change in inbox.take() { consume(.call(change)) }
     }
 
     private func record(_ view: borrowing RecordView) {
-        if view.header.key.calls != 0 { takeCalls() }
+        takeCalls()
         pipeline.record(view)
         recording?.record(view.bytes)
         if pipeline.eventCount >= configuration.batch { deliver() }
@@ -249,6 +261,7 @@ final class CollectorLoop {
         noteRecording(recording?.failure)
         deliver()
         reportLosses()
+        configuration.journal?.write(pipeline.takePosture())
     }
 
     private func forgetGoneCgroups() {

@@ -114,6 +114,9 @@ package struct CallEnd: Sendable, Equatable, Codable {
     /// When it became known, where that was later.
     package var toldAt: UInt64?
 
+    /// When it became known.
+    var arrival: UInt64 { toldAt ?? time }
+
     package init(number: UInt64, status: String, error: String = "", time: UInt64, toldAt: UInt64? = nil) {
         self.number = number
         self.status = status

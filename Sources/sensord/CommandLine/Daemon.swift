@@ -42,7 +42,10 @@ struct Daemon {
         let recent = RecentEvents(stream: configuration.streamID)
         let losses = LossLog(log, attention: attention)
         var sinks: [any EventSink] = [hub, recent, losses]
-        if let writer { sinks.append(NDJSONSink(stream: configuration.streamID, writer: writer)) }
+        let lines = writer.map { NDJSONSink(stream: configuration.streamID, writer: $0) }
+        if let lines { sinks.append(lines) }
+        configuration.journal = try journal(lines)
+        configuration.pipeline.learnsProfiles = configuration.journal != nil
 
         let inbox = CallInbox()
         configuration.calls = inbox
@@ -58,8 +61,7 @@ struct Daemon {
         let traces = try traceServers(background, collector, receiver)
         start(
             background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint,
-            node: configuration.node,
-            writer: writer)
+            node: configuration.node, writer: writer, journal: configuration.journal)
         tellStart(collector, stream: configuration.streamID)
 
         var reload = Reload(running: settings, log: log, reread: reread)
@@ -77,11 +79,37 @@ struct Daemon {
         return summary.trouble == nil && isWritten ? ExitStatus.success : ExitStatus.failure
     }
 
+    /// What keeps posture; nil: there is no place for it, which is told.
+    private func journal(_ lines: NDJSONSink?) throws -> PostureJournal? {
+        let directory = settings.stateDirectory
+        do throws(StateLogError) {
+            let journal = try PostureJournal(directory: directory) { lines?.receive($0) }
+            tell(journal.opening, of: journal)
+            return journal
+        } catch {
+            guard case .system = error.reason else { throw error }
+            log.error("posture is not learned: its state has no place", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    private func tell(_ opening: OpeningReport, of journal: PostureJournal) {
+        var metadata: Logger.Metadata = ["stream": "\(journal.stream)", "subjects": "\(opening.entries)"]
+        if opening.isWhole {
+            log.info("posture goes on from what is known", metadata: metadata)
+            return
+        }
+        metadata["tornBytes"] = "\(opening.tornBytes)"
+        metadata["lostSubjects"] = "\(opening.lostEntries.count + opening.missingEntries + opening.lostFrames)"
+        metadata["setAside"] = "\(opening.damagedFiles.joined(separator: ", "))"
+        log.warning("part of the state of posture was damaged", metadata: metadata)
+    }
+
     /// What runs beside the collecting thread: the API server's side of identity, the local HTTP server, and what takes
     /// spans.
     private func start(
         _ background: BackgroundServices, _ traces: [TraceServer], _ receiver: TraceReceiver, calls: ToolCallServer,
-        collector: Collector, endpoint: APIEndpoint?, node: String, writer: LineWriter?
+        collector: Collector, endpoint: APIEndpoint?, node: String, writer: LineWriter?, journal: PostureJournal?
     ) {
         let status = ClusterStatusBoard()
         var services: [any Service] = traces
@@ -99,7 +127,8 @@ struct Daemon {
                     return summary.map {
                         HealthReport(
                             collector: $0, identity: status.snapshot, output: writer?.output,
-                            toolCalls: calls.statistics, traces: receiver.statistics)
+                            toolCalls: calls.statistics, traces: receiver.statistics,
+                            journal: journal?.status)
                     }
                 })
         }

@@ -47,6 +47,12 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How many --tail may be attached.", valueName: "n"))
     var maxTails: String?
 
+    @Option(help: ArgumentHelp("Workloads whose posture is learned.", valueName: "n"))
+    var maxSubjects: String?
+
+    @Option(help: ArgumentHelp("Facts that are told apart, of one workload.", valueName: "n"))
+    var maxFacts: String?
+
     func run() throws {
         let daemon = try Daemon(settings()) { try options.readSettings(with: own) }
         throw ExitCode(try daemon.run())
@@ -57,7 +63,7 @@ struct RunCommand: ParsableCommand {
     private var own: [SettingKey: String] {
         let own: [SettingKey: String?] = [
             .records: records, .tick: tick, .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
-            .listen: listen, .otlpListen: otlpListen, .otlpForwarder: otlpForwarder,
+            .maximumSubjects: maxSubjects, .maximumFacts: maxFacts, .listen: listen, .otlpListen: otlpListen, .otlpForwarder: otlpForwarder,
             .watch: watch.isEmpty ? nil : watch.joined(separator: ","),
         ]
         return own.compactMapValues { $0 }.merging(agents.flags) { $1 }

@@ -14,6 +14,8 @@ struct Sensord: ParsableCommand {
             sensord tool-call [options] -- CMD ...
             sensord explain EVENT-ID
             sensord replay FILE [filters]
+            sensord posture [KIND/NAME]
+            sensord verify FILE
             sensord version
             """,
         discussion: """
@@ -22,7 +24,7 @@ struct Sensord: ParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, TailCommand.self, CheckCommand.self, ToolCallCommand.self, ExplainCommand.self,
-            ReplayCommand.self, VersionCommand.self,
+            ReplayCommand.self, PostureCommand.self, VerifyCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
 }

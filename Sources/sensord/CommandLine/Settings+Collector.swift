@@ -30,6 +30,8 @@ extension CollectorConfiguration {
         let (wait, fraction) = settings.identityWait.components
         pipeline.waitingTime = UInt64(wait) * 1_000_000_000 + UInt64(fraction / 1_000_000_000)
         pipeline.waitingEvents = limits.waitingEvents
+        pipeline.profiles.subjects = limits.maximumSubjects
+        pipeline.profiles.facts = limits.maximumFacts
         node = settings.node ?? Self.hostName()
         let (seconds, attoseconds) = settings.tick.components
         tick = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CSensorBPF
 import Testing
 
 @testable import SensorCore
@@ -15,6 +16,7 @@ import Testing
         pipeline.record(Records.exec())
         _ = pipeline.takeEvents()
         for change in changes { pipeline.consume(.call(change)) }
+        pipeline.consume(.settle(1000))
         return pipeline.takeEvents()
     }
 
@@ -43,6 +45,28 @@ import Testing
         #expect(begin.arguments.map(\.name) == ["path"])
         #expect(end.claims.context == "p1" && end.status == "ok" && end.duration == 20)
         #expect(end.arguments.isEmpty)
+    }
+
+    @Test func `a call's end is told after what was done before it, though it was known of earlier`() {
+        var pipeline = Pipeline(session: Records.session, host: FakeHost())
+        pipeline.record(Records.exec())
+        _ = pipeline.takeEvents()
+        for change in [
+            .begun(call()), .set(5, members: [1]), .ended(CallEnd(number: 1, status: "ok", time: 50, toldAt: 60)),
+        ] as [CallChange] {
+            pipeline.consume(.call(change))
+        }
+        #expect(pipeline.nextDeadline == 60)
+        for record in [
+            Records.open("/before", time: 40, calls: 5), Records.open("/unacknowledged", object: 2, time: 60, calls: 5),
+            Records.open("/after", object: 3, time: 61),
+        ] {
+            pipeline.record(RecordBytes(record).changing { $0.uid = 0 })
+        }
+        #expect(pipeline.nextDeadline == .max)
+        let told = pipeline.takeEvents()
+        #expect(told.map(\.kind) == [.toolCallBegin, .fileOpen, .fileOpen, .toolCallEnd, .fileOpen])
+        #expect(told.map { $0.toolCall?.id } == [nil, "c1", nil, nil, nil])
     }
 
     @Test func `contexts, decisions and anomalies are events of who told of them`() throws {

@@ -52,7 +52,10 @@ final class RunningSensord {
 
         let words = wrapper + [Self.path] + arguments
         var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        let inherited = ["PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8"]
+        // Each has its own state, unless a test says otherwise.
+        let inherited = [
+            "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "SENSORD_STATE_DIR=\(directory.path)/state",
+        ]
         var envp: [UnsafeMutablePointer<CChar>?] = (inherited + environment).map { strdup($0) } + [nil]
         defer { for string in argv + envp { free(string) } }
 

@@ -11,11 +11,31 @@ extension HealthReport {
         addIdentity(&text)
         if let toolCalls { add(toolCalls, to: &text) }
         if let traces { add(traces, to: &text) }
+        if let journal { add(journal, to: &text) }
         let heap = sensor_heap()
         text.add(
             "heap_bytes", .gauge, "Memory in use, and memory that is free and not given back.",
             [([("state", "used")], UInt64(heap.used)), ([("state", "free")], UInt64(heap.unused))])
         return text.text
+    }
+
+    private func add(_ journal: PostureJournal.Status, to text: inout MetricsText) {
+        let statistics = collector.statistics
+        text.add("posture_subjects", .gauge, "Subjects of which posture is learned.", statistics.knownSubjects)
+        text.add("posture_facts", .gauge, "Facts that are known of them.", statistics.knownFacts)
+        text.add(
+            "posture_refused_events_total", .counter, "Events of subjects that there was no room for.",
+            statistics.refusedSubjects)
+        text.add("posture_log_bytes", .gauge, "Files of the state of posture.", UInt64(journal.bytes))
+        text.add("posture_records_total", .counter, "Records of the stream that are kept.", journal.sequence)
+        text.add(
+            "posture_refused_records_total", .counter, "Records that there was no room for while the disk took none.",
+            journal.log.refusedRecords)
+        text.add(
+            "posture_commits_total", .counter, "Attempts to keep what changed.",
+            [
+                ([("result", "kept")], journal.log.commits), ([("result", "failed")], journal.log.failedCommits),
+            ])
     }
 
     private func addCollector(_ text: inout MetricsText) {

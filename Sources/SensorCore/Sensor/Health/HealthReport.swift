@@ -12,6 +12,8 @@ package struct HealthReport: Sendable {
     package var toolCalls: ToolCallServer.Statistics?
     /// Of OpenTelemetry; nil: none is taken.
     package var traces: TraceStatistics?
+    /// Of the state of posture; nil: none is kept.
+    package var journal: PostureJournal.Status?
 
     package struct Output: Sendable {
         package var written: UInt64
@@ -27,13 +29,15 @@ package struct HealthReport: Sendable {
 
     package init(
         collector: CollectorSummary, identity: ClusterStatus, output: Output? = nil,
-        toolCalls: ToolCallServer.Statistics? = nil, traces: TraceStatistics? = nil
+        toolCalls: ToolCallServer.Statistics? = nil, traces: TraceStatistics? = nil,
+        journal: PostureJournal.Status? = nil
     ) {
         self.collector = collector
         self.identity = identity
         self.output = output
         self.toolCalls = toolCalls
         self.traces = traces
+        self.journal = journal
     }
 
     /// What `/readyz` answers.
@@ -107,6 +111,7 @@ package struct HealthReport: Sendable {
             reasons.append("a cgroup namespace hides whose most events are: see sensord check")
         }
         if let output, output.dropped > 0 { reasons.append("\(output.dropped) lines of records could not be written") }
+        if let trouble = journal?.trouble { reasons.append("posture is not kept: \(trouble)") }
         if let trouble = collector.trouble { reasons.append("collecting is not whole: \(trouble)") }
         if identity.unsettledPods > 0 {
             reasons.append(

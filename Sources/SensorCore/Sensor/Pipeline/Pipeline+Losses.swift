@@ -22,7 +22,9 @@ extension Pipeline {
             let owner = owner(of: key.cgroup)
             if isBlind {
                 subjects[owner.number, default: owner.subject].blind[LossReason.compat.name, default: 0] &+= new
+                miss(LossReason.compat.name, new, owner.subject.workload, at: now)
             } else {
+                profiles.lose(key, count: new, of: owner.subject.workload, at: now)
                 subjects[owner.number, default: owner.subject].lost.append(.init(key, count: new))
             }
         }
@@ -32,6 +34,7 @@ extension Pipeline {
             let owner = owner(of: operation.cgroup)
             let name = "io_uring \(UringOperationNames.name(of: operation.opcode))"
             subjects[owner.number, default: owner.subject].blind[name, default: 0] &+= new
+            miss(name, new, owner.subject.workload, at: now)
         }
         let untold = ledger.overflow &- told.ledger.overflow
         if untold > 0 {
@@ -42,6 +45,10 @@ extension Pipeline {
         if subjects.isEmpty { return nil }
         report.subjects = subjects.values.map { Self.sorted($0) }.sorted { $0.lostCount > $1.lostCount }
         return report
+    }
+
+    private mutating func miss(_ operation: String, _ count: UInt64, _ workload: WorkloadDescription?, at now: UInt64) {
+        if let workload { profiles.miss(operation, count: count, of: workload, at: now) }
     }
 
     /// A cgroup's workload; 0 is the node's own number.

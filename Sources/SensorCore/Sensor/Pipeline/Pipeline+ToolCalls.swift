@@ -22,12 +22,7 @@ extension Pipeline {
             guard let call = calls.end(end) else { return }
             effects.end(end)
             for settled in effects.takeOverdue() { record(settled) }
-            var detail = detail(of: call)
-            detail.arguments = []
-            detail.status = end.status
-            detail.error = end.error
-            detail.duration = end.time &- call.time
-            tell(.toolCallEnd, call, at: end.time, detail)
+            untoldEnds.append((call, end))
         case .span(let call): span(call)
         case .closed(let set):
             calls.close(set, at: clock.boot)
@@ -41,8 +36,45 @@ extension Pipeline {
         case .decision(let decision, let origin): tell(.decision, origin, .decision(decision))
         case .anomaly(let anomaly, let origin): tell(.anomalyState, origin, .anomaly(anomaly))
         // Facts, of which there are no events.
-        case .catalog, .model, .transition: break
+        case .catalog(let catalog, let origin): note(catalog.tools.map { FactKey.offered($0, by: catalog) }, origin)
+        case .model(let model, let origin): note([FactKey.used(model)], origin)
+        case .transition(let transition, let origin): note([FactKey.made(transition)], origin)
         }
+    }
+
+    private mutating func note(_ facts: [FactKey], _ origin: CallOrigin) {
+        guard configuration.learnsProfiles else { return }
+        let workload = cgroups.workload(of: origin.cgroup, pid: origin.process)
+        if workload.isAwaited, awaitedFacts.count < Self.awaitedFactLimit {
+            awaitedFacts.append((facts, origin))
+        } else if workload.isWatched {
+            profiles.note(facts, of: workload.description, at: clock.wall(origin.time))
+        }
+    }
+
+    /// Notes what had to wait until it was known whose it is.
+    mutating func noteAwaitedFacts() {
+        let waiting = awaitedFacts
+        awaitedFacts = []
+        for (facts, origin) in waiting { note(facts, origin) }
+    }
+
+    private static let awaitedFactLimit = 4096
+
+    /// Tells the ends that had been told of by this time: all that was done before them has come. Which call an effect is for
+    /// has to be known before that.
+    mutating func tellEnds(by time: UInt64) {
+        let count = untoldEnds.firstIndex { $0.end.arrival > time } ?? untoldEnds.count
+        if count == 0 { return }
+        for (call, end) in untoldEnds.prefix(count) {
+            var detail = detail(of: call)
+            detail.status = end.status
+            detail.error = end.error
+            detail.duration = end.time &- call.time
+            detail.arguments = []
+            tell(.toolCallEnd, call, at: end.time, detail)
+        }
+        untoldEnds.removeFirst(count)
     }
 
     /// A digest as it arrived, made again with the key of its namespace.
@@ -102,6 +134,7 @@ extension Pipeline {
             id: call.id, name: call.name, session: call.session, scope: call.scope.rawValue,
             initiator: call.initiator, claims: call.claims, arguments: call.arguments)
         detail.parentCall = call.parentCall
+        detail.shape = ToolCallDetail.shape(of: call.arguments)
         return detail
     }
 

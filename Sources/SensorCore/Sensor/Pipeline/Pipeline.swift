@@ -25,9 +25,14 @@ package struct Pipeline: ~Copyable {
     /// By purpose and namespace.
     var digestKeys: [String: DigestKeys.Key] = [:]
     var habits = HabitTable()
+    var profiles: ProfileTable
+    /// Of workloads that are not known yet.
+    var awaitedFacts: [(facts: [FactKey], origin: CallOrigin)] = []
     var gate = AnomalyGate()
     var effects = EffectTable()
     var callRecords: [ToolCallRecord] = []
+    /// Ends of calls, in the order in which they became known.
+    var untoldEnds: [(call: ToolCall, end: CallEnd)] = []
     /// Workloads of which something was lost since the tick, 0: nobody knows whose; and when the tick before that was.
     var lostEffects: Set<UInt64> = []
     var tickBefore: UInt64 = 0
@@ -70,6 +75,7 @@ package struct Pipeline: ~Copyable {
                 time: configuration.waitingTime, events: configuration.waitingEvents,
                 bytes: configuration.waitingEvents * configuration.bytesPerWaitingEvent))
         spans = SpanTable(since: session.clock.boot)
+        profiles = ProfileTable(limits: configuration.profiles, seed: configuration.seed)
         names = PeerNames(capacity: configuration.peerNames)
         resolver = PathResolver(host: host, limit: configuration.resolutions)
         sketchesLeft = configuration.sketches
@@ -112,9 +118,11 @@ package struct Pipeline: ~Copyable {
     /// Events that wait to be taken.
     package var eventCount: Int { events.count }
 
-    /// When events that wait for their workload, or calls that were told of after the fact, have waited long enough, boot
-    /// clock; the end of time if none waits.
-    package var nextDeadline: UInt64 { min(waiting.nextDeadline, spans.nextDeadline) }
+    /// When events that wait for their workload, ends of calls, or calls that were told of after the fact, have waited long
+    /// enough, boot clock; the end of time if none waits.
+    package var nextDeadline: UInt64 {
+        min(waiting.nextDeadline, spans.nextDeadline, untoldEnds.first?.end.arrival ?? .max)
+    }
 
     /// Whether `takeUnforgotten` has something.
     package var hasUnforgotten: Bool { templates.hasUnforgotten }
@@ -137,6 +145,9 @@ package struct Pipeline: ~Copyable {
         statistics.knownCgroups = UInt64(cgroups.count)
         statistics.knownTemplates = UInt64(templates.count)
         statistics.knownNames = UInt64(names.count)
+        statistics.knownSubjects = UInt64(profiles.count)
+        statistics.knownFacts = UInt64(profiles.factCount)
+        statistics.refusedSubjects = profiles.refused
         statistics.evictedProcesses = processes.evicted
         statistics.shortenedLineages = processes.shortened
         statistics.evictedCgroups = cgroups.evicted
@@ -167,6 +178,7 @@ package struct Pipeline: ~Copyable {
         case .watch(let selectors): watch(selectors)
         case .call(let change): call(change)
         case .settle(let time):
+            tellEnds(by: time)
             settle(at: time)
             settleSpans(at: time)
             if time == .max { finishCalls() }
@@ -176,6 +188,7 @@ package struct Pipeline: ~Copyable {
     /// A record that is one: its lengths are checked.
     package mutating func record(_ view: borrowing RecordView) {
         counters.records += 1
+        if !untoldEnds.isEmpty { tellEnds(by: max(view.header.time, 1) - 1) }
         decode(view)
     }
 
@@ -244,9 +257,17 @@ package struct Pipeline: ~Copyable {
     }
 
     package mutating func tick(_ clock: ClockReading) {
+        tellEnds(by: clock.boot)
         settleCalls(at: clock.boot)
         (countedSince, tickBefore) = (tickBefore, self.clock.boot)
+        let elapsed = clock.boot - min(clock.boot, self.clock.boot)
         self.clock = clock
+        cgroups.forEachRunning { workload in
+            guard configuration.learnsProfiles, workload.isWatched else { return }
+            profiles.observe(
+                workload.description, at: clock.wall(clock.boot), elapsed: elapsed,
+                announcesCalls: workload.announcesCalls || workload.sendsSpans)
+        }
         processes.wallOffset = clock.wallOffset
         processes.tick(at: clock.boot)
         cgroups.tick(at: clock.boot)
@@ -254,6 +275,7 @@ package struct Pipeline: ~Copyable {
         sketchesLeft = configuration.sketches
         noteEvictions()
         forgetGoneCgroups()
+        noteAwaitedFacts()
         calls.tick(at: clock.boot)
         habits.tick(at: clock.boot)
         tellOverdueAnomalies(at: clock.boot)
@@ -371,6 +393,7 @@ package struct Pipeline: ~Copyable {
         if subject.isAwaited {
             hold(event, subject)
         } else {
+            if configuration.learnsProfiles { profiles.note(event) }
             if !event.workload.isAttributed { noteUnattributed(event) }
             events.append(event)
         }
@@ -416,7 +439,10 @@ package struct Pipeline: ~Copyable {
 
     private mutating func deliver(_ held: [Event], of workload: Workload) {
         let late = wanted(held, of: workload)
-        for event in late where !event.workload.isAttributed { noteUnattributed(event) }
+        for event in late {
+            if configuration.learnsProfiles { profiles.note(event) }
+            if !event.workload.isAttributed { noteUnattributed(event) }
+        }
         events += late
     }
 

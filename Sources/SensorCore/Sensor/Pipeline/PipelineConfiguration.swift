@@ -29,6 +29,11 @@ package struct PipelineConfiguration: Sendable {
     package var trustDomain = ""
     /// Rows of the loss ledger.
     package var lossRows = 16_384
+    package var profiles = ProfileTable.Limits()
+    /// What workloads do is learned.
+    package var learnsProfiles = false
+    /// What hash tables are seeded with, whose keys others choose. Changes nothing that is told.
+    package var seed = UInt64.random(in: .min ... .max)
     /// What command lines and paths pass before anything else sees them.
     package var redactor = Redactor()
     /// What values are digested with; nil: none are.
@@ -49,6 +54,10 @@ package struct PipelineStatistics: Sendable, Equatable {
     package var knownCgroups: UInt64 = 0
     package var knownTemplates: UInt64 = 0
     package var knownNames: UInt64 = 0
+    /// Subjects with posture, facts of them, and events of subjects that there was no room for.
+    package var knownSubjects: UInt64 = 0
+    package var knownFacts: UInt64 = 0
+    package var refusedSubjects: UInt64 = 0
     /// Of each, what had to go before its time.
     package var evictedProcesses: UInt64 = 0
     package var evictedCgroups: UInt64 = 0

@@ -49,6 +49,8 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case outputQueueBytes = "output-queue-bytes"
     case tailQueueBytes = "tail-queue-bytes"
     case maximumTails = "max-tails"
+    case maximumSubjects = "max-subjects"
+    case maximumFacts = "max-facts"
 
     /// On the command line.
     package var flag: String { "--\(rawValue)" }

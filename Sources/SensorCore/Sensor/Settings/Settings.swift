@@ -37,6 +37,9 @@ package struct Settings: Sendable, Equatable {
         /// Bytes of events that wait for one slow `--tail` that is attached; all together 8 MiB.
         package var tailQueueBytes = 1 << 20
         package var maximumTails = 16
+        /// Subjects of which posture is learned, and facts of each.
+        package var maximumSubjects = ProfileTable.Limits().subjects
+        package var maximumFacts = ProfileTable.Limits().facts
         /// Events that wait for their pod to become known, of all workloads.
         package var waitingEvents = 65_536
         /// Connections of agents, of all workloads.
@@ -169,6 +172,8 @@ package struct Settings: Sendable, Equatable {
         case .outputQueueBytes: limits.outputQueueBytes = try Self.number(value, 65_536...(1 << 30))
         case .tailQueueBytes: limits.tailQueueBytes = try Self.number(value, 65_536...(4 << 20))
         case .maximumTails: limits.maximumTails = try Self.number(value, 0...1024)
+        case .maximumSubjects: limits.maximumSubjects = try Self.number(value, 1...65_536)
+        case .maximumFacts: limits.maximumFacts = try Self.number(value, 100...100_000)
         }
         written[key] = value
     }

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+import SensorCore
+
+struct PostureCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "posture", abstract: "Show what workloads of this node do, as it was learned.",
+        discussion: """
+            Without a workload: a line for each. With one: its facts by discipline, what is new this week, its tools with
+            their effects, what was watched, and how well it is known.
+            """)
+
+    @Argument(help: ArgumentHelp("KIND/NAME, or the name alone.", valueName: "workload"))
+    var workload: String?
+
+    @Option(help: ArgumentHelp("Of this namespace.", valueName: "name"))
+    var namespace: String?
+
+    @Flag(help: "The merged profile as JSON, unfolded, one subject a line.")
+    var json = false
+
+    @Flag(help: "No colours (also NO_COLOR, and when the output is no terminal).")
+    var noColor = false
+
+    @Option(
+        name: .customLong("state-dir"), help: ArgumentHelp("Where the daemon keeps what it knows.", valueName: "dir"))
+    var stateDirectory: String?
+
+    func run() throws {
+        let directory =
+            stateDirectory ?? Environment.value(SettingKey.stateDirectory.variable) ?? Settings().stateDirectory
+        let shares: [PostureShare]
+        do throws(StateLogError) { shares = try PostureShare.read(from: directory) } catch {
+            throw CommandFailure(status: ExitStatus.failure, message: "\(error)")
+        }
+        let wanted = shares.filter(isWanted)
+        if wanted.isEmpty {
+            let what = workload.map { "no workload \($0) is" } ?? "nothing is"
+            throw CommandFailure(status: ExitStatus.failure, message: "\(directory): \(what) known")
+        }
+        if json {
+            for share in wanted { StandardStream.write(share.json + "\n", to: STDOUT_FILENO) }
+            return
+        }
+        let page = PosturePage(
+            palette: Palette(isOn: !noColor && getenv("NO_COLOR") == nil && isatty(STDOUT_FILENO) == 1),
+            now: PosturePage.wallTime())
+        let text = workload == nil ? page.list(wanted) : wanted.map(page.page).joined(separator: "\n")
+        StandardStream.write(text, to: STDOUT_FILENO)
+    }
+
+    private func isWanted(_ share: PostureShare) -> Bool {
+        let subject = share.profile.subject
+        if let namespace, subject.namespace != namespace { return false }
+        guard let workload else { return true }
+        return workload == subject.name || workload == "\(subject.kind)/\(subject.name)" || workload == subject.kind
+    }
+}
