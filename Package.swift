@@ -153,11 +153,13 @@ if Context.environment["SENSORD_FUZZ"] != nil {
 
 // Run by hand: see Benchmarks/README.md.
 if Context.environment["SENSORD_BENCHMARKS"] != nil {
-    for name in ["EncoderBenchmark", "PipelineBenchmark"] {
+    for name in ["EncoderBenchmark", "PipelineBenchmark", "PostureBenchmark"] {
         package.targets.append(
             .executableTarget(
                 name: name,
-                dependencies: ["SensorCore", "CSensorBPF"],
+                dependencies: [
+                    "SensorCore", "CSensorBPF", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                ],
                 path: "Benchmarks/\(name)",
                 swiftSettings: swiftSettings
             ))

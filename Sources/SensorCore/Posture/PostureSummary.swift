@@ -73,11 +73,16 @@ package struct PostureSummary: Sendable {
             for (identity, fact) in facts where !identity.isOverflow {
                 estimator.add(fact.sightings, count: fact.counts.count)
             }
+            var estimate = estimator.estimate
+            if facts.keys.contains(where: \.isOverflow), estimate.state == .converged {
+                // What there was no room for may be anything.
+                (estimate.state, estimate.reason) = (.converging, .lossy)
+            }
             let newFacts = facts.count { !$0.key.isOverflow && $0.value.firstSeen &+ settings.news > now }
             sections.append(
                 Section(
                     discipline: discipline, facts: facts.count { !$0.key.isOverflow }, newFacts: newFacts,
-                    convergence: estimator.estimate, lines: folding.lines(of: facts)))
+                    convergence: estimate, lines: folding.lines(of: facts)))
         }
         tools = Self.tools(of: profile)
         replicas = Set(profile.facts.values.flatMap(\.replicas)).sorted()

@@ -5,7 +5,7 @@ internal import SwiftProtobuf
 
 extension Profile {
     /// All that is known here of the subject, to be kept, merged and read.
-    func message() -> PostureProfile {
+    package func message() -> PostureProfile {
         PostureProfile.with {
             $0.facts =
                 (0..<count).map(message) + overflow.sorted { $0.key.rawValue < $1.key.rawValue }.map(Self.message)
@@ -34,7 +34,7 @@ extension Profile {
         return message
     }
 
-    private static func message(_ kind: FactKind, _ overflow: Overflow) -> PostureFact {
+    static func message(_ kind: FactKind, _ overflow: Overflow) -> PostureFact {
         PostureFact.with {
             ($0.discipline, $0.kind) = (kind.discipline.name, kind.name)
             ($0.overflow, $0.count, $0.distinct) = (
@@ -66,7 +66,7 @@ extension Fact {
         self.init(firstSeen: message.firstSeen.nanosecondsSince1970)
         lastSeen = message.lastSeen.nanosecondsSince1970
         (count, sent, received) = (message.count, message.bytesSent, message.bytesReceived)
-        (toldCount, toldAt) = (count, lastSeen)
+        (toldCount, toldBytes, toldAt) = (count, sent &+ received, lastSeen)
         sightings = Sightings(message.sightings)
         let attribution = message.attribution
         attributed[Self.place(of: .exact)] = UInt32(clamping: attribution.exact)

@@ -3,11 +3,8 @@
 /// This node's share of what one subject does. For the pipeline's thread only.
 package final class Profile {
     struct Limits: Sendable {
-        /// Facts of a subject. Of those that somebody can make as many of as he likes, nine tenths; from three quarters on
-        /// they are kept by what their names have in common.
+        /// Facts of a subject, of kinds of which anybody can make as many as he likes: see `FactKind.limit`.
         var facts = 2000
-        /// Facts of a kind of which a program has so many ways only.
-        var ofKind = 250
         /// Sessions whose last tools are known.
         var sessions = 64
 
@@ -30,6 +27,8 @@ package final class Profile {
         /// Wall clock, nanoseconds since 1970.
         var time: UInt64
         var method: ToolCallReference.Method?
+        /// Id of the container.
+        var container = ""
         var replica: ByteString = ""
         var executable: ByteString = ""
     }
@@ -42,8 +41,14 @@ package final class Profile {
     /// By hour of the day in UTC, of facts that were seen in more than one.
     private var hours: [InlineArray<24, UInt32>] = []
     private var countOfKind: [FactKind: Int] = [:]
-    private var unboundedCount = 0
     private var lastTools: [(session: String, tools: [String])] = []
+    private var lastContainer: String?
+    /// Of the event before, mostly the same.
+    private var lastReplica: (name: ByteString, number: UInt16) = ("", 0)
+    private var lastProgram: (name: ByteString, number: UInt16) = ("", 0)
+    /// Names that there was no room for since it was last made.
+    private var unnamed = SharedNames.capacity / 2
+    private var toldOverflow: [FactKind: UInt64] = [:]
     private let limits: Limits
     private(set) var coverage = CoverageBook()
     /// Hours in which a container of it ran here and was watched, in which it did anything, and in which something of a
@@ -73,21 +78,31 @@ package final class Profile {
     /// A container of it ran and was watched: see `CoverageBook.observe`.
     func observe(_ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool) {
         coverage.observe(container, at: now, elapsed: elapsed, announcesCalls: announcesCalls)
+        // To write all of it down each time would cost more than all else.
+        if !observedHours.contains(Self.hour(now)) { isDirty = true }
         observedHours.insert(Self.hour(now))
     }
 
     /// - Parameter loss: an event that is gone.
     func lose(_ loss: LossLedger.Key, count: UInt64, of container: String, at now: UInt64) {
         coverage.lose(loss, count: count, of: container, at: now)
+        isDirty = true
         for discipline in Discipline.allCases
         where FactKind.allCases.contains(where: { $0.discipline == discipline && $0.isFed(by: loss.kind) }) {
             lossyHours[discipline, default: HourSet()].insert(Self.hour(now))
         }
     }
 
+    /// It may have been any container's.
+    func loseAny(_ loss: LossLedger.Key, count: UInt64, at now: UInt64) {
+        lose(loss, count: count, of: "", at: now)
+    }
+
     /// Something was done in a way that no event tells of.
     func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64) {
         coverage.miss(operation, count: count, of: container, at: now)
+        isDirty = true
+        for discipline in Discipline.allCases { lossyHours[discipline, default: HourSet()].insert(Self.hour(now)) }
     }
 
     private static func hour(_ time: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: time / 3_600_000_000_000) }
@@ -98,6 +113,11 @@ package final class Profile {
         isTouched = true
         isDirty = true
         activeHours.insert(Self.hour(deed.time))
+        if lastContainer != deed.container {
+            lastContainer = deed.container
+            coverage.meet(deed.container, at: deed.time)
+            observedHours.insert(Self.hour(deed.time))
+        }
         guard let index = place(of: statement.key, number(of: qualifiers), deed) else {
             var other = overflow[statement.key.kind] ?? Overflow(firstSeen: deed.time, lastSeen: deed.time)
             if !statement.isAfterword { other.count &+= deed.count }
@@ -126,10 +146,10 @@ package final class Profile {
                 UInt32(clamping: deed.count))
             facts.facts[index].attributed[place] = isOver ? .max : sum
         }
-        let replica = number(of: deed.replica)
-        let process = number(of: deed.executable)
-        facts.facts[index].replicas.note(replica) { names.hash($0) }
-        facts.facts[index].processes.note(process) { names.hash($0) }
+        if lastReplica.name != deed.replica { lastReplica = (deed.replica, number(of: deed.replica)) }
+        if lastProgram.name != deed.executable { lastProgram = (deed.executable, number(of: deed.executable)) }
+        facts.facts[index].replicas.note(lastReplica.number) { names.hash($0) }
+        facts.facts[index].processes.note(lastProgram.number) { names.hash($0) }
     }
 
     /// - Precondition: its count is that of before.
@@ -160,12 +180,8 @@ package final class Profile {
 
     private func place(of key: FactKey, _ qualifiers: UInt8, _ deed: Deed) -> Int? {
         if let known = facts.find(key, qualifiers) { return known }
-        let isBounded = key.kind.isBounded
-        guard facts.count < limits.facts,
-            isBounded ? countOfKind[key.kind, default: 0] < limits.ofKind : unboundedCount < limits.facts / 10 * 9
-        else { return nil }
+        guard countOfKind[key.kind, default: 0] < key.kind.limit(of: limits.facts) else { return nil }
         countOfKind[key.kind, default: 0] += 1
-        if !isBounded { unboundedCount += 1 }
         return facts.insert(key, qualifiers, Fact(firstSeen: deed.time))
     }
 
@@ -177,7 +193,7 @@ package final class Profile {
         }
         // Agents call themselves what they like.
         var plain = qualifiers
-        (plain.agent, plain.initiatorKind) = ("", "")
+        plain.agent = "(others)"
         if let known = self.qualifiers.firstIndex(of: plain) { return UInt8(known) }
         guard self.qualifiers.count < Int(UInt8.max) else { return UInt8.max - 1 }
         self.qualifiers.append(plain)
@@ -189,6 +205,10 @@ package final class Profile {
     private func number(of name: ByteString) -> UInt16 {
         let number = names.number(of: name)
         if number != 0 || name.isEmpty || !names.isFull { return number }
+        // To look at all facts takes its time: not before as many new names have come again.
+        unnamed += 1
+        guard unnamed >= SharedNames.capacity / 2 else { return 0 }
+        unnamed = 0
         var used: Set<UInt16> = []
         for fact in facts.facts {
             fact.replicas.forEach { used.insert($0) }
@@ -201,13 +221,15 @@ package final class Profile {
             facts.facts[index].replicas.map { moved[$0] ?? 0 }
             facts.facts[index].processes.map { moved[$0] ?? 0 }
         }
+        (lastReplica, lastProgram) = (("", 0), ("", 0))
         return names.number(of: name)
     }
 
     // MARK: Restoring
 
     /// What was known before a restart, into a profile that knows nothing yet.
-    func restore(_ message: PostureProfile) {
+    func restore(_ message: PostureProfile, _ coverage: [PostureCoverage]) {
+        self.coverage.restore(coverage)
         observedHours = HourSet(message.observed)
         activeHours = HourSet(message.active)
         for discipline in Discipline.allCases {
@@ -257,27 +279,45 @@ package final class Profile {
 
     // MARK: Telling
 
-    /// Facts that are new or have changed enough since they were told.
+    /// Facts that are new or have changed enough since they were told; of more than `limit` the others come the next time.
     ///
     /// - Parameter time: wall clock, nanoseconds since 1970.
-    func takeChanged(at time: UInt64, refresh: UInt64) -> [Int] {
+    func takeChanged(at time: UInt64, refresh: UInt64, limit: Int = .max) -> [Int] {
         guard isTouched else { return [] }
         isTouched = false
         var changed: [Int] = []
         for index in facts.facts.indices {
             let fact = facts.facts[index]
-            guard fact.count != fact.toldCount else { continue }
-            guard fact.toldCount == 0 || fact.count / 2 >= fact.toldCount || time &- fact.toldAt >= refresh else {
+            let bytes = fact.sent &+ fact.received
+            guard fact.count != fact.toldCount || bytes != fact.toldBytes else { continue }
+            let isMuch = fact.count / 2 >= fact.toldCount || bytes / 2 >= max(fact.toldBytes, 512)
+            guard isMuch || time &- fact.toldAt >= refresh, changed.count < limit else {
                 isTouched = true
                 continue
             }
             facts.facts[index].toldCount = fact.count
+            facts.facts[index].toldBytes = bytes
             facts.facts[index].toldAt = time
             changed.append(index)
         }
         return changed
     }
 
+    /// Kinds of which there was no room for more, if that has changed since it was last asked.
+    func takeOverflow() -> [FactKind] {
+        let counts = overflow.mapValues(\.count)
+        if counts == toldOverflow { return [] }
+        let changed = counts.filter { $0.value / 2 >= toldOverflow[$0.key] ?? 0 }.keys
+        for kind in changed { toldOverflow[kind] = counts[kind] }
+        return changed.sorted { $0.rawValue < $1.rawValue }
+    }
+
+    var hasNewOverflow: Bool {
+        overflow.contains { $0.value.count / 2 >= toldOverflow[$0.key] ?? 0 && $0.value.count != toldOverflow[$0.key] }
+    }
+
+    /// When it was last told.
+    var turn: UInt64 = 0
     /// It has changed since it was last kept.
     var isDirty = false
     var keptAt: UInt64 = 0

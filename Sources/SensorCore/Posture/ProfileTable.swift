@@ -23,6 +23,7 @@ package struct ProfileTable: ~Copyable {
     private let limits: Limits
     private let seed: UInt64
     private var keeps: UInt64 = 0
+    private var turn: UInt64 = 0
     /// Events of workloads that there was no room for.
     package private(set) var refused: UInt64 = 0
 
@@ -52,6 +53,7 @@ package struct ProfileTable: ~Copyable {
         if let call { statements = profile.follow(call.name, in: call.session).map { Event.Statement(key: $0) } }
         let deed = Profile.Deed(
             count: event.count, time: event.time, method: event.toolCall?.method,
+            container: event.workload.container?.id ?? "",
             replica: Self.replica(of: event.workload), executable: event.process?.executable ?? "")
         let qualifiers = event.qualifiers
         for statement in statements { profile.note(statement, qualifiers, deed) }
@@ -63,7 +65,9 @@ package struct ProfileTable: ~Copyable {
         let qualifiers = FactQualifiers(serviceAccount: workload.identity.serviceAccount)
         for key in keys {
             profile.note(
-                Event.Statement(key: key), qualifiers, Profile.Deed(time: time, replica: Self.replica(of: workload)))
+                Event.Statement(key: key), qualifiers,
+                Profile.Deed(
+                    time: time, container: workload.container?.id ?? "", replica: Self.replica(of: workload)))
         }
     }
 
@@ -82,12 +86,7 @@ package struct ProfileTable: ~Copyable {
     /// - Parameter workload: nil: nobody knows whose they were, so they may have been anybody's.
     mutating func lose(_ loss: LossLedger.Key, count: UInt64, of workload: WorkloadDescription?, at now: UInt64) {
         guard let workload else {
-            for profile in profiles.values {
-                for container in profile.coverage.accounts.keys
-                where !container.isEmpty || profile.subject.container.isEmpty {
-                    profile.lose(loss, count: count, of: container, at: now)
-                }
-            }
+            for profile in profiles.values { profile.loseAny(loss, count: count, at: now) }
             return
         }
         profile(of: workload)?.lose(loss, count: count, of: workload.container?.id ?? "", at: now)
@@ -125,16 +124,16 @@ package struct ProfileTable: ~Copyable {
     // MARK: Keeping
 
     /// What was known before a restart. Before anything is noted.
-    mutating func restore(_ subject: SubjectKey, _ message: PostureProfile) {
+    mutating func restore(_ subject: SubjectKey, _ message: PostureProfile, _ coverage: [PostureCoverage]) {
         guard profiles.count < limits.subjects, profiles[subject] == nil else { return }
         let profile = Profile(subject, limits: limits.profile, seed: seed)
-        profile.restore(message)
+        profile.restore(message, coverage)
         profiles[subject] = profile
     }
 
     /// Profiles that have changed since they were kept, of about so many facts together: those with new facts first, then those
     /// that were kept longest ago.
-    mutating func takeDirty(new: Set<SubjectKey>, facts limit: Int) -> [Profile] {
+    package mutating func takeDirty(new: Set<SubjectKey>, facts limit: Int) -> [Profile] {
         let dirty = profiles.values.filter(\.isDirty).sorted {
             (new.contains($0.subject) ? 0 : 1, $0.keptAt, $0.subject) < (
                 new.contains($1.subject) ? 0 : 1, $1.keptAt, $1.subject
@@ -156,10 +155,16 @@ package struct ProfileTable: ~Copyable {
     /// What is new or has changed since it was told, by subject.
     ///
     /// - Parameter time: wall clock, nanoseconds since 1970.
-    mutating func takeChanged(at time: UInt64) -> [(profile: Profile, facts: [Int])] {
-        profiles.values.compactMap { profile in
-            let facts = profile.takeChanged(at: time, refresh: limits.refresh)
-            return facts.isEmpty ? nil : (profile, facts)
-        }.sorted { $0.profile.subject < $1.profile.subject }
+    package mutating func takeChanged(at time: UInt64, limit: Int = .max) -> [(profile: Profile, facts: [Int])] {
+        var left = limit
+        // Who comes first is another each time.
+        turn &+= 1
+        return profiles.values.sorted { ($0.turn, $0.subject) < ($1.turn, $1.subject) }.compactMap { profile in
+            guard left > 0 else { return nil }
+            let facts = profile.takeChanged(at: time, refresh: limits.refresh, limit: left)
+            left -= facts.count
+            if !facts.isEmpty { profile.turn = turn }
+            return facts.isEmpty && !profile.hasNewOverflow ? nil : (profile, facts)
+        }
     }
 }

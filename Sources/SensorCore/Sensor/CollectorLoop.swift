@@ -59,7 +59,7 @@ final class CollectorLoop {
             pipeline = Pipeline(session: session, host: host, configuration: configuration.pipeline)
         }
         nextTick = session.clock.boot &+ configuration.tick
-        if let journal = configuration.journal { pipeline.restore(journal.restored) }
+        if let journal = configuration.journal { pipeline.restore(journal.takeRestored()) }
         do throws(KernelError) { try attach() } catch { throw .kernel(error) }
     }
 
@@ -114,7 +114,7 @@ final class CollectorLoop {
         noteRecording(recording?.finish())
         if let journal = configuration.journal {
             journal.write(pipeline.takePosture(all: true))
-            journal.finish()
+            if !journal.finish() { note("posture is not kept: \(journal.status.trouble ?? "the disk takes nothing")") }
         }
         for sink in sinks { sink.finish() }
         return summary()

@@ -10,6 +10,8 @@ package final class PostureJournal: Sendable {
         /// Why nothing can be kept at the moment, for people; nil: it can.
         package var trouble: String?
         package var log = StateLogStatistics()
+        /// Records that there was no room for while the disk took none.
+        package var refused: UInt64 = 0
         /// Of the log's files.
         package var bytes = 0
         /// The last record that is kept.
@@ -20,22 +22,21 @@ package final class PostureJournal: Sendable {
         var batch = PostureBatch()
         var isFinishing = false
         var status = Status()
+        /// Since when the disk is at it.
+        var writingSince: ContinuousClock.Instant?
     }
 
     private struct Opened {
         var report: OpeningReport
         var stream: String
-        var restored: [PostureRecord]
     }
 
     /// What was found in the directory.
     package var opening: OpeningReport { opened.report }
     /// Id of the stream that records have.
     package var stream: String { opened.stream }
-    /// What was known before a restart.
-    package var restored: [PostureRecord] { opened.restored }
-
     private let opened: Opened
+    private let restored: NIOLockedValueBox<[PostureRecord]>
     private let mailbox: Mailbox
 
     /// - Parameters:
@@ -49,6 +50,7 @@ package final class PostureJournal: Sendable {
     ) throws(StateLogError) {
         let mailbox = Mailbox()
         let answer = NIOLockedValueBox<Result<Opened, StateLogError>?>(nil)
+        let restored = NIOLockedValueBox<[PostureRecord]>([])
         let isOpen = ConditionLock(value: false)
         do throws(SystemError) {
             _ = try Worker(name: "journal") {
@@ -59,8 +61,9 @@ package final class PostureJournal: Sendable {
                     isOpen.unlock(withValue: true)
                     return
                 }
-                let opened = Opened(
-                    report: log.opening, stream: log.head.id.description, restored: Self.restored(from: log))
+                let opened = Opened(report: log.opening, stream: log.head.id.description)
+                let shares = Self.restored(from: log)
+                restored.withLockedValue { $0 = shares }
                 answer.withLockedValue { $0 = .success(opened) }
                 isOpen.lock()
                 isOpen.unlock(withValue: true)
@@ -71,27 +74,60 @@ package final class PostureJournal: Sendable {
         isOpen.unlock()
         guard let result = answer.withLockedValue({ $0 }) else { preconditionFailure("the thread has answered") }
         opened = try result.get()
+        self.restored = restored
         self.mailbox = mailbox
+    }
+
+    /// What was known before a restart, to be taken once.
+    func takeRestored() -> [PostureRecord] {
+        restored.withLockedValue { shares in
+            defer { shares = [] }
+            return shares
+        }
     }
 
     private static func bootID() -> String { ProcFile.text("/proc/sys/kernel/random/boot_id") ?? "" }
 
-    package var status: Status { mailbox.waiting.withLockedValue { $0.status } }
+    package var status: Status {
+        mailbox.waiting.withLockedValue { waiting in
+            var status = waiting.status
+            if let since = waiting.writingSince, since.duration(to: .now) > Self.patience {
+                status.trouble = "the disk takes nothing since \(since.duration(to: .now).components.seconds) s"
+            }
+            return status
+        }
+    }
 
-    /// Does not wait. What the disk does not take in time is put together with what comes later.
+    /// Does not wait. What the disk does not take in time is put together with what comes later; of more than there is room
+    /// for, records are refused and counted.
     package func write(_ batch: PostureBatch) {
         if batch.isEmpty { return }
-        mailbox.waiting.withLockedValue { $0.batch.add(batch) }
+        mailbox.waiting.withLockedValue { waiting in
+            var batch = batch
+            let room = max(Self.waitingRecords - waiting.batch.records.count, 0)
+            waiting.status.refused &+= UInt64(max(batch.records.count - room, 0))
+            batch.records = Array(batch.records.prefix(room))
+            waiting.batch.add(batch)
+        }
         mailbox.wake()
     }
 
-    /// Waits until all that was written is kept, or cannot be.
-    package func finish() {
+    /// Waits until all that was written is kept, or cannot be; not for ever.
+    ///
+    /// - Returns: whether it is.
+    @discardableResult
+    package func finish() -> Bool {
         mailbox.waiting.withLockedValue { $0.isFinishing = true }
         mailbox.wake()
-        mailbox.hasEnded.lock(whenValue: true)
+        guard mailbox.hasEnded.lock(whenValue: true, timeoutSeconds: Self.finishSeconds) else { return false }
         mailbox.hasEnded.unlock()
+        return status.trouble == nil
     }
+
+    private static let patience = Duration.seconds(30)
+    private static let finishSeconds = 10.0
+    /// Of 200 facts at most each.
+    private static let waitingRecords = 2048
 
     // MARK: The thread
 
@@ -121,30 +157,43 @@ package final class PostureJournal: Sendable {
         var uncommitted: [RecordEnvelope] = []
         // A crash between keeping and telling: they are told now.
         tellKept(log, receive)
+        func commit(isClosing: Bool) -> Bool {
+            let value = { (key: [UInt8]) -> [UInt8]? in try? shares[key]?.serializedBytes() }
+            let outcome = isClosing ? log.close(value) : log.commit(value)
+            guard case .committed = outcome else { return false }
+            shares = [:]
+            if !uncommitted.isEmpty { receive(uncommitted) }
+            uncommitted = []
+            log.acknowledge(through: log.head.sequence)
+            return true
+        }
         while true {
             mailbox.hasMail.lock(whenValue: true)
             mailbox.hasMail.unlock(withValue: false)
             let (batch, isFinishing) = mailbox.waiting.withLockedValue { waiting in
                 defer { waiting.batch = PostureBatch() }
+                waiting.writingSince = .now
                 return (waiting.batch, waiting.isFinishing)
             }
+            var refused: UInt64 = 0
             for record in batch.records {
                 guard let payload: [UInt8] = try? record.jsonUTF8Bytes() else { continue }
-                if let envelope = log.append(payload, to: &stream) { uncommitted.append(envelope) }
+                var envelope = log.append(payload, to: &stream)
+                // What waits for a commit has a bound.
+                if envelope == nil, commit(isClosing: false) { envelope = log.append(payload, to: &stream) }
+                if let envelope { uncommitted.append(envelope) } else { refused += 1 }
             }
             for share in batch.shares {
                 let key = key(of: share.subject)
                 if log.change(key) { shares[key] = share.record }
             }
-            let value = { (key: [UInt8]) -> [UInt8]? in try? shares[key]?.serializedBytes() }
-            let outcome = isFinishing ? log.close(value) : log.commit(value)
-            if case .committed = outcome {
-                shares = [:]
-                if !uncommitted.isEmpty { receive(uncommitted) }
-                uncommitted = []
-                log.acknowledge(through: log.head.sequence)
+            _ = commit(isClosing: isFinishing)
+            mailbox.waiting.withLockedValue { waiting in
+                waiting.writingSince = nil
+                let before = waiting.status.refused
+                waiting.status = status(of: log)
+                waiting.status.refused = before + refused
             }
-            mailbox.waiting.withLockedValue { $0.status = status(of: log) }
             guard isFinishing else { continue }
             mailbox.hasEnded.lock()
             mailbox.hasEnded.unlock(withValue: true)

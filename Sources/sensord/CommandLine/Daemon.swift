@@ -44,7 +44,8 @@ struct Daemon {
         var sinks: [any EventSink] = [hub, recent, losses]
         let lines = writer.map { NDJSONSink(stream: configuration.streamID, writer: $0) }
         if let lines { sinks.append(lines) }
-        configuration.journal = try journal(lines)
+        let (journal, journalError) = try self.journal(lines)
+        configuration.journal = journal
         configuration.pipeline.learnsProfiles = configuration.journal != nil
 
         let inbox = CallInbox()
@@ -61,7 +62,8 @@ struct Daemon {
         let traces = try traceServers(background, collector, receiver)
         start(
             background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint,
-            node: configuration.node, writer: writer, journal: configuration.journal)
+            node: configuration.node, writer: writer, journal: journal,
+            journalError: journalError)
         tellStart(collector, stream: configuration.streamID)
 
         var reload = Reload(running: settings, log: log, reread: reread)
@@ -80,16 +82,16 @@ struct Daemon {
     }
 
     /// What keeps posture; nil: there is no place for it, which is told.
-    private func journal(_ lines: NDJSONSink?) throws -> PostureJournal? {
+    private func journal(_ lines: NDJSONSink?) throws -> (PostureJournal?, String?) {
         let directory = settings.stateDirectory
         do throws(StateLogError) {
             let journal = try PostureJournal(directory: directory) { lines?.receive($0) }
             tell(journal.opening, of: journal)
-            return journal
+            return (journal, nil)
         } catch {
             guard case .system = error.reason else { throw error }
             log.error("posture is not learned: its state has no place", metadata: ["error": "\(error)"])
-            return nil
+            return (nil, "\(error)")
         }
     }
 
@@ -109,7 +111,8 @@ struct Daemon {
     /// spans.
     private func start(
         _ background: BackgroundServices, _ traces: [TraceServer], _ receiver: TraceReceiver, calls: ToolCallServer,
-        collector: Collector, endpoint: APIEndpoint?, node: String, writer: LineWriter?, journal: PostureJournal?
+        collector: Collector, endpoint: APIEndpoint?, node: String, writer: LineWriter?, journal: PostureJournal?,
+        journalError: String?
     ) {
         let status = ClusterStatusBoard()
         var services: [any Service] = traces
@@ -125,10 +128,12 @@ struct Daemon {
                     // Waits for the collecting thread, which threads of Swift concurrency must not.
                     let summary = await Worker.value("health") { collector.recentSummary() }
                     return summary.map {
-                        HealthReport(
+                        var report = HealthReport(
                             collector: $0, identity: status.snapshot, output: writer?.output,
                             toolCalls: calls.statistics, traces: receiver.statistics,
                             journal: journal?.status)
+                        report.journalError = journalError
+                        return report
                     }
                 })
         }

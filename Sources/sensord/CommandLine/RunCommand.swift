@@ -63,7 +63,8 @@ struct RunCommand: ParsableCommand {
     private var own: [SettingKey: String] {
         let own: [SettingKey: String?] = [
             .records: records, .tick: tick, .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
-            .maximumSubjects: maxSubjects, .maximumFacts: maxFacts, .listen: listen, .otlpListen: otlpListen, .otlpForwarder: otlpForwarder,
+            .maximumSubjects: maxSubjects, .maximumFacts: maxFacts, .listen: listen, .otlpListen: otlpListen,
+            .otlpForwarder: otlpForwarder,
             .watch: watch.isEmpty ? nil : watch.joined(separator: ","),
         ]
         return own.compactMapValues { $0 }.merging(agents.flags) { $1 }

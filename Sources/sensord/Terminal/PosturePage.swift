@@ -118,6 +118,7 @@ struct PosturePage {
 
     private func coverage(_ rows: [PostureCoverage]) -> String {
         let worst = rows.filter { $0.state == "lossy" || $0.state == "blind" }
+        if rows.isEmpty { return "  " + coloured("what was watched is not known", .red) + "\n" }
         if worst.isEmpty { return "  " + coloured("watched without loss", .green) + "\n" }
         var text = ""
         for row in worst.prefix(4) {

@@ -79,6 +79,28 @@ import Testing
         #expect(said.map(\.first) == ["egress", "metadata"] && said[1].last == "169.254.169.254")
     }
 
+    @Test func `a name that a file got is a fact as well, and a credential if it is one`() {
+        let moved = FileDetail(path: "/tmp/a", newPath: "/root/.ssh/id_rsa", access: [])
+        let said = keys(event(.fileRename, .file(moved)))
+        #expect(said.map { Array($0.prefix(2)) }.prefix(2) == [["file", "/tmp/a"], ["file", "/root/.ssh/id_rsa"]])
+        #expect(said.last?.first == "credential")
+    }
+
+    @Test(arguments: [
+        "-pSecretWord": "-p{…}", "run swordfish": "run {text}", "--password": "--password", "-v": "-v",
+        "--key=v": "--key={text}", "a1b2c3d4e5": "{text}", "https://a.test/": "{url}", "": "{empty}",
+    ])
+    func `of a command line options and one subcommand are kept`(_ line: String, _ shape: String) {
+        let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+        #expect(ArgumentShape.of(["a"] + words) == shape)
+    }
+
+    @Test func `a key that is too long differs by a hash`() {
+        let long = String(repeating: "a", count: 2000)
+        let keys = [FactKey(.library, ByteString(long + "x")), FactKey(.library, ByteString(long + "y"))]
+        #expect(keys[0] != keys[1] && keys[0].bytes.count < 1100)
+    }
+
     @Test func `what was done for a tool says so of the tool as well`() {
         let call = ToolCallReference(id: "c", name: "read", session: "s", method: .exact, candidates: [])
         let connect = NetworkDetail(

@@ -76,21 +76,50 @@ import Testing
         for number in 0..<1000 {
             for _ in 0..<2 { profile.note(file("/\(number)"), FactQualifiers(), deed()) }
         }
-        #expect(profile.count == 90)
+        #expect(profile.count == 40)
         let overflow = try #require(profile.message().facts.last { $0.overflow })
-        #expect(overflow.kind == "file" && overflow.count == 1820)
-        #expect((700...1150).contains(overflow.distinct), "\(overflow.distinct)")
-        profile.note(.init(key: FactKey(.credential, "ssh", "/root/.ssh/id_rsa", "READ")), FactQualifiers(), deed())
-        #expect(profile.count == 91 && profile.message(of: 90).kind == "credential")
+        #expect(overflow.kind == "file" && overflow.count == 1920)
+        #expect((700...1250).contains(overflow.distinct), "\(overflow.distinct)")
+        let keys = [
+            FactKey(.egress, "a.test", "443", "TCP"), FactKey(.process, "/bin/a", "", ""), FactKey(.library, "/a.so"),
+            FactKey(.credential, "ssh", "/root/.ssh/id_rsa", "READ"), FactKey(.dns, "a.test", "A"),
+        ]
+        for key in keys { profile.note(.init(key: key), FactQualifiers(), deed()) }
+        #expect(profile.count == 45)
+        #expect(profile.hasNewOverflow && profile.takeOverflow() == [.file] && profile.takeOverflow() == [])
+        let rows = profile.withOverflow(profile.coverage.messages())
+        #expect(rows.contains { $0.kind == "file" && $0.state == "lossy" && $0.lost.first?.reason == "facts_full" })
     }
 
-    @Test func `nothing crowds out other kinds: each has its own bound`() {
-        let profile = profile { $0.ofKind = 3 }
-        for number in 0..<10 {
-            profile.note(.init(key: FactKey(.tool, ByteString("t\(number)"), "", "")), FactQualifiers(), deed())
+    @Test func `bytes alone are news, and all that is left comes the next time`() {
+        let profile = profile()
+        let key = FactKey(.egress, "a.test", "443", "TCP")
+        profile.note(.init(key: key), FactQualifiers(), deed())
+        profile.note(file("/a"), FactQualifiers(), deed())
+        #expect(profile.takeChanged(at: Self.start, refresh: .max, limit: 1) == [0])
+        #expect(profile.takeChanged(at: Self.start, refresh: .max, limit: 1) == [1])
+        profile.note(.init(key: key, isAfterword: true, sent: 1 << 20), FactQualifiers(), deed())
+        #expect(profile.takeChanged(at: Self.start, refresh: .max) == [0])
+    }
+
+    @Test func `what is restored is what was kept, and counts go on`() {
+        let profile = profile { $0.facts = 100 }
+        for hours in 0..<30 as Range<UInt64> {
+            profile.note(file("/a"), FactQualifiers(outcome: .denied, agent: "x"), deed(hours, count: 3))
         }
-        profile.note(.init(key: FactKey(.identity, "setuid", "0:0", "1:1")), FactQualifiers(), deed())
-        #expect(profile.count == 4 && profile.overflow[.tool]?.count == 7)
+        for number in 0..<60 { profile.note(file("/\(number)"), FactQualifiers(), deed()) }
+        profile.observe("c1", at: Self.start, elapsed: 5, announcesCalls: false)
+        profile.lose(
+            LossLedger.Key(cgroup: 1, hook: 1, reason: 1, kind: 10), count: 2, of: "c1", at: Self.start)
+        let kept = profile.message()
+        let restored = self.profile { $0.facts = 100 }
+        restored.restore(kept, profile.coverage.messages())
+        #expect(restored.message().facts.count == kept.facts.count)
+        #expect(restored.message().facts.first == kept.facts.first)
+        #expect(restored.message().observed == kept.observed && restored.message().lossy == kept.lossy)
+        #expect(restored.coverage.messages().contains { $0.state == "lossy" && $0.kind == "file" })
+        restored.note(file("/a"), FactQualifiers(outcome: .denied, agent: "x"), deed(31, count: 3))
+        #expect(restored.message(of: 0).count == 93)
     }
 
     @Test func `an agent that calls itself something else each time makes no end of facts`() {

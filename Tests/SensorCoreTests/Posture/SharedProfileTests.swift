@@ -97,6 +97,6 @@ import Testing
         }
         let shared = merged([(profile.message(), "a"), (profile.message(), "b")])
         let overflow = try #require(shared.facts.first { $0.key.isOverflow })
-        #expect(overflow.value.counts.count == 82 && overflow.value.counts.distinct == 41)
+        #expect(overflow.value.counts.count == 92 && overflow.value.counts.distinct == 46)
     }
 }

@@ -55,7 +55,22 @@ final class PostureTests {
     private func count(of path: String) throws -> UInt64 {
         let outcome = try posture("Deployment/planner", "--json")
         let fact = outcome.output.split(separator: #"{"discipline":"#).first { $0.contains(#""path":"\#(path)""#) }
-        return fact?.split(separator: #""count":""#).dropFirst().first.flatMap { UInt64($0.prefix { $0 != "\"" }) } ?? 0
+        return fact.flatMap { UInt64(Self.count(in: $0)) } ?? 0
+    }
+
+    private static func count(in fact: Substring) -> Substring {
+        fact.split(separator: #""count":""#).dropFirst().first?.prefix { $0 != "\"" } ?? ""
+    }
+
+    /// That these records are one stream, which is whole.
+    private func verify(_ told: String) throws {
+        let records = folder + "/records"
+        let file = open(records, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        _ = told.withCString { write(file, $0, strlen($0)) }
+        close(file)
+        let verified = try sensord("verify", records)
+        #expect(verified.status == 0, "\(verified.errors)")
+        #expect(verified.lines.count { $0.hasPrefix("stream ") } == 1, "\(verified.output)")
     }
 
     @Test func `facts are told, kept over restarts, and shown; the stream goes on and is whole`() throws {
@@ -84,13 +99,7 @@ final class PostureTests {
         #expect(page.output.contains("learning: below floor"))
         #expect(try posture("nobody").status == 1)
 
-        let records = folder + "/records"
-        let file = open(records, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
-        _ = told.withCString { write(file, $0, strlen($0)) }
-        close(file)
-        let verified = try sensord("verify", records)
-        #expect(verified.status == 0, "\(verified.errors)")
-        #expect(verified.lines.count { $0.hasPrefix("stream ") } == 1, "\(verified.output)")
+        try verify(told)
     }
 
     @Test func `a kill loses no more than what was not told yet, and the stream stays whole`() throws {
@@ -108,12 +117,35 @@ final class PostureTests {
             told += daemon.outputSoFar
             if !told.hasSuffix("\n") { told += "\n" }
         }
-        let records = folder + "/records"
-        let file = open(records, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
-        _ = told.withCString { write(file, $0, strlen($0)) }
-        close(file)
-        let verified = try sensord("verify", records)
-        #expect(verified.status == 0, "\(verified.errors)")
+        try verify(told)
+    }
+
+    @Test func `killed at any moment, it has kept all that it told, and never more than there was`() throws {
+        let mark = folder + "/mark"
+        try act(": > '\(mark)'")
+        let rounds = getenv("SENSORD_THOROUGH_TESTS") == nil ? 4 : 100
+        var random = SystemRandomNumberGenerator()
+        var (told, done) = ("", UInt64(0))
+        for _ in 0..<rounds {
+            let daemon = try daemon()
+            let times = UInt64.random(in: 1...20, using: &random)
+            done += times
+            try act("for i in $(seq \(times)); do cat '\(mark)'; done")
+            // Wherever it is by then.
+            usleep(.random(in: 0..<250_000, using: &random))
+            kill(daemon.pid, SIGKILL)
+            _ = try daemon.wait()
+            told += daemon.outputSoFar
+            if !told.hasSuffix("\n") { told += "\n" }
+            let counts = told.split(separator: "\n").filter { $0.hasPrefix(#"{"stream":"#) }.compactMap { line in
+                line.split(separator: #"{"discipline":"#).first { $0.contains(#""path":"\#(mark)""#) }
+                    .flatMap { UInt64(Self.count(in: $0)) }
+            }
+            let kept = try count(of: mark)
+            #expect(kept <= done && kept >= counts.max() ?? 0)
+            #expect(counts == counts.sorted())
+        }
+        if told.contains(#"{"stream":"#) { try verify(told) }
     }
 
     @Test func `a second daemon does not take the state of the first`() throws {

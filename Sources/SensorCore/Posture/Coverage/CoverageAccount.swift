@@ -11,6 +11,8 @@ struct CoverageAccount {
     var lost: [LossLedger.Key: UInt64] = [:]
     /// Operations that no event tells of.
     var blind: [String: UInt64] = [:]
+    /// When it was last observed.
+    var observedAt: UInt64 = 0
     /// Somebody in it has announced tool calls.
     var announcesCalls = false
 
@@ -20,12 +22,13 @@ struct CoverageAccount {
         observed &+= other.observed
         lost.merge(other.lost, uniquingKeysWith: &+)
         blind.merge(other.blind, uniquingKeysWith: &+)
+        observedAt = max(observedAt, other.observedAt)
         announcesCalls = announcesCalls || other.announcesCalls
     }
 
     /// What is known of a kind of facts.
     func state(of kind: FactKind) -> State {
-        if kind.isAnnounced, !announcesCalls { return .notWatched }
+        if kind.isOnlyClaimed || kind.isAnnounced && !announcesCalls { return .notWatched }
         if !blind.isEmpty, kind.sources.contains(where: \.isEffect) { return .blind }
         return lost.keys.contains { kind.isFed(by: $0.kind) } ? .lossy : .complete
     }
@@ -59,13 +62,11 @@ extension FactKind {
         }
     }
 
-    /// Nobody but the agent tells of it.
-    var isAnnounced: Bool {
-        switch self {
-        case .tool, .effect, .sequence, .context, .hop, .decision, .model, .catalog: true
-        case .egress, .ingress, .file, .process, .syscall, .dns, .identity, .credential, .metadata, .library: false
-        }
-    }
+    /// It is known only of calls that are announced.
+    var isAnnounced: Bool { [.tool, .effect, .sequence].contains(self) }
+
+    /// There is nothing to it but the agent's word.
+    var isOnlyClaimed: Bool { [.context, .hop, .decision, .model, .catalog].contains(self) }
 
     /// - Parameter kind: of an event, 0: nobody knows.
     func isFed(by kind: UInt8) -> Bool { kind == 0 || sources.contains { $0.rawValue == kind } }

@@ -16,17 +16,28 @@ struct CoverageBook {
     ///   - now: wall clock, nanoseconds since 1970.
     ///   - elapsed: since it was last asked, nanoseconds of the boot clock.
     mutating func observe(_ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool) {
-        if accounts[container] == nil, accounts.count >= Self.limit { makeRoom() }
-        var account = accounts[container] ?? CoverageAccount(from: now - min(now, elapsed), to: now - min(now, elapsed))
+        var account = account(of: container, at: now - min(now, elapsed))
         // A subject of several cgroups is observed once.
-        if account.to < now { account.observed &+= elapsed }
+        if account.observedAt != now { account.observed &+= elapsed }
+        account.observedAt = now
         account.to = max(account.to, now)
         if announcesCalls { account.announcesCalls = true }
         accounts[container] = account
     }
 
+    /// It did something: it was there, however short.
+    mutating func meet(_ container: String, at time: UInt64) {
+        if accounts[container] == nil { accounts[container] = account(of: container, at: time) }
+    }
+
+    private mutating func account(of container: String, at time: UInt64) -> CoverageAccount {
+        if let known = accounts[container] { return known }
+        if accounts.count >= Self.limit { makeRoom() }
+        return CoverageAccount(from: time, to: time)
+    }
+
     mutating func lose(_ loss: LossLedger.Key, count: UInt64, of container: String, at now: UInt64) {
-        var account = accounts[container] ?? CoverageAccount(from: now, to: now)
+        var account = account(of: container, at: now)
         var key = loss
         key.cgroup = 0
         if account.lost[key] == nil, account.lost.count >= Self.lossLimit {
@@ -37,7 +48,7 @@ struct CoverageBook {
     }
 
     mutating func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64) {
-        var account = accounts[container] ?? CoverageAccount(from: now, to: now)
+        var account = account(of: container, at: now)
         account.blind[operation, default: 0] &+= count
         accounts[container] = account
     }
@@ -53,11 +64,35 @@ struct CoverageBook {
         }
     }
 
-    /// A row for each container and discipline, and one for each kind of which something else is true.
+    /// What was not whole before a restart.
+    private var earlier: [PostureCoverage] = []
+
+    private static let earlierLimit = 64
+
+    /// - Parameter rows: as they were kept. Those that say that nothing was lost are over.
+    mutating func restore(_ rows: [PostureCoverage]) {
+        earlier = Array(
+            rows.filter { $0.state == "lossy" && $0.lost.first?.reason != "facts_full" || $0.state == "blind" }
+                .suffix(Self.earlierLimit))
+    }
+
+    /// A row for each container and discipline, and one for each kind of which something else is true; and what was not
+    /// whole before a restart.
     func messages() -> [PostureCoverage] {
-        accounts.sorted { $0.key < $1.key }.flatMap { id, account in
-            Discipline.allCases.flatMap { Self.messages(id, account, $0) }
-        }
+        earlier
+            + accounts.sorted { $0.key < $1.key }.flatMap { id, account in
+                Discipline.allCases.flatMap { Self.messages(id, account, $0) }
+            }
+    }
+
+    /// The same for all containers together.
+    func summary() -> [PostureCoverage] {
+        let all = Array(accounts.values)
+        guard var whole = all.first else { return [] }
+        for account in all.dropFirst() { whole.merge(with: account) }
+        // What one of them announces says nothing of the others.
+        whole.announcesCalls = all.allSatisfy(\.announcesCalls)
+        return earlier + Discipline.allCases.flatMap { Self.messages("", whole, $0) }
     }
 
     private static func messages(
@@ -92,7 +127,9 @@ extension PostureCoverage {
         observedSeconds = account.observed / 1_000_000_000
         switch state {
         case .complete: break
-        case .notWatched: why = "nobody in it has announced tool calls"
+        case .notWatched:
+            let isClaimed = kind?.isOnlyClaimed ?? false
+            why = isClaimed ? "known by the word of agents alone" : "nobody in it has announced tool calls"
         case .blind:
             why = account.blind.keys.sorted().joined(separator: ", ")
             lost = losses(account, kind, discipline)
@@ -115,5 +152,22 @@ extension PostureCoverage {
             }
         }
         return sums.sorted { ($1.count, $0.hook, $0.reason) < ($0.count, $1.hook, $1.reason) }
+    }
+}
+
+extension Profile {
+    /// With what there was no room to tell apart.
+    func withOverflow(_ rows: [PostureCoverage]) -> [PostureCoverage] {
+        rows
+            + overflow.sorted { $0.key.rawValue < $1.key.rawValue }.map { kind, overflow in
+                PostureCoverage.with {
+                    ($0.discipline, $0.kind, $0.state) = (kind.discipline.name, kind.name, "lossy")
+                    $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.firstSeen)
+                    $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.lastSeen)
+                    $0.lost = [
+                        PostureLoss.with { ($0.hook, $0.reason, $0.count) = ("daemon", "facts_full", overflow.count) }
+                    ]
+                }
+            }
     }
 }

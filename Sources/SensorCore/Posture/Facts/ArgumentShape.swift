@@ -7,19 +7,30 @@ enum ArgumentShape {
 
     /// - Parameter arguments: the command line, the program's own name first.
     static func of(_ arguments: [String]) -> String {
-        var words = arguments.dropFirst().prefix(limit).map(word)
+        // One word may be a subcommand; what follows may be anything, secrets included.
+        var hasSubcommand = false
+        var words = arguments.dropFirst().prefix(limit).map { word($0, &hasSubcommand) }
         if arguments.count - 1 > limit { words.append("{+\(arguments.count - 1 - limit)}") }
         return words.joined(separator: " ")
     }
 
-    private static func word(_ argument: String) -> String {
-        let bytes = argument.utf8
-        if bytes.first == UInt8(ascii: "-"), bytes.count > 1 {
+    private static func word(_ argument: String, _ hasSubcommand: inout Bool) -> String {
+        if argument.hasPrefix("--"), argument.utf8.count > 2 {
             guard let end = argument.firstIndex(of: "=") else { return isName(argument, 48) ? argument : "{option}" }
             let name = argument[..<end]
             return isName(name, 48) ? "\(name)={\(kind(argument[argument.index(after: end)...]))}" : "{option}"
         }
-        return isName(argument, 24) && bytes.first.map { !isDigit($0) } ?? false ? argument : "{\(kind(argument))}"
+        if argument.hasPrefix("-"), argument.utf8.count > 1 {
+            // What stands behind the letter may be its value.
+            let short = argument.prefix(2)
+            guard isName(short, 2) else { return "{option}" }
+            return argument.count == 2 ? argument : "\(short){…}"
+        }
+        guard !hasSubcommand, isName(argument, 16), argument.utf8.first.map({ !isDigit($0) }) ?? false else {
+            return "{\(kind(argument))}"
+        }
+        hasSubcommand = true
+        return argument
     }
 
     private static func kind(_ value: some StringProtocol) -> String {

@@ -17,11 +17,12 @@ extension Event {
         switch detail {
         case .none: if kind == .processExec, let process { statements.append(Statement(key: .ran(process))) }
         case .file(let file):
-            let key = key(of: file)
-            statements.append(Statement(key: key))
-            if key.kind == .file {
-                statements += [credential(key, credentials)].compactMap { $0.map { Statement(key: $0) } }
-            }
+            var keys = [key(of: file)]
+            // A name that another got is as good as one that was made.
+            if let path = file.newPath { keys.append(FactKey(.file, path, "CREATE")) }
+            statements += keys.map { Statement(key: $0) }
+            statements += keys.filter { $0.kind == .file }.compactMap { credential($0, credentials) }
+                .map { Statement(key: $0) }
         case .network(let network): statements += said(of: network)
         case .syscall(let syscall):
             statements.append(Statement(key: .used(syscall, isNotable: kind == .syscallNotable)))

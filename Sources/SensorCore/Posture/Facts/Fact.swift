@@ -22,6 +22,7 @@ struct Fact {
     var hoursPlace: UInt32 = 0
     /// It was new or changed since it was last told: when it last was, and with what count.
     var toldCount: UInt64 = 0
+    var toldBytes: UInt64 = 0
     var toldAt: UInt64 = 0
 
     init(firstSeen: UInt64) {

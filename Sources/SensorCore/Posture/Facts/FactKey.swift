@@ -16,7 +16,7 @@ package struct FactKey: Hashable, Sendable {
         self.bytes = bytes
     }
 
-    /// - Parameter values: a NUL in them becomes a space; what is longer than a path may be is cut.
+    /// - Parameter values: a NUL in them becomes a space; what is longer than 1024 bytes ends in a hash of all of it.
     init(_ kind: FactKind, _ values: ByteString...) {
         self.init(kind, values)
     }
@@ -28,11 +28,14 @@ package struct FactKey: Hashable, Sendable {
         for (index, value) in values.enumerated() {
             if index > 0 { bytes.append(0) }
             for byte in value.bytes.prefix(Self.valueLimit) { bytes.append(byte == 0 ? 0x20 : byte) }
+            if value.bytes.count > Self.valueLimit {
+                bytes += "…~\(String(StableHash.of(value.bytes), radix: 16))".utf8
+            }
         }
         self.init(kind, bytes: bytes)
     }
 
-    private static let valueLimit = 4096
+    private static let valueLimit = 1024
 
     package var values: [ByteString] {
         bytes.split(separator: 0, omittingEmptySubsequences: false).map { ByteString(Array($0)) }

@@ -73,13 +73,16 @@ package enum FactKind: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// There are no more of it than a program has ways: others, of which somebody can make as many as he likes, do not take
-    /// their room.
-    var isBounded: Bool {
+    /// Facts of it that a subject has room for, of so many in all. No kind takes another's room: of some anybody can make as
+    /// many as he likes.
+    func limit(of facts: Int) -> Int {
         switch self {
-        case .egress, .ingress, .file, .process, .dns, .effect, .library: false
-        case .syscall, .tool, .sequence, .context, .identity, .credential, .metadata, .hop, .decision, .model, .catalog:
-            true
+        case .file: facts * 16 / 40
+        case .egress: facts * 5 / 40
+        case .process, .effect, .library: facts * 4 / 40
+        case .ingress, .dns: facts * 2 / 40
+        case .syscall: 400
+        case .tool, .sequence, .context, .identity, .credential, .metadata, .hop, .decision, .model, .catalog: 100
         }
     }
 }

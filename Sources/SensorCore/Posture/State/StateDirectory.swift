@@ -40,7 +40,11 @@ final class StateDirectory {
     }
 
     deinit {
-        if lock >= 0 { close(lock) }
+        // A child between fork and exec has the lock as well, and would keep it.
+        if lock >= 0 {
+            flock(lock, LOCK_UN)
+            close(lock)
+        }
         close(folder)
     }
 
@@ -51,8 +55,6 @@ final class StateDirectory {
             throw StateLogError(path, .untrusted("it belongs to user \(status.st_uid)"))
         }
         guard status.st_mode & 0o022 == 0 else { throw StateLogError(path, .untrusted("others may write to it")) }
-        // What others may only read is kept from them; a read-only disk does not let us, and then that is how it is.
-        if status.st_mode & 0o077 != 0 { fchmod(folder, 0o700) }
     }
 
     private static func takeLock(_ folder: Int32, _ path: String) throws(StateLogError) -> Int32 {

@@ -30,7 +30,7 @@ extension HealthReport {
         text.add("posture_records_total", .counter, "Records of the stream that are kept.", journal.sequence)
         text.add(
             "posture_refused_records_total", .counter, "Records that there was no room for while the disk took none.",
-            journal.log.refusedRecords)
+            journal.refused)
         text.add(
             "posture_commits_total", .counter, "Attempts to keep what changed.",
             [

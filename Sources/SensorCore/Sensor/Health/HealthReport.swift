@@ -14,6 +14,8 @@ package struct HealthReport: Sendable {
     package var traces: TraceStatistics?
     /// Of the state of posture; nil: none is kept.
     package var journal: PostureJournal.Status?
+    /// Why no posture is learned; nil: it is.
+    package var journalError: String?
 
     package struct Output: Sendable {
         package var written: UInt64
@@ -111,6 +113,10 @@ package struct HealthReport: Sendable {
             reasons.append("a cgroup namespace hides whose most events are: see sensord check")
         }
         if let output, output.dropped > 0 { reasons.append("\(output.dropped) lines of records could not be written") }
+        if let journalError { reasons.append("posture is not learned: \(journalError)") }
+        if collector.statistics.refusedSubjects > 0 {
+            reasons.append("there is no room for the posture of more workloads (see --max-subjects)")
+        }
         if let trouble = journal?.trouble { reasons.append("posture is not kept: \(trouble)") }
         if let trouble = collector.trouble { reasons.append("collecting is not whole: \(trouble)") }
         if identity.unsettledPods > 0 {

@@ -24,7 +24,9 @@ extension Pipeline {
                 subjects[owner.number, default: owner.subject].blind[LossReason.compat.name, default: 0] &+= new
                 miss(LossReason.compat.name, new, owner.subject.workload, at: now)
             } else {
-                profiles.lose(key, count: new, of: owner.subject.workload, at: now)
+                if configuration.learnsProfiles {
+                    profiles.lose(key, count: new, of: owner.subject.workload, at: now)
+                }
                 subjects[owner.number, default: owner.subject].lost.append(.init(key, count: new))
             }
         }
@@ -48,7 +50,7 @@ extension Pipeline {
     }
 
     private mutating func miss(_ operation: String, _ count: UInt64, _ workload: WorkloadDescription?, at now: UInt64) {
-        if let workload { profiles.miss(operation, count: count, of: workload, at: now) }
+        if configuration.learnsProfiles, let workload { profiles.miss(operation, count: count, of: workload, at: now) }
     }
 
     /// A cgroup's workload; 0 is the node's own number.

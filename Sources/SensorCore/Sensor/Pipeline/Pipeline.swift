@@ -257,7 +257,6 @@ package struct Pipeline: ~Copyable {
     }
 
     package mutating func tick(_ clock: ClockReading) {
-        tellEnds(by: clock.boot)
         settleCalls(at: clock.boot)
         (countedSince, tickBefore) = (tickBefore, self.clock.boot)
         let elapsed = clock.boot - min(clock.boot, self.clock.boot)

@@ -14,7 +14,7 @@ import Testing
     init() throws { scratch = try ScratchDirectory() }
 
     @Test(arguments: isThorough ? 1...5 : 1...1 as ClosedRange<UInt64>)
-    func aCrashAtAnyByteLeavesOneCommitOrTheNext(seed: UInt64) throws {
+    func `a crash at any byte leaves one commit or the next`(seed: UInt64) throws {
         let run = try ScriptedRun(scratch, commits: Self.isThorough ? 40 : 12, seed: seed)
         var opened = 0
         for (index, commit) in run.commits.enumerated() {
@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(arguments: isThorough ? 1...10 : 1...1 as ClosedRange<UInt64>)
-    func damageLosesATickOfASubjectAndSaysWhich(seed: UInt64) throws {
+    func `damage loses a tick of a subject and says which`(seed: UInt64) throws {
         let run = try ScriptedRun(scratch, commits: 40, seed: seed, hasRemovals: false)
         let last = try #require(run.commits.last)
         var random = SplitMix(seed: seed)
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func damageOfManyBytesIsSaid() throws {
+    @Test func `damage of many bytes is said`() throws {
         let run = try ScriptedRun(scratch, commits: 40, seed: 7, hasRemovals: false)
         let last = try #require(run.commits.last)
         var random = SplitMix(seed: 7)
@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test func segmentsMayChangeTheirNames() throws {
+    @Test func `segments may change their names`() throws {
         let run = try ScriptedRun(scratch, commits: 60, seed: 3)
         let last = try #require(run.commits.last)
         let names = last.files.keys.filter { $0.hasSuffix(".log") }.sorted()
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    @Test func aLostDirectoryBeginsAnotherStream() throws {
+    @Test func `a lost directory begins another stream`() throws {
         let run = try ScriptedRun(scratch, commits: 40, seed: 5)
         let last = try #require(run.commits.last)
         scratch.replace([:])
@@ -141,7 +141,7 @@ import Testing
         #expect(log.head.id != last.head.id)
     }
 
-    @Test func removedSegmentsThatComeBackAreGarbage() throws {
+    @Test func `removed segments that come back are garbage`() throws {
         var log: StateLog? = try scratch.log(ScriptedRun.limits)
         #expect(log?.commit(["a": "1", "b": "2"]) != .failed)
         let first = try #require(scratch.files["00000001.log"])
@@ -161,7 +161,7 @@ import Testing
         #expect(scratch.files["00000001.log"] == nil)
     }
 
-    @Test func damageWhileItIsOpenIsNoticedWhenItIsRead() throws {
+    @Test func `damage while it is open is noticed when it is read`() throws {
         let log = try scratch.log(ScriptedRun.limits)
         #expect(log.commit(["a": "first"]) != .failed)
         #expect(log.commit(["a": "second"]) != .failed)
@@ -177,7 +177,7 @@ import Testing
         #expect(scratch.files.keys.contains("00000001.damaged"))
     }
 
-    @Test func damagedFilesAreKeptAsideButNotAll() throws {
+    @Test func `damaged files are kept aside but not all`() throws {
         var limits = ScriptedRun.limits
         limits.damagedFiles = 2
         for round in 0..<5 {

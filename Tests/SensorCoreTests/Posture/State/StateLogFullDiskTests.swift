@@ -45,7 +45,7 @@ private final class SmallDisk {
         return count
     }
 
-    @Test func aFullDiskIsWaitedForAndNothingIsLost() throws {
+    @Test func `a full disk is waited for and nothing is lost`() throws {
         var log: StateLog? = try scratch.log(Self.limits)
         var stream = RecordStream(try #require(log?.head))
         let value = String(repeating: "v", count: 6000)
@@ -84,7 +84,7 @@ private final class SmallDisk {
         #expect(again.opening.isWhole)
     }
 
-    @Test func aReadOnlyDiskIsWaitedForAsWell() throws {
+    @Test func `a read only disk is waited for as well`() throws {
         var log: StateLog? = try scratch.log(Self.limits)
         #expect(log?.commit(["a": "1"]) != .failed)
         log = nil
@@ -104,7 +104,7 @@ private final class SmallDisk {
         log = nil
     }
 
-    @Test func whatGrowsBeyondTheLimitLosesNothingThatWasKept() throws {
+    @Test func `what grows beyond the limit loses nothing that was kept`() throws {
         var limits = Self.limits
         limits.bytes = 128 << 10
         let log = try scratch.log(limits)

@@ -9,7 +9,7 @@ import Testing
 
     init() throws { scratch = try ScratchDirectory() }
 
-    @Test func whatWasCommittedIsThereAgain() throws {
+    @Test func `what was committed is there again`() throws {
         var log: StateLog? = try scratch.log(sync: .commit)
         #expect(log?.opening == OpeningReport())
         #expect(log?.commit(["a": "1", "b": "2"]) != .failed)
@@ -24,7 +24,7 @@ import Testing
         #expect(again.opening.stream == .continued)
     }
 
-    @Test func whatWasNotCommittedIsNot() throws {
+    @Test func `what was not committed is not`() throws {
         var log: StateLog? = try scratch.log()
         #expect(log?.commit(["a": "1"]) != .failed)
         log?.change(Array("a".utf8))
@@ -37,7 +37,7 @@ import Testing
         #expect(!again.opening.wasClean)
     }
 
-    @Test func nothingIsWrittenWhereNothingHasChanged() throws {
+    @Test func `nothing is written where nothing has changed`() throws {
         let log = try scratch.log()
         #expect(log.commit(["a": "1"]) != .failed)
         let written = log.statistics.writtenBytes
@@ -46,7 +46,7 @@ import Testing
         #expect(log.statistics.writtenBytes == written)
     }
 
-    @Test func theStreamGoesOnWhereItStood() throws {
+    @Test func `the stream goes on where it stood`() throws {
         var log: StateLog? = try scratch.log()
         var stream = RecordStream(try #require(log?.head))
         let first = try #require(log?.append(Array(#"{"n":1}"#.utf8), to: &stream))
@@ -71,7 +71,7 @@ import Testing
         #expect(log?.acknowledged == 2)
     }
 
-    @Test func aStreamKeepsItsSignatures() throws {
+    @Test func `a stream keeps its signatures`() throws {
         let signer = RecordSigner()
         let log = try scratch.log()
         var stream = RecordStream(log.head, signer: signer)
@@ -81,7 +81,7 @@ import Testing
         #expect(envelope.signature?.keyID == signer.publicKey.id)
     }
 
-    @Test func anotherStreamMayBegin() throws {
+    @Test func `another stream may begin`() throws {
         var log: StateLog? = try scratch.log()
         var stream = RecordStream(try #require(log?.head))
         _ = log?.append(Array("{}".utf8), to: &stream)
@@ -99,7 +99,7 @@ import Testing
         #expect(again.kept == [.record(envelope)])
     }
 
-    @Test func discardedRecordsAreAHoleWithADigest() throws {
+    @Test func `discarded records are a hole with a digest`() throws {
         let log = try scratch.log()
         var stream = RecordStream(log.head)
         let envelopes = (1...3).compactMap { log.append(Array(#"{"n":\#($0)}"#.utf8), to: &stream) }
@@ -111,7 +111,7 @@ import Testing
         #expect(log.kept == expected)
     }
 
-    @Test func recordsThatFindNoRoomHaveNoPlace() throws {
+    @Test func `records that find no room have no place`() throws {
         var limits = StateLog.Limits()
         limits.waitingRecords = 10
         let log = try scratch.log(limits)
@@ -123,7 +123,7 @@ import Testing
         #expect(log.append(Array("{}".utf8), to: &stream)?.sequence == 2)
     }
 
-    @Test func whatIsTooLongKeepsNothingElseFromTheDisk() throws {
+    @Test func `what is too long keeps nothing else from the disk`() throws {
         let log = try scratch.log()
         #expect(!log.change([UInt8](repeating: 0, count: 5000)))
         log.change([1])
@@ -133,7 +133,7 @@ import Testing
         #expect(log.statistics.refusedEntries == 1)
     }
 
-    @Test func garbageIsRemovedAsItComes() throws {
+    @Test func `garbage is removed as it comes`() throws {
         var limits = StateLog.Limits()
         limits.segment = 16 << 10
         var log: StateLog? = try scratch.log(limits)
@@ -172,7 +172,7 @@ import Testing
         #expect(again.kept.count == 2, "the last acknowledgement was not committed")
     }
 
-    @Test func aLimitIsALimitUntilThereIsLess() throws {
+    @Test func `a limit is a limit until there is less`() throws {
         var limits = StateLog.Limits()
         limits.bytes = 64 << 10
         let log = try scratch.log(limits)
@@ -187,7 +187,7 @@ import Testing
         #expect(log.size.bytes <= 2 * limits.bytes)
     }
 
-    @Test func aLossOfPowerRenewsWhatWasNotSynced() throws {
+    @Test func `a loss of power renews what was not synced`() throws {
         var log: StateLog? = try scratch.log()
         let id = log?.head.id
         #expect(log?.commit(["a": "1"]) != .failed)

@@ -33,7 +33,7 @@ import Testing
         verify(envelopes.compactMap(\.line), keys: keys)
     }
 
-    @Test func aWholeStreamIsWhole() {
+    @Test func `a whole stream is whole`() {
         let report = verify(envelopes(20))
         #expect(report.isWhole)
         #expect(report.records == 20)
@@ -41,7 +41,7 @@ import Testing
         #expect(report.streams.first?.beginsInTheMiddle == false)
     }
 
-    @Test func aLineIsSpelledAsPromised() throws {
+    @Test func `a line is spelled as promised`() throws {
         var stream = RecordStream(.init(id: try #require(StreamID("00112233445566778899aabbccddeeff".utf8))))
         let first = stream.append(Array("{}".utf8))
         let second = stream.append(Array(#"{"a":1}"#.utf8))
@@ -55,7 +55,7 @@ import Testing
         #expect(stream.append(Array("{\n}".utf8)).line == nil)
     }
 
-    @Test(arguments: [1, 2, 7, 100]) func piecesMakeNoDifference(size: Int) {
+    @Test(arguments: [1, 2, 7, 100]) func `pieces make no difference`(size: Int) {
         let bytes = envelopes(10).compactMap(\.line).joined()
         var verifier = StreamVerifier()
         var rest = Array(bytes)[...]
@@ -66,7 +66,7 @@ import Testing
         #expect(verifier.finish() == verify([Array(bytes)]))
     }
 
-    @Test func aMissingRecordIsTheFirstBreak() {
+    @Test func `a missing record is the first break`() {
         var envelopes = envelopes(10)
         envelopes.remove(at: 6)
         envelopes.remove(at: 4)
@@ -76,7 +76,7 @@ import Testing
         #expect(report.firstBreak?.fault == .missing(expected: 5, found: 6))
     }
 
-    @Test func whatWasChangedBreaksTheChain() {
+    @Test func `what was changed breaks the chain`() {
         var envelopes = envelopes(5)
         let expected = PayloadDigest(of: envelopes[2].payload)
         envelopes[2].payload[3] ^= 1
@@ -86,7 +86,7 @@ import Testing
         #expect(report.firstBreak?.fault == .wrongPrevious(expected: found, found: expected))
     }
 
-    @Test func aGapInThePlaceOfRecordsAccountsForThem() {
+    @Test func `a gap in the place of records accounts for them`() {
         var envelopes = envelopes(10)
         let stream = RecordStream(.init(id: envelopes[0].stream))
         let digest = PayloadDigest(of: envelopes[6].payload)
@@ -111,7 +111,7 @@ import Testing
         envelopes.removeAll()
     }
 
-    @Test func aGapThatFollowsThemAccountsForThemToo() {
+    @Test func `a gap that follows them accounts for them too`() {
         var stream = RecordStream()
         var before = [stream.append(Array("{}".utf8))]
         // The sequences that may have been used are skipped, and the payload before is not known.
@@ -124,7 +124,7 @@ import Testing
         #expect(report.streams.first?.last == 7)
     }
 
-    @Test func aGapOfTimesAccountsForNothing() {
+    @Test func `a gap of times accounts for nothing`() {
         var stream = RecordStream()
         let first = stream.append(Array("{}".utf8))
         var skipped = RecordStream(.init(id: stream.head.id, sequence: 5))
@@ -132,7 +132,7 @@ import Testing
         #expect(verify([first, times]).firstBreak?.fault == .missing(expected: 2, found: 6))
     }
 
-    @Test func whatIsSentAgainIsNoBreak() {
+    @Test func `what is sent again is no break`() {
         let envelopes = envelopes(10)
         let report = verify(Array(envelopes[..<7]) + envelopes[4...])
         #expect(report.firstBreak == nil)
@@ -144,14 +144,14 @@ import Testing
             verify(Array(envelopes[4...]) + [envelopes[2]]).firstBreak?.fault == .outOfOrder(expected: 11, found: 3))
     }
 
-    @Test func aFileMayBeginInTheMiddle() {
+    @Test func `a file may begin in the middle`() {
         let report = verify(Array(envelopes(10)[4...]))
         #expect(report.firstBreak == nil)
         #expect(report.streams.first?.beginsInTheMiddle == true)
         #expect(report.streams.first?.first == 5)
     }
 
-    @Test func streamsAreCheckedEachByItself() {
+    @Test func `streams are checked each by itself`() {
         let (one, other) = (envelopes(5), envelopes(5))
         let mixed = zip(one, other).flatMap { [$0, $1] }
         #expect(verify(mixed).firstBreak == nil)
@@ -161,7 +161,7 @@ import Testing
         #expect(verify(mixed.compactMap(\.line), limits: limits).firstBreak?.fault == .tooManyStreams(limit: 1))
     }
 
-    @Test func aTornEndIsNoBreak() {
+    @Test func `a torn end is no break`() {
         let all = envelopes(3).compactMap(\.line)
         let (lines, last) = (Array(all.dropLast()), all[2])
         for length in 1..<(last.count - 1) {
@@ -203,7 +203,7 @@ import Testing
         }
     }
 
-    @Test func deepAndLongLinesAreRefused() {
+    @Test func `deep and long lines are refused`() {
         let deep = String(repeating: #"{"a":"#, count: 10_000)
         let line = #"{"stream":"00112233445566778899aabbccddeeff","sequence":"1","payload":"# + deep + "\n"
         guard case .malformed = verify([Array(line.utf8)]).firstBreak?.fault else {
@@ -227,7 +227,7 @@ import Testing
         }
     }
 
-    @Test func signaturesAreChecked() throws {
+    @Test func `signatures are checked`() throws {
         let key = signer.publicKey
         let envelopes = envelopes(5, signer: signer)
         #expect(verify(envelopes, keys: [key]).firstBreak == nil)
@@ -246,7 +246,7 @@ import Testing
         }
     }
 
-    @Test func keysAreReadFromFiles() throws {
+    @Test func `keys are read from files`() throws {
         // From RFC 8410, section 10.
         let secret = """
             -----BEGIN PRIVATE KEY-----
@@ -269,7 +269,7 @@ import Testing
         #expect(RecordKey(file: [1, 2, 3]) == nil)
     }
 
-    @Test func noiseIsSurvived() {
+    @Test func `noise is survived`() {
         var random = SplitMix(seed: 1)
         let bytes = Array(envelopes(4).compactMap(\.line).joined())
         for _ in 0..<400 {
