@@ -45,23 +45,25 @@ import Testing
     }
 
     @Test func `names that begin with a dot fold with no others`() {
-        var paths = (0..<50).map { "/work/f\(Self.word($0))" }
-        paths += (0..<50).map { "/work/.h\(Self.word($0))" }
-        #expect(patterns(paths, limit: 4) == ["/work/*", "/work/.*"])
-        #expect(!PathPattern(Array("/work/*".utf8)).covers("/work/.x"))
+        var paths = (0..<50).map { "/project/f\(Self.word($0))" }
+        paths += (0..<50).map { "/project/.h\(Self.word($0))" }
+        #expect(patterns(paths, limit: 4) == ["/project/*", "/project/.*"])
+        #expect(!PathPattern(Array("/project/*".utf8)).covers("/project/.x"))
     }
 
     @Test func `what is sensitive stands alone in a crowd`() {
         let sensitive = [
-            "/work/.env", "/work/.ssh/id_ed25519", "/work/.ssh/known_hosts", "/work/.aws/credentials",
+            "/project/.env", "/project/.ssh/id_ed25519", "/project/.ssh/known_hosts", "/project/.aws/credentials",
             "/etc/cron.d/evil",
-            "/work/secrets/x", "/usr/bin/nc", "/proc/sys/kernel/core_pattern", "/proc/77/mem", "/proc/77/environ",
-            "/work/.kube/config", "/run/docker.sock", "/dev/mem", "/work/.bashrc",
+            "/project/secrets/x", "/usr/bin/nc", "/proc/sys/kernel/core_pattern", "/proc/77/mem", "/proc/77/environ",
+            "/project/.kube/config", "/run/docker.sock", "/dev/mem", "/project/.bashrc",
             "/var/run/secrets/kubernetes.io/serviceaccount/token",
         ]
         let crowd = (0..<200).flatMap { number in
             let name = Self.word(number)
-            return ["/work/\(name)", "/work/.\(name)", "/proc/\(number)/stat", "/run/\(name)", "/usr/lib/\(name)"]
+            return [
+                "/project/\(name)", "/project/.\(name)", "/proc/\(number)/stat", "/run/\(name)", "/usr/lib/\(name)",
+            ]
         }
         let groups = fold(sensitive + crowd, limit: 3)
         for (index, path) in sensitive.enumerated() {

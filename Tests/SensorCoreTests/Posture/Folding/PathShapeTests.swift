@@ -54,7 +54,7 @@ import Testing
         ("/tmp/tmpabcd1234", "/tmp/tmp{tmp}"),
         ("/tmp/tmpqwertyui", "/tmp/tmp{tmp}"),
         ("/tmp/tmp_x8k2j1p.json", "/tmp/tmp{tmp}.json"),
-        ("/work/tmp3k2_j1px/out", "/work/tmp{tmp}/out"),
+        ("/project/tmp3k2_j1px/out", "/project/tmp{tmp}/out"),
         ("/home/x/.goutputstream-K4XW71", "/home/x/.goutputstream-{tmp}"),
         ("/tmp/pip-install-x8k2j1p_", "/tmp/pip-install-{tmp}"),
         ("/tmp/pip-build-env-qwertyui/site", "/tmp/pip-build-env-{tmp}/site"),
