@@ -86,22 +86,20 @@ struct FactFolding {
 
     /// A key as one line.
     static func text(of key: FactKey) -> String {
-        let values = key.values.map(\.text)
+        func value(_ field: FactKey.Field, after mark: String = "") -> String {
+            let text = key[field].text
+            return text.isEmpty ? "" : mark + text
+        }
         switch key.kind {
-        case .egress, .ingress:
-            let place = values[1].isEmpty ? values[0] : "\(values[0]):\(values[1])"
-            return "\(place) \(values[2])"
-        case .process:
-            return (["\(values[0]) \(values[1])"] + [values[2]].filter { !$0.isEmpty }.map { "← \($0)" }).joined(
-                separator: " ")
-        case .sequence: return values.joined(separator: " → ")
-        case .identity, .hop: return "\(values[0]) \(values[1]) → \(values[2])"
-        case .model:
-            return ([values[0], values[1]] + [values[2]].filter { !$0.isEmpty }.map { "→ \($0)" }).joined(
-                separator: " ")
-        case .tool: return "\(values[0])(\(values[1]))"
-        case .effect: return "\(values[0]): \(values[1]) \(values[2])"
-        default: return values.filter { !$0.isEmpty }.joined(separator: " ")
+        case .egress, .ingress: return "\(value(.peer))\(value(.port, after: ":")) \(value(.transport))"
+        case .process: return "\(value(.path))\(value(.arguments, after: " "))\(value(.parent, after: " ← "))"
+        case .sequence: return key.values.map(\.text).joined(separator: " → ")
+        case .identity: return "\(value(.change)) \(value(.from)) → \(value(.to))"
+        case .hop: return "\(value(.type)) \(value(.from)) → \(value(.to))"
+        case .model: return "\(value(.name)) \(value(.from))\(value(.to, after: " → "))"
+        case .tool: return "\(value(.name))(\(value(.arguments)))"
+        case .effect: return "\(value(.tool)): \(value(.type)) \(value(.what))"
+        default: return key.values.map(\.text).filter { !$0.isEmpty }.joined(separator: " ")
         }
     }
 }

@@ -93,11 +93,6 @@ package final class Profile {
         }
     }
 
-    /// It may have been any container's.
-    func loseAny(_ loss: LossLedger.Key, count: UInt64, at now: UInt64) {
-        lose(loss, count: count, of: "", at: now)
-    }
-
     /// Something was done in a way that no event tells of.
     func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64) {
         coverage.miss(operation, count: count, of: container, at: now)
@@ -105,6 +100,7 @@ package final class Profile {
         for discipline in Discipline.allCases { lossyHours[discipline, default: HourSet()].insert(Self.hour(now)) }
     }
 
+    /// UTC, since 1970.
     private static func hour(_ time: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: time / 3_600_000_000_000) }
 
     // MARK: Noting
@@ -135,11 +131,11 @@ package final class Profile {
     }
 
     private func count(_ index: Int, _ deed: Deed) {
-        let hour = deed.time / 3_600_000_000_000
+        let hour = Self.hour(deed.time)
         countHour(index, Int(hour % 24), deed.count)
         facts.facts[index].count &+= deed.count
         facts.facts[index].firstSeen = min(facts.facts[index].firstSeen, deed.time)
-        facts.facts[index].sightings.note(hour: UInt32(truncatingIfNeeded: hour))
+        facts.facts[index].sightings.note(hour: hour)
         if let method = deed.method {
             let place = Fact.place(of: method)
             let (sum, isOver) = facts.facts[index].attributed[place].addingReportingOverflow(
@@ -155,7 +151,7 @@ package final class Profile {
     /// - Precondition: its count is that of before.
     private func countHour(_ index: Int, _ hour: Int, _ count: UInt64) {
         let fact = facts.facts[index]
-        let first = Int(fact.firstSeen / 3_600_000_000_000 % 24)
+        let first = Int(Self.hour(fact.firstSeen) % 24)
         var place = Int(fact.hoursPlace)
         if place == 0 {
             if fact.count == 0 || first == hour { return }
@@ -174,7 +170,7 @@ package final class Profile {
         let fact = facts.facts[index]
         if fact.hoursPlace > 0 { return hours[Int(fact.hoursPlace) - 1] }
         var counts = InlineArray<24, UInt32>(repeating: 0)
-        counts[Int(fact.firstSeen / 3_600_000_000_000 % 24)] = UInt32(clamping: fact.count)
+        counts[Int(Self.hour(fact.firstSeen) % 24)] = UInt32(clamping: fact.count)
         return counts
     }
 
@@ -303,17 +299,19 @@ package final class Profile {
         return changed
     }
 
-    /// Kinds of which there was no room for more, if that has changed since it was last asked.
-    func takeOverflow() -> [FactKind] {
-        let counts = overflow.mapValues(\.count)
-        if counts == toldOverflow { return [] }
-        let changed = counts.filter { $0.value / 2 >= toldOverflow[$0.key] ?? 0 }.keys
-        for kind in changed { toldOverflow[kind] = counts[kind] }
-        return changed.sorted { $0.rawValue < $1.rawValue }
+    /// Kinds of which there was no room for more, where that has changed enough since it was told.
+    var newOverflow: [FactKind] {
+        overflow.filter { kind, other in
+            let told = toldOverflow[kind] ?? 0
+            return other.count > told && other.count / 2 >= told
+        }.keys.sorted { $0.rawValue < $1.rawValue }
     }
 
-    var hasNewOverflow: Bool {
-        overflow.contains { $0.value.count / 2 >= toldOverflow[$0.key] ?? 0 && $0.value.count != toldOverflow[$0.key] }
+    /// The same, which is told then.
+    func takeOverflow() -> [FactKind] {
+        let kinds = newOverflow
+        for kind in kinds { toldOverflow[kind] = overflow[kind]?.count }
+        return kinds
     }
 
     /// When it was last told.

@@ -86,7 +86,7 @@ package struct ProfileTable: ~Copyable {
     /// - Parameter workload: nil: nobody knows whose they were, so they may have been anybody's.
     mutating func lose(_ loss: LossLedger.Key, count: UInt64, of workload: WorkloadDescription?, at now: UInt64) {
         guard let workload else {
-            for profile in profiles.values { profile.loseAny(loss, count: count, at: now) }
+            for profile in profiles.values { profile.lose(loss, count: count, of: "", at: now) }
             return
         }
         profile(of: workload)?.lose(loss, count: count, of: workload.container?.id ?? "", at: now)
@@ -164,7 +164,7 @@ package struct ProfileTable: ~Copyable {
             let facts = profile.takeChanged(at: time, refresh: limits.refresh, limit: left)
             left -= facts.count
             if !facts.isEmpty { profile.turn = turn }
-            return facts.isEmpty && !profile.hasNewOverflow ? nil : (profile, facts)
+            return facts.isEmpty && profile.newOverflow.isEmpty ? nil : (profile, facts)
         }
     }
 }

@@ -27,7 +27,7 @@ package struct DigestKeys: Sendable {
 
         func digest(_ value: String) -> KeyedDigest {
             KeyedDigest(
-                keyID: id, value: hexadecimal(HMAC<SHA256>.authenticationCode(for: Array(value.utf8), using: key)))
+                keyID: id, value: Hexadecimal.text(HMAC<SHA256>.authenticationCode(for: Array(value.utf8), using: key)))
         }
     }
 
@@ -57,11 +57,6 @@ package struct DigestKeys: Sendable {
         let key = HKDF<SHA256>.deriveKey(
             inputKeyMaterial: root, info: Array(info.utf8), outputByteCount: SHA256.byteCount)
         let id = HMAC<SHA256>.authenticationCode(for: Array("key id".utf8), using: key)
-        return Key(key: key, id: String(hexadecimal(id).prefix(16)))
+        return Key(key: key, id: String(Hexadecimal.text(id).prefix(16)))
     }
-}
-
-private func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
 }

@@ -177,7 +177,10 @@ package final class PostureJournal: Sendable {
             }
             var refused: UInt64 = 0
             for record in batch.records {
-                guard let payload: [UInt8] = try? record.jsonUTF8Bytes() else { continue }
+                guard let payload: [UInt8] = try? record.jsonUTF8Bytes() else {
+                    refused += 1
+                    continue
+                }
                 var envelope = log.append(payload, to: &stream)
                 // What waits for a commit has a bound.
                 if envelope == nil, commit(isClosing: false) { envelope = log.append(payload, to: &stream) }

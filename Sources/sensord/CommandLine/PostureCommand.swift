@@ -18,7 +18,7 @@ struct PostureCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Of this namespace.", valueName: "name"))
     var namespace: String?
 
-    @Flag(help: "The merged profile as JSON, unfolded, one subject a line.")
+    @Flag(help: "All that this node knows as JSON, unfolded, one subject a line.")
     var json = false
 
     @Flag(help: "No colours (also NO_COLOR, and when the output is no terminal).")

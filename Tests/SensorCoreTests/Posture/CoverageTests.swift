@@ -65,6 +65,15 @@ import Testing
         #expect(rows.first { $0.kind == "tool" }?.state == "not_watched")
     }
 
+    @Test func `what nobody knows whose it was taints, and makes nobody silent who announces`() {
+        var book = CoverageBook()
+        book.observe("c1", at: now, elapsed: second, announcesCalls: true)
+        book.lose(loss(.fileOpen), count: 1, of: "", at: now)
+        let rows = book.summary()
+        #expect(rows.first { $0.kind == "file" }?.state == "lossy")
+        #expect(!rows.contains { $0.kind == "tool" && $0.state == "not_watched" })
+    }
+
     @Test func `what was done out of sight makes blind, whatever else is known`() {
         var book = CoverageBook()
         book.observe("c1", at: now, elapsed: second, announcesCalls: true)

@@ -86,7 +86,7 @@ import Testing
         ]
         for key in keys { profile.note(.init(key: key), FactQualifiers(), deed()) }
         #expect(profile.count == 45)
-        #expect(profile.hasNewOverflow && profile.takeOverflow() == [.file] && profile.takeOverflow() == [])
+        #expect(profile.newOverflow == [.file] && profile.takeOverflow() == [.file] && profile.takeOverflow() == [])
         let rows = profile.withOverflow(profile.coverage.messages())
         #expect(rows.contains { $0.kind == "file" && $0.state == "lossy" && $0.lost.first?.reason == "facts_full" })
     }

@@ -91,7 +91,8 @@ struct CoverageBook {
         guard var whole = all.first else { return [] }
         for account in all.dropFirst() { whole.merge(with: account) }
         // What one of them announces says nothing of the others.
-        whole.announcesCalls = all.allSatisfy(\.announcesCalls)
+        let observed = all.filter { $0.observed > 0 }
+        whole.announcesCalls = !observed.isEmpty && observed.allSatisfy(\.announcesCalls)
         return earlier + Discipline.allCases.flatMap { Self.messages("", whole, $0) }
     }
 

@@ -15,8 +15,6 @@ struct DistinctSample: Equatable {
         if hashes.count > Self.capacity { hashes.removeLast() }
     }
 
-    mutating func merge(with other: Self) { for hash in other.hashes { note(hash) } }
-
     var estimate: UInt64 {
         guard hashes.count == Self.capacity, let largest = hashes.last, largest > 0 else { return UInt64(hashes.count) }
         let estimate = Double(Self.capacity - 1) / (Double(largest) / 0x1p64)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FoundationEssentials
+
 /// A payload's place in its stream. The payload is opaque: its bytes are carried, and digested, as they were stored.
 package struct RecordEnvelope: Equatable, Sendable {
     package struct Signature: Equatable, Sendable {
@@ -53,35 +55,13 @@ package struct RecordEnvelope: Equatable, Sendable {
 }
 
 enum Base64 {
-    private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    static func text(_ bytes: [UInt8]) -> String {
-        var text: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            let bits = group.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - group.count))
-            for place in 0..<4 {
-                text.append(place <= group.count ? digits[bits >> (18 - 6 * place) & 63] : UInt8(ascii: "="))
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
+    static func text(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
 
     /// nil unless the text is what `text` makes of some bytes.
     static func bytes(_ text: some Collection<UInt8>) -> [UInt8]? {
-        guard text.count % 4 == 0 else { return nil }
-        var bytes: [UInt8] = []
-        var (bits, count) = (0, 0)
-        for character in text {
-            if character == UInt8(ascii: "=") { continue }
-            guard let digit = digits.firstIndex(of: character) else { return nil }
-            bits = (bits << 6 | digit) & 0xffff
-            count += 6
-            if count >= 8 {
-                count -= 8
-                bytes.append(UInt8(bits >> count & 0xff))
-            }
+        guard let data = Data(base64Encoded: Data(text)), data.base64EncodedString().utf8.elementsEqual(text) else {
+            return nil
         }
-        return self.text(bytes).utf8.elementsEqual(text) ? bytes : nil
+        return Array(data)
     }
 }

@@ -1,27 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import SensorTestSupport
 
 @testable import SensorCore
 
 /// A directory that is gone with the object.
 final class ScratchDirectory {
-    let path: String
+    private let directory: TestDirectory
+    var path: String { directory.path }
     /// What `log` opens; it does not exist yet.
     var state: String { path + "/state" }
 
-    init() throws {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(base)/state-log.XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
-        path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
-    }
-
-    deinit {
-        Self.empty(state)
-        Self.empty(path)
-        rmdir(path)
-    }
+    init() throws { directory = try TestDirectory() }
 
     static func names(_ path: String) -> [String] {
         guard let stream = opendir(path) else { return [] }
@@ -34,11 +25,6 @@ final class ScratchDirectory {
             if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted()
-    }
-
-    private static func empty(_ path: String) {
-        for name in names(path) where unlink("\(path)/\(name)") != 0 { rmdir("\(path)/\(name)") }
-        rmdir(path)
     }
 
     static func read(_ path: String) -> [UInt8] {

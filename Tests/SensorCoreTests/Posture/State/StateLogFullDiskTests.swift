@@ -23,8 +23,9 @@ private final class SmallDisk {
 }
 
 @Suite(.enabled(if: geteuid() == 0 && unshareable)) struct StateLogFullDiskTests {
-    private let scratch: ScratchDirectory
+    // Goes before what it stands in.
     private let disk: SmallDisk
+    private let scratch: ScratchDirectory
     private static var limits: StateLog.Limits {
         var limits = StateLog.Limits()
         limits.segment = 32 << 10
