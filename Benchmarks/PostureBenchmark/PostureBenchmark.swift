@@ -23,7 +23,7 @@ struct PostureBenchmark {
         let process = ProcessDescription(id: "b-1-1", pid: 1, executable: "/usr/bin/python3.11")
         let events = workloads.flatMap { workload in (0..<facts).map { event($0, workload, process) } }
         let before = residentBytes()
-        var table = ProfileTable(seed: 1)
+        var table = ProfileTable(seed: 1, clock: ClockReading(boot: 1, wallOffset: Int64(events[0].time)))
         let clock = ContinuousClock()
         let new = clock.measure { for event in events { table.note(event) } }
         print("new fact: \(nanoseconds(new, events.count)) ns")
@@ -44,17 +44,22 @@ struct PostureBenchmark {
 
     private static func tick(_ table: inout ProfileTable, _ events: [Event]) {
         let clock = ContinuousClock()
-        _ = table.takeChanged(at: events[0].time)
+        var told = table.takeChanged()
+        _ = table.takeUnkept(told: told, facts: .max)
         for event in events.prefix(1000) { table.note(event) }
-        let quiet = clock.measure { _ = table.takeChanged(at: events[0].time) }
+        let quiet = clock.measure { told = table.takeChanged() }
         print("a tick in which 1000 facts were counted again: \(quiet)")
-        var bytes = 0
+        var (bytes, facts) = (0, 0)
         let written = clock.measure {
-            for profile in table.takeDirty(new: [], facts: 5_000) {
-                bytes += (try? profile.message().serializedBytes() as [UInt8])?.count ?? 0
+            for part in table.takeUnkept(told: told, facts: 6_000) {
+                for page in part.pages {
+                    let page = PostureProfile.with { $0.facts = part.profile.facts(of: page).map(part.profile.message) }
+                    facts += page.facts.count
+                    bytes += (try? page.serializedBytes() as [UInt8])?.count ?? 0
+                }
             }
         }
-        print("writing down 5000 facts: \(written), \(bytes / 5_000) bytes each")
+        print("writing down what has changed: \(written), \(facts) facts, \(bytes / max(facts, 1)) bytes each")
     }
 
     private static func event(

@@ -1930,6 +1930,33 @@ package nonisolated struct PostureRecord: @unchecked Sendable {
     set {_uniqueStorage()._body = .gap(newValue)}
   }
 
+  /// Of kind `anomaly.state`.
+  package var anomaly: PostureEvent {
+    get {
+      if case .anomaly(let v)? = _storage._body {return v}
+      return PostureEvent()
+    }
+    set {_uniqueStorage()._body = .anomaly(newValue)}
+  }
+
+  /// What runs on the node.
+  package var inventory: PostureInventory {
+    get {
+      if case .inventory(let v)? = _storage._body {return v}
+      return PostureInventory()
+    }
+    set {_uniqueStorage()._body = .inventory(newValue)}
+  }
+
+  /// How well the node was watched.
+  package var nodeCoverage: PostureNodeCoverage {
+    get {
+      if case .nodeCoverage(let v)? = _storage._body {return v}
+      return PostureNodeCoverage()
+    }
+    set {_uniqueStorage()._body = .nodeCoverage(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Body: Equatable, Sendable {
@@ -1939,6 +1966,12 @@ package nonisolated struct PostureRecord: @unchecked Sendable {
     case profile(PostureProfile)
     case toolCall(PostureToolCallRecord)
     case gap(PostureGap)
+    /// Of kind `anomaly.state`.
+    case anomaly(PostureEvent)
+    /// What runs on the node.
+    case inventory(PostureInventory)
+    /// How well the node was watched.
+    case nodeCoverage(PostureNodeCoverage)
 
   }
 
@@ -1981,6 +2014,12 @@ package nonisolated struct PostureFacts: Sendable {
 
   package var facts: [PostureFact] = []
 
+  /// Whose counts these are.
+  package var writer: String = String()
+
+  /// The writer says no more of this subject: it has not run on the node for long, or had to make room.
+  package var last: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -2018,12 +2057,172 @@ package nonisolated struct PostureProfile: Sendable {
   /// Hours in which something of a discipline was lost, by discipline.
   package var lossy: Dictionary<String,PostureHours> = [:]
 
+  /// Whose counts these are. A node's share of a subject has a writer until it is let go or its state is lost, over restarts.
+  package var writer: String = String()
+
+  /// Rollouts that were seen, the earliest first.
+  package var revisions: [PostureRevision] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _observed: PostureHours? = nil
   fileprivate var _active: PostureHours? = nil
+}
+
+package nonisolated struct PostureRevision: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As a workload's `revision`.
+  package var name: String = String()
+
+  package var firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_firstSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_firstSeen = newValue}
+  }
+  /// Returns true if `firstSeen` has been explicitly set.
+  package var hasFirstSeen: Bool {self._firstSeen != nil}
+  /// Clears the value of `firstSeen`. Subsequent reads from it will return its default value.
+  package mutating func clearFirstSeen() {self._firstSeen = nil}
+
+  package var lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_lastSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_lastSeen = newValue}
+  }
+  /// Returns true if `lastSeen` has been explicitly set.
+  package var hasLastSeen: Bool {self._lastSeen != nil}
+  /// Clears the value of `lastSeen`. Subsequent reads from it will return its default value.
+  package mutating func clearLastSeen() {self._lastSeen = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// Containers and other workloads that run on the node.
+package nonisolated struct PostureInventory: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var items: [PostureInventoryItem] = []
+
+  /// The record is one of so many, the first is 0.
+  package var part: UInt32 = 0
+
+  package var parts: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct PostureInventoryItem: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var subject: PostureSubject {
+    get {_subject ?? PostureSubject()}
+    set {_subject = newValue}
+  }
+  /// Returns true if `subject` has been explicitly set.
+  package var hasSubject: Bool {self._subject != nil}
+  /// Clears the value of `subject`. Subsequent reads from it will return its default value.
+  package mutating func clearSubject() {self._subject = nil}
+
+  package var pod: String = String()
+
+  /// Id of the container.
+  package var container: String = String()
+
+  package var image: String = String()
+
+  package var revision: String = String()
+
+  /// Since when it has been known here.
+  package var since: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_since ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_since = newValue}
+  }
+  /// Returns true if `since` has been explicitly set.
+  package var hasSince: Bool {self._since != nil}
+  /// Clears the value of `since`. Subsequent reads from it will return its default value.
+  package mutating func clearSince() {self._since = nil}
+
+  package var watched: Bool = false
+
+  /// Why it is not, or not attributed.
+  package var why: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _subject: PostureSubject? = nil
+  fileprivate var _since: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// What the sensor could see of the node since it was started, and what it could not.
+package nonisolated struct PostureNodeCoverage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var from: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_from ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_from = newValue}
+  }
+  /// Returns true if `from` has been explicitly set.
+  package var hasFrom: Bool {self._from != nil}
+  /// Clears the value of `from`. Subsequent reads from it will return its default value.
+  package mutating func clearFrom() {self._from = nil}
+
+  package var to: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_to ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_to = newValue}
+  }
+  /// Returns true if `to` has been explicitly set.
+  package var hasTo: Bool {self._to != nil}
+  /// Clears the value of `to`. Subsequent reads from it will return its default value.
+  package mutating func clearTo() {self._to = nil}
+
+  /// The sensor had no time to keep the last before this start.
+  package var killed: Bool = false
+
+  package var hooks: [PostureHook] = []
+
+  /// Since the start, of all workloads and of none.
+  package var lost: [PostureLoss] = []
+
+  /// Operations that no event tells of, since the start.
+  package var blind: Dictionary<String,UInt64> = [:]
+
+  /// Events that were credited to nobody.
+  package var unattributedEvents: UInt64 = 0
+
+  package var subjects: UInt64 = 0
+
+  package var facts: UInt64 = 0
+
+  /// Events of workloads that there was no room for.
+  package var refusedEvents: UInt64 = 0
+
+  /// Times that the machine's clock jumped and was not believed at once.
+  package var clockJumps: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _from: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _to: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 /// Something that the subject does. Discipline, kind, key, outcome, serviceAccount, initiatorKind and agent are its identity.
@@ -2174,6 +2373,12 @@ package nonisolated struct PostureFact: @unchecked Sendable {
   package var distinct: UInt64 {
     get {_storage._distinct}
     set {_uniqueStorage()._distinct = newValue}
+  }
+
+  /// Of the profile's revisions, those in which it was seen.
+  package var revisions: [String] {
+    get {_storage._revisions}
+    set {_uniqueStorage()._revisions = newValue}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2408,6 +2613,9 @@ package nonisolated struct PostureGap: Sendable {
   package var reason: String = String()
 
   package var count: UInt64 = 0
+
+  /// Of the payload that had the sequence `to`, where it is known: `sha256:` and hexadecimal digits.
+  package var digest: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -5112,7 +5320,7 @@ nonisolated extension PostureAnomaly: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension PostureRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Record"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}schema\0\u{1}node\0\u{1}boot\0\u{1}time\0\u{3}boot_time\0\u{1}subject\0\u{1}coverage\0\u{2}\u{3}facts\0\u{1}profile\0\u{3}tool_call\0\u{1}gap\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}schema\0\u{1}node\0\u{1}boot\0\u{1}time\0\u{3}boot_time\0\u{1}subject\0\u{1}coverage\0\u{2}\u{3}facts\0\u{1}profile\0\u{3}tool_call\0\u{1}gap\0\u{1}anomaly\0\u{1}inventory\0\u{3}node_coverage\0")
 
   fileprivate class _StorageClass {
     var _schema: String = String()
@@ -5218,6 +5426,45 @@ nonisolated extension PostureRecord: SwiftProtobuf.Message, SwiftProtobuf._Messa
             _storage._body = .gap(v)
           }
         }()
+        case 14: try {
+          var v: PostureEvent?
+          var hadOneofValue = false
+          if let current = _storage._body {
+            hadOneofValue = true
+            if case .anomaly(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._body = .anomaly(v)
+          }
+        }()
+        case 15: try {
+          var v: PostureInventory?
+          var hadOneofValue = false
+          if let current = _storage._body {
+            hadOneofValue = true
+            if case .inventory(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._body = .inventory(v)
+          }
+        }()
+        case 16: try {
+          var v: PostureNodeCoverage?
+          var hadOneofValue = false
+          if let current = _storage._body {
+            hadOneofValue = true
+            if case .nodeCoverage(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._body = .nodeCoverage(v)
+          }
+        }()
         default: break
         }
       }
@@ -5267,6 +5514,18 @@ nonisolated extension PostureRecord: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case .gap?: try {
         guard case .gap(let v)? = _storage._body else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      }()
+      case .anomaly?: try {
+        guard case .anomaly(let v)? = _storage._body else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      }()
+      case .inventory?: try {
+        guard case .inventory(let v)? = _storage._body else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      }()
+      case .nodeCoverage?: try {
+        guard case .nodeCoverage(let v)? = _storage._body else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
       }()
       case nil: break
       }
@@ -5358,7 +5617,7 @@ nonisolated extension PostureSubject: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension PostureFacts: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Facts"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}facts\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}facts\0\u{1}writer\0\u{1}last\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5367,6 +5626,8 @@ nonisolated extension PostureFacts: SwiftProtobuf.Message, SwiftProtobuf._Messag
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.facts) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.writer) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.last) }()
       default: break
       }
     }
@@ -5376,11 +5637,19 @@ nonisolated extension PostureFacts: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if !self.facts.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.facts, fieldNumber: 1)
     }
+    if !self.writer.isEmpty {
+      try visitor.visitSingularStringField(value: self.writer, fieldNumber: 2)
+    }
+    if self.last != false {
+      try visitor.visitSingularBoolField(value: self.last, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: PostureFacts, rhs: PostureFacts) -> Bool {
     if lhs.facts != rhs.facts {return false}
+    if lhs.writer != rhs.writer {return false}
+    if lhs.last != rhs.last {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5388,7 +5657,7 @@ nonisolated extension PostureFacts: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension PostureProfile: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Profile"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}facts\0\u{1}observed\0\u{1}active\0\u{1}lossy\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}facts\0\u{1}observed\0\u{1}active\0\u{1}lossy\0\u{1}writer\0\u{1}revisions\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5400,6 +5669,8 @@ nonisolated extension PostureProfile: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 2: try { try decoder.decodeSingularMessageField(value: &self._observed) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._active) }()
       case 4: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureHours>.self, value: &self.lossy) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.writer) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.revisions) }()
       default: break
       }
     }
@@ -5422,6 +5693,12 @@ nonisolated extension PostureProfile: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.lossy.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureHours>.self, value: self.lossy, fieldNumber: 4)
     }
+    if !self.writer.isEmpty {
+      try visitor.visitSingularStringField(value: self.writer, fieldNumber: 5)
+    }
+    if !self.revisions.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.revisions, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5430,6 +5707,245 @@ nonisolated extension PostureProfile: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs._observed != rhs._observed {return false}
     if lhs._active != rhs._active {return false}
     if lhs.lossy != rhs.lossy {return false}
+    if lhs.writer != rhs.writer {return false}
+    if lhs.revisions != rhs.revisions {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureRevision: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Revision"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}first_seen\0\u{3}last_seen\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._firstSeen) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._lastSeen) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    try { if let v = self._firstSeen {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._lastSeen {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureRevision, rhs: PostureRevision) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs._firstSeen != rhs._firstSeen {return false}
+    if lhs._lastSeen != rhs._lastSeen {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureInventory: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Inventory"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}items\0\u{1}part\0\u{1}parts\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.items) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.part) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.parts) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.items.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.items, fieldNumber: 1)
+    }
+    if self.part != 0 {
+      try visitor.visitSingularUInt32Field(value: self.part, fieldNumber: 2)
+    }
+    if self.parts != 0 {
+      try visitor.visitSingularUInt32Field(value: self.parts, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureInventory, rhs: PostureInventory) -> Bool {
+    if lhs.items != rhs.items {return false}
+    if lhs.part != rhs.part {return false}
+    if lhs.parts != rhs.parts {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureInventoryItem: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".InventoryItem"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}subject\0\u{1}pod\0\u{1}container\0\u{1}image\0\u{1}revision\0\u{1}since\0\u{1}watched\0\u{1}why\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._subject) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.pod) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.container) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.image) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.revision) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._since) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.watched) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.why) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._subject {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.pod.isEmpty {
+      try visitor.visitSingularStringField(value: self.pod, fieldNumber: 2)
+    }
+    if !self.container.isEmpty {
+      try visitor.visitSingularStringField(value: self.container, fieldNumber: 3)
+    }
+    if !self.image.isEmpty {
+      try visitor.visitSingularStringField(value: self.image, fieldNumber: 4)
+    }
+    if !self.revision.isEmpty {
+      try visitor.visitSingularStringField(value: self.revision, fieldNumber: 5)
+    }
+    try { if let v = self._since {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    if self.watched != false {
+      try visitor.visitSingularBoolField(value: self.watched, fieldNumber: 7)
+    }
+    if !self.why.isEmpty {
+      try visitor.visitSingularStringField(value: self.why, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureInventoryItem, rhs: PostureInventoryItem) -> Bool {
+    if lhs._subject != rhs._subject {return false}
+    if lhs.pod != rhs.pod {return false}
+    if lhs.container != rhs.container {return false}
+    if lhs.image != rhs.image {return false}
+    if lhs.revision != rhs.revision {return false}
+    if lhs._since != rhs._since {return false}
+    if lhs.watched != rhs.watched {return false}
+    if lhs.why != rhs.why {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".NodeCoverage"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{2}\u{2}killed\0\u{1}hooks\0\u{1}lost\0\u{1}blind\0\u{3}unattributed_events\0\u{1}subjects\0\u{1}facts\0\u{3}refused_events\0\u{3}clock_jumps\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._from) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._to) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.killed) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.hooks) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.lost) }()
+      case 7: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufUInt64>.self, value: &self.blind) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.unattributedEvents) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.subjects) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.facts) }()
+      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.refusedEvents) }()
+      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.clockJumps) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._from {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._to {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.killed != false {
+      try visitor.visitSingularBoolField(value: self.killed, fieldNumber: 4)
+    }
+    if !self.hooks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.hooks, fieldNumber: 5)
+    }
+    if !self.lost.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.lost, fieldNumber: 6)
+    }
+    if !self.blind.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufUInt64>.self, value: self.blind, fieldNumber: 7)
+    }
+    if self.unattributedEvents != 0 {
+      try visitor.visitSingularUInt64Field(value: self.unattributedEvents, fieldNumber: 8)
+    }
+    if self.subjects != 0 {
+      try visitor.visitSingularUInt64Field(value: self.subjects, fieldNumber: 9)
+    }
+    if self.facts != 0 {
+      try visitor.visitSingularUInt64Field(value: self.facts, fieldNumber: 10)
+    }
+    if self.refusedEvents != 0 {
+      try visitor.visitSingularUInt64Field(value: self.refusedEvents, fieldNumber: 11)
+    }
+    if self.clockJumps != 0 {
+      try visitor.visitSingularUInt64Field(value: self.clockJumps, fieldNumber: 12)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureNodeCoverage, rhs: PostureNodeCoverage) -> Bool {
+    if lhs._from != rhs._from {return false}
+    if lhs._to != rhs._to {return false}
+    if lhs.killed != rhs.killed {return false}
+    if lhs.hooks != rhs.hooks {return false}
+    if lhs.lost != rhs.lost {return false}
+    if lhs.blind != rhs.blind {return false}
+    if lhs.unattributedEvents != rhs.unattributedEvents {return false}
+    if lhs.subjects != rhs.subjects {return false}
+    if lhs.facts != rhs.facts {return false}
+    if lhs.refusedEvents != rhs.refusedEvents {return false}
+    if lhs.clockJumps != rhs.clockJumps {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5437,7 +5953,7 @@ nonisolated extension PostureProfile: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Fact"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}discipline\0\u{1}kind\0\u{1}key\0\u{1}outcome\0\u{3}service_account\0\u{3}initiator_kind\0\u{1}agent\0\u{1}folded\0\u{1}exemplars\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{3}hour_of_day\0\u{1}replicas\0\u{1}processes\0\u{1}attribution\0\u{1}tools\0\u{3}bytes_sent\0\u{3}bytes_received\0\u{1}sightings\0\u{1}overflow\0\u{1}distinct\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}discipline\0\u{1}kind\0\u{1}key\0\u{1}outcome\0\u{3}service_account\0\u{3}initiator_kind\0\u{1}agent\0\u{1}folded\0\u{1}exemplars\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{3}hour_of_day\0\u{1}replicas\0\u{1}processes\0\u{1}attribution\0\u{1}tools\0\u{3}bytes_sent\0\u{3}bytes_received\0\u{1}sightings\0\u{1}overflow\0\u{1}distinct\0\u{1}revisions\0")
 
   fileprivate class _StorageClass {
     var _discipline: String = String()
@@ -5462,6 +5978,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _sightings: PostureSightings? = nil
     var _overflow: Bool = false
     var _distinct: UInt64 = 0
+    var _revisions: [String] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -5494,6 +6011,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
       _sightings = source._sightings
       _overflow = source._overflow
       _distinct = source._distinct
+      _revisions = source._revisions
     }
   }
 
@@ -5534,6 +6052,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 20: try { try decoder.decodeSingularMessageField(value: &_storage._sightings) }()
         case 21: try { try decoder.decodeSingularBoolField(value: &_storage._overflow) }()
         case 22: try { try decoder.decodeSingularUInt64Field(value: &_storage._distinct) }()
+        case 23: try { try decoder.decodeRepeatedStringField(value: &_storage._revisions) }()
         default: break
         }
       }
@@ -5612,6 +6131,9 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
       if _storage._distinct != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._distinct, fieldNumber: 22)
       }
+      if !_storage._revisions.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._revisions, fieldNumber: 23)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -5643,6 +6165,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._sightings != rhs_storage._sightings {return false}
         if _storage._overflow != rhs_storage._overflow {return false}
         if _storage._distinct != rhs_storage._distinct {return false}
+        if _storage._revisions != rhs_storage._revisions {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -6082,7 +6605,7 @@ nonisolated extension PostureLoss: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension PostureGap: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Gap"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{1}reason\0\u{1}count\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{1}reason\0\u{1}count\0\u{1}digest\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6094,6 +6617,7 @@ nonisolated extension PostureGap: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.to) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self.count) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.digest) }()
       default: break
       }
     }
@@ -6112,6 +6636,9 @@ nonisolated extension PostureGap: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if self.count != 0 {
       try visitor.visitSingularUInt64Field(value: self.count, fieldNumber: 4)
     }
+    if !self.digest.isEmpty {
+      try visitor.visitSingularStringField(value: self.digest, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -6120,6 +6647,7 @@ nonisolated extension PostureGap: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs.to != rhs.to {return false}
     if lhs.reason != rhs.reason {return false}
     if lhs.count != rhs.count {return false}
+    if lhs.digest != rhs.digest {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

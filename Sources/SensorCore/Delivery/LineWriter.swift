@@ -42,6 +42,7 @@ package final class LineWriter: Sendable {
         /// Empty memory of lines that were written, for the next ones: new memory costs more than what is put into it.
         var spares: [[UInt8]] = []
         var queuedLines: UInt64 = 0
+        var acceptedLines: UInt64 = 0
         /// Bytes that the thread has taken out of the queue and not yet written: they count for the bound.
         var inFlight = 0
         var isWaiting = false
@@ -111,12 +112,16 @@ package final class LineWriter: Sendable {
             }
             state.queue(bytes)
             state.queuedLines += UInt64(lines)
+            state.acceptedLines += UInt64(lines)
             defer { state.isWaiting = false }
             return (true, state.isWaiting)
         }
         if wake { wakeUp.signal() }
         return accepted
     }
+
+    /// Lines that were queued until now: as soon as `Counters.written` has come so far, the last of them is written.
+    var accepted: UInt64 { state.withLockedValue { $0.acceptedLines } }
 
     package var hasRoom: Bool {
         state.withLockedValue { !$0.isBroken && !$0.isEnding && $0.waiting < capacity }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOConcurrencyHelpers
+internal import NIOCore
 
 /// Writes events as JSON, one a line: first sights at once, at the tick what was counted since, and what was lost; and calls
 /// that are over, with what was done for them.
 ///
 /// What is streamed for a `--tail` only is left out: the counts have it. What the output has no room for is told as lost
 /// as soon as there is room again, and so are losses whose own lines found none.
-package final class NDJSONSink: EventSink, Sendable {
+package final class NDJSONSink: EventSink, RecordSink, Sendable {
     private let encoder: EventEncoder
     private let writer: LineWriter
     private let state = NIOLockedValueBox(State())
@@ -16,6 +17,9 @@ package final class NDJSONSink: EventSink, Sendable {
         var buffer: [UInt8] = []
         /// Losses whose lines have not found room yet.
         var owed: LossReport?
+        /// Records that were taken, with the number of their line among all of the writer's, the earliest first.
+        var unsettled = CircularBuffer<(line: UInt64, sequence: UInt64)>()
+        var settled: UInt64 = 0
 
         mutating func owe(_ report: LossReport) {
             if owed == nil { owed = report } else { owed?.merge(report) }
@@ -58,14 +62,26 @@ package final class NDJSONSink: EventSink, Sendable {
         }
     }
 
-    /// Takes records of a stream: from any thread.
-    package func receive(_ envelopes: [RecordEnvelope]) {
+    package func offer(_ envelope: RecordEnvelope) -> Bool {
         state.withLockedValue { state in
             if state.owed != nil { settle(&state) }
-            for envelope in envelopes {
-                guard let line = envelope.line else { continue }
-                if !writer.append(line, lines: 1) { owe(&state, 1, kind: "record", from: 0, to: 0) }
+            // What is no line cannot become one.
+            guard let line = envelope.line else { return true }
+            guard writer.offer(line, lines: 1) else { return false }
+            state.unsettled.append((writer.accepted, envelope.sequence))
+            return true
+        }
+    }
+
+    /// What the kernel has taken: a kill does not take it back.
+    package var settled: UInt64 {
+        state.withLockedValue { state in
+            let written = writer.counters.written
+            while let first = state.unsettled.first, first.line <= written {
+                state.settled = first.sequence
+                state.unsettled.removeFirst()
             }
+            return state.settled
         }
     }
 

@@ -4,16 +4,14 @@
 package struct PostureBatch: Sendable {
     /// To be told.
     var records: [PostureRecord] = []
-    /// To be kept: all that is known of a subject.
-    var shares: [(subject: SubjectKey, record: PostureRecord)] = []
+    /// To be kept: parts of what is known of subjects; nil: no more.
+    var shares: [ShareKey: PostureRecord?] = [:]
 
     package var isEmpty: Bool { records.isEmpty && shares.isEmpty }
 
-    /// What comes later counts: of a subject that is here already only its latest share is kept.
+    /// What comes later counts.
     mutating func add(_ later: PostureBatch) {
-        let subjects = Set(later.shares.map(\.subject))
-        shares.removeAll { subjects.contains($0.subject) }
-        shares += later.shares
+        shares.merge(later.shares) { $1 }
         records += later.records
     }
 }

@@ -40,7 +40,7 @@ package struct PostureSummary: Sendable {
         package var failed: UInt64
         package var denied: UInt64
         /// What was done for it, by kind, and how often.
-        package var effects: [(kind: String, what: String, count: UInt64)]
+        package var effects: [(kind: String, what: String, outcome: FactQualifiers.Outcome, count: UInt64)]
     }
 
     package struct Settings: Sendable {
@@ -105,14 +105,16 @@ package struct PostureSummary: Sendable {
                 tools[values[0]] = found
             case .effect where values.count == 3:
                 var found = tool(values[0])
-                found.effects.append((values[1], values[2], count))
+                found.effects.append((values[1], values[2], identity.qualifiers.outcome, count))
                 tools[values[0]] = found
             default: break
             }
         }
         return tools.values.map { tool in
             var tool = tool
-            tool.effects.sort { ($1.count, $0.kind, $0.what) < ($0.count, $1.kind, $1.what) }
+            tool.effects.sort {
+                ($1.count, $0.kind, $0.what, $0.outcome.rawValue) < ($0.count, $1.kind, $1.what, $1.outcome.rawValue)
+            }
             return tool
         }.sorted { ($1.calls, $0.name) < ($0.calls, $1.name) }
     }

@@ -4,11 +4,25 @@ internal import FoundationEssentials
 internal import SwiftProtobuf
 
 extension Profile {
-    /// All that is known here of the subject, to be kept, merged and read.
+    /// All that is known here of the subject, to be merged and read.
     package func message() -> PostureProfile {
+        var message = header()
+        message.facts = (0..<count).map(self.message) + message.facts
+        return message
+    }
+
+    /// What is known of the subject beside facts of their own.
+    func header() -> PostureProfile {
         PostureProfile.with {
-            $0.facts =
-                (0..<count).map(message) + overflow.sorted { $0.key.rawValue < $1.key.rawValue }.map(Self.message)
+            $0.facts = overflow.sorted { $0.key.rawValue < $1.key.rawValue }.map(Self.message)
+            $0.writer = writer
+            $0.revisions = revisions.entries.sorted { ($0.firstSeen, $0.name) < ($1.firstSeen, $1.name) }.map { entry in
+                PostureRevision.with {
+                    $0.name = entry.name
+                    $0.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: entry.firstSeen)
+                    $0.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: entry.lastSeen)
+                }
+            }
             $0.observed = PostureHours(observedHours)
             $0.active = PostureHours(activeHours)
             for (discipline, hours) in lossyHours { $0.lossy[discipline.name] = PostureHours(hours) }
@@ -31,6 +45,7 @@ extension Profile {
         message.bytesSent = fact.sent
         message.bytesReceived = fact.received
         message.sightings = PostureSightings(fact.sightings)
+        message.revisions = revisions.names(of: fact.revisions)
         return message
     }
 

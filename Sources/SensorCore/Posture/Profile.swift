@@ -30,10 +30,14 @@ package final class Profile {
         /// Id of the container.
         var container = ""
         var replica: ByteString = ""
+        /// The rollout that the replica is of.
+        var revision = ""
         var executable: ByteString = ""
     }
 
     let subject: SubjectKey
+    /// Whose counts these are: they grow from nothing on, over restarts too. A subject that was let go and comes back has another.
+    let writer: String
     private(set) var facts: FactTable
     private(set) var names = SharedNames()
     private(set) var qualifiers: [FactQualifiers] = []
@@ -41,6 +45,7 @@ package final class Profile {
     /// By hour of the day in UTC, of facts that were seen in more than one.
     private var hours: [InlineArray<24, UInt32>] = []
     private var countOfKind: [FactKind: Int] = [:]
+    private(set) var revisions = RevisionTable()
     private var lastTools: [(session: String, tools: [String])] = []
     private var lastContainer: String?
     /// Of the event before, mostly the same.
@@ -58,10 +63,20 @@ package final class Profile {
     private(set) var lossyHours: [Discipline: HourSet] = [:]
     /// Something was noted since it was last asked.
     private(set) var isTouched = false
+    /// When it last did something, or ran and was watched: wall clock, nanoseconds since 1970.
+    private(set) var seenAt: UInt64 = 0
+    /// What is not kept as it is now.
+    private(set) var unkept = UnkeptPages()
+    /// Of the table.
+    var number = ProfileNumber(place: 0, generation: 0)
+    /// When it was last told, and last kept, as turns of the table.
+    var toldTurn: UInt64 = 0
+    var keptTurn: UInt64 = 0
 
-    init(_ subject: SubjectKey, limits: Limits = Limits(), seed: UInt64) {
+    init(_ subject: SubjectKey, limits: Limits = Limits(), seed: UInt64, writer: String = "") {
         self.subject = subject
         self.limits = limits
+        self.writer = writer
         facts = FactTable(seed: seed)
     }
 
@@ -78,15 +93,16 @@ package final class Profile {
     /// A container of it ran and was watched: see `CoverageBook.observe`.
     func observe(_ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool) {
         coverage.observe(container, at: now, elapsed: elapsed, announcesCalls: announcesCalls)
+        seenAt = max(seenAt, now)
         // To write all of it down each time would cost more than all else.
-        if !observedHours.contains(Self.hour(now)) { isDirty = true }
+        if !observedHours.contains(Self.hour(now)) { unkept.hasHeader = true }
         observedHours.insert(Self.hour(now))
     }
 
     /// - Parameter loss: an event that is gone.
     func lose(_ loss: LossLedger.Key, count: UInt64, of container: String, at now: UInt64) {
         coverage.lose(loss, count: count, of: container, at: now)
-        isDirty = true
+        unkept.hasHeader = true
         for discipline in Discipline.allCases
         where FactKind.allCases.contains(where: { $0.discipline == discipline && $0.isFed(by: loss.kind) }) {
             lossyHours[discipline, default: HourSet()].insert(Self.hour(now))
@@ -96,7 +112,7 @@ package final class Profile {
     /// Something was done in a way that no event tells of.
     func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64) {
         coverage.miss(operation, count: count, of: container, at: now)
-        isDirty = true
+        unkept.hasHeader = true
         for discipline in Discipline.allCases { lossyHours[discipline, default: HourSet()].insert(Self.hour(now)) }
     }
 
@@ -105,14 +121,15 @@ package final class Profile {
 
     // MARK: Noting
 
-    func note(_ statement: Event.Statement, _ qualifiers: FactQualifiers, _ deed: Deed) {
-        isTouched = true
-        isDirty = true
-        activeHours.insert(Self.hour(deed.time))
+    /// - Returns: the fact's index; nil: there is no room for it.
+    @discardableResult
+    func note(_ statement: Event.Statement, _ qualifiers: FactQualifiers, _ deed: Deed) -> Int? {
+        let hour = touch(at: deed.time)
         if lastContainer != deed.container {
             lastContainer = deed.container
             coverage.meet(deed.container, at: deed.time)
-            observedHours.insert(Self.hour(deed.time))
+            observedHours.insert(hour)
+            unkept.hasHeader = true
         }
         guard let index = place(of: statement.key, number(of: qualifiers), deed) else {
             var other = overflow[statement.key.kind] ?? Overflow(firstSeen: deed.time, lastSeen: deed.time)
@@ -120,22 +137,44 @@ package final class Profile {
             other.distinct.note(StableHash.of(statement.key.bytes))
             other.lastSeen = max(other.lastSeen, deed.time)
             overflow[statement.key.kind] = other
-            return
+            unkept.hasHeader = true
+            return nil
         }
+        unkept.insert(page: index / Self.pageSize)
         let isNew = facts.facts[index].count == 0
         facts.facts[index].sent &+= statement.sent
         facts.facts[index].received &+= statement.received
         facts.facts[index].lastSeen = max(facts.facts[index].lastSeen, deed.time)
-        if statement.isAfterword, !isNew { return }
+        if statement.isAfterword, !isNew { return index }
         count(index, deed)
+        return index
+    }
+
+    /// What was noted of the same process before.
+    func countAgain(_ places: FactPlaces, _ count: UInt64, at time: UInt64) {
+        _ = touch(at: time)
+        places.forEach { index in
+            unkept.insert(page: index / Self.pageSize)
+            facts.facts[index].lastSeen = max(facts.facts[index].lastSeen, time)
+            add(count, to: index, at: time)
+        }
+    }
+
+    /// - Returns: the hour since 1970.
+    private func touch(at time: UInt64) -> UInt32 {
+        isTouched = true
+        seenAt = max(seenAt, time)
+        let hour = Self.hour(time)
+        if !activeHours.contains(hour) {
+            activeHours.insert(hour)
+            unkept.hasHeader = true
+        }
+        return hour
     }
 
     private func count(_ index: Int, _ deed: Deed) {
-        let hour = Self.hour(deed.time)
-        countHour(index, Int(hour % 24), deed.count)
-        facts.facts[index].count &+= deed.count
-        facts.facts[index].firstSeen = min(facts.facts[index].firstSeen, deed.time)
-        facts.facts[index].sightings.note(hour: hour)
+        if !deed.revision.isEmpty { facts.facts[index].revisions |= place(of: deed.revision, at: deed.time) }
+        add(deed.count, to: index, at: deed.time)
         if let method = deed.method {
             let place = Fact.place(of: method)
             let (sum, isOver) = facts.facts[index].attributed[place].addingReportingOverflow(
@@ -146,6 +185,14 @@ package final class Profile {
         if lastProgram.name != deed.executable { lastProgram = (deed.executable, number(of: deed.executable)) }
         facts.facts[index].replicas.note(lastReplica.number) { names.hash($0) }
         facts.facts[index].processes.note(lastProgram.number) { names.hash($0) }
+    }
+
+    private func add(_ count: UInt64, to index: Int, at time: UInt64) {
+        let hour = Self.hour(time)
+        countHour(index, Int(hour % 24), count)
+        facts.facts[index].count &+= count
+        facts.facts[index].firstSeen = min(facts.facts[index].firstSeen, time)
+        facts.facts[index].sightings.note(hour: hour)
     }
 
     /// - Precondition: its count is that of before.
@@ -198,6 +245,13 @@ package final class Profile {
 
     private static let qualifierLimit = 128
 
+    /// A bit of `Fact.revisions`.
+    private func place(of revision: String, at time: UInt64) -> UInt16 {
+        let (bit, isReused) = revisions.note(revision, at: time)
+        if isReused { for index in facts.facts.indices { facts.facts[index].revisions &= ~bit } }
+        return bit
+    }
+
     private func number(of name: ByteString) -> UInt16 {
         let number = names.number(of: name)
         if number != 0 || name.isEmpty || !names.isFull { return number }
@@ -223,36 +277,75 @@ package final class Profile {
 
     // MARK: Restoring
 
-    /// What was known before a restart, into a profile that knows nothing yet.
-    func restore(_ message: PostureProfile, _ coverage: [PostureCoverage]) {
+    /// What was known before a restart, into a profile that knows nothing yet: first the header, then its pages in their order.
+    ///
+    /// - Parameter time: when the header was kept.
+    func restore(header message: PostureProfile, _ coverage: [PostureCoverage], keptAt time: UInt64) {
         self.coverage.restore(coverage)
+        seenAt = max(seenAt, time)
         observedHours = HourSet(message.observed)
         activeHours = HourSet(message.active)
         for discipline in Discipline.allCases {
             if let hours = message.lossy[discipline.name] { lossyHours[discipline] = HourSet(hours) }
         }
-        for message in message.facts {
-            guard let identity = SharedFact.Identity(message) else { continue }
-            if identity.isOverflow {
-                var other = Overflow(
-                    firstSeen: message.firstSeen.nanosecondsSince1970, lastSeen: message.lastSeen.nanosecondsSince1970)
-                (other.count, other.distinctBefore) = (message.count, message.distinct)
-                overflow[identity.key.kind] = other
-                continue
-            }
-            var fact = Fact(message)
-            let deed = Deed(time: fact.firstSeen)
-            guard let index = place(of: identity.key, number(of: identity.qualifiers), deed) else { continue }
-            for name in message.replicas { fact.replicas.note(number(of: ByteString(name))) { names.hash($0) } }
-            for name in message.processes { fact.processes.note(number(of: ByteString(name))) { names.hash($0) } }
-            if message.hourOfDay.count == 24, message.hourOfDay.count(where: { $0 > 0 }) > 1 {
-                var counts = InlineArray<24, UInt32>(repeating: 0)
-                for hour in 0..<24 { counts[hour] = message.hourOfDay[hour] }
-                hours.append(counts)
-                fact.hoursPlace = UInt32(hours.count)
-            }
-            facts.facts[index] = fact
+        for revision in message.revisions {
+            _ = revisions.note(revision.name, at: revision.firstSeen.nanosecondsSince1970)
+            _ = revisions.note(revision.name, at: revision.lastSeen.nanosecondsSince1970)
         }
+        for message in message.facts {
+            guard let identity = SharedFact.Identity(message), identity.isOverflow else { continue }
+            var other = Overflow(
+                firstSeen: message.firstSeen.nanosecondsSince1970, lastSeen: message.lastSeen.nanosecondsSince1970)
+            (other.count, other.distinctBefore) = (message.count, message.distinct)
+            overflow[identity.key.kind] = other
+        }
+    }
+
+    /// Where facts have other places than they were kept in, since a page is missing, all is written anew.
+    ///
+    /// - Parameter pages: by the number that each was kept under, in that order.
+    func restore(pages: [(number: Int, facts: [PostureFact])]) {
+        var isMoved = false
+        for page in pages {
+            if count != page.number * Self.pageSize { isMoved = true }
+            for message in page.facts where !restore(message) { isMoved = true }
+        }
+        guard isMoved else { return }
+        for page in 0..<max(pageCount, (pages.last?.number ?? 0) + 1) { unkept.insert(page: page) }
+    }
+
+    /// - Returns: false if it has no place of its own.
+    private func restore(_ message: PostureFact) -> Bool {
+        guard let identity = SharedFact.Identity(message), !identity.isOverflow else { return false }
+        var fact = Fact(message)
+        let (before, deed) = (count, Deed(time: fact.firstSeen))
+        guard let index = place(of: identity.key, number(of: identity.qualifiers), deed) else { return false }
+        // The same fact twice, after damage: the larger one has counted on from the other.
+        guard count > before || facts.facts[index].count <= fact.count else { return false }
+        for name in message.replicas { fact.replicas.note(number(of: ByteString(name))) { names.hash($0) } }
+        for name in message.processes { fact.processes.note(number(of: ByteString(name))) { names.hash($0) } }
+        for name in message.revisions { fact.revisions |= revisions.bit(of: name) }
+        if message.hourOfDay.count == 24, message.hourOfDay.count(where: { $0 > 0 }) > 1 {
+            var counts = InlineArray<24, UInt32>(repeating: 0)
+            for hour in 0..<24 { counts[hour] = message.hourOfDay[hour] }
+            hours.append(counts)
+            fact.hoursPlace = UInt32(hours.count)
+        }
+        facts.facts[index] = fact
+        return count > before
+    }
+
+    /// The sensor was killed after `time`: what was counted since it last kept anything is in no count.
+    func restore(killedAfter time: UInt64, startedAt now: UInt64) {
+        coverage.restart(from: time, to: now)
+        for discipline in Discipline.allCases { lossyHours[discipline, default: HourSet()].insert(Self.hour(time)) }
+        unkept.hasHeader = true
+    }
+
+    func restore(damagedAt now: UInt64) {
+        seenAt = max(seenAt, now)
+        coverage.damage(at: now)
+        unkept.hasHeader = true
     }
 
     // MARK: Tools
@@ -275,21 +368,31 @@ package final class Profile {
 
     // MARK: Telling
 
-    /// Facts that are new or have changed enough since they were told; of more than `limit` the others come the next time.
+    /// Facts that are new or have changed enough since they were told, as far as the pages that they are on have no more facts
+    /// than `limit`; the others come the next time.
     ///
     /// - Parameter time: wall clock, nanoseconds since 1970.
     func takeChanged(at time: UInt64, refresh: UInt64, limit: Int = .max) -> [Int] {
         guard isTouched else { return [] }
         isTouched = false
         var changed: [Int] = []
+        var (size, lastPage) = (0, -1)
         for index in facts.facts.indices {
             let fact = facts.facts[index]
             let bytes = fact.sent &+ fact.received
             guard fact.count != fact.toldCount || bytes != fact.toldBytes else { continue }
             let isMuch = fact.count / 2 >= fact.toldCount || bytes / 2 >= max(fact.toldBytes, 512)
-            guard isMuch || time &- fact.toldAt >= refresh, changed.count < limit else {
+            guard isMuch || time &- fact.toldAt >= refresh else {
                 isTouched = true
                 continue
+            }
+            let page = index / Self.pageSize
+            if page != lastPage {
+                guard size + facts(of: page).count <= limit || limit > 0 && changed.isEmpty else {
+                    isTouched = true
+                    break
+                }
+                (size, lastPage) = (size + facts(of: page).count, page)
             }
             facts.facts[index].toldCount = fact.count
             facts.facts[index].toldBytes = bytes
@@ -314,9 +417,19 @@ package final class Profile {
         return kinds
     }
 
-    /// When it was last told.
-    var turn: UInt64 = 0
-    /// It has changed since it was last kept.
-    var isDirty = false
-    var keptAt: UInt64 = 0
+    // MARK: Keeping
+
+    /// Facts that are kept together: what has changed is written down a page at a time.
+    static let pageSize = 32
+
+    var pageCount: Int { (count + Self.pageSize - 1) / Self.pageSize }
+
+    /// Indices of a page's facts.
+    func facts(of page: Int) -> Range<Int> { page * Self.pageSize..<min((page + 1) * Self.pageSize, count) }
+
+    /// They are being written down.
+    func keep(pages: some Sequence<Int>, header: Bool) {
+        for page in pages { unkept.remove(page: page) }
+        if header { unkept.hasHeader = false }
+    }
 }

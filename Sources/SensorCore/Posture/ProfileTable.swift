@@ -11,6 +11,10 @@ package struct ProfileTable: ~Copyable {
         }
         /// What was said of it is told again this long after, if it has changed by less than double (ns).
         package var refresh: UInt64 = 3_600_000_000_000
+        /// A subject that has not run here for so long is let go (ns); one whose name does not last, as that of a container off
+        /// Kubernetes, after `passing`.
+        package var absence: UInt64 = 30 * 86_400_000_000_000
+        package var passing: UInt64 = 3_600_000_000_000
         package var credentials = CredentialPaths()
         var profile = Profile.Limits()
 
@@ -18,18 +22,34 @@ package struct ProfileTable: ~Copyable {
     }
 
     private var profiles: [SubjectKey: Profile] = [:]
+    /// By their numbers; nil: it was let go.
+    private var places: [(profile: Profile?, generation: UInt16)] = []
+    private var freePlaces: [Int] = []
     /// By the description, which does not change: most events are of few.
     private var latest: [ObjectIdentifier: (workload: WorkloadDescription, profile: Profile)] = [:]
+    /// Those that are let go, until that is told.
+    private var parting: [Profile] = []
     private let limits: Limits
     private let seed: UInt64
-    private var keeps: UInt64 = 0
+    /// What tells the writers of this daemon from those of others.
+    private let stream: String
     private var turn: UInt64 = 0
+    /// When workloads that run were last observed.
+    private var observedAt: UInt64 = 0
+    /// What the kernel side sees.
+    var hooks = HookCoverage()
+    /// The time of all that is noted.
+    package private(set) var clock: SteadyClock
     /// Events of workloads that there was no room for.
     package private(set) var refused: UInt64 = 0
+    /// Subjects that were let go.
+    package private(set) var released: UInt64 = 0
 
-    package init(limits: Limits = Limits(), seed: UInt64) {
+    package init(limits: Limits = Limits(), seed: UInt64, stream: String = "", clock: ClockReading) {
         self.limits = limits
         self.seed = seed
+        self.stream = stream
+        self.clock = SteadyClock(clock)
     }
 
     package var count: Int { profiles.count }
@@ -45,18 +65,37 @@ package struct ProfileTable: ~Copyable {
 
     /// An event of a workload that is known.
     package mutating func note(_ event: Event) {
+        var known = FactPlaces()
+        note(event, &known)
+    }
+
+    /// - Parameter known: where what the same first sight said was noted the last time, and now.
+    mutating func note(_ event: Event, _ known: inout FactPlaces) {
         if event.isCopy { return }
+        if let number = known.profile, event.toolCall == nil, let profile = profile(number) {
+            profile.countAgain(known, event.count, at: clock.time(of: event))
+            return
+        }
+        known = FactPlaces()
         var statements = event.statements(limits.credentials)
         var call: ToolCallDetail?
         if event.kind == .toolCallBegin, case .toolCall(let begun) = event.detail { call = begun }
         guard !statements.isEmpty || call != nil, let profile = profile(of: event.workload) else { return }
         if let call { statements = profile.follow(call.name, in: call.session).map { Event.Statement(key: $0) } }
         let deed = Profile.Deed(
-            count: event.count, time: event.time, method: event.toolCall?.method,
+            count: event.count, time: clock.time(of: event), method: event.toolCall?.method,
             container: event.workload.container?.id ?? "",
-            replica: Self.replica(of: event.workload), executable: event.process?.executable ?? "")
+            replica: Self.replica(of: event.workload), revision: event.workload.identity.revision,
+            executable: event.process?.executable ?? "")
         let qualifiers = event.qualifiers
-        for statement in statements { profile.note(statement, qualifiers, deed) }
+        var indices: [Int] = []
+        for statement in statements {
+            if let index = profile.note(statement, qualifiers, deed) { indices.append(index) }
+        }
+        // What is different each time, or may be the next time, is looked for.
+        guard event.toolCall == nil, call == nil, indices.count == statements.count else { return }
+        if case .network = event.detail { return }
+        known = FactPlaces(profile: profile.number, indices) ?? FactPlaces()
     }
 
     /// What an agent says of what it has.
@@ -67,24 +106,30 @@ package struct ProfileTable: ~Copyable {
             profile.note(
                 Event.Statement(key: key), qualifiers,
                 Profile.Deed(
-                    time: time, container: workload.container?.id ?? "", replica: Self.replica(of: workload)))
+                    time: time, container: workload.container?.id ?? "", replica: Self.replica(of: workload),
+                    revision: workload.identity.revision))
         }
     }
 
     // MARK: Watching
 
+    /// Before what is observed at a tick.
+    mutating func tick(_ reading: ClockReading) {
+        clock.follow(reading)
+        observedAt = clock.now
+    }
+
     /// A workload ran and was watched.
     ///
-    /// - Parameters:
-    ///   - now: wall clock, nanoseconds since 1970.
-    ///   - elapsed: since the tick before, nanoseconds of the boot clock.
-    mutating func observe(_ workload: WorkloadDescription, at now: UInt64, elapsed: UInt64, announcesCalls: Bool) {
+    /// - Parameter elapsed: since the tick before, nanoseconds of the boot clock.
+    mutating func observe(_ workload: WorkloadDescription, elapsed: UInt64, announcesCalls: Bool) {
         profile(of: workload)?.observe(
-            workload.container?.id ?? "", at: now, elapsed: elapsed, announcesCalls: announcesCalls)
+            workload.container?.id ?? "", at: clock.now, elapsed: elapsed, announcesCalls: announcesCalls)
     }
 
     /// - Parameter workload: nil: nobody knows whose they were, so they may have been anybody's.
-    mutating func lose(_ loss: LossLedger.Key, count: UInt64, of workload: WorkloadDescription?, at now: UInt64) {
+    mutating func lose(_ loss: LossLedger.Key, count: UInt64, of workload: WorkloadDescription?) {
+        let now = clock.now
         guard let workload else {
             for profile in profiles.values { profile.lose(loss, count: count, of: "", at: now) }
             return
@@ -92,8 +137,8 @@ package struct ProfileTable: ~Copyable {
         profile(of: workload)?.lose(loss, count: count, of: workload.container?.id ?? "", at: now)
     }
 
-    mutating func miss(_ operation: String, count: UInt64, of workload: WorkloadDescription, at now: UInt64) {
-        profile(of: workload)?.miss(operation, count: count, of: workload.container?.id ?? "", at: now)
+    mutating func miss(_ operation: String, count: UInt64, of workload: WorkloadDescription) {
+        profile(of: workload)?.miss(operation, count: count, of: workload.container?.id ?? "", at: clock.now)
     }
 
     private static func replica(of workload: WorkloadDescription) -> ByteString {
@@ -104,16 +149,14 @@ package struct ProfileTable: ~Copyable {
         guard workload.isAttributed else { return nil }
         if let known = latest[ObjectIdentifier(workload)] { return known.profile }
         let subject = SubjectKey(workload.identity)
-        var profile = profiles[subject]
-        if profile == nil {
-            guard profiles.count < limits.subjects else {
+        if profiles[subject] == nil {
+            guard profiles.count < limits.subjects || releaseAbsent() else {
                 refused &+= 1
                 return nil
             }
-            profile = Profile(subject, limits: limits.profile, seed: seed)
-            profiles[subject] = profile
+            add(Profile(subject, limits: limits.profile, seed: seed, writer: writer(of: subject)))
         }
-        guard let profile else { return nil }
+        guard let profile = profiles[subject] else { return nil }
         if latest.count >= Self.latestLimit { latest = [:] }
         latest[ObjectIdentifier(workload)] = (workload, profile)
         return profile
@@ -121,49 +164,136 @@ package struct ProfileTable: ~Copyable {
 
     private static let latestLimit = 2048
 
-    // MARK: Keeping
-
-    /// What was known before a restart. Before anything is noted.
-    mutating func restore(_ subject: SubjectKey, _ message: PostureProfile, _ coverage: [PostureCoverage]) {
-        guard profiles.count < limits.subjects, profiles[subject] == nil else { return }
-        let profile = Profile(subject, limits: limits.profile, seed: seed)
-        profile.restore(message, coverage)
-        profiles[subject] = profile
+    private mutating func add(_ profile: Profile) {
+        let place = freePlaces.popLast() ?? places.count
+        if place == places.count { places.append((nil, 0)) }
+        places[place].profile = profile
+        profile.number = ProfileNumber(place: UInt16(place), generation: places[place].generation)
+        profiles[profile.subject] = profile
     }
 
-    /// Profiles that have changed since they were kept, of about so many facts together: those with new facts first, then those
-    /// that were kept longest ago.
-    package mutating func takeDirty(new: Set<SubjectKey>, facts limit: Int) -> [Profile] {
-        let dirty = profiles.values.filter(\.isDirty).sorted {
-            (new.contains($0.subject) ? 0 : 1, $0.keptAt, $0.subject) < (
-                new.contains($1.subject) ? 0 : 1, $1.keptAt, $1.subject
-            )
+    private func profile(_ number: ProfileNumber) -> Profile? {
+        let entry = places[Int(number.place)]
+        return entry.generation == number.generation ? entry.profile : nil
+    }
+
+    /// Different for each time that a subject comes, on whatever node.
+    private func writer(of subject: SubjectKey) -> String {
+        var bytes = Array(stream.utf8)
+        for word in [subject.stableHash, clock.now, released] {
+            withUnsafeBytes(of: word.littleEndian) { bytes += $0 }
         }
-        keeps += 1
-        var count = 0
-        return dirty.prefix { profile in
-            defer { count += profile.count + 20 }
-            guard count < limit else { return false }
-            profile.isDirty = false
-            profile.keptAt = keeps
-            return true
+        return Hexadecimal.text(withUnsafeBytes(of: StableHash.of(bytes).bigEndian) { Array($0) })
+    }
+
+    // MARK: Letting go
+
+    /// Makes room: of those that do not run, the one that was seen last longest ago goes.
+    private mutating func releaseAbsent() -> Bool {
+        guard parting.count < Self.partingLimit,
+            let oldest = profiles.values.filter({ $0.seenAt < observedAt }).min(by: { $0.seenAt < $1.seenAt })
+        else { return false }
+        release(oldest)
+        return true
+    }
+
+    private mutating func release(_ profile: Profile) {
+        profiles[profile.subject] = nil
+        let place = Int(profile.number.place)
+        places[place] = (nil, places[place].generation &+ 1)
+        freePlaces.append(place)
+        latest = latest.filter { $0.value.profile !== profile }
+        parting.append(profile)
+        released &+= 1
+    }
+
+    /// Subjects that have not run for long, and those that had to make room: whatever there is to tell of them is told once more,
+    /// and nothing of them is kept.
+    package mutating func takeReleased() -> [Profile] {
+        let now = clock.now
+        for profile in profiles.values.sorted(by: { $0.subject < $1.subject }) where parting.count < Self.partingLimit {
+            let limit = profile.subject.isPassing ? limits.passing : limits.absence
+            if profile.seenAt < observedAt, profile.seenAt &+ limit < now { release(profile) }
+        }
+        defer { parting = [] }
+        return parting
+    }
+
+    private static let partingLimit = 64
+
+    // MARK: Restoring
+
+    /// What was known before a restart. Before anything is noted.
+    ///
+    /// - Parameters:
+    ///   - shares: each as one record or several, as they were kept.
+    ///   - wasKilled: the sensor had no time to keep the last.
+    ///   - damaged: subjects of which part was not to be had any more.
+    mutating func restore(_ shares: [KeptShare], damaged: Set<SubjectKey>, wasKilled: Bool) {
+        clock.start(after: shares.map(\.keptAt).max() ?? 0)
+        for share in shares where profiles.count < limits.subjects && profiles[share.subject] == nil {
+            let profile = Profile(share.subject, limits: limits.profile, seed: seed, writer: share.writer)
+            profile.restore(header: share.header, share.coverage, keptAt: share.keptAt)
+            profile.restore(pages: share.pages)
+            if wasKilled { profile.restore(killedAfter: share.keptAt, startedAt: clock.now) }
+            add(profile)
+        }
+        for subject in damaged.sorted() where profiles[subject] != nil || profiles.count < limits.subjects {
+            if profiles[subject] == nil {
+                add(Profile(subject, limits: limits.profile, seed: seed, writer: writer(of: subject)))
+            }
+            profiles[subject]?.restore(damagedAt: clock.now)
+        }
+    }
+
+    // MARK: Keeping
+
+    /// Pages of a subject, and whether what is known of it beside them is written down too.
+    package struct Unkept {
+        package var profile: Profile
+        package var pages: [Int]
+        package var hasHeader: Bool
+    }
+
+    /// What has changed since it was kept, of about so many facts together: pages with facts that are told now, then those of
+    /// subjects that were kept longest ago.
+    package mutating func takeUnkept(told: [(profile: Profile, facts: [Int])], facts limit: Int) -> [Unkept] {
+        let needed = Dictionary(
+            told.map { ($0.profile.subject, Set($0.facts.map { $0 / Profile.pageSize })) }, uniquingKeysWith: { $1 })
+        var left = limit - needed.values.reduce(0) { $0 + $1.count * Profile.pageSize }
+        let changed = profiles.values.filter { !$0.unkept.isEmpty }.sorted {
+            ($0.keptTurn, $0.subject) < ($1.keptTurn, $1.subject)
+        }
+        return changed.compactMap { profile in
+            let needed = needed[profile.subject] ?? []
+            guard left > 0 || !needed.isEmpty else { return nil }
+            let pages = profile.unkept.pages.filter { page in
+                if needed.contains(page) { return true }
+                guard left > 0 else { return false }
+                left -= profile.facts(of: page).count
+                return true
+            }
+            let hasHeader = profile.unkept.hasHeader
+            if hasHeader { left -= Profile.pageSize }
+            profile.keep(pages: pages, header: hasHeader)
+            if profile.unkept.isEmpty { profile.keptTurn = turn }
+            return Unkept(profile: profile, pages: pages, hasHeader: hasHeader)
         }
     }
 
     // MARK: Telling
 
-    /// What is new or has changed since it was told, by subject.
-    ///
-    /// - Parameter time: wall clock, nanoseconds since 1970.
-    package mutating func takeChanged(at time: UInt64, limit: Int = .max) -> [(profile: Profile, facts: [Int])] {
+    /// What is new or has changed since it was told, by subject, on pages of about so many facts together.
+    package mutating func takeChanged(limit: Int = .max) -> [(profile: Profile, facts: [Int])] {
         var left = limit
         // Who comes first is another each time.
         turn &+= 1
-        return profiles.values.sorted { ($0.turn, $0.subject) < ($1.turn, $1.subject) }.compactMap { profile in
+        let now = clock.now
+        return profiles.values.sorted { ($0.toldTurn, $0.subject) < ($1.toldTurn, $1.subject) }.compactMap { profile in
             guard left > 0 else { return nil }
-            let facts = profile.takeChanged(at: time, refresh: limits.refresh, limit: left)
-            left -= facts.count
-            if !facts.isEmpty { profile.turn = turn }
+            let facts = profile.takeChanged(at: now, refresh: limits.refresh, limit: left)
+            left -= Set(facts.map { $0 / Profile.pageSize }).count * Profile.pageSize
+            if !facts.isEmpty { profile.toldTurn = turn }
             return facts.isEmpty && profile.newOverflow.isEmpty ? nil : (profile, facts)
         }
     }

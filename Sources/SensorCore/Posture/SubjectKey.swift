@@ -32,6 +32,12 @@ package struct SubjectKey: Hashable, Sendable, Comparable {
             containerType: identity.container?.type ?? "")
     }
 
+    /// It will not come back: nobody gives this name again.
+    package var isPassing: Bool { kind == "Container" && namespace.isEmpty }
+
+    /// The same in every process.
+    var stableHash: UInt64 { StableHash.of(Array(parts.joined(separator: "\0").utf8)) }
+
     private var parts: [String] { [cluster, namespace, group, kind, name, container, containerType] }
 
     package static func < (one: Self, other: Self) -> Bool { one.parts.lexicographicallyPrecedes(other.parts) }

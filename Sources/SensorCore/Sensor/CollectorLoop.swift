@@ -76,6 +76,7 @@ final class CollectorLoop {
         if configuration.followsCluster { consume(.cluster([.stale])) }
         // First the hooks, then what was there before: nothing falls between.
         try kernel.attach()
+        pipeline.profiles.hooks = HookCoverage(kernel.programs)
         consume(.scanCgroups)
         do throws(KernelError) {
             try kernel.readRunningProcesses { record($0) }
@@ -261,7 +262,8 @@ final class CollectorLoop {
         noteRecording(recording?.failure)
         deliver()
         reportLosses()
-        configuration.journal?.write(pipeline.takePosture())
+        // What the disk has no time for is told later, and then as it is by then.
+        if let journal = configuration.journal, journal.isReady() { journal.write(pipeline.takePosture()) }
     }
 
     private func forgetGoneCgroups() {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import NIOConcurrencyHelpers
-internal import SwiftProtobuf
 
 /// Keeps what subjects do, and hands records on once they are kept: nobody sees what a crash could take back. Works on a thread
 /// of its own, since disks take their time. From any thread.
@@ -10,12 +9,26 @@ package final class PostureJournal: Sendable {
         /// Why nothing can be kept at the moment, for people; nil: it can.
         package var trouble: String?
         package var log = StateLogStatistics()
-        /// Records that there was no room for while the disk took none.
+        /// Records that cannot be kept, whatever room there is: each would be larger than a record can be.
         package var refused: UInt64 = 0
         /// Of the log's files.
         package var bytes = 0
         /// The last record that is kept.
         package var sequence: UInt64 = 0
+        /// Records that whoever takes them has not taken, or not settled, yet.
+        package var unsettled: UInt64 = 0
+        /// Records that were dropped since they were not taken for so long, and damaged ones: each in a `gap`.
+        package var missing: UInt64 = 0
+    }
+
+    /// What was known before a restart.
+    package struct Restored: Sendable {
+        var shares: [KeptShare] = []
+        /// Subjects of which part is damaged.
+        var damaged: Set<SubjectKey> = []
+        var wasKilled = false
+        /// Values of versions that this one does not know: they are left alone.
+        package var unknown = 0
     }
 
     private struct Waiting {
@@ -36,38 +49,42 @@ package final class PostureJournal: Sendable {
     /// Id of the stream that records have.
     package var stream: String { opened.stream }
     private let opened: Opened
-    private let restored: NIOLockedValueBox<[PostureRecord]>
+    private let restored: NIOLockedValueBox<Restored>
     private let mailbox: Mailbox
 
     /// - Parameters:
     ///   - directory: made if it is not there.
     ///   - boot: the machine's boot id.
-    ///   - receive: takes records that are kept, in order, on the journal's thread.
+    ///   - node: what records of the journal itself say.
+    ///   - sink: takes records that are kept, on the journal's thread; nil: nobody wants them.
     /// - Throws: why the directory cannot be used.
     package init(
-        directory: String, boot: String = PostureJournal.bootID(),
-        receive: @escaping @Sendable ([RecordEnvelope]) -> Void
+        directory: String, boot: String = PostureJournal.bootID(), node: String = "", signer: RecordSigner? = nil,
+        sink: (any RecordSink)? = nil
     ) throws(StateLogError) {
         let mailbox = Mailbox()
         let answer = NIOLockedValueBox<Result<Opened, StateLogError>?>(nil)
-        let restored = NIOLockedValueBox<[PostureRecord]>([])
+        let restored = NIOLockedValueBox(Restored())
         let isOpen = ConditionLock(value: false)
         do throws(SystemError) {
             _ = try Worker(name: "journal") {
                 let log: StateLog
-                do throws(StateLogError) { log = try StateLog(directory: directory, boot: boot) } catch {
+                do throws(StateLogError) {
+                    log = try StateLog(directory: directory, boot: boot)
+                    let known = try Self.restored(from: log, directory)
+                    restored.withLockedValue { $0 = known }
+                } catch {
                     answer.withLockedValue { $0 = .failure(error) }
                     isOpen.lock()
                     isOpen.unlock(withValue: true)
                     return
                 }
                 let opened = Opened(report: log.opening, stream: log.head.id.description)
-                let shares = Self.restored(from: log)
-                restored.withLockedValue { $0 = shares }
                 answer.withLockedValue { $0 = .success(opened) }
                 isOpen.lock()
                 isOpen.unlock(withValue: true)
-                Self.run(log, mailbox, receive)
+                var writer = JournalWriter(log, RecordStream(log.head, signer: signer), node: node, sink)
+                Self.run(&writer, mailbox)
             }
         } catch { throw StateLogError(directory, error) }
         isOpen.lock(whenValue: true)
@@ -79,14 +96,14 @@ package final class PostureJournal: Sendable {
     }
 
     /// What was known before a restart, to be taken once.
-    func takeRestored() -> [PostureRecord] {
-        restored.withLockedValue { shares in
-            defer { shares = [] }
-            return shares
+    package func takeRestored() -> Restored {
+        restored.withLockedValue { known in
+            defer { known = Restored() }
+            return known
         }
     }
 
-    private static func bootID() -> String { ProcFile.text("/proc/sys/kernel/random/boot_id") ?? "" }
+    package static func bootID() -> String { ProcFile.text("/proc/sys/kernel/random/boot_id") ?? "" }
 
     package var status: Status {
         mailbox.waiting.withLockedValue { waiting in
@@ -98,17 +115,18 @@ package final class PostureJournal: Sendable {
         }
     }
 
-    /// Does not wait. What the disk does not take in time is put together with what comes later; of more than there is room
-    /// for, records are refused and counted.
-    package func write(_ batch: PostureBatch) {
-        if batch.isEmpty { return }
-        mailbox.waiting.withLockedValue { waiting in
-            var batch = batch
-            let room = max(Self.waitingRecords - waiting.batch.records.count, 0)
-            waiting.status.refused &+= UInt64(max(batch.records.count - room, 0))
-            batch.records = Array(batch.records.prefix(room))
-            waiting.batch.add(batch)
+    /// Whether there is time for a batch. Where the disk has refused what came before, it is asked again.
+    package func isReady() -> Bool {
+        let isReady = mailbox.waiting.withLockedValue { waiting in
+            waiting.writingSince == nil && waiting.batch.isEmpty && waiting.status.trouble == nil
         }
+        mailbox.wake()
+        return isReady
+    }
+
+    /// Does not wait. To be called where `isReady`, and once more at the end.
+    package func write(_ batch: PostureBatch) {
+        mailbox.waiting.withLockedValue { $0.batch.add(batch) }
         mailbox.wake()
     }
 
@@ -126,8 +144,6 @@ package final class PostureJournal: Sendable {
 
     private static let patience = Duration.seconds(30)
     private static let finishSeconds = 10.0
-    /// Of 200 facts at most each.
-    private static let waitingRecords = 2048
 
     // MARK: The thread
 
@@ -142,31 +158,22 @@ package final class PostureJournal: Sendable {
         }
     }
 
-    private static func restored(from log: StateLog) -> [PostureRecord] {
-        log.keys.compactMap { key in
-            guard let bytes = try? log.value(of: key), let record = try? PostureRecord(serializedBytes: bytes),
-                record.schema == PostureRecord.currentSchema
-            else { return nil }
-            return record
-        }
+    /// What cannot be read now is no reason to begin anew, which would overwrite it.
+    private static func restored(from log: StateLog, _ directory: String) throws(StateLogError) -> Restored {
+        var values: [(key: [UInt8], bytes: [UInt8])] = []
+        do throws(SystemError) {
+            for key in log.keys {
+                if let bytes = try log.value(of: key) { values.append((key, bytes)) }
+            }
+        } catch { throw StateLogError(directory, error) }
+        let (shares, unknown) = KeptShare.gather(values)
+        return Restored(
+            shares: shares, damaged: Set(log.opening.lostEntries.compactMap { ShareKey($0.key)?.subject }),
+            wasKilled: !log.opening.wasClean, unknown: unknown)
     }
 
-    private static func run(_ log: StateLog, _ mailbox: Mailbox, _ receive: ([RecordEnvelope]) -> Void) {
-        var stream = RecordStream(log.head)
-        var shares: [[UInt8]: PostureRecord] = [:]
-        var uncommitted: [RecordEnvelope] = []
-        // A crash between keeping and telling: they are told now.
-        tellKept(log, receive)
-        func commit(isClosing: Bool) -> Bool {
-            let value = { (key: [UInt8]) -> [UInt8]? in try? shares[key]?.serializedBytes() }
-            let outcome = isClosing ? log.close(value) : log.commit(value)
-            guard case .committed = outcome else { return false }
-            shares = [:]
-            if !uncommitted.isEmpty { receive(uncommitted) }
-            uncommitted = []
-            log.acknowledge(through: log.head.sequence)
-            return true
-        }
+    private static func run(_ writer: inout JournalWriter, _ mailbox: Mailbox) {
+        writer.tell()
         while true {
             mailbox.hasMail.lock(whenValue: true)
             mailbox.hasMail.unlock(withValue: false)
@@ -175,60 +182,16 @@ package final class PostureJournal: Sendable {
                 waiting.writingSince = .now
                 return (waiting.batch, waiting.isFinishing)
             }
-            var refused: UInt64 = 0
-            for record in batch.records {
-                guard let payload: [UInt8] = try? record.jsonUTF8Bytes() else {
-                    refused += 1
-                    continue
-                }
-                var envelope = log.append(payload, to: &stream)
-                // What waits for a commit has a bound.
-                if envelope == nil, commit(isClosing: false) { envelope = log.append(payload, to: &stream) }
-                if let envelope { uncommitted.append(envelope) } else { refused += 1 }
-            }
-            for share in batch.shares {
-                let key = key(of: share.subject)
-                if log.change(key) { shares[key] = share.record }
-            }
-            _ = commit(isClosing: isFinishing)
+            writer.write(batch)
+            if isFinishing { writer.finish() }
             mailbox.waiting.withLockedValue { waiting in
                 waiting.writingSince = nil
-                let before = waiting.status.refused
-                waiting.status = status(of: log)
-                waiting.status.refused = before + refused
+                waiting.status = writer.status
             }
             guard isFinishing else { continue }
             mailbox.hasEnded.lock()
             mailbox.hasEnded.unlock(withValue: true)
             return
         }
-    }
-
-    private static func tellKept(_ log: StateLog, _ receive: ([RecordEnvelope]) -> Void) {
-        var sequence = log.acknowledged
-        while let kept = try? log.next(after: sequence) {
-            switch kept {
-            case .record(let envelope):
-                receive([envelope])
-                sequence = envelope.sequence
-            case .hole(let range, _): sequence = range.upperBound
-            }
-        }
-        log.acknowledge(through: sequence)
-    }
-
-    private static func status(of log: StateLog) -> Status {
-        let trouble: String? =
-            switch log.condition {
-            case .working: nil
-            case .failing(let error): error.description
-            case .full: "the state directory has no room left"
-            }
-        return Status(
-            trouble: trouble, log: log.statistics, bytes: log.size.bytes, sequence: log.head.sequence)
-    }
-
-    private static func key(of subject: SubjectKey) -> [UInt8] {
-        (try? PostureSubject(subject).serializedBytes()) ?? []
     }
 }

@@ -44,7 +44,7 @@ struct Daemon {
         var sinks: [any EventSink] = [hub, recent, losses]
         let lines = writer.map { NDJSONSink(stream: configuration.streamID, writer: $0) }
         if let lines { sinks.append(lines) }
-        let (journal, journalError) = try self.journal(lines)
+        let (journal, journalError) = try self.journal(lines, node: configuration.node)
         configuration.journal = journal
         configuration.pipeline.learnsProfiles = configuration.journal != nil
 
@@ -82,10 +82,12 @@ struct Daemon {
     }
 
     /// What keeps posture; nil: there is no place for it, which is told.
-    private func journal(_ lines: NDJSONSink?) throws -> (PostureJournal?, String?) {
+    private func journal(_ lines: NDJSONSink?, node: String) throws -> (PostureJournal?, String?) {
         let directory = settings.stateDirectory
         do throws(StateLogError) {
-            let journal = try PostureJournal(directory: directory) { lines?.receive($0) }
+            let journal = try PostureJournal(
+                directory: directory, node: node, signer: settings.signingKey.flatMap { RecordSigner(file: $0) },
+                sink: lines)
             tell(journal.opening, of: journal)
             return (journal, nil)
         } catch {

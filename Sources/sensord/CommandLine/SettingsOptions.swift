@@ -133,20 +133,30 @@ struct SettingsOptions: ParsableArguments {
     /// The same, once more: files are read as they are now.
     func readSettings(with more: [SettingKey: String]) throws -> Settings {
         var file: (path: String, text: [UInt8])?
-        if let config { file = (config, try read(config)) }
+        if let config { file = (config, try Self.read(config)) }
         let flags = flags.merging(more) { first, _ in first }
         var settings = try Settings(flags: flags, environment: Environment.settings, file: file)
         if let path = settings.redactFile {
-            settings.redactionPatterns = RedactionPatterns(parsing: String(decoding: try read(path), as: UTF8.self))
+            settings.redactionPatterns = RedactionPatterns(
+                parsing: String(decoding: try Self.read(path), as: UTF8.self))
         }
         if let path = settings.digestKeyFile { settings.digestKey = try readKey(path) }
-        if let path = settings.workloadMap { settings.map = try WorkloadMap(try read(path), from: path) }
+        if let path = settings.signingKeyFile {
+            let key = try Self.read(path)
+            guard RecordSigner(file: key) != nil else {
+                throw SettingsError(
+                    origin: .file(path: path, line: nil), name: nil,
+                    reason: "an Ed25519 private key is expected: PKCS #8 in PEM, or the 32 bytes of its seed")
+            }
+            settings.signingKey = key
+        }
+        if let path = settings.workloadMap { settings.map = try WorkloadMap(try Self.read(path), from: path) }
         return settings
     }
 
     /// Without the end of the line that an editor leaves.
     private func readKey(_ path: String) throws(SettingsError) -> [UInt8] {
-        var key = try read(path)
+        var key = try Self.read(path)
         while key.last == UInt8(ascii: "\n") || key.last == UInt8(ascii: "\r") { key.removeLast() }
         guard key.count >= DigestKeys.minimumBytes else {
             throw SettingsError(
@@ -156,7 +166,7 @@ struct SettingsOptions: ParsableArguments {
         return key
     }
 
-    private func read(_ path: String) throws(SettingsError) -> [UInt8] {
+    static func read(_ path: String) throws(SettingsError) -> [UInt8] {
         func fault(_ reason: String? = nil) -> SettingsError {
             SettingsError(
                 origin: .file(path: path, line: nil), name: nil, reason: reason ?? SystemError.text(of: errno))

@@ -109,7 +109,8 @@ struct PosturePage {
             if tool.failed > 0 { text += coloured("  \(tool.failed) failed", .red) }
             text += "\n"
             for effect in tool.effects.prefix(5) {
-                text += "               \(padded(effect.kind, 10)) \(shown(effect.what))  \(times(effect.count))\n"
+                text += "               \(padded(effect.kind, 10)) \(shown(effect.what))  \(times(effect.count))"
+                text += (effect.outcome == .ok ? "" : " " + coloured(effect.outcome.name, .red)) + "\n"
             }
             if tool.effects.count > 5 { text += "               … \(tool.effects.count - 5) more\n" }
             return text
@@ -123,7 +124,8 @@ struct PosturePage {
         var text = ""
         for row in worst.prefix(4) {
             let what = row.kind.isEmpty ? row.discipline : row.kind
-            let lost = row.lost.map { "\($0.count) at \($0.hook) (\($0.reason))" }.joined(separator: ", ")
+            let lost = row.lost.filter { $0.count > 0 }.map { "\($0.count) at \($0.hook) (\($0.reason))" }
+                .joined(separator: ", ")
             let why = [lost, row.why].filter { !$0.isEmpty }.joined(separator: "; ")
             text += "  " + coloured("\(what) \(row.state)", .red) + ": \(shown(why))\n"
         }

@@ -96,8 +96,10 @@ import Testing
         let key = FactKey(.egress, "a.test", "443", "TCP")
         profile.note(.init(key: key), FactQualifiers(), deed())
         profile.note(file("/a"), FactQualifiers(), deed())
-        #expect(profile.takeChanged(at: Self.start, refresh: .max, limit: 1) == [0])
-        #expect(profile.takeChanged(at: Self.start, refresh: .max, limit: 1) == [1])
+        for number in 0..<40 { profile.note(file("/\(number)"), FactQualifiers(), deed()) }
+        // A page at least, and no page that is more than is left.
+        #expect(profile.takeChanged(at: Self.start, refresh: .max, limit: 1) == Array(0..<32))
+        #expect(profile.takeChanged(at: Self.start, refresh: .max, limit: 32) == Array(32..<42))
         profile.note(.init(key: key, isAfterword: true, sent: 1 << 20), FactQualifiers(), deed())
         #expect(profile.takeChanged(at: Self.start, refresh: .max) == [0])
     }
@@ -113,13 +115,52 @@ import Testing
             LossLedger.Key(cgroup: 1, hook: 1, reason: 1, kind: 10), count: 2, of: "c1", at: Self.start)
         let kept = profile.message()
         let restored = self.profile { $0.facts = 100 }
-        restored.restore(kept, profile.coverage.messages())
+        restored.restore(header: profile.header(), profile.coverage.messages(), keptAt: Self.start)
+        let pages = (0..<profile.pageCount).map { (number: $0, facts: profile.facts(of: $0).map(profile.message)) }
+        restored.restore(pages: pages)
+        #expect(restored.unkept.isEmpty && restored.seenAt == Self.start)
         #expect(restored.message().facts.count == kept.facts.count)
         #expect(restored.message().facts.first == kept.facts.first)
         #expect(restored.message().observed == kept.observed && restored.message().lossy == kept.lossy)
         #expect(restored.coverage.messages().contains { $0.state == "lossy" && $0.kind == "file" })
         restored.note(file("/a"), FactQualifiers(outcome: .denied, agent: "x"), deed(31, count: 3))
         #expect(restored.message(of: 0).count == 93)
+    }
+
+    @Test func `where a page is missing, what is left is written anew and nothing stands twice`() {
+        let profile = profile()
+        for number in 0..<100 { profile.note(file("/\(number)"), FactQualifiers(), deed()) }
+        var pages = (0..<4).map { (number: $0, facts: profile.facts(of: $0).map(profile.message)) }
+        pages.remove(at: 1)
+        // What was moved there before the page was lost.
+        pages[1].facts.append(profile.message(of: 0))
+        let restored = self.profile()
+        restored.restore(header: profile.header(), [], keptAt: Self.start)
+        restored.restore(pages: pages)
+        #expect(restored.count == 68 && restored.pageCount == 3)
+        #expect(restored.unkept.pages == [0, 1, 2, 3])
+        restored.keep(pages: 0..<4, header: true)
+        #expect(restored.unkept.isEmpty)
+        restored.note(file("/99"), FactQualifiers(), deed())
+        #expect(restored.unkept.pages == [2] && !restored.unkept.hasHeader == false)
+    }
+
+    @Test func `facts name the rollouts they were seen in, the latest sixteen`() throws {
+        let profile = profile()
+        for number in 0..<20 as Range<UInt64> {
+            var deed = deed(number)
+            deed.revision = "r\(number)"
+            profile.note(file("/always"), FactQualifiers(), deed)
+            if number == 18 { profile.note(file("/new"), FactQualifiers(), deed) }
+        }
+        let message = profile.message()
+        #expect(message.revisions.map(\.name) == (4..<20).map { "r\($0)" })
+        #expect(
+            message.facts[0].revisions == (4..<20).map { "r\($0)" }.sorted() && message.facts[1].revisions == ["r18"])
+        let restored = self.profile()
+        restored.restore(header: profile.header(), [], keptAt: Self.start)
+        restored.restore(pages: [(0, message.facts)])
+        #expect(restored.message().revisions == message.revisions && restored.message().facts == message.facts)
     }
 
     @Test func `an agent that calls itself something else each time makes no end of facts`() {

@@ -39,8 +39,14 @@ import Testing
         return shares
     }
 
+    private static func share(_ share: PostureProfile, of writer: String) -> PostureProfile {
+        var share = share
+        share.writer = writer
+        return share
+    }
+
     private func merged(_ shares: [(share: PostureProfile, writer: String)]) -> SharedProfile {
-        shares.reduce(into: SharedProfile(subject)) { $0.merge($1.share, writer: $1.writer) }
+        shares.reduce(into: SharedProfile(subject)) { $0.merge(Self.share($1.share, of: $1.writer)) }
     }
 
     @Test(arguments: 0..<20 as Range<UInt64>)

@@ -137,7 +137,10 @@ final class PostureTests {
             _ = try daemon.wait()
             told += daemon.outputSoFar
             if !told.hasSuffix("\n") { told += "\n" }
-            let counts = told.split(separator: "\n").filter { $0.hasPrefix(#"{"stream":"#) }.compactMap { line in
+            // What was not settled when it was killed is told again.
+            var known: Set<Substring> = []
+            let lines = told.split(separator: "\n").filter { $0.hasPrefix(#"{"stream":"#) && known.insert($0).inserted }
+            let counts = lines.compactMap { line in
                 line.split(separator: #"{"discipline":"#).first { $0.contains(#""path":"\#(mark)""#) }
                     .flatMap { UInt64(Self.count(in: $0)) }
             }

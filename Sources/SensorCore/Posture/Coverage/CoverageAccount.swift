@@ -27,9 +27,11 @@ struct CoverageAccount {
     }
 
     /// What is known of a kind of facts.
-    func state(of kind: FactKind) -> State {
+    func state(of kind: FactKind, _ hooks: HookCoverage) -> State {
         if kind.isOnlyClaimed || kind.isAnnounced && !announcesCalls { return .notWatched }
         if !blind.isEmpty, kind.sources.contains(where: \.isEffect) { return .blind }
+        // Of effects there may be some of every kind; what is gone for good is said of its own kind.
+        if !kind.isAnnounced, hooks.blindness(of: kind) != nil { return .blind }
         return lost.keys.contains { kind.isFed(by: $0.kind) } ? .lossy : .complete
     }
 

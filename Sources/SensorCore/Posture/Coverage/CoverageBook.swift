@@ -76,38 +76,67 @@ struct CoverageBook {
                 .suffix(Self.earlierLimit))
     }
 
+    /// The sensor was killed after `time` and started again at `now`.
+    mutating func restart(from time: UInt64, to now: UInt64) {
+        earlier += Discipline.allCases.map { discipline in
+            PostureCoverage.with {
+                ($0.discipline, $0.state) = (discipline.name, CoverageAccount.State.lossy.rawValue)
+                $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: time)
+                $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
+                $0.why = "the sensor was killed: what was counted since it kept its counts last is missing"
+                $0.lost = [PostureLoss.with { ($0.hook, $0.reason) = ("daemon", "killed") }]
+            }
+        }
+        trimEarlier()
+    }
+
+    /// Part of what was known is gone.
+    mutating func damage(at now: UInt64) {
+        earlier += Discipline.allCases.map { discipline in
+            PostureCoverage.with {
+                ($0.discipline, $0.state) = (discipline.name, CoverageAccount.State.lossy.rawValue)
+                $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
+                $0.why = "part of what was kept of it was damaged"
+                $0.lost = [PostureLoss.with { ($0.hook, $0.reason) = ("daemon", "state_damaged") }]
+            }
+        }
+        trimEarlier()
+    }
+
+    private mutating func trimEarlier() { earlier.removeFirst(max(0, earlier.count - Self.earlierLimit)) }
+
     /// A row for each container and discipline, and one for each kind of which something else is true; and what was not
     /// whole before a restart.
-    func messages() -> [PostureCoverage] {
+    func messages(_ hooks: HookCoverage = HookCoverage()) -> [PostureCoverage] {
         earlier
             + accounts.sorted { $0.key < $1.key }.flatMap { id, account in
-                Discipline.allCases.flatMap { Self.messages(id, account, $0) }
+                Discipline.allCases.flatMap { Self.messages(id, account, $0, hooks) }
             }
     }
 
     /// The same for all containers together.
-    func summary() -> [PostureCoverage] {
+    func summary(_ hooks: HookCoverage = HookCoverage()) -> [PostureCoverage] {
         let all = Array(accounts.values)
         guard var whole = all.first else { return [] }
         for account in all.dropFirst() { whole.merge(with: account) }
         // What one of them announces says nothing of the others.
         let observed = all.filter { $0.observed > 0 }
         whole.announcesCalls = !observed.isEmpty && observed.allSatisfy(\.announcesCalls)
-        return earlier + Discipline.allCases.flatMap { Self.messages("", whole, $0) }
+        return earlier + Discipline.allCases.flatMap { Self.messages("", whole, $0, hooks) }
     }
 
     private static func messages(
-        _ id: String, _ account: CoverageAccount, _ discipline: Discipline
+        _ id: String, _ account: CoverageAccount, _ discipline: Discipline, _ hooks: HookCoverage
     ) -> [PostureCoverage] {
         let kinds = FactKind.allCases.filter { $0.discipline == discipline }
-        let states = Dictionary(grouping: kinds) { account.state(of: $0) }
+        let states = Dictionary(grouping: kinds) { account.state(of: $0, hooks) }
         // What is true of most is said once.
         let common = states.max { ($0.value.count, $1.key.rawValue) < ($1.value.count, $0.key.rawValue) }?.key
         var messages: [PostureCoverage] = []
-        if let common { messages.append(PostureCoverage(id, account, discipline, nil, common)) }
+        if let common { messages.append(PostureCoverage(id, account, discipline, nil, common, hooks)) }
         for kind in kinds {
-            let state = account.state(of: kind)
-            if state != common { messages.append(PostureCoverage(id, account, discipline, kind, state)) }
+            let state = account.state(of: kind, hooks)
+            if state != common { messages.append(PostureCoverage(id, account, discipline, kind, state, hooks)) }
         }
         return messages
     }
@@ -116,7 +145,7 @@ struct CoverageBook {
 extension PostureCoverage {
     fileprivate init(
         _ id: String, _ account: CoverageAccount, _ discipline: Discipline, _ kind: FactKind?,
-        _ state: CoverageAccount.State
+        _ state: CoverageAccount.State, _ hooks: HookCoverage
     ) {
         self.init()
         container = id
@@ -126,13 +155,16 @@ extension PostureCoverage {
         from = Google_Protobuf_Timestamp(nanosecondsSince1970: account.from)
         to = Google_Protobuf_Timestamp(nanosecondsSince1970: account.to)
         observedSeconds = account.observed / 1_000_000_000
+        self.hooks = hooks.absent(of: kind, discipline)
         switch state {
         case .complete: break
         case .notWatched:
             let isClaimed = kind?.isOnlyClaimed ?? false
             why = isClaimed ? "known by the word of agents alone" : "nobody in it has announced tool calls"
         case .blind:
-            why = account.blind.keys.sorted().joined(separator: ", ")
+            let kinds = kind.map { [$0] } ?? FactKind.allCases.filter { $0.discipline == discipline }
+            let unseen = Set(kinds.compactMap { hooks.blindness(of: $0) }).sorted()
+            why = (account.blind.keys.sorted() + unseen).joined(separator: ", ")
             lost = losses(account, kind, discipline)
         case .lossy: lost = losses(account, kind, discipline)
         }

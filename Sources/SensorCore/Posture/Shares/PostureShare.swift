@@ -12,23 +12,19 @@ package struct PostureShare: Sendable {
     /// The record's JSON, on one line.
     package let json: String
 
-    /// nil: it is none, or of a version that this one does not know.
-    init?(_ bytes: [UInt8], writer: String) {
-        guard let record = try? PostureRecord(serializedBytes: bytes), record.schema == PostureRecord.currentSchema,
-            case .profile(let share)? = record.body
-        else { return nil }
-        var profile = SharedProfile(SubjectKey(record.subject))
-        profile.merge(share, writer: writer)
+    init(_ kept: KeptShare) {
+        let record = kept.record
+        var profile = SharedProfile(kept.subject)
+        profile.merge(record.profile)
         self.profile = profile
         coverage = record.coverage
-        time = record.time.nanosecondsSince1970
+        time = kept.keptAt
         json = (try? record.jsonString()) ?? "{}"
     }
 
-    /// What a daemon keeps in a directory, running or not.
+    /// What a daemon keeps in a directory, running or not, in the order of the subjects.
     package static func read(from directory: String) throws(StateLogError) -> [PostureShare] {
-        try StateLog.values(in: directory).compactMap { PostureShare($0, writer: "") }
-            .sorted { $0.profile.subject < $1.profile.subject }
+        KeptShare.gather(try StateLog.values(in: directory)).shares.map(PostureShare.init)
     }
 }
 

@@ -56,7 +56,7 @@ package struct SharedFact: Sendable, Equatable {
         }
     }
 
-    /// By the writer's stream.
+    /// By the writer.
     package private(set) var writers: [String: Counts]
     /// Wall clock, nanoseconds since 1970.
     package private(set) var firstSeen: UInt64
@@ -65,6 +65,8 @@ package struct SharedFact: Sendable, Equatable {
     /// Those with the smallest hashes, in that order.
     package private(set) var replicas: [String]
     package private(set) var processes: [String]
+    /// Rollouts in which it was so.
+    package private(set) var revisions: Set<String>
 
     package static let sampleLimit = 8
 
@@ -75,6 +77,7 @@ package struct SharedFact: Sendable, Equatable {
         sightings.merge(with: other.sightings)
         replicas = Self.sample(replicas + other.replicas)
         processes = Self.sample(processes + other.processes)
+        revisions.formUnion(other.revisions)
     }
 
     /// Of all writers together.
@@ -99,7 +102,8 @@ extension SharedFact {
         self.init(
             writers: [writer: counts], firstSeen: message.firstSeen.nanosecondsSince1970,
             lastSeen: message.lastSeen.nanosecondsSince1970, sightings: Sightings(message.sightings),
-            replicas: Self.sample(message.replicas), processes: Self.sample(message.processes))
+            replicas: Self.sample(message.replicas), processes: Self.sample(message.processes),
+            revisions: Set(message.revisions))
     }
 }
 

@@ -8,17 +8,27 @@ package struct SharedProfile: Sendable, Equatable {
     package let subject: SubjectKey
     package private(set) var facts: [SharedFact.Identity: SharedFact] = [:]
     package private(set) var time = ObservedTimes()
+    /// Rollouts that were seen, and when: nanoseconds since 1970.
+    package private(set) var revisions: [String: ClosedRange<UInt64>] = [:]
     /// It has facts of kinds that this version does not know.
     package private(set) var hasUnknownFacts = false
 
     package init(_ subject: SubjectKey) { self.subject = subject }
 
     /// Takes in what a writer says; what it said before may come again.
-    ///
-    /// - Parameter writer: its stream.
-    package mutating func merge(_ share: PostureProfile, writer: String) {
-        for message in share.facts { merge(message, writer: writer) }
+    package mutating func merge(_ share: PostureProfile) {
+        for message in share.facts { merge(message, writer: share.writer) }
         time.merge(with: ObservedTimes(share))
+        for revision in share.revisions {
+            let (first, last) = (revision.firstSeen.nanosecondsSince1970, revision.lastSeen.nanosecondsSince1970)
+            note(revision.name, first...max(first, last))
+        }
+    }
+
+    private mutating func note(_ revision: String, _ seen: ClosedRange<UInt64>) {
+        let known = revisions[revision] ?? seen
+        revisions[revision] =
+            min(known.lowerBound, seen.lowerBound)...max(known.upperBound, seen.upperBound)
     }
 
     package mutating func merge(_ message: PostureFact, writer: String) {
@@ -33,6 +43,7 @@ package struct SharedProfile: Sendable, Equatable {
     package mutating func merge(with other: SharedProfile) {
         hasUnknownFacts = hasUnknownFacts || other.hasUnknownFacts
         time.merge(with: other.time)
+        for (name, seen) in other.revisions { note(name, seen) }
         for (identity, fact) in other.facts where facts[identity]?.merge(with: fact) == nil { facts[identity] = fact }
     }
 }

@@ -4,7 +4,7 @@ internal import Glibc
 
 extension StateLog {
     /// The values that were committed last in a directory whose writer may be at work.
-    package static func values(in path: String) throws(StateLogError) -> [[UInt8]] {
+    package static func values(in path: String) throws(StateLogError) -> [(key: [UInt8], bytes: [UInt8])] {
         var attempts = 0
         while true {
             do throws(StateLogError) { return try read(path) } catch {
@@ -21,18 +21,20 @@ extension StateLog {
 
     private static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-    private static func read(_ path: String) throws(StateLogError) -> [[UInt8]] {
+    private static func read(_ path: String) throws(StateLogError) -> [(key: [UInt8], bytes: [UInt8])] {
         let directory = try StateDirectory(reading: path)
         let recovery = try LogRecovery(directory, boot: [])
         if let (file, layout) = recovery.newer { throw StateLogError(path, .newer(file: file, layout: layout)) }
         guard let log = recovery.log else { return [] }
-        var values: [[UInt8]] = []
+        var values: [(key: [UInt8], bytes: [UInt8])] = []
         do throws(SystemError) {
             for (key, slot) in recovery.index.slots where !slot.isRemoved {
                 let place = slot.newest.place
                 let name = LogRecovery.name(place.segment)
                 var reader = try SegmentReader(file: directory.open(name), name: name, chunk: 0)
-                if let frame = try reader.whole(at: place, log: log), frame.key == key { values.append(frame.payload) }
+                if let frame = try reader.whole(at: place, log: log), frame.key == key {
+                    values.append((key, frame.payload))
+                }
             }
         } catch { throw StateLogError(path, error) }
         return values

@@ -29,8 +29,16 @@ extension HealthReport {
         text.add("posture_log_bytes", .gauge, "Files of the state of posture.", UInt64(journal.bytes))
         text.add("posture_records_total", .counter, "Records of the stream that are kept.", journal.sequence)
         text.add(
-            "posture_refused_records_total", .counter, "Records that there was no room for while the disk took none.",
-            journal.refused)
+            "posture_refused_records_total", .counter, "Records that were too large to be kept.", journal.refused)
+        text.add(
+            "posture_unsettled_records", .gauge, "Records that are kept and not written out yet.", journal.unsettled)
+        text.add(
+            "posture_missing_records_total", .counter, "Records in whose place there is a gap.", journal.missing)
+        text.add(
+            "posture_released_subjects_total", .counter, "Subjects that were let go.", statistics.releasedSubjects)
+        text.add(
+            "posture_clock_jumps_total", .counter, "Times that the clock jumped and was not believed at once.",
+            statistics.clockJumps)
         text.add(
             "posture_commits_total", .counter, "Attempts to keep what changed.",
             [

@@ -8,6 +8,12 @@ struct ToldLosses {
     var time: UInt64
 }
 
+/// What is gone, or was out of sight, of a workload that nobody knows yet.
+enum AwaitedLoss {
+    case lost(LossLedger.Key, UInt64)
+    case missed(String, UInt64)
+}
+
 extension Pipeline {
     /// What was lost since the last call, nil if nothing was.
     package mutating func takeLossReport() -> LossReport? {
@@ -22,11 +28,9 @@ extension Pipeline {
             let owner = owner(of: key.cgroup)
             if isBlind {
                 subjects[owner.number, default: owner.subject].blind[LossReason.compat.name, default: 0] &+= new
-                miss(LossReason.compat.name, new, owner.subject.workload, at: now)
+                note(.missed(LossReason.compat.name, new), of: key.cgroup)
             } else {
-                if configuration.learnsProfiles {
-                    profiles.lose(key, count: new, of: owner.subject.workload, at: now)
-                }
+                note(.lost(key, new), of: key.cgroup)
                 subjects[owner.number, default: owner.subject].lost.append(.init(key, count: new))
             }
         }
@@ -36,12 +40,13 @@ extension Pipeline {
             let owner = owner(of: operation.cgroup)
             let name = "io_uring \(UringOperationNames.name(of: operation.opcode))"
             subjects[owner.number, default: owner.subject].blind[name, default: 0] &+= new
-            miss(name, new, owner.subject.workload, at: now)
+            note(.missed(name, new), of: operation.cgroup)
         }
         let untold = ledger.overflow &- told.ledger.overflow
         if untold > 0 {
             let loss = LossReport.Loss(hook: Via.daemon.name, reason: "untold", kind: "", count: untold)
             subjects[0, default: LossReport.Subject()].lost.append(loss)
+            note(.lost(LossLedger.Key(cgroup: 0, hook: Via.daemon.rawValue, reason: 0, kind: 0), untold), of: 0)
         }
         told = ToldLosses(ledger: ledger, uringOperations: uringOperations, time: now)
         if subjects.isEmpty { return nil }
@@ -49,9 +54,41 @@ extension Pipeline {
         return report
     }
 
-    private mutating func miss(_ operation: String, _ count: UInt64, _ workload: WorkloadDescription?, at now: UInt64) {
-        if configuration.learnsProfiles, let workload { profiles.miss(operation, count: count, of: workload, at: now) }
+    /// - Parameter cgroup: 0: it may have been anybody's.
+    private mutating func note(_ loss: AwaitedLoss, of cgroup: UInt64) {
+        guard configuration.learnsProfiles else { return }
+        if cgroup == 0 { return note(loss, of: nil) }
+        let workload = cgroups.workload(of: cgroup, pid: 0)
+        guard workload.isAwaited else { return note(loss, of: workload.description) }
+        if awaitedLosses.count < Self.awaitedLossLimit {
+            awaitedLosses.append((workload, loss))
+        } else {
+            note(loss, of: nil)
+        }
     }
+
+    private mutating func note(_ loss: AwaitedLoss, of workload: WorkloadDescription?) {
+        switch loss {
+        case .lost(let key, let count): profiles.lose(key, count: count, of: workload)
+        case .missed(let operation, let count):
+            if let workload { profiles.miss(operation, count: count, of: workload) }
+        }
+    }
+
+    /// Notes what had to wait until it was known whose it is.
+    mutating func noteAwaitedLosses() {
+        let waiting = awaitedLosses
+        awaitedLosses = []
+        for (workload, loss) in waiting {
+            if workload.isAwaited {
+                awaitedLosses.append((workload, loss))
+            } else {
+                note(loss, of: workload.description)
+            }
+        }
+    }
+
+    private static let awaitedLossLimit = 1024
 
     /// A cgroup's workload; 0 is the node's own number.
     private mutating func owner(of cgroup: UInt64) -> (number: UInt64, subject: LossReport.Subject) {

@@ -6,57 +6,94 @@ internal import SwiftProtobuf
 extension Pipeline {
     /// What is to be told and kept since the last tick.
     ///
-    /// - Parameter all: keeps all that has changed: nothing comes after.
+    /// - Parameter all: tells and keeps all that has changed: nothing comes after.
     mutating func takePosture(all: Bool = false) -> PostureBatch {
         var batch = PostureBatch()
-        var new: Set<SubjectKey> = []
-        for (profile, facts) in profiles.takeChanged(at: clock.wall(clock.boot), limit: all ? .max : Self.toldFacts) {
-            var messages = facts.map(profile.message)
-            for kind in profile.takeOverflow() {
-                if let overflow = profile.overflow[kind] { messages.append(Profile.message(kind, overflow)) }
+        let told = profiles.takeChanged(limit: all ? .max : Self.toldFacts)
+        for (profile, facts) in told { batch.records += records(of: profile, facts) }
+        for part in profiles.takeUnkept(told: told, facts: all ? .max : Self.keptFacts) {
+            if part.hasHeader { batch.shares[ShareKey(part.profile.subject)] = header(of: part.profile) }
+            for page in part.pages {
+                let key = ShareKey(part.profile.subject, page: page)
+                batch.shares.updateValue(share(of: part.profile, page: page), forKey: key)
             }
-            for start in stride(from: 0, to: messages.count, by: Self.factsOfRecord) {
-                var record = record(of: profile)
-                record.coverage = profile.withOverflow(profile.coverage.summary())
-                record.facts = PostureFacts.with {
-                    $0.facts = Array(messages[start..<min(start + Self.factsOfRecord, messages.count)])
-                }
-                batch.records.append(record)
+        }
+        for profile in profiles.takeReleased() {
+            batch.records += records(of: profile, profile.takeChanged(at: .max, refresh: 0), isLast: true)
+            // It may have come back by now, which is another share in the same place.
+            for key in [ShareKey(profile.subject)]
+                + (0..<profile.pageCount).map({ ShareKey(profile.subject, page: $0) })
+            where batch.shares[key] == nil {
+                batch.shares.updateValue(nil, forKey: key)
             }
-            new.insert(profile.subject)
         }
-        batch.shares = profiles.takeDirty(new: new, facts: all ? .max : Self.keptFacts).map { profile in
-            var record = record(of: profile)
-            record.coverage = profile.withOverflow(profile.coverage.messages())
-            record.profile = profile.message()
-            return (profile.subject, record)
-        }
+        batch.records += takeNodeRecords(all: all)
         return batch
     }
 
     /// What was known before a restart.
-    mutating func restore(_ shares: [PostureRecord]) {
-        for share in shares {
-            if case .profile(let profile)? = share.body {
-                profiles.restore(SubjectKey(share.subject), profile, share.coverage)
-            }
-        }
+    mutating func restore(_ restored: PostureJournal.Restored) {
+        node.wasKilled = restored.wasKilled
+        profiles.restore(restored.shares, damaged: restored.damaged, wasKilled: restored.wasKilled)
     }
 
     /// Facts that are kept at a tick, about: to write one down takes a few microseconds.
-    private static let keptFacts = 5_000
-    /// Facts that are told at a tick, and in one record.
-    private static let toldFacts = 5_000
+    private static let keptFacts = 6_000
+    /// Facts on the pages of which some are told at a tick, about; and facts in one record.
+    private static let toldFacts = 2_000
     private static let factsOfRecord = 200
 
+    private func records(of profile: Profile, _ facts: [Int], isLast: Bool = false) -> [PostureRecord] {
+        var messages = facts.map(profile.message)
+        for kind in profile.takeOverflow() {
+            if let overflow = profile.overflow[kind] { messages.append(Profile.message(kind, overflow)) }
+        }
+        let coverage = profile.withOverflow(profile.coverage.summary(profiles.hooks))
+        let starts = Array(stride(from: 0, to: max(messages.count, isLast ? 1 : 0), by: Self.factsOfRecord))
+        return starts.map { start in
+            var record = record(of: profile)
+            record.coverage = coverage
+            record.facts = PostureFacts.with {
+                $0.facts = Array(messages[start..<min(start + Self.factsOfRecord, messages.count)])
+                $0.writer = profile.writer
+                $0.last = isLast && start == starts.last
+            }
+            return record
+        }
+    }
+
+    private func header(of profile: Profile) -> PostureRecord {
+        var record = record(of: profile)
+        record.coverage = profile.withOverflow(profile.coverage.messages(profiles.hooks))
+        record.profile = profile.header()
+        return record
+    }
+
+    /// nil: there are no facts on it any more.
+    private func share(of profile: Profile, page: Int) -> PostureRecord? {
+        guard page < profile.pageCount else { return nil }
+        var record = record(of: profile)
+        record.profile = PostureProfile.with {
+            $0.facts = profile.facts(of: page).map(profile.message)
+            $0.writer = profile.writer
+        }
+        return record
+    }
+
     private func record(of profile: Profile) -> PostureRecord {
+        var record = record()
+        record.subject = PostureSubject(profile.subject)
+        return record
+    }
+
+    /// Of the node.
+    func record() -> PostureRecord {
         PostureRecord.with {
             $0.schema = PostureRecord.currentSchema
             $0.node = session.node
             $0.boot = session.bootID
-            $0.time = Google_Protobuf_Timestamp(nanosecondsSince1970: clock.wall(clock.boot))
+            $0.time = Google_Protobuf_Timestamp(nanosecondsSince1970: profiles.clock.now)
             $0.bootTime = clock.boot
-            $0.subject = PostureSubject(profile.subject)
         }
     }
 }

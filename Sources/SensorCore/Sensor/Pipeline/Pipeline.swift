@@ -26,8 +26,10 @@ package struct Pipeline: ~Copyable {
     var digestKeys: [String: DigestKeys.Key] = [:]
     var habits = HabitTable()
     var profiles: ProfileTable
+    var node: ToldNode
     /// Of workloads that are not known yet.
     var awaitedFacts: [(facts: [FactKey], origin: CallOrigin)] = []
+    var awaitedLosses: [(workload: Workload, loss: AwaitedLoss)] = []
     var gate = AnomalyGate()
     var effects = EffectTable()
     var callRecords: [ToolCallRecord] = []
@@ -74,8 +76,10 @@ package struct Pipeline: ~Copyable {
             limits: .init(
                 time: configuration.waitingTime, events: configuration.waitingEvents,
                 bytes: configuration.waitingEvents * configuration.bytesPerWaitingEvent))
+        node = ToldNode(start: clock.wall(clock.boot))
         spans = SpanTable(since: session.clock.boot)
-        profiles = ProfileTable(limits: configuration.profiles, seed: configuration.seed)
+        profiles = ProfileTable(
+            limits: configuration.profiles, seed: configuration.seed, stream: session.streamID, clock: session.clock)
         names = PeerNames(capacity: configuration.peerNames)
         resolver = PathResolver(host: host, limit: configuration.resolutions)
         sketchesLeft = configuration.sketches
@@ -148,6 +152,8 @@ package struct Pipeline: ~Copyable {
         statistics.knownSubjects = UInt64(profiles.count)
         statistics.knownFacts = UInt64(profiles.factCount)
         statistics.refusedSubjects = profiles.refused
+        statistics.releasedSubjects = profiles.released
+        statistics.clockJumps = profiles.clock.jumps
         statistics.evictedProcesses = processes.evicted
         statistics.shortenedLineages = processes.shortened
         statistics.evictedCgroups = cgroups.evicted
@@ -216,6 +222,7 @@ package struct Pipeline: ~Copyable {
             let workload = cgroups.workload(of: delta.key.cgroup, pid: 0)
             if workload.isAwaited || !workload.description.isUnknown {
                 template.subject = EventSubject(workload: workload)
+                template.facts = FactPlaces()
             }
         }
         var detail = template.detail
@@ -228,8 +235,9 @@ package struct Pipeline: ~Copyable {
         append(
             kind: template.kind, via: template.via, time: clock.boot, count: delta.count, flags: 0,
             process: template.process, threadID: 0, subject: template.subject, detail: detail,
-            errorNumber: template.errorNumber, toolCall: joined(key, template, since: template.toldAt))
-        templates.told(key, at: clock.boot)
+            errorNumber: template.errorNumber, toolCall: joined(key, template, since: template.toldAt),
+            facts: &template.facts)
+        templates.told(key, at: clock.boot, template.facts)
     }
 
     package mutating func loss(_ key: LossLedger.Key, count: UInt64) {
@@ -261,11 +269,11 @@ package struct Pipeline: ~Copyable {
         (countedSince, tickBefore) = (tickBefore, self.clock.boot)
         let elapsed = clock.boot - min(clock.boot, self.clock.boot)
         self.clock = clock
+        profiles.tick(clock)
         cgroups.forEachRunning { workload in
             guard configuration.learnsProfiles, workload.isWatched else { return }
             profiles.observe(
-                workload.description, at: clock.wall(clock.boot), elapsed: elapsed,
-                announcesCalls: workload.announcesCalls || workload.sendsSpans)
+                workload.description, elapsed: elapsed, announcesCalls: workload.announcesCalls || workload.sendsSpans)
         }
         processes.wallOffset = clock.wallOffset
         processes.tick(at: clock.boot)
@@ -275,6 +283,7 @@ package struct Pipeline: ~Copyable {
         noteEvictions()
         forgetGoneCgroups()
         noteAwaitedFacts()
+        noteAwaitedLosses()
         calls.tick(at: clock.boot)
         habits.tick(at: clock.boot)
         tellOverdueAnomalies(at: clock.boot)
@@ -367,10 +376,11 @@ package struct Pipeline: ~Copyable {
                     toldAt: header.time))
         }
         let before = sequence
+        var facts = FactPlaces()
         append(
             kind: kind, via: via, time: header.time, count: 1, flags: header.flags,
             process: process?.description, threadID: header.tid, subject: subject, detail: detail,
-            errorNumber: errorNumber, toolCall: toolCall)
+            errorNumber: errorNumber, toolCall: toolCall, facts: &facts)
         guard sequence != before else { return }
         let number = before + 1
         if toolCall == nil { keepForSpans(number, kind, header, process, workload, detail) }
@@ -379,7 +389,8 @@ package struct Pipeline: ~Copyable {
 
     private mutating func append(
         kind: EventKind, via: Via, time: UInt64, count: UInt64, flags: UInt16, process: ProcessDescription?,
-        threadID: UInt32, subject: EventSubject, detail: EventDetail, errorNumber: Int32, toolCall: ToolCallReference?
+        threadID: UInt32, subject: EventSubject, detail: EventDetail, errorNumber: Int32,
+        toolCall: ToolCallReference?, facts: inout FactPlaces
     ) {
         guard let flags = wanted(flags, of: subject, count) else { return }
         sequence += 1
@@ -392,7 +403,7 @@ package struct Pipeline: ~Copyable {
         if subject.isAwaited {
             hold(event, subject)
         } else {
-            if configuration.learnsProfiles { profiles.note(event) }
+            if configuration.learnsProfiles { profiles.note(event, &facts) }
             if !event.workload.isAttributed { noteUnattributed(event) }
             events.append(event)
         }

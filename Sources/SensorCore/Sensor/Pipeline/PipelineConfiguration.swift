@@ -58,6 +58,10 @@ package struct PipelineStatistics: Sendable, Equatable {
     package var knownSubjects: UInt64 = 0
     package var knownFacts: UInt64 = 0
     package var refusedSubjects: UInt64 = 0
+    /// Subjects that were let go.
+    package var releasedSubjects: UInt64 = 0
+    /// Times that the clock jumped and was not believed at once.
+    package var clockJumps: UInt64 = 0
     /// Of each, what had to go before its time.
     package var evictedProcesses: UInt64 = 0
     package var evictedCgroups: UInt64 = 0

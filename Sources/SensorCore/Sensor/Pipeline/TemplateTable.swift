@@ -53,6 +53,8 @@ struct Template {
     var isLate = false
     /// Boot clock: when what was counted until then had been told.
     var toldAt: UInt64 = 0
+    /// Where it was noted.
+    var facts = FactPlaces()
 }
 
 /// The first sights that the kernel's memory counts repeats of, bounded in number and bytes; the one not counted for
@@ -114,8 +116,10 @@ struct TemplateTable: ~Copyable {
     mutating func use(_ key: MemoryKey) -> Template? { table.use(key) { $0.template } ?? leaving.peek(key) }
 
     /// What was counted until a time has been told.
-    mutating func told(_ key: MemoryKey, at time: UInt64) {
-        _ = table.modify(key) { $0.template.toldAt = time } ?? leaving.modify(key) { $0.toldAt = time }
+    mutating func told(_ key: MemoryKey, at time: UInt64, _ facts: FactPlaces) {
+        _ =
+            table.modify(key) { ($0.template.toldAt, $0.template.facts) = (time, facts) }
+            ?? leaving.modify(key) { ($0.toldAt, $0.facts) = (time, facts) }
     }
 
     mutating func remove(_ key: MemoryKey) {

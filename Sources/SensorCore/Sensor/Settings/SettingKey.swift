@@ -36,6 +36,7 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case logFormat = "log-format"
     case redactFile = "redact-file"
     case digestKeyFile = "digest-key-file"
+    case signingKeyFile = "signing-key-file"
     case activityRingBytes = "activity-ring-bytes"
     case lifecycleRingBytes = "lifecycle-ring-bytes"
     case memoryEntries = "memory-entries"

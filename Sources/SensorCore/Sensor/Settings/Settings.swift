@@ -98,6 +98,9 @@ package struct Settings: Sendable, Equatable {
     package var digestKeyFile: String?
     /// What stands in `digestKeyFile`, for whoever reads files to fill in.
     package var digestKey: [UInt8]?
+    package var signingKeyFile: String?
+    /// What stands in `signingKeyFile`, for whoever reads files to fill in.
+    package var signingKey: [UInt8]?
     package var limits = Limits()
     /// What was given, as it was written where it counts most.
     private(set) var written: [SettingKey: String] = [:]
@@ -111,6 +114,7 @@ package struct Settings: Sendable, Equatable {
             written[key] != other.written[key]
                 || key == .redactFile && redactionPatterns != other.redactionPatterns
                 || key == .digestKeyFile && digestKey != other.digestKey
+                || key == .signingKeyFile && signingKey != other.signingKey
                 || key == .workloadMap && map != other.map
         }.sorted { $0.rawValue < $1.rawValue }
     }
@@ -126,6 +130,7 @@ package struct Settings: Sendable, Equatable {
         case .node: node = try Self.nonEmpty(value)
         case .redactFile: redactFile = try Self.nonEmpty(value)
         case .digestKeyFile: digestKeyFile = try Self.nonEmpty(value)
+        case .signingKeyFile: signingKeyFile = try Self.nonEmpty(value)
         case .runDirectory:
             guard value.hasPrefix("/") else { throw SettingFault("an absolute path is expected, not \"\(value)\"") }
             runDirectory = value

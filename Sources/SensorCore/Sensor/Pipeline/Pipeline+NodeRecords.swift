@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import SwiftProtobuf
+
+/// What has been told of the node as a whole.
+struct ToldNode {
+    /// Wall clock, nanoseconds since 1970: since when the sensor has watched.
+    var start: UInt64
+    var wasKilled = false
+    var inventory: [PostureInventoryItem] = []
+    var inventoryAt: UInt64 = 0
+    /// Events that were lost and seen with blind operations until it was told.
+    var coverage: UInt64 = 0
+    var coverageAt: UInt64 = 0
+}
+
+// What is said of the node: at the start, when it has changed, and each hour.
+extension Pipeline {
+    mutating func takeNodeRecords(all: Bool = false) -> [PostureRecord] {
+        takeInventory() + takeNodeCoverage(all: all)
+    }
+
+    private mutating func takeInventory() -> [PostureRecord] {
+        let now = profiles.clock.now
+        guard now &- node.inventoryAt >= Self.pause else { return [] }
+        let items = inventory
+        guard items != node.inventory || now &- node.inventoryAt >= Self.refresh else { return [] }
+        (node.inventory, node.inventoryAt) = (items, now)
+        let starts = Array(stride(from: 0, to: max(items.count, 1), by: Self.itemsOfRecord))
+        return starts.enumerated().map { part, start in
+            var record = record()
+            record.inventory = PostureInventory.with {
+                $0.items = Array(items[start..<min(start + Self.itemsOfRecord, items.count)])
+                ($0.part, $0.parts) = (UInt32(part), UInt32(starts.count))
+            }
+            return record
+        }
+    }
+
+    private var inventory: [PostureInventoryItem] {
+        var items: [PostureInventoryItem] = []
+        cgroups.forEachRunning { workload in
+            let description = workload.description
+            let identity = description.identity
+            let subject = SubjectKey(identity)
+            let id = identity.container?.id ?? ""
+            items.append(
+                PostureInventoryItem.with {
+                    $0.subject = PostureSubject(subject)
+                    ($0.pod, $0.container, $0.revision) = (identity.pod?.name ?? "", id, identity.revision)
+                    $0.image = identity.container?.image ?? ""
+                    if let account = profiles.profile(of: subject)?.coverage.accounts[id] {
+                        $0.since = Google_Protobuf_Timestamp(nanosecondsSince1970: account.from)
+                    }
+                    $0.watched = workload.isWatched && description.isAttributed
+                    $0.why = Self.whyUnwatched(workload)
+                })
+        }
+        return items.sorted { ($0.subject.sortKey, $0.container, $0.pod) < ($1.subject.sortKey, $1.container, $1.pod) }
+    }
+
+    private static func whyUnwatched(_ workload: Workload) -> String {
+        if !workload.isWatched { return "no selector of --watch covers it" }
+        if workload.isAwaited { return "whose it is is not known yet" }
+        return workload.description.isAttributed ? "" : "whose it is cannot be told"
+    }
+
+    private mutating func takeNodeCoverage(all: Bool) -> [PostureRecord] {
+        let now = profiles.clock.now
+        let sum = ledger.lost &+ uringOperations.values.reduce(0, &+) &+ profiles.refused &+ profiles.clock.jumps
+        let isDue = sum != node.coverage && now &- node.coverageAt >= Self.pause
+        guard all || isDue || now &- node.coverageAt >= Self.refresh else { return [] }
+        (node.coverage, node.coverageAt) = (sum, now)
+        var record = record()
+        record.nodeCoverage = PostureNodeCoverage.with {
+            $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: node.start)
+            $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
+            $0.killed = node.wasKilled
+            $0.hooks = profiles.hooks.messages
+            $0.lost = lostOfNode
+            for (operation, count) in uringOperations {
+                let name = "io_uring \(UringOperationNames.name(of: operation.opcode))"
+                $0.blind[name, default: 0] &+= count
+            }
+            $0.unattributedEvents = counters.unattributedEvents
+            ($0.subjects, $0.facts) = (UInt64(profiles.count), UInt64(profiles.factCount))
+            ($0.refusedEvents, $0.clockJumps) = (profiles.refused, profiles.clock.jumps)
+        }
+        return [record]
+    }
+
+    private var lostOfNode: [PostureLoss] {
+        var sums: [[String]: UInt64] = [:]
+        for (key, count) in ledger.counts where key.isLost {
+            let hook = Via(rawValue: key.hook)?.name ?? "hook \(key.hook)"
+            let reason = LossReason(rawValue: key.reason)?.name ?? "reason \(key.reason)"
+            sums[[hook, reason], default: 0] &+= count
+        }
+        return sums.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { key, count in
+            PostureLoss.with { ($0.hook, $0.reason, $0.count) = (key[0], key[1], count) }
+        }
+    }
+
+    /// Between two records of the same (ns), changed or not.
+    private static let pause: UInt64 = 300_000_000_000
+    private static let refresh: UInt64 = 3_600_000_000_000
+    private static let itemsOfRecord = 200
+}
+
+extension PostureSubject {
+    fileprivate var sortKey: String { [namespace, kind, name, container].joined(separator: "/") }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SwiftProtobuf
+import Testing
+
+@testable import SensorCore
+
+@Suite struct ProfileTableTests {
+    private static let hour: UInt64 = 3_600_000_000_000
+    private static let start: UInt64 = 20_000 * 24 * hour
+
+    private func table(_ change: (inout ProfileTable.Limits) -> Void = { _ in }) -> ProfileTable {
+        var limits = ProfileTable.Limits()
+        change(&limits)
+        return ProfileTable(limits: limits, seed: 1, stream: "s", clock: reading(0))
+    }
+
+    private func reading(_ boot: UInt64) -> ClockReading { ClockReading(boot: boot, wallOffset: Int64(Self.start)) }
+
+    private func workload(_ name: String, kind: String = "Deployment") -> WorkloadDescription {
+        var identity = WorkloadIdentity(kind: kind)
+        identity.name = name
+        identity.container = .init(id: name, name: kind == "Container" ? "" : "main")
+        return WorkloadDescription(identity)
+    }
+
+    private func opened(_ path: String, _ workload: WorkloadDescription, at boot: UInt64 = 1) -> Event {
+        Event(
+            sequence: 1, time: Self.start + boot, bootTime: boot, kind: .fileOpen, isFirstSeen: true,
+            workload: workload, detail: .file(FileDetail(path: ByteString(path), access: .read)), via: .sysExit)
+    }
+
+    /// What a log would hold of it all.
+    private func keep(
+        _ table: inout ProfileTable, in values: inout [ShareKey: PostureProfile], limit: Int = .max
+    ) -> Int {
+        let told = table.takeChanged(limit: limit)
+        for part in table.takeUnkept(told: told, facts: limit) {
+            let subject = part.profile.subject
+            if part.hasHeader { values[ShareKey(subject)] = part.profile.header() }
+            for page in part.pages {
+                var share: PostureProfile?
+                if page < part.profile.pageCount {
+                    share = PostureProfile.with {
+                        $0.facts = part.profile.facts(of: page).map(part.profile.message)
+                        $0.writer = part.profile.writer
+                    }
+                }
+                values[ShareKey(subject, page: page)] = share
+            }
+        }
+        return told.reduce(0) { $0 + $1.facts.count }
+    }
+
+    private func shares(_ values: [ShareKey: PostureProfile]) throws -> [KeptShare] {
+        let records = try values.map { key, profile in
+            let record = PostureRecord.with {
+                $0.schema = PostureRecord.currentSchema
+                $0.time = Google_Protobuf_Timestamp(nanosecondsSince1970: Self.start + Self.hour)
+                $0.subject = PostureSubject(key.subject)
+                $0.profile = profile
+            }
+            return (key: key.bytes, bytes: try record.serializedBytes() as [UInt8])
+        }
+        let gathered = KeptShare.gather(records)
+        #expect(gathered.unknown == 0)
+        return gathered.shares
+    }
+
+    @Test func `what is told at a tick is kept at the same tick, however little is kept besides`() throws {
+        var table = table()
+        let workloads = (0..<20).map { workload("w\($0)") }
+        for workload in workloads { for number in 0..<90 { table.note(opened("/\(number)", workload)) } }
+        var values: [ShareKey: PostureProfile] = [:]
+        var told = 0
+        for _ in 0..<40 {
+            told += keep(&table, in: &values, limit: 100)
+            let kept = values.values.reduce(0) { $0 + $1.facts.count }
+            #expect(kept >= told)
+        }
+        #expect(told == 1800)
+        let restoredShares = try shares(values)
+        var next = self.table()
+        next.restore(restoredShares, damaged: [], wasKilled: false)
+        let (subjects, facts) = (next.count, next.factCount)
+        #expect(subjects == 20 && facts == 1800)
+        for workload in workloads {
+            let subject = SubjectKey(workload.identity)
+            let (one, other) = (table.profile(of: subject), next.profile(of: subject))
+            #expect(one?.writer == other?.writer && one != nil)
+            #expect(one?.message() == other?.message())
+        }
+    }
+
+    @Test func `what is counted again is written a page at a time`() {
+        var table = table()
+        let one = workload("w")
+        for number in 0..<320 { table.note(opened("/\(number)", one)) }
+        var values: [ShareKey: PostureProfile] = [:]
+        _ = keep(&table, in: &values)
+        #expect(values.count == 11)
+        values = [:]
+        table.note(opened("/40", one))
+        table.note(opened("/41", one))
+        _ = keep(&table, in: &values)
+        #expect(values.keys.map(\.page) == [1])
+    }
+
+    @Test func `a subject that is gone makes room for another, is told once more, and comes back as another writer`()
+        throws
+    {
+        var table = table { $0.subjects = 3 }
+        let workloads = (0..<4).map { workload("w\($0)") }
+        for (number, workload) in workloads.prefix(3).enumerated() {
+            table.note(opened("/a", workload, at: UInt64(number)))
+        }
+        _ = table.takeChanged()
+        table.note(opened("/b", workloads[0], at: 4))
+        table.tick(reading(5))
+        // Two of them run.
+        for workload in [workloads[0], workloads[2]] { table.observe(workload, elapsed: 1, announcesCalls: false) }
+        let first = table.profile(of: SubjectKey(workloads[1].identity))
+        let writer = try #require(first).writer
+        table.note(opened("/a", workloads[3], at: 6))
+        var counts = [table.count, Int(table.refused), Int(table.released)]
+        #expect(counts == [3, 0, 1])
+        let absent = table.profile(of: SubjectKey(workloads[1].identity))
+        #expect(absent == nil)
+        let (gone, more) = (table.takeReleased(), table.takeReleased())
+        #expect(gone.map(\.subject.name) == ["w1"] && more.isEmpty)
+        // All others run.
+        table.tick(reading(7))
+        for workload in [workloads[0], workloads[2], workloads[3]] {
+            table.observe(workload, elapsed: 1, announcesCalls: false)
+        }
+        table.note(opened("/a", workloads[1], at: 8))
+        counts = [table.count, Int(table.refused)]
+        #expect(counts == [3, 1])
+        table.tick(reading(9))
+        table.note(opened("/a", workloads[1], at: 9))
+        let second = table.profile(of: SubjectKey(workloads[1].identity))
+        let back = try #require(second)
+        #expect(back.writer != writer && back.message().facts[0].count == 1)
+    }
+
+    @Test func `what has not run for long is let go; a container without a lasting name after an hour`() {
+        var table = table()
+        table.note(opened("/a", workload("web")))
+        table.note(opened("/a", workload("0123456789ab", kind: "Container")))
+        table.tick(reading(Self.hour - 10))
+        var gone = table.takeReleased().map(\.subject.kind)
+        #expect(gone == [])
+        table.tick(reading(Self.hour + 10))
+        gone = table.takeReleased().map(\.subject.kind)
+        #expect(gone == ["Container"])
+        for day in 1...31 as ClosedRange<UInt64> { table.tick(reading(day * 24 * Self.hour)) }
+        gone = table.takeReleased().map(\.subject.kind)
+        #expect(gone == ["Deployment"])
+    }
+
+    @Test func `after a kill the hour is lossy and coverage says since when; what was damaged says so`() throws {
+        var table = table()
+        let (one, other) = (workload("one"), workload("other"))
+        table.note(opened("/a", one))
+        var values: [ShareKey: PostureProfile] = [:]
+        _ = keep(&table, in: &values)
+        var next = self.table()
+        next.restore(try shares(values), damaged: [SubjectKey(other.identity)], wasKilled: true)
+        let known = next.profile(of: SubjectKey(one.identity))
+        let profile = try #require(known)
+        #expect(profile.lossyHours.count == 3)
+        let rows = profile.coverage.messages()
+        #expect(rows.count { $0.lost.first?.reason == "killed" && $0.state == "lossy" } == 3)
+        #expect(rows[0].from.nanosecondsSince1970 == Self.start + Self.hour)
+        let unknown = next.profile(of: SubjectKey(other.identity))
+        let damaged = try #require(unknown)
+        #expect(damaged.coverage.messages().contains { $0.lost.first?.reason == "state_damaged" })
+    }
+}
