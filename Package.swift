@@ -71,7 +71,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
-            exclude: ["Contract/posture.proto", "Posture/Convergence/CONVERGENCE.md"],
+            exclude: ["Contract/posture.proto", "Posture/Convergence/CONVERGENCE.md", "Posture/Exercise/EXERCISE.md"],
             swiftSettings: swiftSettings,
             plugins: ["BPFObject"]
         ),
@@ -153,7 +153,7 @@ if Context.environment["SENSORD_FUZZ"] != nil {
 
 // Run by hand: see Benchmarks/README.md.
 if Context.environment["SENSORD_BENCHMARKS"] != nil {
-    for name in ["EncoderBenchmark", "PipelineBenchmark", "PostureBenchmark"] {
+    for name in ["EncoderBenchmark", "ExerciseSimulation", "PipelineBenchmark", "PostureBenchmark"] {
         package.targets.append(
             .executableTarget(
                 name: name,

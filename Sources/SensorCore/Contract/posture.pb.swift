@@ -2027,48 +2027,88 @@ package nonisolated struct PostureFacts: Sendable {
 
 /// A node's share of what is known of one subject. Shares merge in any order, as often as you like: the same writer's counts by
 /// their maximum, different writers' by their sum; times by the earliest and the latest; sets by union.
-package nonisolated struct PostureProfile: Sendable {
+package nonisolated struct PostureProfile: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var facts: [PostureFact] = []
+  package var facts: [PostureFact] {
+    get {_storage._facts}
+    set {_uniqueStorage()._facts = newValue}
+  }
 
   /// Hours in which a replica ran here and was watched.
   package var observed: PostureHours {
-    get {_observed ?? PostureHours()}
-    set {_observed = newValue}
+    get {_storage._observed ?? PostureHours()}
+    set {_uniqueStorage()._observed = newValue}
   }
   /// Returns true if `observed` has been explicitly set.
-  package var hasObserved: Bool {self._observed != nil}
+  package var hasObserved: Bool {_storage._observed != nil}
   /// Clears the value of `observed`. Subsequent reads from it will return its default value.
-  package mutating func clearObserved() {self._observed = nil}
+  package mutating func clearObserved() {_uniqueStorage()._observed = nil}
 
   /// Hours in which it did anything.
   package var active: PostureHours {
-    get {_active ?? PostureHours()}
-    set {_active = newValue}
+    get {_storage._active ?? PostureHours()}
+    set {_uniqueStorage()._active = newValue}
   }
   /// Returns true if `active` has been explicitly set.
-  package var hasActive: Bool {self._active != nil}
+  package var hasActive: Bool {_storage._active != nil}
   /// Clears the value of `active`. Subsequent reads from it will return its default value.
-  package mutating func clearActive() {self._active = nil}
+  package mutating func clearActive() {_uniqueStorage()._active = nil}
 
   /// Hours in which something of a discipline was lost, by discipline.
-  package var lossy: Dictionary<String,PostureHours> = [:]
+  package var lossy: Dictionary<String,PostureHours> {
+    get {_storage._lossy}
+    set {_uniqueStorage()._lossy = newValue}
+  }
 
   /// Whose counts these are. A node's share of a subject has a writer until it is let go or its state is lost, over restarts.
-  package var writer: String = String()
+  package var writer: String {
+    get {_storage._writer}
+    set {_uniqueStorage()._writer = newValue}
+  }
 
   /// Rollouts that were seen, the earliest first.
-  package var revisions: [PostureRevision] = []
+  package var revisions: [PostureRevision] {
+    get {_storage._revisions}
+    set {_uniqueStorage()._revisions = newValue}
+  }
+
+  package var exercise: PostureExercise {
+    get {_storage._exercise ?? PostureExercise()}
+    set {_uniqueStorage()._exercise = newValue}
+  }
+  /// Returns true if `exercise` has been explicitly set.
+  package var hasExercise: Bool {_storage._exercise != nil}
+  /// Clears the value of `exercise`. Subsequent reads from it will return its default value.
+  package mutating func clearExercise() {_uniqueStorage()._exercise = nil}
+
+  package var assessment: PostureAssessment {
+    get {_storage._assessment ?? PostureAssessment()}
+    set {_uniqueStorage()._assessment = newValue}
+  }
+  /// Returns true if `assessment` has been explicitly set.
+  package var hasAssessment: Bool {_storage._assessment != nil}
+  /// Clears the value of `assessment`. Subsequent reads from it will return its default value.
+  package mutating func clearAssessment() {_uniqueStorage()._assessment = nil}
+
+  /// The record is one of so many of the same share, the first is 0.
+  package var part: UInt32 {
+    get {_storage._part}
+    set {_uniqueStorage()._part = newValue}
+  }
+
+  package var parts: UInt32 {
+    get {_storage._parts}
+    set {_uniqueStorage()._parts = newValue}
+  }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _observed: PostureHours? = nil
-  fileprivate var _active: PostureHours? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 package nonisolated struct PostureRevision: Sendable {
@@ -2381,11 +2421,269 @@ package nonisolated struct PostureFact: @unchecked Sendable {
     set {_uniqueStorage()._revisions = newValue}
   }
 
+  /// Times by day, where it was seen in more than one hour.
+  package var days: PostureDays {
+    get {_storage._days ?? PostureDays()}
+    set {_uniqueStorage()._days = newValue}
+  }
+  /// Returns true if `days` has been explicitly set.
+  package var hasDays: Bool {_storage._days != nil}
+  /// Clears the value of `days`. Subsequent reads from it will return its default value.
+  package mutating func clearDays() {_uniqueStorage()._days = nil}
+
+  /// The first day since 1970 of each hour of the day, 0: never; 24 of them or none, as `days`.
+  package var firstDays: [UInt32] {
+    get {_storage._firstDays}
+    set {_uniqueStorage()._firstDays = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// Times by UTC day. Of the same writer the maximum counts, day by day.
+package nonisolated struct PostureDays: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Since 1970.
+  package var latestDay: UInt32 = 0
+
+  /// Of that day.
+  package var count: UInt32 = 0
+
+  /// Of the days before it, the nearest first, up to 28: a byte each. Below 16 the count itself; else (8 + b mod 8) · 2^(b div 8 - 1),
+  /// right to 1/16.
+  package var earlier: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Times by category and day.
+package nonisolated struct PostureMix: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var categories: Dictionary<String,PostureDays> = [:]
+
+  /// Of categories that there was no room for.
+  package var other: PostureDays {
+    get {_other ?? PostureDays()}
+    set {_other = newValue}
+  }
+  /// Returns true if `other` has been explicitly set.
+  package var hasOther: Bool {self._other != nil}
+  /// Clears the value of `other`. Subsequent reads from it will return its default value.
+  package mutating func clearOther() {self._other = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _other: PostureDays? = nil
+}
+
+/// Times by UTC hour of the week, Monday 00:00 first: 168 of them.
+package nonisolated struct PostureWeekHours: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Of facts.
+  package var kind: String = String()
+
+  package var total: [UInt32] = []
+
+  /// Before the latest week, weeks since the Monday before 1970 began.
+  package var before: [UInt32] = []
+
+  package var latestWeek: UInt32 = 0
+
+  /// Different weeks.
+  package var weeks: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// When the subject does what, with which tools, for whom and on what grounds.
+package nonisolated struct PostureExercise: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var hours: [PostureWeekHours] = []
+
+  /// Calls by tool.
+  package var tools: PostureMix {
+    get {_tools ?? PostureMix()}
+    set {_tools = newValue}
+  }
+  /// Returns true if `tools` has been explicitly set.
+  package var hasTools: Bool {self._tools != nil}
+  /// Clears the value of `tools`. Subsequent reads from it will return its default value.
+  package mutating func clearTools() {self._tools = nil}
+
+  /// By tool: calls by the kind of who asked, empty: nobody said.
+  package var initiators: Dictionary<String,PostureMix> = [:]
+
+  /// By tool: calls by the kind of source that was in their context.
+  package var sources: Dictionary<String,PostureMix> = [:]
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _tools: PostureMix? = nil
+}
+
+/// What follows from a profile, as its sender computed it.
+package nonisolated struct PostureAssessment: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `node`: of this node's share; `subject`: of all that were merged.
+  package var scope: String = String()
+
+  package var convergence: [PostureEstimate] = []
+
+  package var shifts: [PostureShift] = []
+
+  /// Shifts that there was no room for; tests made; facts with too little history for one.
+  package var leftOut: UInt32 = 0
+
+  package var tests: UInt32 = 0
+
+  package var insufficient: UInt32 = 0
+
+  /// How chances are corrected for many tests: `benjamini_hochberg`.
+  package var correction: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// How well a discipline, or what is done for a tool, is known.
+package nonisolated struct PostureEstimate: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var discipline: String = String()
+
+  package var tool: String = String()
+
+  /// `learning`, `converging`, `converged`, `drifting`; and why.
+  package var state: String = String()
+
+  package var reason: String = String()
+
+  package var since: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_since ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_since = newValue}
+  }
+  /// Returns true if `since` has been explicitly set.
+  package var hasSince: Bool {self._since != nil}
+  /// Clears the value of `since`. Subsequent reads from it will return its default value.
+  package mutating func clearSince() {self._since = nil}
+
+  package var facts: UInt64 = 0
+
+  /// Facts that were not seen yet, by Chao2, with its interval of 95 %.
+  package var unseen: Double = 0
+
+  package var unseenLow: Double = 0
+
+  package var unseenHigh: Double = 0
+
+  package var newPerDay: Double = 0
+
+  /// Effective days of observation.
+  package var days: Double = 0
+
+  /// Share of a day's facts that are known (Good–Turing).
+  package var coverage: Double = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _since: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// That something was done otherwise than before. No judgement.
+package nonisolated struct PostureShift: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `more`, `less`, `ceased`, `mix`, `new_hour`, `hour_of_week`, `new_category`, `ceased_category`, `new_sequence`, `resumed`.
+  package var kind: String = String()
+
+  /// What it is about: `fact`, `tools`, `initiators`, `sources` (of `name`), `kind`.
+  package var of: String = String()
+
+  package var name: String = String()
+
+  package var category: String = String()
+
+  /// Full days that it is about, the last ones; 0: today.
+  package var windowDays: UInt32 = 0
+
+  package var historyDays: UInt32 = 0
+
+  /// Times a day, before and then.
+  package var baseline: Double = 0
+
+  package var recent: Double = 0
+
+  /// Of `mix` the Jensen–Shannon distance, of rates their ratio; see EXERCISE.md.
+  package var distance: Double = 0
+
+  package var chance: Double {
+    get {_chance ?? 0}
+    set {_chance = newValue}
+  }
+  /// Returns true if `chance` has been explicitly set.
+  package var hasChance: Bool {self._chance != nil}
+  /// Clears the value of `chance`. Subsequent reads from it will return its default value.
+  package mutating func clearChance() {self._chance = nil}
+
+  package var correctedChance: Double {
+    get {_correctedChance ?? 0}
+    set {_correctedChance = newValue}
+  }
+  /// Returns true if `correctedChance` has been explicitly set.
+  package var hasCorrectedChance: Bool {self._correctedChance != nil}
+  /// Clears the value of `correctedChance`. Subsequent reads from it will return its default value.
+  package mutating func clearCorrectedChance() {self._correctedChance = nil}
+
+  package var hour: UInt32 {
+    get {_hour ?? 0}
+    set {_hour = newValue}
+  }
+  /// Returns true if `hour` has been explicitly set.
+  package var hasHour: Bool {self._hour != nil}
+  /// Clears the value of `hour`. Subsequent reads from it will return its default value.
+  package mutating func clearHour() {self._hour = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _chance: Double? = nil
+  fileprivate var _correctedChance: Double? = nil
+  fileprivate var _hour: UInt32? = nil
 }
 
 /// What a fact is about. Which fields there are depends on its kind.
@@ -5657,58 +5955,132 @@ nonisolated extension PostureFacts: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension PostureProfile: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Profile"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}facts\0\u{1}observed\0\u{1}active\0\u{1}lossy\0\u{1}writer\0\u{1}revisions\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}facts\0\u{1}observed\0\u{1}active\0\u{1}lossy\0\u{1}writer\0\u{1}revisions\0\u{1}exercise\0\u{1}assessment\0\u{1}part\0\u{1}parts\0")
+
+  fileprivate class _StorageClass {
+    var _facts: [PostureFact] = []
+    var _observed: PostureHours? = nil
+    var _active: PostureHours? = nil
+    var _lossy: Dictionary<String,PostureHours> = [:]
+    var _writer: String = String()
+    var _revisions: [PostureRevision] = []
+    var _exercise: PostureExercise? = nil
+    var _assessment: PostureAssessment? = nil
+    var _part: UInt32 = 0
+    var _parts: UInt32 = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _facts = source._facts
+      _observed = source._observed
+      _active = source._active
+      _lossy = source._lossy
+      _writer = source._writer
+      _revisions = source._revisions
+      _exercise = source._exercise
+      _assessment = source._assessment
+      _part = source._part
+      _parts = source._parts
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.facts) }()
-      case 2: try { try decoder.decodeSingularMessageField(value: &self._observed) }()
-      case 3: try { try decoder.decodeSingularMessageField(value: &self._active) }()
-      case 4: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureHours>.self, value: &self.lossy) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.writer) }()
-      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.revisions) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeRepeatedMessageField(value: &_storage._facts) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._observed) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._active) }()
+        case 4: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureHours>.self, value: &_storage._lossy) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._writer) }()
+        case 6: try { try decoder.decodeRepeatedMessageField(value: &_storage._revisions) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._exercise) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._assessment) }()
+        case 9: try { try decoder.decodeSingularUInt32Field(value: &_storage._part) }()
+        case 10: try { try decoder.decodeSingularUInt32Field(value: &_storage._parts) }()
+        default: break
+        }
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.facts.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.facts, fieldNumber: 1)
-    }
-    try { if let v = self._observed {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-    } }()
-    try { if let v = self._active {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
-    } }()
-    if !self.lossy.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureHours>.self, value: self.lossy, fieldNumber: 4)
-    }
-    if !self.writer.isEmpty {
-      try visitor.visitSingularStringField(value: self.writer, fieldNumber: 5)
-    }
-    if !self.revisions.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.revisions, fieldNumber: 6)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._facts.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._facts, fieldNumber: 1)
+      }
+      try { if let v = _storage._observed {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._active {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      if !_storage._lossy.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureHours>.self, value: _storage._lossy, fieldNumber: 4)
+      }
+      if !_storage._writer.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._writer, fieldNumber: 5)
+      }
+      if !_storage._revisions.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._revisions, fieldNumber: 6)
+      }
+      try { if let v = _storage._exercise {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._assessment {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      if _storage._part != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._part, fieldNumber: 9)
+      }
+      if _storage._parts != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._parts, fieldNumber: 10)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: PostureProfile, rhs: PostureProfile) -> Bool {
-    if lhs.facts != rhs.facts {return false}
-    if lhs._observed != rhs._observed {return false}
-    if lhs._active != rhs._active {return false}
-    if lhs.lossy != rhs.lossy {return false}
-    if lhs.writer != rhs.writer {return false}
-    if lhs.revisions != rhs.revisions {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._facts != rhs_storage._facts {return false}
+        if _storage._observed != rhs_storage._observed {return false}
+        if _storage._active != rhs_storage._active {return false}
+        if _storage._lossy != rhs_storage._lossy {return false}
+        if _storage._writer != rhs_storage._writer {return false}
+        if _storage._revisions != rhs_storage._revisions {return false}
+        if _storage._exercise != rhs_storage._exercise {return false}
+        if _storage._assessment != rhs_storage._assessment {return false}
+        if _storage._part != rhs_storage._part {return false}
+        if _storage._parts != rhs_storage._parts {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5953,7 +6325,7 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Fact"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}discipline\0\u{1}kind\0\u{1}key\0\u{1}outcome\0\u{3}service_account\0\u{3}initiator_kind\0\u{1}agent\0\u{1}folded\0\u{1}exemplars\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{3}hour_of_day\0\u{1}replicas\0\u{1}processes\0\u{1}attribution\0\u{1}tools\0\u{3}bytes_sent\0\u{3}bytes_received\0\u{1}sightings\0\u{1}overflow\0\u{1}distinct\0\u{1}revisions\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}discipline\0\u{1}kind\0\u{1}key\0\u{1}outcome\0\u{3}service_account\0\u{3}initiator_kind\0\u{1}agent\0\u{1}folded\0\u{1}exemplars\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{3}hour_of_day\0\u{1}replicas\0\u{1}processes\0\u{1}attribution\0\u{1}tools\0\u{3}bytes_sent\0\u{3}bytes_received\0\u{1}sightings\0\u{1}overflow\0\u{1}distinct\0\u{1}revisions\0\u{1}days\0\u{3}first_days\0")
 
   fileprivate class _StorageClass {
     var _discipline: String = String()
@@ -5979,6 +6351,8 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _overflow: Bool = false
     var _distinct: UInt64 = 0
     var _revisions: [String] = []
+    var _days: PostureDays? = nil
+    var _firstDays: [UInt32] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -6012,6 +6386,8 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
       _overflow = source._overflow
       _distinct = source._distinct
       _revisions = source._revisions
+      _days = source._days
+      _firstDays = source._firstDays
     }
   }
 
@@ -6053,6 +6429,8 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 21: try { try decoder.decodeSingularBoolField(value: &_storage._overflow) }()
         case 22: try { try decoder.decodeSingularUInt64Field(value: &_storage._distinct) }()
         case 23: try { try decoder.decodeRepeatedStringField(value: &_storage._revisions) }()
+        case 24: try { try decoder.decodeSingularMessageField(value: &_storage._days) }()
+        case 25: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._firstDays) }()
         default: break
         }
       }
@@ -6134,6 +6512,12 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
       if !_storage._revisions.isEmpty {
         try visitor.visitRepeatedStringField(value: _storage._revisions, fieldNumber: 23)
       }
+      try { if let v = _storage._days {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
+      } }()
+      if !_storage._firstDays.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._firstDays, fieldNumber: 25)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -6166,10 +6550,428 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._overflow != rhs_storage._overflow {return false}
         if _storage._distinct != rhs_storage._distinct {return false}
         if _storage._revisions != rhs_storage._revisions {return false}
+        if _storage._days != rhs_storage._days {return false}
+        if _storage._firstDays != rhs_storage._firstDays {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureDays: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Days"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}latest_day\0\u{1}count\0\u{1}earlier\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.latestDay) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.count) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.earlier) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.latestDay != 0 {
+      try visitor.visitSingularUInt32Field(value: self.latestDay, fieldNumber: 1)
+    }
+    if self.count != 0 {
+      try visitor.visitSingularUInt32Field(value: self.count, fieldNumber: 2)
+    }
+    if !self.earlier.isEmpty {
+      try visitor.visitSingularBytesField(value: self.earlier, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureDays, rhs: PostureDays) -> Bool {
+    if lhs.latestDay != rhs.latestDay {return false}
+    if lhs.count != rhs.count {return false}
+    if lhs.earlier != rhs.earlier {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureMix: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Mix"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}categories\0\u{1}other\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureDays>.self, value: &self.categories) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._other) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.categories.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureDays>.self, value: self.categories, fieldNumber: 1)
+    }
+    try { if let v = self._other {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureMix, rhs: PostureMix) -> Bool {
+    if lhs.categories != rhs.categories {return false}
+    if lhs._other != rhs._other {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureWeekHours: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".WeekHours"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}total\0\u{1}before\0\u{3}latest_week\0\u{1}weeks\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.total) }()
+      case 3: try { try decoder.decodeRepeatedUInt32Field(value: &self.before) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.latestWeek) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.weeks) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 1)
+    }
+    if !self.total.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.total, fieldNumber: 2)
+    }
+    if !self.before.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.before, fieldNumber: 3)
+    }
+    if self.latestWeek != 0 {
+      try visitor.visitSingularUInt32Field(value: self.latestWeek, fieldNumber: 4)
+    }
+    if self.weeks != 0 {
+      try visitor.visitSingularUInt32Field(value: self.weeks, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureWeekHours, rhs: PostureWeekHours) -> Bool {
+    if lhs.kind != rhs.kind {return false}
+    if lhs.total != rhs.total {return false}
+    if lhs.before != rhs.before {return false}
+    if lhs.latestWeek != rhs.latestWeek {return false}
+    if lhs.weeks != rhs.weeks {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureExercise: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Exercise"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hours\0\u{1}tools\0\u{1}initiators\0\u{1}sources\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.hours) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._tools) }()
+      case 3: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureMix>.self, value: &self.initiators) }()
+      case 4: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureMix>.self, value: &self.sources) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.hours.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.hours, fieldNumber: 1)
+    }
+    try { if let v = self._tools {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if !self.initiators.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureMix>.self, value: self.initiators, fieldNumber: 3)
+    }
+    if !self.sources.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,PostureMix>.self, value: self.sources, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureExercise, rhs: PostureExercise) -> Bool {
+    if lhs.hours != rhs.hours {return false}
+    if lhs._tools != rhs._tools {return false}
+    if lhs.initiators != rhs.initiators {return false}
+    if lhs.sources != rhs.sources {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureAssessment: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Assessment"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}scope\0\u{1}convergence\0\u{1}shifts\0\u{3}left_out\0\u{1}tests\0\u{1}insufficient\0\u{1}correction\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.scope) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.convergence) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.shifts) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.leftOut) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.tests) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.insufficient) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.correction) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.scope.isEmpty {
+      try visitor.visitSingularStringField(value: self.scope, fieldNumber: 1)
+    }
+    if !self.convergence.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.convergence, fieldNumber: 2)
+    }
+    if !self.shifts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.shifts, fieldNumber: 3)
+    }
+    if self.leftOut != 0 {
+      try visitor.visitSingularUInt32Field(value: self.leftOut, fieldNumber: 4)
+    }
+    if self.tests != 0 {
+      try visitor.visitSingularUInt32Field(value: self.tests, fieldNumber: 5)
+    }
+    if self.insufficient != 0 {
+      try visitor.visitSingularUInt32Field(value: self.insufficient, fieldNumber: 6)
+    }
+    if !self.correction.isEmpty {
+      try visitor.visitSingularStringField(value: self.correction, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureAssessment, rhs: PostureAssessment) -> Bool {
+    if lhs.scope != rhs.scope {return false}
+    if lhs.convergence != rhs.convergence {return false}
+    if lhs.shifts != rhs.shifts {return false}
+    if lhs.leftOut != rhs.leftOut {return false}
+    if lhs.tests != rhs.tests {return false}
+    if lhs.insufficient != rhs.insufficient {return false}
+    if lhs.correction != rhs.correction {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureEstimate: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Estimate"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}discipline\0\u{1}tool\0\u{1}state\0\u{1}reason\0\u{1}since\0\u{1}facts\0\u{1}unseen\0\u{3}unseen_low\0\u{3}unseen_high\0\u{3}new_per_day\0\u{1}days\0\u{1}coverage\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.discipline) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.tool) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.state) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._since) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.facts) }()
+      case 7: try { try decoder.decodeSingularDoubleField(value: &self.unseen) }()
+      case 8: try { try decoder.decodeSingularDoubleField(value: &self.unseenLow) }()
+      case 9: try { try decoder.decodeSingularDoubleField(value: &self.unseenHigh) }()
+      case 10: try { try decoder.decodeSingularDoubleField(value: &self.newPerDay) }()
+      case 11: try { try decoder.decodeSingularDoubleField(value: &self.days) }()
+      case 12: try { try decoder.decodeSingularDoubleField(value: &self.coverage) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.discipline.isEmpty {
+      try visitor.visitSingularStringField(value: self.discipline, fieldNumber: 1)
+    }
+    if !self.tool.isEmpty {
+      try visitor.visitSingularStringField(value: self.tool, fieldNumber: 2)
+    }
+    if !self.state.isEmpty {
+      try visitor.visitSingularStringField(value: self.state, fieldNumber: 3)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 4)
+    }
+    try { if let v = self._since {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if self.facts != 0 {
+      try visitor.visitSingularUInt64Field(value: self.facts, fieldNumber: 6)
+    }
+    if self.unseen.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.unseen, fieldNumber: 7)
+    }
+    if self.unseenLow.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.unseenLow, fieldNumber: 8)
+    }
+    if self.unseenHigh.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.unseenHigh, fieldNumber: 9)
+    }
+    if self.newPerDay.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.newPerDay, fieldNumber: 10)
+    }
+    if self.days.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.days, fieldNumber: 11)
+    }
+    if self.coverage.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.coverage, fieldNumber: 12)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureEstimate, rhs: PostureEstimate) -> Bool {
+    if lhs.discipline != rhs.discipline {return false}
+    if lhs.tool != rhs.tool {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs._since != rhs._since {return false}
+    if lhs.facts != rhs.facts {return false}
+    if lhs.unseen != rhs.unseen {return false}
+    if lhs.unseenLow != rhs.unseenLow {return false}
+    if lhs.unseenHigh != rhs.unseenHigh {return false}
+    if lhs.newPerDay != rhs.newPerDay {return false}
+    if lhs.days != rhs.days {return false}
+    if lhs.coverage != rhs.coverage {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureShift: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Shift"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}of\0\u{1}name\0\u{1}category\0\u{3}window_days\0\u{3}history_days\0\u{1}baseline\0\u{1}recent\0\u{1}distance\0\u{1}chance\0\u{3}corrected_chance\0\u{1}hour\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.of) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.category) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.windowDays) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.historyDays) }()
+      case 7: try { try decoder.decodeSingularDoubleField(value: &self.baseline) }()
+      case 8: try { try decoder.decodeSingularDoubleField(value: &self.recent) }()
+      case 9: try { try decoder.decodeSingularDoubleField(value: &self.distance) }()
+      case 10: try { try decoder.decodeSingularDoubleField(value: &self._chance) }()
+      case 11: try { try decoder.decodeSingularDoubleField(value: &self._correctedChance) }()
+      case 12: try { try decoder.decodeSingularUInt32Field(value: &self._hour) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 1)
+    }
+    if !self.of.isEmpty {
+      try visitor.visitSingularStringField(value: self.of, fieldNumber: 2)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 3)
+    }
+    if !self.category.isEmpty {
+      try visitor.visitSingularStringField(value: self.category, fieldNumber: 4)
+    }
+    if self.windowDays != 0 {
+      try visitor.visitSingularUInt32Field(value: self.windowDays, fieldNumber: 5)
+    }
+    if self.historyDays != 0 {
+      try visitor.visitSingularUInt32Field(value: self.historyDays, fieldNumber: 6)
+    }
+    if self.baseline.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.baseline, fieldNumber: 7)
+    }
+    if self.recent.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.recent, fieldNumber: 8)
+    }
+    if self.distance.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.distance, fieldNumber: 9)
+    }
+    try { if let v = self._chance {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 10)
+    } }()
+    try { if let v = self._correctedChance {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 11)
+    } }()
+    try { if let v = self._hour {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 12)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureShift, rhs: PostureShift) -> Bool {
+    if lhs.kind != rhs.kind {return false}
+    if lhs.of != rhs.of {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.category != rhs.category {return false}
+    if lhs.windowDays != rhs.windowDays {return false}
+    if lhs.historyDays != rhs.historyDays {return false}
+    if lhs.baseline != rhs.baseline {return false}
+    if lhs.recent != rhs.recent {return false}
+    if lhs.distance != rhs.distance {return false}
+    if lhs._chance != rhs._chance {return false}
+    if lhs._correctedChance != rhs._correctedChance {return false}
+    if lhs._hour != rhs._hour {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

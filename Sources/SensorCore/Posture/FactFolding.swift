@@ -6,6 +6,13 @@ struct FactFolding {
     let limit: Int
 
     typealias Line = PostureSummary.Line
+    typealias Facts = [(key: SharedFact.Identity, value: SharedFact)]
+
+    /// A line, and the facts that it stands for.
+    struct Fold {
+        var line: Line
+        var members: [SharedFact.Identity]
+    }
 
     /// What is folded apart from all else: nothing that came about otherwise is put together with it.
     private struct Group: Hashable {
@@ -17,71 +24,81 @@ struct FactFolding {
     }
 
     /// By kind; of each the highest counts first.
-    func lines(of facts: [SharedFact.Identity: SharedFact]) -> [Line] {
+    func lines(of facts: [SharedFact.Identity: SharedFact]) -> [Line] { folds(of: facts).map(\.line) }
+
+    /// In the same order.
+    func folds(of facts: [SharedFact.Identity: SharedFact]) -> [Fold] {
         let groups = Dictionary(grouping: facts) { identity, _ in
             Group(
                 kind: identity.key.kind, qualifiers: identity.qualifiers,
                 access: identity.key.kind == .file ? identity.key[.access] : "", isOverflow: identity.isOverflow)
         }
-        let lines = groups.flatMap { group, facts -> [Line] in
-            if group.isOverflow { return facts.map { overflow($0.value, group) } }
+        let folds = groups.flatMap { group, facts -> [Fold] in
+            if group.isOverflow { return facts.map { overflow($0, group) } }
             switch group.kind {
             case .file, .library: return paths(facts, group)
             case .egress, .ingress: return peers(facts, group)
-            default: return facts.map { line(group, Self.text(of: $0.key.key), [$0.value]) }
+            default: return facts.map { fold(group, Self.text(of: $0.key.key), [$0]) }
             }
         }
-        return lines.sorted {
-            ($0.kind.rawValue, $1.count, $0.text, $0.outcome.rawValue)
-                < ($1.kind.rawValue, $0.count, $1.text, $1.outcome.rawValue)
+        return folds.sorted { one, other in
+            let (one, other) = (one.line, other.line)
+            let (left, right) = (one.kind.rawValue, other.kind.rawValue)
+            if (left, other.count) != (right, one.count) { return (left, other.count) < (right, one.count) }
+            return (one.text, one.outcome.rawValue, one.serviceAccount, one.initiatorKind, one.agent)
+                < (other.text, other.outcome.rawValue, other.serviceAccount, other.initiatorKind, other.agent)
         }
     }
 
-    private func paths(_ facts: [(key: SharedFact.Identity, value: SharedFact)], _ group: Group) -> [Line] {
+    private func paths(_ facts: Facts, _ group: Group) -> [Fold] {
         let items = facts.enumerated().map { PathFolding.Item($1.key.key[.path], index: $0) }
         return PathFolding(limit: limit).fold(items).map { found in
             let access = group.access.isEmpty ? "" : " \(group.access.text)"
             // A literal's pattern is escaped; what it stands for is not.
             let path = found.isFolded ? found.pattern.text : facts[found.members[0]].key.key[.path].text
-            var line = line(group, path + access, found.members.map { facts[$0].value })
-            if found.isFolded { line.exemplars = found.exemplars.map(\.text) }
-            return line
+            var fold = fold(group, path + access, found.members.map { facts[$0] })
+            if found.isFolded { fold.line.exemplars = found.exemplars.map(\.text) }
+            return fold
         }
     }
 
-    private func peers(_ facts: [(key: SharedFact.Identity, value: SharedFact)], _ group: Group) -> [Line] {
-        var lines: [Line] = []
+    private func peers(_ facts: Facts, _ group: Group) -> [Fold] {
+        var folds: [Fold] = []
         var items: [PeerFolding.Item] = []
         for (index, fact) in facts.enumerated() {
             if let peer = Peer(fact.key.key) {
                 items.append(PeerFolding.Item(peer, index: index))
             } else {
-                lines.append(line(group, Self.text(of: fact.key.key), [fact.value]))
+                folds.append(fold(group, Self.text(of: fact.key.key), [fact]))
             }
         }
-        return lines
+        return folds
             + PeerFolding(limit: limit).fold(items).map { found in
                 let text =
                     found.isFolded ? found.scope.description : Self.text(of: facts[found.members[0]].key.key)
-                var line = line(group, text, found.members.map { facts[$0].value })
-                if found.isFolded { line.exemplars = found.exemplars.map { $0.name ?? $0.address?.description ?? "" } }
-                return line
+                var fold = fold(group, text, found.members.map { facts[$0] })
+                if found.isFolded {
+                    fold.line.exemplars = found.exemplars.map { $0.name ?? $0.address?.description ?? "" }
+                }
+                return fold
             }
     }
 
-    private func line(_ group: Group, _ text: String, _ facts: [SharedFact]) -> Line {
-        let counts = facts.reduce(into: SharedFact.Counts()) { $0.add($1.counts) }
-        return Line(
+    private func fold(_ group: Group, _ text: String, _ facts: Facts) -> Fold {
+        let counts = facts.reduce(into: SharedFact.Counts()) { $0.add($1.value.counts) }
+        let line = Line(
             kind: group.kind, text: text, outcome: group.qualifiers.outcome,
-            initiatorKind: group.qualifiers.initiatorKind, agent: group.qualifiers.agent, count: counts.count,
-            sent: counts.sent, received: counts.received, firstSeen: facts.map(\.firstSeen).min() ?? 0,
-            lastSeen: facts.map(\.lastSeen).max() ?? 0, facts: facts.count, exemplars: [], overflow: nil)
+            serviceAccount: group.qualifiers.serviceAccount, initiatorKind: group.qualifiers.initiatorKind,
+            agent: group.qualifiers.agent, count: counts.count, sent: counts.sent, received: counts.received,
+            firstSeen: facts.map(\.value.firstSeen).min() ?? 0, lastSeen: facts.map(\.value.lastSeen).max() ?? 0,
+            facts: facts.count, exemplars: [], overflow: nil)
+        return Fold(line: line, members: facts.map(\.key))
     }
 
-    private func overflow(_ fact: SharedFact, _ group: Group) -> Line {
-        var line = line(group, "(others)", [fact])
-        line.overflow = fact.counts.distinct
-        return line
+    private func overflow(_ fact: Facts.Element, _ group: Group) -> Fold {
+        var fold = fold(group, "(others)", [fact])
+        fold.line.overflow = fact.value.counts.distinct
+        return fold
     }
 
     /// A key as one line.

@@ -8,6 +8,7 @@ package struct PostureSummary: Sendable {
         /// What it is about, for people.
         package var text: String
         package var outcome: FactQualifiers.Outcome
+        package var serviceAccount: String
         package var initiatorKind: String
         package var agent: String
         package var count: UInt64
@@ -48,7 +49,7 @@ package struct PostureSummary: Sendable {
         package var patterns = 64
         /// What was seen for the first time within this is new (ns).
         package var news: UInt64 = 7 * 86_400_000_000_000
-        package var convergence = ConvergenceSettings()
+        package var assessment = ProfileAssessment.Settings()
 
         package init() {}
     }
@@ -58,26 +59,15 @@ package struct PostureSummary: Sendable {
     /// Called most often first.
     package private(set) var tools: [Tool] = []
     package private(set) var replicas: [String] = []
+    package let assessment: ProfileAssessment
 
     /// - Parameter now: wall clock, nanoseconds since 1970.
     package init(_ profile: SharedProfile, at now: UInt64, settings: Settings = Settings()) {
         subject = profile.subject
         let folding = FactFolding(limit: settings.patterns)
-        for discipline in Discipline.allCases {
+        assessment = ProfileAssessment(profile, at: now, settings: settings.assessment)
+        for (discipline, estimate) in assessment.disciplines {
             let facts = profile.facts.filter { $0.key.key.kind.discipline == discipline }
-            let times = ObservedTime(
-                observed: profile.time.observed, active: profile.time.active,
-                lossy: profile.time.lossy[discipline] ?? HourSet())
-            var estimator = ConvergenceEstimator(
-                times, at: UInt32(truncatingIfNeeded: now / 3_600_000_000_000), settings: settings.convergence)
-            for (identity, fact) in facts where !identity.isOverflow {
-                estimator.add(fact.sightings, count: fact.counts.count)
-            }
-            var estimate = estimator.estimate
-            if facts.keys.contains(where: \.isOverflow), estimate.state == .converged {
-                // What there was no room for may be anything.
-                (estimate.state, estimate.reason) = (.converging, .lossy)
-            }
             let newFacts = facts.count { !$0.key.isOverflow && $0.value.firstSeen &+ settings.news > now }
             sections.append(
                 Section(

@@ -23,6 +23,7 @@ extension Profile {
                     $0.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: entry.lastSeen)
                 }
             }
+            $0.exercise = PostureExercise(exercise)
             $0.observed = PostureHours(observedHours)
             $0.active = PostureHours(activeHours)
             for (discipline, hours) in lossyHours { $0.lossy[discipline.name] = PostureHours(hours) }
@@ -35,8 +36,14 @@ extension Profile {
         message.count = fact.count
         message.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: fact.firstSeen)
         message.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: fact.lastSeen)
-        let hours = hours(of: index)
-        message.hourOfDay = hours.indices.map { hours[$0] }
+        if let history = history(of: index) {
+            message.hourOfDay = history.hours
+            message.days = PostureDays(history.days)
+            message.firstDays = (0..<24).map { UInt32(history.firsts[$0] ?? 0) }
+        } else {
+            message.hourOfDay = [UInt32](repeating: 0, count: 24)
+            message.hourOfDay[Int(fact.firstSeen / 3_600_000_000_000 % 24)] = UInt32(clamping: fact.count)
+        }
         fact.replicas.forEach { message.replicas.append(names[$0].text) }
         fact.processes.forEach { message.processes.append(names[$0].text) }
         message.replicas.sort()

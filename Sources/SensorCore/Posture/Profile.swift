@@ -42,8 +42,9 @@ package final class Profile {
     private(set) var names = SharedNames()
     private(set) var qualifiers: [FactQualifiers] = []
     private(set) var overflow: [FactKind: Overflow] = [:]
-    /// By hour of the day in UTC, of facts that were seen in more than one.
-    private var hours: [InlineArray<24, UInt32>] = []
+    private var histories: [FactHistory] = []
+    /// When it does what, and with which tools.
+    var exercise = Exercise()
     private var countOfKind: [FactKind: Int] = [:]
     private(set) var revisions = RevisionTable()
     private var lastTools: [(session: String, tools: [String])] = []
@@ -71,6 +72,8 @@ package final class Profile {
     var number = ProfileNumber(place: 0, generation: 0)
     /// When it was last told, and last kept, as turns of the table.
     var toldTurn: UInt64 = 0
+    /// When it is told as a whole: wall clock, nanoseconds since 1970.
+    var dueAt: UInt64 = 0
     var keptTurn: UInt64 = 0
 
     init(_ subject: SubjectKey, limits: Limits = Limits(), seed: UInt64, writer: String = "") {
@@ -84,8 +87,8 @@ package final class Profile {
 
     /// Bytes of it, about.
     var bytes: Int {
-        1024 + facts.bytes + names.bytes + hours.capacity * MemoryLayout<InlineArray<24, UInt32>>.stride
-            + qualifiers.count * 128 + overflow.count * 640
+        1024 + facts.bytes + names.bytes + histories.capacity * MemoryLayout<FactHistory>.stride
+            + exercise.bytes + qualifiers.count * 128 + overflow.count * 640
     }
 
     // MARK: Watching
@@ -164,6 +167,7 @@ package final class Profile {
     private func touch(at time: UInt64) -> UInt32 {
         isTouched = true
         seenAt = max(seenAt, time)
+        unkept.isHeaderStale = true
         let hour = Self.hour(time)
         if !activeHours.contains(hour) {
             activeHours.insert(hour)
@@ -189,36 +193,32 @@ package final class Profile {
 
     private func add(_ count: UInt64, to index: Int, at time: UInt64) {
         let hour = Self.hour(time)
-        countHour(index, Int(hour % 24), count)
+        addToHistory(count, of: index, hour: hour, at: time)
+        exercise.note(facts.kind(at: index), count, hour: hour)
         facts.facts[index].count &+= count
         facts.facts[index].firstSeen = min(facts.facts[index].firstSeen, time)
         facts.facts[index].sightings.note(hour: hour)
     }
 
     /// - Precondition: its count is that of before.
-    private func countHour(_ index: Int, _ hour: Int, _ count: UInt64) {
+    private func addToHistory(_ count: UInt64, of index: Int, hour: UInt32, at time: UInt64) {
         let fact = facts.facts[index]
-        let first = Int(Self.hour(fact.firstSeen) % 24)
-        var place = Int(fact.hoursPlace)
-        if place == 0 {
+        if fact.historyPlace == 0 {
+            let first = Self.hour(fact.firstSeen)
             if fact.count == 0 || first == hour { return }
-            var counts = InlineArray<24, UInt32>(repeating: 0)
-            counts[first] = UInt32(clamping: fact.count)
-            hours.append(counts)
-            place = hours.count
-            facts.facts[index].hoursPlace = UInt32(place)
+            var history = FactHistory()
+            history.add(fact.count, hour: first, random: StableHash.mixed(time))
+            histories.append(history)
+            facts.facts[index].historyPlace = UInt32(histories.count)
         }
-        let (sum, isOver) = hours[place - 1][hour].addingReportingOverflow(UInt32(clamping: count))
-        hours[place - 1][hour] = isOver ? .max : sum
+        let place = Int(facts.facts[index].historyPlace) - 1
+        histories[place].add(count, hour: hour, random: StableHash.mixed(time ^ UInt64(index) << 48))
     }
 
-    /// Counts by hour of the day in UTC.
-    func hours(of index: Int) -> InlineArray<24, UInt32> {
-        let fact = facts.facts[index]
-        if fact.hoursPlace > 0 { return hours[Int(fact.hoursPlace) - 1] }
-        var counts = InlineArray<24, UInt32>(repeating: 0)
-        counts[Int(Self.hour(fact.firstSeen) % 24)] = UInt32(clamping: fact.count)
-        return counts
+    /// nil: the fact was so in the hour that it was first seen in, and in no other.
+    func history(of index: Int) -> FactHistory? {
+        let place = Int(facts.facts[index].historyPlace)
+        return place == 0 ? nil : histories[place - 1]
     }
 
     private func place(of key: FactKey, _ qualifiers: UInt8, _ deed: Deed) -> Int? {
@@ -288,6 +288,7 @@ package final class Profile {
         for discipline in Discipline.allCases {
             if let hours = message.lossy[discipline.name] { lossyHours[discipline] = HourSet(hours) }
         }
+        exercise = Exercise(message.exercise)
         for revision in message.revisions {
             _ = revisions.note(revision.name, at: revision.firstSeen.nanosecondsSince1970)
             _ = revisions.note(revision.name, at: revision.lastSeen.nanosecondsSince1970)
@@ -325,11 +326,9 @@ package final class Profile {
         for name in message.replicas { fact.replicas.note(number(of: ByteString(name))) { names.hash($0) } }
         for name in message.processes { fact.processes.note(number(of: ByteString(name))) { names.hash($0) } }
         for name in message.revisions { fact.revisions |= revisions.bit(of: name) }
-        if message.hourOfDay.count == 24, message.hourOfDay.count(where: { $0 > 0 }) > 1 {
-            var counts = InlineArray<24, UInt32>(repeating: 0)
-            for hour in 0..<24 { counts[hour] = message.hourOfDay[hour] }
-            hours.append(counts)
-            fact.hoursPlace = UInt32(hours.count)
+        if let history = FactHistory(message) {
+            histories.append(history)
+            fact.historyPlace = UInt32(histories.count)
         }
         facts.facts[index] = fact
         return count > before
@@ -430,6 +429,6 @@ package final class Profile {
     /// They are being written down.
     func keep(pages: some Sequence<Int>, header: Bool) {
         for page in pages { unkept.remove(page: page) }
-        if header { unkept.hasHeader = false }
+        if header { (unkept.hasHeader, unkept.isHeaderStale) = (false, false) }
     }
 }

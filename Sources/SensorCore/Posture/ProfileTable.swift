@@ -81,7 +81,11 @@ package struct ProfileTable: ~Copyable {
         var call: ToolCallDetail?
         if event.kind == .toolCallBegin, case .toolCall(let begun) = event.detail { call = begun }
         guard !statements.isEmpty || call != nil, let profile = profile(of: event.workload) else { return }
-        if let call { statements = profile.follow(call.name, in: call.session).map { Event.Statement(key: $0) } }
+        if let call {
+            statements = profile.follow(call.name, in: call.session).map { Event.Statement(key: $0) }
+            profile.exercise.note(call, at: clock.time(of: event))
+        }
+        if case .context(let context) = event.detail { profile.exercise.note(context) }
         let deed = Profile.Deed(
             count: event.count, time: clock.time(of: event), method: event.toolCall?.method,
             container: event.workload.container?.id ?? "",
@@ -168,6 +172,7 @@ package struct ProfileTable: ~Copyable {
         let place = freePlaces.popLast() ?? places.count
         if place == places.count { places.append((nil, 0)) }
         places[place].profile = profile
+        profile.dueAt = clock.now &+ Self.hour
         profile.number = ProfileNumber(place: UInt16(place), generation: places[place].generation)
         profiles[profile.subject] = profile
     }
@@ -257,11 +262,15 @@ package struct ProfileTable: ~Copyable {
 
     /// What has changed since it was kept, of about so many facts together: pages with facts that are told now, then those of
     /// subjects that were kept longest ago.
-    package mutating func takeUnkept(told: [(profile: Profile, facts: [Int])], facts limit: Int) -> [Unkept] {
+    ///
+    /// - Parameter all: also what can wait.
+    package mutating func takeUnkept(
+        told: [(profile: Profile, facts: [Int])], facts limit: Int, all: Bool = false
+    ) -> [Unkept] {
         let needed = Dictionary(
             told.map { ($0.profile.subject, Set($0.facts.map { $0 / Profile.pageSize })) }, uniquingKeysWith: { $1 })
         var left = limit - needed.values.reduce(0) { $0 + $1.count * Profile.pageSize }
-        let changed = profiles.values.filter { !$0.unkept.isEmpty }.sorted {
+        let changed = profiles.values.filter { !$0.unkept.isEmpty || all && $0.unkept.isHeaderStale }.sorted {
             ($0.keptTurn, $0.subject) < ($1.keptTurn, $1.subject)
         }
         return changed.compactMap { profile in
@@ -273,7 +282,7 @@ package struct ProfileTable: ~Copyable {
                 left -= profile.facts(of: page).count
                 return true
             }
-            let hasHeader = profile.unkept.hasHeader
+            let hasHeader = profile.unkept.hasHeader || all && profile.unkept.isHeaderStale
             if hasHeader { left -= Profile.pageSize }
             profile.keep(pages: pages, header: hasHeader)
             if profile.unkept.isEmpty { profile.keptTurn = turn }
@@ -282,6 +291,18 @@ package struct ProfileTable: ~Copyable {
     }
 
     // MARK: Telling
+
+    /// The subject that is to be told as a whole, if any is: each once a day, the first time an hour after it came.
+    mutating func takeDue() -> Profile? {
+        let now = clock.now
+        guard let due = profiles.values.min(by: { ($0.dueAt, $0.subject) < ($1.dueAt, $1.subject) }), due.dueAt <= now
+        else { return nil }
+        due.dueAt = now &+ Self.day
+        return due
+    }
+
+    private static let hour: UInt64 = 3_600_000_000_000
+    private static let day = 24 * hour
 
     /// What is new or has changed since it was told, by subject, on pages of about so many facts together.
     package mutating func takeChanged(limit: Int = .max) -> [(profile: Profile, facts: [Int])] {

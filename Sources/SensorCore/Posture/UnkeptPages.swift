@@ -4,6 +4,8 @@
 struct UnkeptPages {
     /// What is known of it beside its facts.
     var hasHeader = false
+    /// Counts of it have grown, which can wait.
+    var isHeaderStale = false
     private var words: [UInt64] = []
 
     var isEmpty: Bool { !hasHeader && words.allSatisfy { $0 == 0 } }

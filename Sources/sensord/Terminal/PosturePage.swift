@@ -39,7 +39,8 @@ struct PosturePage {
             text += state(section.convergence) + "\n"
             text += lines(section)
         }
-        if !summary.tools.isEmpty { text += "\n" + coloured("tools", .cyan) + "\n" + tools(summary.tools) }
+        if !summary.tools.isEmpty { text += "\n" + coloured("tools", .cyan) + "\n" + tools(summary) }
+        text += shifts(summary.assessment)
         return text
     }
 
@@ -102,10 +103,38 @@ struct PosturePage {
         return text + "\n"
     }
 
-    private func tools(_ tools: [PostureSummary.Tool]) -> String {
-        tools.map { tool in
+    /// What is done otherwise than before.
+    private func shifts(_ assessment: ProfileAssessment) -> String {
+        if assessment.shifts.isEmpty { return "" }
+        var text = "\n" + coloured("otherwise than before", .cyan) + "\n"
+        for shift in assessment.shifts.prefix(Self.lineLimit) { text += "  \(line(shift))\n" }
+        let others = assessment.shifts.count - Self.lineLimit + assessment.report.leftOut
+        return text + (others > 0 ? "  … \(others) more\n" : "")
+    }
+
+    private func line(_ known: ProfileAssessment.Shift) -> String {
+        let shift = known.shift
+        let words = shift.kind.rawValue.replacing("_", with: " ")
+        var text = "\(padded(words, 16)) \(known.of.rawValue)"
+        if !known.name.isEmpty { text += " \(shown(known.name))" }
+        if !known.category.isEmpty { text += ": \(shown(known.category))" }
+        text += "  \(decimal(shift.baseline)) → \(decimal(shift.recent)) a day"
+        if let hour = shift.hour { text += ", hour \(hour) UTC" }
+        text += shift.window == 0 ? ", today" : ", last \(shift.window) days"
+        if let chance = shift.correctedChance ?? shift.chance { text += "  p \(probability(chance))" }
+        return text
+    }
+
+    private func probability(_ chance: Double) -> String {
+        chance < 0.001 ? "< 0.001" : "\((chance * 1000).rounded() / 1000)"
+    }
+
+    private func tools(_ summary: PostureSummary) -> String {
+        let states = Dictionary(summary.assessment.tools.map { ($0.name, $0.estimate.state) }, uniquingKeysWith: { $1 })
+        return summary.tools.map { tool in
             var text = "  \(padded(times(tool.calls), 9, isRight: true))  \(shown(tool.name))"
             if tool.denied > 0 { text += coloured("  \(tool.denied) denied", .red) }
+            if let state = states[tool.name] { text += "  \(state.rawValue)" }
             if tool.failed > 0 { text += coloured("  \(tool.failed) failed", .red) }
             text += "\n"
             for effect in tool.effects.prefix(5) {

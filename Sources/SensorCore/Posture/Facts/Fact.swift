@@ -20,8 +20,8 @@ struct Fact {
     var processes = NameSample()
     /// Of the profile's revisions, those in which it was so.
     var revisions: UInt16 = 0
-    /// Where its counts by hour of the day are, 0: all in that of `firstSeen`.
-    var hoursPlace: UInt32 = 0
+    /// Where its history is, 0: it was so in the hour of `firstSeen` alone.
+    var historyPlace: UInt32 = 0
     /// It was new or changed since it was last told: when it last was, and with what count.
     var toldCount: UInt64 = 0
     var toldBytes: UInt64 = 0

@@ -7,6 +7,8 @@ internal import SwiftProtobuf
 package struct PostureShare: Sendable {
     package let profile: SharedProfile
     package let coverage: [PostureCoverage]
+    /// Whose share it is.
+    package let node: String
     /// Wall clock, nanoseconds since 1970.
     package let time: UInt64
     /// The record's JSON, on one line.
@@ -18,8 +20,11 @@ package struct PostureShare: Sendable {
         profile.merge(record.profile)
         self.profile = profile
         coverage = record.coverage
+        node = record.node
         time = kept.keptAt
-        json = (try? record.jsonString()) ?? "{}"
+        var assessed = record
+        assessed.profile.assessment = PostureAssessment(ProfileAssessment(profile, at: kept.keptAt), scope: "node")
+        json = (try? assessed.jsonString()) ?? "{}"
     }
 
     /// What a daemon keeps in a directory, running or not, in the order of the subjects.

@@ -21,6 +21,8 @@ package struct SharedFact: Sendable, Equatable {
         /// By `ToolCallReference.Method`: exact, process, argument, candidates, window.
         package var attributed: [UInt64] = [0, 0, 0, 0, 0]
         package var hours: [UInt64] = []
+        /// Of one writer; of several together, `SharedFact.days`.
+        package var days = DayCounts()
         /// Of an overflow, about.
         package var distinct: UInt64 = 0
 
@@ -32,6 +34,7 @@ package struct SharedFact: Sendable, Equatable {
             received = max(received, other.received)
             attributed = Self.join(attributed, other.attributed)
             hours = Self.join(hours, other.hours)
+            days.merge(with: other.days)
             distinct = max(distinct, other.distinct)
         }
 
@@ -62,6 +65,8 @@ package struct SharedFact: Sendable, Equatable {
     package private(set) var firstSeen: UInt64
     package private(set) var lastSeen: UInt64
     package private(set) var sightings: Sightings
+    /// The first day of each hour of the day.
+    package private(set) var firsts: HourFirsts
     /// Those with the smallest hashes, in that order.
     package private(set) var replicas: [String]
     package private(set) var processes: [String]
@@ -75,9 +80,17 @@ package struct SharedFact: Sendable, Equatable {
         firstSeen = min(firstSeen, other.firstSeen)
         lastSeen = max(lastSeen, other.lastSeen)
         sightings.merge(with: other.sightings)
+        firsts.merge(with: other.firsts)
         replicas = Self.sample(replicas + other.replicas)
         processes = Self.sample(processes + other.processes)
         revisions.formUnion(other.revisions)
+    }
+
+    /// By day, of all writers together.
+    package func days(today: UInt16) -> DaySeries {
+        var series = DaySeries(today: today)
+        for counts in writers.values { series.add(counts.days) }
+        return series
     }
 
     /// Of all writers together.
@@ -99,9 +112,17 @@ extension SharedFact {
             attribution.exact, attribution.process, attribution.argument, attribution.candidates, attribution.window,
         ]
         counts.hours = message.hourOfDay.map(UInt64.init)
+        let sightings = Sightings(message.sightings)
+        var firsts = HourFirsts()
+        if let history = FactHistory(message) {
+            (counts.days, firsts) = (history.days, history.firsts)
+        } else if let hour = sightings.firstHour {
+            counts.days.add(message.count, hour: hour, random: 0)
+            firsts.note(hour: hour)
+        }
         self.init(
             writers: [writer: counts], firstSeen: message.firstSeen.nanosecondsSince1970,
-            lastSeen: message.lastSeen.nanosecondsSince1970, sightings: Sightings(message.sightings),
+            lastSeen: message.lastSeen.nanosecondsSince1970, sightings: sightings, firsts: firsts,
             replicas: Self.sample(message.replicas), processes: Self.sample(message.processes),
             revisions: Set(message.revisions))
     }

@@ -10,15 +10,28 @@ package struct SharedProfile: Sendable, Equatable {
     package private(set) var time = ObservedTimes()
     /// Rollouts that were seen, and when: nanoseconds since 1970.
     package private(set) var revisions: [String: ClosedRange<UInt64>] = [:]
+    /// By writer.
+    package private(set) var exercise: [String: Exercise] = [:]
     /// It has facts of kinds that this version does not know.
     package private(set) var hasUnknownFacts = false
 
     package init(_ subject: SubjectKey) { self.subject = subject }
 
+    /// Times by UTC hour of the week, Monday 00:00 first, of all writers together.
+    package var hoursOfWeek: [FactKind: [UInt64]] {
+        var sums: [FactKind: [UInt64]] = [:]
+        for (kind, hours) in exercise.values.flatMap(\.hours) {
+            let sum = sums[kind] ?? [UInt64](repeating: 0, count: HourOfWeek.cells)
+            sums[kind] = zip(sum, hours.total).map { $0 &+ UInt64($1) }
+        }
+        return sums
+    }
+
     /// Takes in what a writer says; what it said before may come again.
     package mutating func merge(_ share: PostureProfile) {
         for message in share.facts { merge(message, writer: share.writer) }
         time.merge(with: ObservedTimes(share))
+        if share.hasExercise { exercise[share.writer, default: Exercise()].merge(with: Exercise(share.exercise)) }
         for revision in share.revisions {
             let (first, last) = (revision.firstSeen.nanosecondsSince1970, revision.lastSeen.nanosecondsSince1970)
             note(revision.name, first...max(first, last))
@@ -44,6 +57,7 @@ package struct SharedProfile: Sendable, Equatable {
         hasUnknownFacts = hasUnknownFacts || other.hasUnknownFacts
         time.merge(with: other.time)
         for (name, seen) in other.revisions { note(name, seen) }
+        for (writer, known) in other.exercise { exercise[writer, default: Exercise()].merge(with: known) }
         for (identity, fact) in other.facts where facts[identity]?.merge(with: fact) == nil { facts[identity] = fact }
     }
 }

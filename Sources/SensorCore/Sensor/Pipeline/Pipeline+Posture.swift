@@ -11,7 +11,7 @@ extension Pipeline {
         var batch = PostureBatch()
         let told = profiles.takeChanged(limit: all ? .max : Self.toldFacts)
         for (profile, facts) in told { batch.records += records(of: profile, facts) }
-        for part in profiles.takeUnkept(told: told, facts: all ? .max : Self.keptFacts) {
+        for part in profiles.takeUnkept(told: told, facts: all ? .max : Self.keptFacts, all: all) {
             if part.hasHeader { batch.shares[ShareKey(part.profile.subject)] = header(of: part.profile) }
             for page in part.pages {
                 let key = ShareKey(part.profile.subject, page: page)
@@ -27,6 +27,7 @@ extension Pipeline {
                 batch.shares.updateValue(nil, forKey: key)
             }
         }
+        if let profile = profiles.takeDue() { batch.records += whole(profile) }
         batch.records += takeNodeRecords(all: all)
         return batch
     }
@@ -42,6 +43,7 @@ extension Pipeline {
     /// Facts on the pages of which some are told at a tick, about; and facts in one record.
     private static let toldFacts = 2_000
     private static let factsOfRecord = 200
+    private static let factsOfProfile = 1000
 
     private func records(of profile: Profile, _ facts: [Int], isLast: Bool = false) -> [PostureRecord] {
         var messages = facts.map(profile.message)
@@ -58,6 +60,27 @@ extension Pipeline {
                 $0.writer = profile.writer
                 $0.last = isLast && start == starts.last
             }
+            return record
+        }
+    }
+
+    /// All that is known of a subject, and what follows from it, in as many records as it takes.
+    private func whole(_ profile: Profile) -> [PostureRecord] {
+        let message = profile.message()
+        var shared = SharedProfile(profile.subject)
+        shared.merge(message)
+        let assessment = ProfileAssessment(shared, at: profiles.clock.now)
+        let starts = Array(stride(from: 0, to: max(message.facts.count, 1), by: Self.factsOfProfile))
+        return starts.enumerated().map { part, start in
+            var record = record(of: profile)
+            record.coverage = profile.withOverflow(profile.coverage.messages(profiles.hooks))
+            if part == 0 {
+                record.profile = message
+                record.profile.assessment = PostureAssessment(assessment, scope: "node")
+            }
+            record.profile.facts = Array(message.facts[start..<min(start + Self.factsOfProfile, message.facts.count)])
+            record.profile.writer = profile.writer
+            (record.profile.part, record.profile.parts) = (UInt32(part), UInt32(starts.count))
             return record
         }
     }

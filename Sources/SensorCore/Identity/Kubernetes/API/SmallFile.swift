@@ -3,7 +3,7 @@
 internal import Glibc
 
 /// Reads and replaces files that fit into memory at once.
-enum SmallFile {
+package enum SmallFile {
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     /// Makes the directory that the file is to be in, for the owner alone, where it is missing.
@@ -42,7 +42,7 @@ enum SmallFile {
 
     /// Puts `content` in the place of what is there, whole or not at all, so that it outlives a loss of power. For the
     /// owner alone (0600).
-    static func replace(_ path: String, with content: [UInt8]) throws(SystemError) {
+    package static func replace(_ path: String, with content: [UInt8]) throws(SystemError) {
         let draft = path + ".new"
         unlink(draft)
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
