@@ -13,12 +13,13 @@ TOOLCHAIN = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePa
 RELEASE := $(SWIFT) build -c release --product sensord
 
 .NOTPARALLEL:
-.PHONY: help tail test test-agents test-5.10 build static bench lint format proto sanitize fuzz bpf-arm64 clean
+.PHONY: help tail test test-agents test-page test-5.10 build static bench lint format proto sanitize fuzz bpf-arm64 clean
 
 help:
 	@echo 'make tail       watch this machine live (ARGS="..." are options of sensord)'
 	@echo 'make test       every test that this machine allows (TESTS="..." are options of swift test)'
 	@echo 'make test-agents  agents with the official MCP and OpenTelemetry SDKs, which come from PyPI'
+	@echo 'make test-page  look at the page of posture in headless Chromium'
 	@echo 'make test-5.10  load and attach everything in a guest with the oldest kernel supported'
 	@echo 'make build      the release binary, .build/release/sensord'
 	@echo 'make static     the same without any shared library, .build-static/release/sensord'
@@ -46,6 +47,12 @@ $(AGENTS)/installed: Tests/Agents/requirements.txt
 test-agents: $(AGENTS)/installed
 	@.ci/setup build test
 	@SENSORD_TEST_PYTHON=$(CURDIR)/$(AGENTS)/bin/python3 SWIFT=$(SWIFT) .ci/test --filter '(MCPAgent|OpenTelemetry)Tests' $(TESTS)
+
+test-page:
+	@.ci/setup build test page
+	@pages=$$(mktemp -d) && trap 'rm -rf "$$pages"' EXIT && \
+		SENSORD_PAGES=$$pages $(SWIFT) test --disable-xctest --filter 'pages are written' && \
+		Tests/Page/check.py "$$pages"/*.html
 
 test-5.10: static
 	@.ci/setup vm

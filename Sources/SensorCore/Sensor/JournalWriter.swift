@@ -92,28 +92,30 @@ struct JournalWriter {
     /// Hands on what is kept, as far as it is taken.
     mutating func tell() {
         defer { settle() }
-        while let next = next() {
+        while let (next, gone) = next() {
             guard sink?.offer(next) ?? true else { return }
             told = next.sequence
+            missing += gone
             while let first = fresh.first, first.sequence <= told { fresh.removeFirst() }
         }
     }
 
-    private mutating func next() -> RecordEnvelope? {
+    /// What is to be told, and how many records it stands for that are not to be had any more.
+    private func next() -> (envelope: RecordEnvelope, gone: UInt64)? {
         // What is not committed is not there yet.
         guard told < log.committedHead.sequence else { return nil }
-        if let first = fresh.first, first.sequence == told + 1 { return first }
+        if let first = fresh.first, first.sequence == told + 1 { return (first, 0) }
         switch try? log.next(after: told) {
-        case .record(let envelope)?: return envelope
+        case .record(let envelope)?: return (envelope, 0)
         case .hole(let range, let digest)?:
-            missing += range.upperBound - range.lowerBound + 1
-            return gap(RecordGap(range, reason: "not_kept", digest: digest))
+            let gap = RecordGap(range, reason: "not_kept", digest: digest)
+            return envelope(of: gap).map { ($0, gap.count) }
         case nil: return nil
         }
     }
 
     /// In the place of what is not to be had any more.
-    private func gap(_ gap: RecordGap) -> RecordEnvelope? {
+    private func envelope(of gap: RecordGap) -> RecordEnvelope? {
         let now = ClockReading.now()
         let record = PostureRecord.with {
             ($0.schema, $0.node) = (PostureRecord.currentSchema, node)

@@ -68,23 +68,18 @@ package final class PostureJournal: Sendable {
         let isOpen = ConditionLock(value: false)
         do throws(SystemError) {
             _ = try Worker(name: "journal") {
-                let log: StateLog
-                do throws(StateLogError) {
-                    log = try StateLog(directory: directory, boot: boot)
+                Self.work(directory, boot, mailbox) { log throws(StateLogError) in
                     let known = try Self.restored(from: log, directory)
                     restored.withLockedValue { $0 = known }
-                } catch {
-                    answer.withLockedValue { $0 = .failure(error) }
+                    return JournalWriter(log, RecordStream(log.head, signer: signer), node: node, sink)
+                } isOpen: { result in
+                    answer.withLockedValue { $0 = result }
                     isOpen.lock()
                     isOpen.unlock(withValue: true)
-                    return
                 }
-                let opened = Opened(report: log.opening, stream: log.head.id.description)
-                answer.withLockedValue { $0 = .success(opened) }
-                isOpen.lock()
-                isOpen.unlock(withValue: true)
-                var writer = JournalWriter(log, RecordStream(log.head, signer: signer), node: node, sink)
-                Self.run(&writer, mailbox)
+                // By now the directory is free.
+                mailbox.hasEnded.lock()
+                mailbox.hasEnded.unlock(withValue: true)
             }
         } catch { throw StateLogError(directory, error) }
         isOpen.lock(whenValue: true)
@@ -172,6 +167,20 @@ package final class PostureJournal: Sendable {
             wasKilled: !log.opening.wasClean, unknown: unknown)
     }
 
+    private static func work(
+        _ directory: String, _ boot: String, _ mailbox: Mailbox,
+        _ makeWriter: (StateLog) throws(StateLogError) -> JournalWriter,
+        isOpen: (Result<Opened, StateLogError>) -> Void
+    ) {
+        var writer: JournalWriter
+        do throws(StateLogError) {
+            let log = try StateLog(directory: directory, boot: boot)
+            writer = try makeWriter(log)
+            isOpen(.success(Opened(report: log.opening, stream: log.head.id.description)))
+        } catch { return isOpen(.failure(error)) }
+        run(&writer, mailbox)
+    }
+
     private static func run(_ writer: inout JournalWriter, _ mailbox: Mailbox) {
         writer.tell()
         while true {
@@ -188,10 +197,7 @@ package final class PostureJournal: Sendable {
                 waiting.writingSince = nil
                 waiting.status = writer.status
             }
-            guard isFinishing else { continue }
-            mailbox.hasEnded.lock()
-            mailbox.hasEnded.unlock(withValue: true)
-            return
+            if isFinishing { return }
         }
     }
 }
