@@ -175,9 +175,11 @@ struct Daemon {
     private func traceReceiver(
         _ collector: Collector, _ inbox: CallInbox, _ digests: DigestKeys?
     ) -> TraceReceiver {
-        TraceReceiver(forwarder: settings.otlpForwarder, digests: digests) { change in
-            if inbox.put(change) { collector.wake() }
-        }
+        TraceReceiver(
+            forwarder: settings.otlpForwarder, digests: digests, backlog: { inbox.backlog },
+            tell: { change in
+                if inbox.put(change) { collector.wake() }
+            })
     }
 
     /// With the node's own key, which other nodes do not have.

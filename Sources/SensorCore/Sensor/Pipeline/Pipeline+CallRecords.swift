@@ -102,24 +102,25 @@ extension Pipeline {
     }
 
     /// Records a call that was told of after the fact.
+    ///
+    /// - Parameter detail: as its end is told, with all its effects.
     mutating func record(_ settled: SpanTable.Settled, _ detail: ToolCallDetail) {
         let call = settled.call
         var header = sensor_header()
         (header.key.cgroup, header.tgid) = (call.cgroup, call.process)
         let workload = workload(header)
         guard workload.isWatched else { return }
+        let listed = detail.effects?.listed ?? []
         var detail = detail
         detail.effects = nil
         let process = call.process == 0 ? nil : processes.find(ProcessKey(tgid: call.process, start: 0), at: call.end)
         var record = ToolCallRecord(
             state: .finished, call: detail, process: process?.description, workload: workload.description,
             began: clock.wall(call.begin), ended: clock.wall(call.end))
-        record.effects = settled.effects.map { effect in
-            ToolCallEffects.Effect(
-                event: "\(session.streamID)-\(effect.deed.sequence)", kind: effect.deed.kind,
-                text: effect.deed.detail.text(executable: effect.deed.executable), method: effect.method,
-                candidates: effect.candidates, candidatesLeftOut: effect.candidatesLeftOut,
-                summary: ToolCallEffects.Summary(effect.deed, clock))
+        record.effects = zip(listed, settled.effects).map { told, effect in
+            var told = told
+            told.summary = ToolCallEffects.Summary(effect.deed, clock)
+            return told
         }
         record.counts = settled.counts
         record.leftOut = settled.count - UInt64(settled.effects.count)
