@@ -18,22 +18,24 @@ extension Pipeline {
     }
 
     /// Takes account of what was done for a call. What is only streamed for a tail is counted as well.
-    mutating func note(_ event: Event, flags: UInt16, _ subject: EventSubject) {
+    ///
+    /// - Parameter isLate: it was done before the event's time.
+    mutating func note(_ event: Event, flags: UInt16, isLate: Bool, _ subject: EventSubject) {
         guard let call = event.toolCall, !event.isCopy else { return }
         effects.note(
             EffectTable.Deed(
                 sequence: event.sequence, time: event.bootTime, kind: event.kind, count: event.count,
                 detail: event.detail, errorNumber: event.errorNumber, process: event.process,
-                isRemembered: flags & UInt16(SENSOR_REMEMBERED) != 0), for: call)
+                isRemembered: flags & UInt16(SENSOR_REMEMBERED) != 0, isLate: isLate), for: call)
         judgeExpiry(of: call, event, subject)
     }
 
     /// A call whose authority has expired since it began goes on. Told once for each; of what was counted it is not known when
     /// it was done.
     private mutating func judgeExpiry(of call: ToolCallReference, _ event: Event, _ subject: EventSubject) {
-        guard let end = call.claims.authority?.expiresAt, event.kind.isEffect, event.time >= end, event.count == 1,
-            !event.isRepeat, call.numbers.count == 1,
-            let begun = effects.expired(call.numbers[0], wall: end, clock)
+        guard let end = call.claims.authority?.expiresAt, event.kind.isEffect, event.isFirstSeen, event.time >= end,
+            call.numbers.count == 1,
+            let begun = effects.expired(call.numbers[0], wall: end, at: event.bootTime, clock)
         else { return }
         raise(
             AnomalyDetail(

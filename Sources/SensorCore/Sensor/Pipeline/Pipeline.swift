@@ -226,7 +226,7 @@ package struct Pipeline: ~Copyable {
             detail = .network(network)
         }
         append(
-            kind: template.kind, via: template.via, time: clock.boot, count: delta.count, flags: 0,
+            kind: template.kind, via: template.via, time: clock.boot, count: delta.count, flags: 0, isLate: true,
             process: template.process, threadID: 0, subject: template.subject, detail: detail,
             errorNumber: template.errorNumber, toolCall: joined(key, template, since: template.toldAt))
         templates.told(key, at: clock.boot)
@@ -357,7 +357,7 @@ package struct Pipeline: ~Copyable {
         let subject = subject(process, workload)
         let via = Via(rawValue: header.key.hook) ?? .daemon
         let errorNumber = Int32(header.key.error)
-        let toolCall = joined(header, process, detail, elapsed: elapsed)
+        let toolCall = joined(header, process, workload, detail, elapsed: elapsed)
         if header.flags & UInt16(SENSOR_REMEMBERED) != 0 {
             templates.insert(
                 MemoryKey(header.key),
@@ -378,8 +378,9 @@ package struct Pipeline: ~Copyable {
     }
 
     private mutating func append(
-        kind: EventKind, via: Via, time: UInt64, count: UInt64, flags: UInt16, process: ProcessDescription?,
-        threadID: UInt32, subject: EventSubject, detail: EventDetail, errorNumber: Int32, toolCall: ToolCallReference?
+        kind: EventKind, via: Via, time: UInt64, count: UInt64, flags: UInt16, isLate: Bool,
+        process: ProcessDescription?, threadID: UInt32, subject: EventSubject, detail: EventDetail, errorNumber: Int32,
+        toolCall: ToolCallReference?
     ) {
         guard let flags = wanted(flags, of: subject, count) else { return }
         sequence += 1
@@ -396,7 +397,7 @@ package struct Pipeline: ~Copyable {
             if !event.workload.isAttributed { noteUnattributed(event) }
             events.append(event)
         }
-        if toolCall != nil { note(event, flags: flags, subject) }
+        if toolCall != nil { note(event, flags: flags, isLate: isLate, subject) }
     }
 
     /// A tail's copy is counted with the repeats that it is one of.
