@@ -368,7 +368,7 @@ package struct Pipeline: ~Copyable {
         }
         let before = sequence
         append(
-            kind: kind, via: via, time: header.time, count: 1, flags: header.flags,
+            kind: kind, via: via, time: header.time, count: 1, flags: header.flags, isLate: header.uid == .max,
             process: process?.description, threadID: header.tid, subject: subject, detail: detail,
             errorNumber: errorNumber, toolCall: toolCall)
         guard sequence != before else { return }
