@@ -50,6 +50,8 @@ struct Daemon {
 
         let inbox = CallInbox()
         configuration.calls = inbox
+        let spans = CallInbox()
+        configuration.spans = spans
         let collector = try Collector(configuration, sinks: sinks)
         let calls = try toolCalls(collector, inbox, configuration.pipeline.digests)
         let server = try ControlServer(
@@ -58,7 +60,7 @@ struct Daemon {
             limits: ControlServer.Limits(
                 queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
         let background = try BackgroundServices(log: log)
-        let receiver = traceReceiver(collector, inbox, configuration.pipeline.digests)
+        let receiver = traceReceiver(collector, spans, configuration.pipeline.digests)
         let traces = try traceServers(background, collector, receiver)
         start(
             background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint,

@@ -14,7 +14,7 @@ struct TraceAllowance {
         var allBytes = 16 << 20
         /// Calls of one workload that wait for the pipeline.
         var waiting = 1024
-        /// What waits of all together, not spans alone, before each has no more than its share.
+        /// Those of all together, before each has no more than its share.
         var backlog = 16_384
         var share = 64
         /// That are kept count of; whoever comes beyond that shares one count.
