@@ -7,6 +7,7 @@ struct CallTable: ~Copyable {
     struct Limits: Sendable {
         /// Calls that have ended, and sets of them, kept for what comes of them later, as the end of a connection, and for how
         /// long (ns).
+        /// Where there are more of these, whichever workload has most gives up its earliest.
         var ended = 16384
         var endedLife: UInt64 = 600_000_000_000
         /// So long after its end it is not known any more what a call was called with (ns): what was done within it has come.
@@ -55,8 +56,16 @@ struct CallTable: ~Copyable {
         var executable: ByteString
     }
 
+    /// The process that did something, and what that comes from, up to where it is known; empty if it is not known, or if it
+    /// comes from none that is looked for.
+    typealias Line = (_ isLookedFor: (UInt32) -> Bool) -> [Ancestor]
+
     private struct Known {
         var call: ToolCall
+        /// Whose it is.
+        var workload: UInt64
+        /// Among those that have ended and whose terms are known.
+        var termsPlace: SharedQueue<UInt64>.Place?
         var terms: CallTerms
         /// What stands in its arguments but proves nothing; nil: not all that stands there is known.
         var mentions: CallTerms?
@@ -111,13 +120,11 @@ struct CallTable: ~Copyable {
     private let limits: Limits
     private var calls: [UInt64: Known] = [:]
     private var sets: [UInt32: [UInt64]] = [:]
-    private var ended = Ended<UInt64>()
-    /// Those of them whose terms are known.
-    private var unsettled = Ended<UInt64>()
-    private var unsettledBytes = 0
-    /// Sets that no task acts for any more.
-    private var closed = Ended<UInt32>()
-    private var closedMembers = 0
+    private var ended = SharedQueue<UInt64>()
+    /// Those of them whose terms are known, and take bytes.
+    private var unsettled = SharedQueue<UInt64>()
+    /// Sets that no task acts for any more, with the calls in them.
+    private var closed = SharedQueue<UInt32>()
     private var references: [Reference: ToolCallReference] = [:]
     private var referenceBytes = 0
     private var announcers: [UInt32: Announcer] = [:]
@@ -133,9 +140,9 @@ struct CallTable: ~Copyable {
 
     // MARK: Learning
 
-    mutating func begin(_ call: ToolCall) {
+    mutating func begin(_ call: ToolCall, of workload: UInt64) {
         var known = Known(
-            call: call, terms: CallTerms(call.terms), mentions: call.mentions.map { CallTerms($0) })
+            call: call, workload: workload, terms: CallTerms(call.terms), mentions: call.mentions.map { CallTerms($0) })
         known.call.terms = []
         known.call.mentions = nil
         known.call.arguments = []
@@ -154,16 +161,19 @@ struct CallTable: ~Copyable {
         // By when it was told: an end may say that it was earlier.
         let time = end.arrival
         announcers[known.call.process]?.end(end.number, at: time)
-        ended.append(end.number, at: time)
-        unsettled.append(end.number, at: time)
-        unsettledBytes += known.termBytes
+        ended.append(end.number, of: known.workload, at: time)
+        if known.termBytes > 0 {
+            calls[end.number]?.termsPlace = unsettled.append(
+                end.number, of: known.workload, size: known.termBytes, at: time)
+        }
         forget(at: end.time)
         return known.call
     }
 
     mutating func close(_ set: UInt32, at time: UInt64) {
-        closed.append(set, at: time)
-        closedMembers += sets[set]?.count ?? 0
+        let members = sets[set] ?? []
+        let workload = members.last.flatMap { calls[$0]?.workload } ?? 0
+        closed.append(set, of: workload, size: max(members.count, 1), at: time)
         forget(at: time)
     }
 
@@ -173,21 +183,27 @@ struct CallTable: ~Copyable {
     private mutating func forget(at time: UInt64) {
         let oldest = time - min(limits.endedLife, time)
         let settled = time - min(limits.termsLife, time)
-        while let number = unsettled.take(
-            since: settled, keeping: unsettledBytes > limits.termBytes ? 0 : limits.ended)
-        {
-            unsettledBytes -= calls[number]?.termBytes ?? 0
-            calls[number]?.terms = CallTerms([])
-            calls[number]?.mentions = nil
-        }
-        while let number = ended.take(since: oldest, keeping: limits.ended) { forget(number) }
-        while let set = closed.take(since: oldest, keeping: closedMembers > limits.members ? 0 : limits.ended) {
-            closedMembers -= sets.removeValue(forKey: set)?.count ?? 0
+        while let number = unsettled.takeFirst(by: settled) { forgetTerms(of: number) }
+        while unsettled.size > limits.termBytes, let number = unsettled.takeFirstOfLargest() { forgetTerms(of: number) }
+        while let number = ended.takeFirst(by: oldest) { forget(number) }
+        while ended.count > limits.ended, let number = ended.takeFirstOfLargest() { forget(number) }
+        while let set = closed.takeFirst(by: oldest) { sets[set] = nil }
+        while closed.count > limits.ended || closed.size > limits.members, let set = closed.takeFirstOfLargest() {
+            sets[set] = nil
         }
     }
 
+    private mutating func forgetTerms(of number: UInt64) {
+        calls[number]?.terms = CallTerms([])
+        calls[number]?.mentions = nil
+        calls[number]?.termsPlace = nil
+    }
+
     private mutating func forget(_ number: UInt64) {
-        guard let call = calls.removeValue(forKey: number)?.call, call.scope != .none else { return }
+        guard let known = calls.removeValue(forKey: number) else { return }
+        if let place = known.termsPlace { unsettled.remove(place) }
+        let call = known.call
+        guard call.scope != .none else { return }
         if var announcer = announcers[call.process] {
             announcer.ended.removeAll { $0.number == number }
             announcers[call.process] = announcer.open.isEmpty && announcer.ended.isEmpty ? nil : announcer
@@ -199,9 +215,7 @@ struct CallTable: ~Copyable {
     // MARK: Joining
 
     /// The call that something was done for, or those that it may have been done for; nil: none was open.
-    ///
-    /// - Parameter line: the process that did it, and what that comes from, up to where it is known; empty: not known.
-    mutating func join(_ deed: Deed, line: () -> [Ancestor], traits: () -> Traits) -> ToolCallReference? {
+    mutating func join(_ deed: Deed, line: Line, traits: () -> Traits) -> ToolCallReference? {
         if announcers.isEmpty { return nil }
         if deed.set == Self.uncertain { return pick(of: callsOfProcess(deed, line), deed, traits) }
         guard let members = deed.set == 0 ? [] : members(of: deed) else { return nil }
@@ -216,7 +230,7 @@ struct CallTable: ~Copyable {
 
     /// What was done by a task that acts for these calls, which are all that the kernel knows of.
     private mutating func join(
-        _ members: [UInt64], _ deed: Deed, _ line: () -> [Ancestor], _ traits: () -> Traits
+        _ members: [UInt64], _ deed: Deed, _ line: Line, _ traits: () -> Traits
     ) -> ToolCallReference? {
         let known = members.compactMap { calls[$0]?.call }
         let origin = deed.set & UInt32(SENSOR_CALLS_MADE)
@@ -229,7 +243,7 @@ struct CallTable: ~Copyable {
         if isProgram {
             // Whoever had a process's threads do something may have had them start it.
             for process in Set(known.lazy.filter { $0.scope != .thread }.map(\.process)) {
-                let start = Self.start(of: line(), below: process)
+                let start = Self.start(of: line { $0 == process }, below: process)
                 add(to: &found, of: process, in: start.map { $0...$0 } ?? deed.times)
             }
         } else if !isOwn {
@@ -282,14 +296,14 @@ struct CallTable: ~Copyable {
 
     /// Of a task that acts for none: what other threads of its process have open, or the process that it is a worker of or was
     /// started by meanwhile, may be done by it all the same. A thread that announces calls for itself is taken at its word.
-    private func callsBeside(_ deed: Deed, _ line: () -> [Ancestor]) -> Found {
+    private func callsBeside(_ deed: Deed, _ line: Line) -> Found {
         var found = Found()
         if announcingThreads[deed.thread] != nil { return found }
         add(to: &found, of: deed.process, in: deed.times)
         // Who acts for what a process has announced as a whole is known of that one.
         found.numbers = found.numbers.filter { calls[$0]?.call.scope == .thread }
         if !found.numbers.isEmpty { return found }
-        let line = line()
+        let line = line { announcers[$0] != nil }
         for (index, maker) in line.enumerated().dropFirst() where announcers[maker.process] != nil {
             add(to: &found, of: maker.process, in: deed.times)
             found.numbers = found.numbers.filter { calls[$0]?.call.scope != .tree }
@@ -302,11 +316,11 @@ struct CallTable: ~Copyable {
     }
 
     /// Of a task of which the kernel cannot tell what it acts for: all that its process has announced, or was made within.
-    private func callsOfProcess(_ deed: Deed, _ line: () -> [Ancestor]) -> Found {
+    private func callsOfProcess(_ deed: Deed, _ line: Line) -> Found {
         var found = Found()
         add(to: &found, of: deed.process, in: deed.times)
         var start: UInt64?
-        for ancestor in line() {
+        for ancestor in line({ announcers[$0] != nil }) {
             if let start, announcers[ancestor.process] != nil {
                 var made = Found()
                 add(to: &made, of: ancestor.process, in: deed.times)
@@ -408,28 +422,5 @@ extension ToolCallReference {
             candidates: calls.map(\.id), initiator: common(\.initiator) ?? nil,
             claims: isWhole ? claims?.ofEffects ?? ToolCallClaims() : ToolCallClaims(), mayBeNone: mayBeNone,
             numbers: numbers)
-    }
-}
-
-extension CallTable {
-    /// What has ended, in that order.
-    private struct Ended<Number> {
-        private var list: [(number: Number, time: UInt64)] = []
-        private var head = 0
-
-        mutating func append(_ number: Number, at time: UInt64) { list.append((number, time)) }
-
-        /// The first one, if it ended by a time or if there are more than so many.
-        mutating func take(since: UInt64, keeping limit: Int) -> Number? {
-            guard head < list.count, list.count - head > limit || list[head].time <= since else { return nil }
-            defer {
-                head += 1
-                if head > 1024, head * 2 > list.count {
-                    list.removeFirst(head)
-                    head = 0
-                }
-            }
-            return list[head].number
-        }
     }
 }

@@ -13,8 +13,8 @@ struct EffectTable: ~Copyable {
         var candidates = 16
         /// Bytes of all, about: while more than half of them are taken, one workload has an eighth.
         var bytes = 16 << 20
-        /// Calls that have ended and are not settled, and bytes of what is known of them: with more the earliest does not
-        /// wait for its counts. Calls that are open are as many as the socket allows.
+        /// Calls that have ended and are not settled, and bytes of what is known of them: with more the earliest of the workload
+        /// that has most of them does not wait for its counts. Calls that are open are as many as the socket allows.
         var ended = 16_384
         var endedBytes = 8 << 20
         /// Of those that did not wait, so many wait for the tick at most.
@@ -41,6 +41,8 @@ struct EffectTable: ~Copyable {
         var process: ProcessDescription?
         /// The kernel counts its repeats.
         var isRemembered = false
+        /// It was done before that time, it is not known when: it was counted, or is what came of something.
+        var isLate = false
     }
 
     /// All that is alike.
@@ -50,7 +52,7 @@ struct EffectTable: ~Copyable {
         var text: String
         var errorNumber: Int32
         var method: ToolCallReference.Method
-        /// Ids of all calls that it could have been for, as far as they are listed; none if it was for one.
+        /// Ids of all calls that it could have been for, as far as they are listed; none if it was for one for certain.
         var candidates: [String]
         /// Calls beyond those.
         var candidatesLeftOut: UInt32 = 0
@@ -60,6 +62,8 @@ struct EffectTable: ~Copyable {
         /// Boot clock, ns.
         var first: UInt64
         var last: UInt64
+        /// When it was done, as far as that is known.
+        fileprivate var done: ClosedRange<UInt64>?
         var access: FileAccess = []
         var sent: UInt64?
         var received: UInt64?
@@ -137,6 +141,8 @@ struct EffectTable: ~Copyable {
         let workload: Workload
         let process: ProcessDescription?
         var end: CallEnd?
+        /// Among those that have ended.
+        var endedPlace: SharedQueue<UInt64>.Place?
         var tallies: [Tally] = []
         /// Of what there was no room to keep any account of.
         var counts: [EventKind: UInt64] = [:]
@@ -163,11 +169,8 @@ struct EffectTable: ~Copyable {
     private var latest: (numbers: [UInt64], tally: Tally)?
     private(set) var bytes = 0
     private var bytesOf: [UInt64: Int] = [:]
-    /// That have ended, in that order, and how many ticks there had been then. Those before the head are settled.
-    private var ended: [(number: UInt64, tick: UInt64)] = []
-    private var endedHead = 0
-    private var endedCount = 0
-    private var endedBytes = 0
+    /// That have ended, with their bytes and how many ticks there had been then.
+    private var ended = SharedQueue<UInt64>()
     private var ticks: UInt64 = 0
     private var overdue: [Settled] = []
     /// Bytes that were settled since the last tick, of all workloads and of each.
@@ -192,11 +195,10 @@ struct EffectTable: ~Copyable {
     mutating func end(_ end: CallEnd) {
         guard let account = accounts[end.number], account.end == nil else { return }
         account.end = end
-        ended.append((end.number, ticks))
-        endedCount += 1
-        endedBytes += account.bytes
-        while endedCount > limits.ended || endedBytes > limits.endedBytes, let number = takeEarliest() {
-            guard let account = accounts[number] else { break }
+        account.endedPlace = ended.append(end.number, of: account.workload.number, size: account.bytes, at: ticks)
+        while ended.count > limits.ended || ended.size > limits.endedBytes, let number = ended.takeFirstOfLargest() {
+            guard let account = accounts[number] else { continue }
+            account.endedPlace = nil
             // What the kernel has counted for it comes too late.
             if account.tallies.contains(where: { $0.isRemembered }) { account.isIncomplete = true }
             if let settled = settle(number, isBrief: !maySettle(account.workload)) { overdue.append(settled) }
@@ -215,20 +217,6 @@ struct EffectTable: ~Copyable {
             && settledBytesOf[workload.number, default: 0] < limits.settledBytesOfWorkload
     }
 
-    /// The call that has waited longest of those that have ended.
-    private mutating func takeEarliest() -> UInt64? {
-        forgetSettled()
-        return endedHead < ended.count ? ended[endedHead].number : nil
-    }
-
-    private mutating func forgetSettled() {
-        while endedHead < ended.count, accounts[ended[endedHead].number] == nil { endedHead += 1 }
-        if endedHead > 1024, endedHead * 2 > ended.count {
-            ended.removeFirst(endedHead)
-            endedHead = 0
-        }
-    }
-
     /// Something of that time was lost.
     ///
     /// - Parameters:
@@ -241,14 +229,16 @@ struct EffectTable: ~Copyable {
         }
     }
 
-    /// The authority of a call has expired.
+    /// Something was done for a call whose authority had expired.
     ///
-    /// - Parameter end: when, nanoseconds since 1970.
-    /// - Returns: the call; nil if that is no news, also since it had before the call began.
-    mutating func expired(_ number: UInt64, wall end: UInt64, _ clock: ClockReading) -> ToolCall? {
-        guard let account = accounts[number], !account.isExpiryTold, clock.wall(account.call.time) < end else {
-            return nil
-        }
+    /// - Parameters:
+    ///   - end: when it had, nanoseconds since 1970.
+    ///   - time: when it was done, boot clock.
+    /// - Returns: the call; nil if that is no news, also since it had before the call began, or if the call was over.
+    mutating func expired(_ number: UInt64, wall end: UInt64, at time: UInt64, _ clock: ClockReading) -> ToolCall? {
+        guard let account = accounts[number], !account.isExpiryTold, clock.wall(account.call.time) < end,
+            account.end.map({ time < $0.time }) ?? true
+        else { return nil }
         account.isExpiryTold = true
         return account.call
     }
@@ -358,14 +348,15 @@ struct EffectTable: ~Copyable {
         var settled = overdue
         overdue = []
         (settledBytes, settledBytesOf) = (0, [:])
-        for (number, tick) in ended[endedHead...] {
+        var next = ended.first
+        while let place = next, let (number, tick) = ended[place] {
+            next = ended.place(after: place)
             if ticks - tick < 2 || settledBytes >= limits.settledBytes { break }
             guard isSettled(number, isCounted: ticks - tick > 2, at: time), let workload = accounts[number]?.workload,
                 maySettle(workload)
             else { continue }
             if let call = settle(number) { settled.append(call) }
         }
-        forgetSettled()
         return settled
     }
 
@@ -373,8 +364,9 @@ struct EffectTable: ~Copyable {
     mutating func finish() -> [Settled] {
         var settled = overdue
         overdue = []
-        for (number, _) in ended[endedHead...] { if let call = settle(number) { settled.append(call) } }
-        forgetSettled()
+        while let place = ended.first, let (number, _) = ended[place] {
+            if let call = settle(number) { settled.append(call) } else { ended.remove(place) }
+        }
         for number in accounts.keys.sorted() { if let call = settle(number) { settled.append(call) } }
         return settled
     }
@@ -389,10 +381,7 @@ struct EffectTable: ~Copyable {
     /// - Parameter isBrief: what was done is counted, not listed, and what it was called with is left out.
     private mutating func settle(_ number: UInt64, isBrief: Bool = false) -> Settled? {
         guard let account = accounts.removeValue(forKey: number) else { return nil }
-        if account.end != nil {
-            endedCount -= 1
-            endedBytes -= account.bytes
-        }
+        if let place = account.endedPlace { ended.remove(place) }
         var settled = Settled(
             call: account.call, end: account.end, workload: account.workload, process: account.process, effects: [],
             counts: account.counts, leftOut: account.counts.values.reduce(0, &+), isIncomplete: account.isIncomplete,
@@ -402,7 +391,9 @@ struct EffectTable: ~Copyable {
             if isBrief {
                 settled.leftOut &+= tally.effects.reduce(0) { $0 &+ $1.count }
             } else {
+                let known = settled.effects.count
                 settled.effects += tally.effects
+                if let end = account.end, tally.calls.count == 1 { settled.doubt(from: known, since: end.time) }
                 settled.bytes += tally.recordBytes
             }
             settled.counts.merge(tally.counts, uniquingKeysWith: &+)
@@ -445,6 +436,23 @@ struct EffectTable: ~Copyable {
 }
 
 extension EffectTable.Settled {
+    /// An end may say that it was earlier than it came. What was taken for the call's alone until then may have been done for
+    /// it by what goes on, or for none.
+    ///
+    /// - Parameter first: of the effects of this call alone, the first.
+    fileprivate mutating func doubt(from first: Int, since end: UInt64) {
+        for index in first..<effects.count {
+            guard let done = effects[index].done, done.upperBound >= end else { continue }
+            if done.lowerBound < end {
+                // Not all that is counted there was done for it for certain.
+                isIncomplete = true
+            } else {
+                effects[index].method = .candidates
+                effects[index].candidates = [call.id]
+            }
+        }
+    }
+
     fileprivate mutating func takeOutliving(_ started: some Collection<EffectTable.Started>, at time: UInt64) {
         for process in started where process.time <= time && process.endedAt.map({ $0 > time }) ?? true {
             outlivedBy.append(EffectTable.Outliving(process: process.process, method: process.method))
@@ -457,6 +465,7 @@ extension EffectTable.Effect {
         count &+= deed.count
         first = min(first, deed.time)
         last = max(last, deed.time)
+        if !deed.isLate { done = min(done?.lowerBound ?? deed.time, deed.time)...max(done?.upperBound ?? 0, deed.time) }
         switch deed.detail {
         case .file(let file): access.formUnion(file.access)
         case .network(let network):

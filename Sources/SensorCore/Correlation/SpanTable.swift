@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import NIOCore
+
 /// Joins tool calls that were told of after the fact to what their workload did meanwhile, which is kept for that. By time
 /// alone, so never to one of several: what several spans cover may be either's. For the pipeline's thread.
 struct SpanTable: ~Copyable {
@@ -16,6 +18,11 @@ struct SpanTable: ~Copyable {
         /// How long a span waits for others of the same time, and for what is still on its way from the kernel, ns. Exporters
         /// send every five seconds, as they come.
         var settling: UInt64 = 10_000_000_000
+        /// Spans of all workloads and of one that wait for that: of more, the earliest is told without what was done meanwhile.
+        var waiting = 8192
+        var waitingOfWorkload = 1024
+        /// That are settled at a time: each is compared with all that was done, and nothing else goes on meanwhile.
+        var settled = 32
         /// Effects that are listed, and candidates of each.
         var effects = 64
         var candidates = 16
@@ -56,6 +63,24 @@ struct SpanTable: ~Copyable {
         var isIncomplete: Bool
     }
 
+    /// A span, which is in several places.
+    private final class Span {
+        let call: SpanCall
+
+        init(_ call: SpanCall) { self.call = call }
+    }
+
+    /// Of another span of the same time, what each deed is compared with: times alone, since copying what else it has would
+    /// cost most of the work.
+    private struct Overlap {
+        var begin: UInt64
+        var end: UInt64
+        /// It was made within the call, and tells of what was done for it itself.
+        var isInner: Bool
+
+        func covers(_ time: UInt64) -> Bool { begin <= time && time <= end }
+    }
+
     private final class Workload {
         var deeds: [Deed] = []
         /// Those before it are gone.
@@ -63,7 +88,7 @@ struct SpanTable: ~Copyable {
         var bytes = 0
         /// When the latest was done of what had to go.
         var deedsGoneUntil: UInt64 = 0
-        var spans: [SpanCall] = []
+        var spans = CircularBuffer<Span>()
         /// When the last ended of the spans that had to go while they mattered.
         var spansGoneUntil: UInt64 = 0
 
@@ -82,9 +107,10 @@ struct SpanTable: ~Copyable {
     private var deedCount = 0
     private var byteCount = 0
     private var spanCount = 0
-    /// In the order in which they came.
-    private var waiting: [(call: SpanCall, workload: UInt64, deadline: UInt64)] = []
-    private var waitingHead = 0
+    /// By workload, until they have waited long enough.
+    private var waiting = SharedQueue<(span: Span, workload: UInt64)>()
+    /// That could not wait.
+    private var overdue: [Settled] = []
     private var told: Set<Told> = []
 
     private struct Told: Hashable {
@@ -99,7 +125,7 @@ struct SpanTable: ~Copyable {
     }
 
     /// When the next span has waited long enough, boot clock; the end of time if none waits.
-    var nextDeadline: UInt64 { waitingHead < waiting.count ? waiting[waitingHead].deadline : .max }
+    var nextDeadline: UInt64 { waiting.firstTime ?? .max }
 
     // MARK: What is done
 
@@ -172,10 +198,11 @@ struct SpanTable: ~Copyable {
         // 0 is no workload's number.
         let number = workload ?? 0
         guard told.insert(Told(trace: call.trace, span: call.span, workload: number)).inserted else { return false }
-        waiting.append((call, number, call.received &+ limits.settling))
+        let span = Span(call)
+        wait(span, number)
         guard workload != nil else { return true }
         let workload = self.workload(number)
-        workload.spans.append(call)
+        workload.spans.append(span)
         spanCount += 1
         if workload.spans.count > limits.spansOfWorkload { dropSpan(of: workload) }
         while spanCount > limits.spans,
@@ -187,22 +214,36 @@ struct SpanTable: ~Copyable {
     }
 
     private mutating func dropSpan(of workload: Workload) {
-        if workload.spans.isEmpty { return }
-        workload.spansGoneUntil = max(workload.spansGoneUntil, workload.spans.removeFirst().end)
+        guard let span = workload.spans.popFirst() else { return }
+        workload.spansGoneUntil = max(workload.spansGoneUntil, span.call.end)
         spanCount -= 1
     }
 
-    /// The calls that have waited long enough, with what was done meanwhile.
+    private mutating func wait(_ span: Span, _ number: UInt64) {
+        waiting.append((span, number), of: number, at: span.call.received &+ limits.settling)
+        if waiting.count(of: number) > limits.waitingOfWorkload {
+            giveUp(waiting.takeFirst(of: number))
+        } else if waiting.count > limits.waiting {
+            giveUp(waiting.takeFirstOfLargest())
+        }
+    }
+
+    private mutating func giveUp(_ next: (span: Span, workload: UInt64)?) {
+        guard let next else { return }
+        overdue.append(Settled(call: next.span.call, effects: [], count: 0, isIncomplete: true))
+    }
+
+    /// The calls that could not wait, since there were too many, without anything that was done meanwhile.
+    mutating func takeOverdue() -> [Settled] {
+        defer { overdue = [] }
+        return overdue
+    }
+
+    /// The calls that have waited long enough, with what was done meanwhile: no more of them than take a moment.
     mutating func settle(at time: UInt64) -> [Settled] {
         var settled: [Settled] = []
-        while waitingHead < waiting.count, waiting[waitingHead].deadline <= time {
-            let next = waiting[waitingHead]
-            waitingHead += 1
-            settled.append(join(next.call, workloads[next.workload]))
-        }
-        if waitingHead >= 256, waitingHead * 2 >= waiting.count || waitingHead == waiting.count {
-            waiting.removeFirst(waitingHead)
-            waitingHead = 0
+        while settled.count < limits.settled, let next = waiting.takeFirst(by: time) {
+            settled.append(join(next.span.call, workloads[next.workload]))
         }
         return settled
     }
@@ -214,10 +255,11 @@ struct SpanTable: ~Copyable {
         for (number, workload) in workloads {
             let old = workload.deeds[workload.head...].prefix { $0.time < oldest }.count
             if old > 0 { drop(old, of: workload) }
-            let spans = workload.spans.filter { $0.received < oldest }
-            for span in spans { told.remove(Told(trace: span.trace, span: span.span, workload: number)) }
-            if !spans.isEmpty { workload.spans.removeAll { $0.received < oldest } }
-            spanCount -= spans.count
+            while let call = workload.spans.first?.call, call.received < oldest {
+                told.remove(Told(trace: call.trace, span: call.span, workload: number))
+                workload.spans.removeFirst()
+                spanCount -= 1
+            }
         }
         forgetEmpty()
         // Of spans that had to go before, or are nobody's.
@@ -232,33 +274,57 @@ struct SpanTable: ~Copyable {
                 call: call, effects: [], count: 0,
                 isIncomplete: call.begin < since || goneUntil != 0 && goneUntil >= call.begin)
         }
-        let others = workload.spans.lazy.filter { other in
-            other.begin <= call.end && call.begin <= other.end
-                && !(other.trace == call.trace && other.span == call.span)
-                && !call.isWithin(other)
-        }.prefix(limits.overlaps + 1)
-        let overlapping = Array(others).sorted { ($0.begin, $0.span) < ($1.begin, $1.span) }
+        let overlapping = self.overlapping(call, workload)
+        let overlaps = overlapping.map {
+            Overlap(begin: $0.call.begin, end: $0.call.end, isInner: $0.call.isWithin(call))
+        }
         // Of more than can be looked at it is not known what they cover.
-        let isCrowded = overlapping.count > limits.overlaps || workload.spansGoneUntil >= call.begin
+        let isCrowded = overlaps.count > limits.overlaps || workload.spansGoneUntil >= call.begin
         var settled = Settled(
             call: call, effects: [], count: 0,
             isIncomplete: call.begin < since || workload.deedsGoneUntil != 0 && workload.deedsGoneUntil >= call.begin)
-        for deed in workload.deeds[workload.head...] where call.covers(deed.time) {
-            let covering = overlapping.filter { $0.covers(deed.time) }
-            // It belongs to what was called within this call, which tells of it.
-            if covering.contains(where: { $0.isWithin(call) }) { continue }
+        let deeds = workload.deeds
+        for index in workload.head..<deeds.count {
+            let time = deeds[index].time
+            // What was done for what was called within this call, that tells of.
+            guard call.covers(time), let others = Self.count(of: overlaps, covering: time) else { continue }
             settled.count += 1
-            settled.counts[deed.kind, default: 0] += 1
+            settled.counts[deeds[index].kind, default: 0] += 1
             guard settled.effects.count < limits.effects else { continue }
-            let isOne = covering.isEmpty && !isCrowded
-            let candidates = isOne ? [] : [call.id] + covering.prefix(limits.candidates - 1).map(\.id)
+            let isOne = others == 0 && !isCrowded
+            let candidates =
+                isOne
+                ? []
+                : [call.id]
+                    + overlapping.lazy.filter { $0.call.covers(time) }.prefix(limits.candidates - 1).map(\.call.id)
             settled.effects.append(
                 Effect(
-                    deed: deed, method: isOne ? .window : .candidates, candidates: candidates,
-                    candidatesLeftOut: isOne ? 0 : UInt32(covering.count + 1 - candidates.count)))
+                    deed: deeds[index], method: isOne ? .window : .candidates, candidates: candidates,
+                    candidatesLeftOut: isOne ? 0 : UInt32(others + 1 - candidates.count)))
         }
         settled.effects.sort { ($0.deed.time, $0.deed.sequence) < ($1.deed.time, $1.deed.sequence) }
         return settled
+    }
+
+    /// Other spans of the same time that the call was not made within: one more than are looked at, where there are more.
+    private func overlapping(_ call: SpanCall, _ workload: Workload) -> [Span] {
+        var found: [Span] = []
+        for span in workload.spans where span.call.begin <= call.end && call.begin <= span.call.end {
+            if span.call.trace == call.trace, span.call.span == call.span || call.isWithin(span.call) { continue }
+            found.append(span)
+            if found.count > limits.overlaps { break }
+        }
+        return found.sorted { ($0.call.begin, $0.call.span) < ($1.call.begin, $1.call.span) }
+    }
+
+    /// How many were under way then; nil: one that was made within the call was.
+    private static func count(of overlaps: [Overlap], covering time: UInt64) -> Int? {
+        var count = 0
+        for overlap in overlaps where overlap.covers(time) {
+            if overlap.isInner { return nil }
+            count += 1
+        }
+        return count
     }
 }
 

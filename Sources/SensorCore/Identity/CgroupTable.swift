@@ -131,7 +131,9 @@ package struct CgroupTable: ~Copyable {
         entry.removedAt = time
         entry.workload.cgroups.removeAll { $0 == id }
         // What runs there next, as a unit that is started again, has announced nothing yet.
-        if entry.workload.cgroups.isEmpty { entry.workload.announcesCalls = false }
+        if entry.workload.cgroups.isEmpty {
+            (entry.workload.announcesCalls, entry.workload.hasAnnounced) = (false, false)
+        }
         if let gone = removed.insert(id, entry) { release(gone.value) }
     }
 

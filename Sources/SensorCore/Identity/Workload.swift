@@ -38,6 +38,8 @@ package final class Workload {
     @exclusivity(unchecked) var templateBytes = 0
     /// It has announced a tool call since it began.
     @exclusivity(unchecked) var announcesCalls = false
+    /// So has a call for which tasks act.
+    @exclusivity(unchecked) var hasAnnounced = false
     /// OpenTelemetry spans tell of its calls, after the fact.
     var sendsSpans = false
     private var ofRuntime: WorkloadDescription?

@@ -17,6 +17,7 @@ final class CollectorLoop {
     private var hasSkippedCounts = false
     /// Few of many counts had changed when they were last read.
     private var areCountsQuiet = false
+    private var spans: InboxPortions?
     private var lastLosses = LossLedger()
     /// Lifecycle events that had been lost when processes were last seeded.
     private var lostLifecycle: UInt64 = 0
@@ -38,6 +39,7 @@ final class CollectorLoop {
     init(_ configuration: CollectorConfiguration, sinks: [any EventSink & Sendable]) throws(CollectorError) {
         self.configuration = configuration
         self.sinks = sinks
+        spans = configuration.spans.map { InboxPortions($0, size: Self.spansOfPass) }
         do throws(KernelError) { kernel = try KernelSession(settings: configuration.kernel) } catch {
             throw .kernel(error)
         }
@@ -90,7 +92,7 @@ final class CollectorLoop {
     /// Collects until `isStopping`, which is asked after each interruption.
     func run(_ isStopping: (CollectorLoop) -> Bool) {
         while true {
-            let wakeup = kernel.wait(until: min(nextTick, pipeline.nextDeadline))
+            let wakeup = kernel.wait(until: nextTurn)
             let began = KernelSession.bootTime()
             let count = pass()
             // What was done until then has come, unless there was more than one pass takes.
@@ -104,10 +106,16 @@ final class CollectorLoop {
         }
     }
 
+    /// Where spans are left for the next pass that comes at once, but whoever uses the waker is heard in between.
+    private var nextTurn: UInt64 {
+        let next = hasSpans ? 0 : min(nextTick, pipeline.nextDeadline)
+        return max(next, KernelSession.bootTime() &+ 1_000_000)
+    }
+
     /// Takes the programs off, then what they left behind: records, counts, losses.
     func finish() -> CollectorSummary {
         kernel.detach()
-        while pass() > 0 {}
+        while pass() > 0 || hasSpans {}
         areCountsQuiet = false
         tick()
         settle(at: .max)
@@ -142,6 +150,7 @@ final class CollectorLoop {
     private func pass() -> Int {
         takeCalls()
         let count = kernel.drain { record($0) }
+        takeSpans()
         deliver()
         return count
     }
@@ -164,6 +173,14 @@ final class CollectorLoop {
         guard let inbox = configuration.calls else { return }
         for change in inbox.take() { consume(.call(change)) }
     }
+
+    /// A client may send thousands at once, and each takes a while: the rings are emptied in between.
+    private func takeSpans() {
+        for change in spans?.take() ?? [] { consume(.call(change)) }
+    }
+
+    private var hasSpans: Bool { spans?.hasMore ?? false }
+    private static let spansOfPass = 64
 
     private func record(_ view: borrowing RecordView) {
         takeCalls()

@@ -37,7 +37,8 @@ extension CallBook {
         guard account.allows(.calls) else { throw CallRefusal(.rateLimited, "too many calls are open") }
         guard account.allows(.bytes) else { throw CallRefusal(.rateLimited, "too much is to be remembered") }
 
-        let scope = message.scope ?? (message.threadId == nil ? .process : .thread)
+        var scope = message.scope ?? (message.threadId == nil ? .process : .thread)
+        if message.isOverdue(at: now.boot) { scope = .none }
         let (thread, processes) = try acting(message, sender, scope)
         let number = nextNumber
         nextNumber += 1
@@ -195,5 +196,14 @@ extension CallBook {
         let error = String(decoding: (message.error ?? "").utf8.prefix(512), as: UTF8.self)
         close([number], status: status, error: error, at: message.bootTime)
         return .ack(message.seq)
+    }
+}
+
+extension ToolCallMessage {
+    /// A `begin` whose client has given up waiting for its `ack`: the call is under way, or over, by now. Of one that says of a
+    /// later time that is another clock's.
+    fileprivate func isOverdue(at now: UInt64) -> Bool {
+        guard let bootTime, let patience else { return false }
+        return now > bootTime && now - bootTime > patience
     }
 }

@@ -25,6 +25,7 @@ extension ToolCallMessage {
             case "status": status = try field.text()
             case "error": error = try field.text()
             case "bootTime": bootTime = try field.decimal()
+            case "patience": patience = try field.decimal()
             default: try takeReport(name, field)
             }
         }

@@ -68,8 +68,10 @@ struct ToolCallMessage: Sendable {
     var threadId: UInt32?
     var status: String?
     var error: String?
-    /// When the call ended, on the boot clock, ns.
+    /// When the call began or ended, on the boot clock, ns.
     var bootTime: UInt64?
+    /// So long a client waits for its call's `ack`, ns.
+    var patience: UInt64?
     // context
     var id: String?
     var turn: UInt32?

@@ -50,6 +50,8 @@ struct Daemon {
 
         let inbox = CallInbox()
         configuration.calls = inbox
+        let spans = CallInbox()
+        configuration.spans = spans
         let collector = try Collector(configuration, sinks: sinks)
         let calls = try toolCalls(collector, inbox, configuration.pipeline.digests)
         let server = try ControlServer(
@@ -58,7 +60,7 @@ struct Daemon {
             limits: ControlServer.Limits(
                 queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
         let background = try BackgroundServices(log: log)
-        let receiver = traceReceiver(collector, inbox, configuration.pipeline.digests)
+        let receiver = traceReceiver(collector, spans, configuration.pipeline.digests)
         let traces = try traceServers(background, collector, receiver)
         start(
             background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint,
@@ -177,9 +179,11 @@ struct Daemon {
     private func traceReceiver(
         _ collector: Collector, _ inbox: CallInbox, _ digests: DigestKeys?
     ) -> TraceReceiver {
-        TraceReceiver(forwarder: settings.otlpForwarder, digests: digests) { change in
-            if inbox.put(change) { collector.wake() }
-        }
+        TraceReceiver(
+            forwarder: settings.otlpForwarder, digests: digests, backlog: { inbox.backlog },
+            tell: { change in
+                if inbox.put(change) { collector.wake() }
+            })
     }
 
     /// With the node's own key, which other nodes do not have.

@@ -30,7 +30,7 @@ import Testing
     ) -> ToolCallReference? {
         let deed = CallTable.Deed(
             set: set, process: process, thread: thread, times: time...(end ?? time), isLate: isLate)
-        return table.join(deed, line: { line }) {
+        return table.join(deed, line: { _ in line }) {
             CallTable.Traits(
                 paths: [path].compactMap { $0.map { ByteString($0) } }, hosts: [host].compactMap { $0 },
                 program: command.first.map { ByteString("/usr/bin/\($0)") }, arguments: command,
@@ -309,6 +309,27 @@ import Testing
         #expect(table.knownCount == 21)
     }
 
+    @Test func `whoever ends calls in numbers costs others nothing`() {
+        var limits = CallTable.Limits()
+        (limits.ended, limits.termBytes, limits.members) = (10, 2000, 10)
+        var table = CallTable(limits: limits)
+        for number in 1...2 as ClosedRange<UInt64> {
+            table.begin(Self.call(number, .process, "/data/\(number)"), of: 1)
+        }
+        table.define(7, members: [1, 2])
+        for number in 1...2 as ClosedRange<UInt64> { _ = table.end(CallEnd(number: number, status: "ok", time: 300)) }
+        table.close(7, at: 300)
+        for number in 3...100 as ClosedRange<UInt64> {
+            table.begin(Self.call(number, .process, process: 99, "/others/\(number)"), of: 2)
+            table.define(UInt32(100 + number), members: [number])
+            _ = table.end(CallEnd(number: number, status: "ok", time: 300))
+            table.close(UInt32(100 + number), at: 300)
+        }
+        #expect(table.knownCount == 10 && table.setCount == 9)
+        #expect(Self.join(&table, path: "/data/2")?.id == "call-2")
+        #expect(Self.join(&table, path: "/data/2")?.method == .argument)
+    }
+
     // MARK: Several calls
 
     @Test func `of several open calls all are candidates, in the order in which they began`() {
@@ -585,4 +606,8 @@ import Testing
         #expect(Self.join(&table, set: 5100)?.id == "call-5000")
         #expect(Self.join(&table, set: 102) == nil)
     }
+}
+
+extension CallTable {
+    fileprivate mutating func begin(_ call: ToolCall) { begin(call, of: 0) }
 }

@@ -42,17 +42,17 @@ import Testing
 
         func note(
             _ kind: EventKind, _ path: String? = nil, for numbers: UInt64..., at time: UInt64 = 100, count: UInt64 = 1,
-            process: ProcessDescription? = nil, error: Int32 = 0, isRemembered: Bool = false,
+            process: ProcessDescription? = nil, error: Int32 = 0, isRemembered: Bool = false, isLate: Bool = false,
             detail: EventDetail? = nil
         ) {
             note(
                 kind, path, for: numbers, at: time, count: count, process: process, error: error,
-                isRemembered: isRemembered, detail: detail)
+                isRemembered: isRemembered, isLate: isLate, detail: detail)
         }
 
         func note(
             _ kind: EventKind, _ path: String? = nil, for numbers: [UInt64], at time: UInt64 = 100, count: UInt64 = 1,
-            process: ProcessDescription? = nil, error: Int32 = 0, isRemembered: Bool = false,
+            process: ProcessDescription? = nil, error: Int32 = 0, isRemembered: Bool = false, isLate: Bool = false,
             detail: EventDetail? = nil
         ) {
             sequence += 1
@@ -61,7 +61,7 @@ import Testing
                 EffectTable.Deed(
                     sequence: sequence, time: time, kind: kind, count: count,
                     detail: detail ?? path.map { .file(FileDetail(path: ByteString($0), access: .read)) } ?? .none,
-                    errorNumber: error, process: process, isRemembered: isRemembered),
+                    errorNumber: error, process: process, isRemembered: isRemembered, isLate: isLate),
                 for: ToolCallReference(
                     id: ids.count == 1 ? ids[0] : "", name: "", session: "",
                     method: ids.count == 1 ? .exact : .candidates, candidates: ids.count == 1 ? [] : ids,
@@ -149,7 +149,7 @@ import Testing
         #expect(table.tick(at: 10 * Self.second).isEmpty)
         // Of the second nothing is counted.
         #expect(table.tick(at: 20 * Self.second).map(\.call.number) == [2])
-        table.note(.fileOpen, "/a", for: 1, at: 20 * Self.second, count: 41)
+        table.note(.fileOpen, "/a", for: 1, at: 20 * Self.second, count: 41, isLate: true)
         let settled = table.tick(at: 30 * Self.second)
         #expect(settled.map(text) == [["file.open /a ×42 exact"]])
         #expect(table.count == 0)
@@ -176,6 +176,38 @@ import Testing
         let settled = table.finish()
         #expect(settled.map { $0.end == nil } == [true])
         #expect(settled.map(text) == [["file.open /a exact"]])
+    }
+
+    @Test func `what was done after an end that came late is not certain to have been for the call`() throws {
+        let table = Table()
+        table.begin(1, 2)
+        table.note(.fileOpen, "/within", for: 1, at: 100)
+        table.note(.fileOpen, "/after", for: 1, at: 200)
+        table.note(.fileOpen, "/others", for: 1, 2, at: 250)
+        // Counted, and what came of something done before: it is not known when.
+        table.note(.fileOpen, "/within", for: 1, at: 400, count: 5, isLate: true)
+        table.note(.networkClose, "/closed", for: 1, at: 300, isLate: true)
+        table.end(1, at: 200)
+        table.end(2, at: 500)
+        let settled = table.finish()
+        #expect(
+            settled.map(text) == [
+                [
+                    "file.open /within ×6 exact", "file.open /after candidates call-1",
+                    "file.open /others candidates call-1 call-2", "network.close /closed exact",
+                ], ["file.open /others candidates call-1 call-2"],
+            ])
+        #expect(settled.map(\.isIncomplete) == [false, false])
+    }
+
+    @Test func `what was done before such an end, and after it, makes the record incomplete`() {
+        let table = Table()
+        table.begin(1)
+        for time in [150, 250] as [UInt64] { table.note(.fileOpen, "/a", for: 1, at: time) }
+        table.end(1, at: 200)
+        let settled = table.finish()
+        #expect(settled.map(text) == [["file.open /a ×2 exact"]])
+        #expect(settled.map(\.isIncomplete) == [true])
     }
 
     // MARK: Bounds
@@ -266,6 +298,19 @@ import Testing
         let settled = table.tick(at: 200)
         #expect(settled.map(\.call.number) == [1, 2])
         #expect(settled.map(\.isIncomplete) == [true, false])
+    }
+
+    @Test(arguments: [true, false]) func `whoever ends calls in numbers costs others nothing`(_ isByCount: Bool) {
+        let table = Table { if isByCount { $0.ended = 10 } else { $0.endedBytes = 10 * 1024 } }
+        table.begin(1, 2, of: 1)
+        table.note(.fileOpen, "/other", for: 1, isRemembered: true)
+        for number in 1...2 as ClosedRange<UInt64> { table.end(number, at: 100) }
+        for number in 3...102 as ClosedRange<UInt64> {
+            table.begin(number)
+            table.end(number, at: 100)
+        }
+        #expect(table.tick(at: 200).map(\.call.number) == Array(3...94))
+        #expect(table.finish().filter { $0.workload.number == 8 }.map(\.isIncomplete) == [false, false])
     }
 
     @Test func `a call in whose time something of its workload was lost says so`() {

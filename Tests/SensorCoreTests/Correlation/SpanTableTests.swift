@@ -36,6 +36,7 @@ import Testing
         func keep(_ deed: SpanTable.Deed, of workload: UInt64) { table.keep(deed, of: workload) }
         func add(_ call: SpanCall, of workload: UInt64?) -> Bool { table.add(call, of: workload) }
         func settle(at time: UInt64) -> [SpanTable.Settled] { table.settle(at: time) }
+        func takeOverdue() -> [SpanTable.Settled] { table.takeOverdue() }
         func tick(at time: UInt64) { table.tick(at: time) }
     }
 
@@ -171,6 +172,58 @@ import Testing
         #expect(table.add(call("b", 2, 12), of: 7))
         #expect(table.add(call("c", 20, 30), of: 7))
         #expect(text(table.settle(at: 2000)) == ["a: 5 candidates a", "b: 5 candidates b", "c: 25 window"])
+    }
+
+    @Test func `some are settled at a time, in the order in which they came, and the rest with the next`() {
+        let table = self.table()
+        table.keep(deed(1, at: 15), of: 7)
+        for number in 0..<100 { #expect(table.add(call("\(number)", 10, 20), of: 7)) }
+        var counts: [Int] = []
+        var settled: [String] = []
+        while table.nextDeadline <= 2000 {
+            let calls = table.settle(at: 2000)
+            counts.append(calls.count)
+            settled += calls.map(\.call.id)
+        }
+        #expect(counts == [32, 32, 32, 4])
+        #expect(settled == (0..<100).map(String.init))
+        #expect(table.settle(at: 2000).isEmpty)
+    }
+
+    @Test func `of as much as may be kept, and as many spans as are looked at, each is still told of`() throws {
+        let table = self.table()
+        for time in 1...2048 as ClosedRange<UInt64> { table.keep(deed(time, at: time), of: 7) }
+        for number in 0...64 { #expect(table.add(call("\(number)", 1, 2048), of: 7)) }
+        #expect(table.add(call("inner", 2000, 2048, within: ["0"]), of: 7))
+        let settled = try #require(table.settle(at: 2000).first)
+        #expect(settled.count == 1999 && settled.counts == [.fileOpen: 1999] && !settled.isIncomplete)
+        #expect(settled.effects.map(\.deed.sequence) == Array(1...64))
+        for effect in settled.effects {
+            #expect(effect.candidates == ["0"] + (1...64).map(String.init).sorted().prefix(15))
+            #expect(effect.candidatesLeftOut == 49)
+        }
+    }
+
+    @Test func `of more than may wait the earliest does not, and says that it is not whole`() {
+        let table = self.table { $0.waitingOfWorkload = 2 }
+        table.keep(deed(1, at: 15), of: 7)
+        for id in ["a", "b", "c"] { #expect(table.add(call(id, 10, 20), of: 7)) }
+        #expect(table.add(call("d", 10, 20), of: 8))
+        let overdue = table.takeOverdue()
+        #expect(overdue.map(\.call.id) == ["a"])
+        #expect(overdue.map(\.isIncomplete) == [true])
+        #expect(overdue.map(\.count) == [0])
+        #expect(table.takeOverdue().isEmpty)
+        // It was under way all the same.
+        #expect(text(table.settle(at: 2000)) == ["b: 1 candidates b a c", "c: 1 candidates c a b", "d:"])
+    }
+
+    @Test func `of more than may wait in all whoever has most of them pays`() {
+        let table = self.table { $0.waiting = 10 }
+        for id in ["a", "b"] { #expect(table.add(call(id, 10, 20), of: 7)) }
+        for number in 0..<50 { #expect(table.add(call("\(number)", 10, 20), of: 8)) }
+        #expect(table.takeOverdue().map(\.call.id) == (0..<42).map(String.init))
+        #expect(table.settle(at: 2000).map(\.call.id) == ["a", "b"] + (42..<50).map(String.init))
     }
 
     @Test func `in time it is forgotten`() {

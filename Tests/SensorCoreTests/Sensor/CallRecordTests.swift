@@ -219,6 +219,66 @@ import Testing
                 == "file.open after it has expired: event \(Records.session.streamID)-\(late.sequence)")
     }
 
+    @Test func `of what was counted it is not known that it was done after the authority had expired`() {
+        var pipeline = self.pipeline()
+        begin(
+            &pipeline,
+            call { $0.claims.authority = .init(grant: "g", expiresAt: Records.session.clock.wall(4 * second)) })
+        let first = Records.open("/in-time", time: 3 * second, calls: 5)
+        pipeline.record(first)
+        tick(&pipeline, at: 10 * second)
+        pipeline.consume(.count(CountDelta(key: key(of: first), count: 1)))
+        #expect(!pipeline.takeEvents().contains { $0.kind == .anomalyState })
+    }
+
+    @Test func `what comes of a call after its end is no use of its authority`() {
+        var pipeline = self.pipeline()
+        begin(
+            &pipeline,
+            call { $0.claims.authority = .init(grant: "g", expiresAt: Records.session.clock.wall(4 * second)) })
+        pipeline.consume(.call(.ended(CallEnd(number: 1, status: "ok", time: 5 * second))))
+        // It was asked for by a task that no record names.
+        pipeline.record(RecordBytes(Records.open("/late", time: 5 * second, calls: 5)).changing { $0.uid = .max })
+        let events = pipeline.takeEvents()
+        #expect(events.last { $0.kind == .fileOpen }?.toolCall?.id == "c1")
+        #expect(!events.contains { $0.kind == .anomalyState })
+    }
+
+    @Test func `what was told as a call's before its late end was known is a candidate in its record`() throws {
+        var pipeline = self.pipeline()
+        begin(&pipeline, call { $0.scope = .thread })
+        for (path, object, time) in [("/within", 1, 3), ("/after", 2, 5)] as [(String, UInt64, UInt64)] {
+            pipeline.record(
+                RecordBytes(Records.open(path, object: object, time: time * second, calls: 5)).changing { $0.uid = 0 })
+        }
+        pipeline.consume(.call(.ended(CallEnd(number: 1, status: "ok", time: 4 * second, toldAt: 6 * second))))
+        pipeline.consume(.settle(.max))
+        #expect(pipeline.takeEvents().filter { $0.kind == .fileOpen }.map { $0.toolCall?.method } == [.exact, .exact])
+        let record = try #require(pipeline.takeCallRecords().first)
+        #expect(record.effects.map(\.method) == [.exact, .candidates])
+        #expect(record.effects.map(\.candidates) == [[], ["c1"]])
+        #expect(!record.isIncomplete)
+    }
+
+    @Test func `of a worker that acts for no call nothing is asked where its workload has announced none`() {
+        var pipeline = self.pipeline()
+        pipeline.record(Records.fork(pid: 300, start: 9, parent: (100, 7), time: 1 * second))
+        _ = pipeline.takeEvents()
+        func candidates(at time: UInt64) -> [[String]?] {
+            for (cgroup, object) in [(42, 1), (43, 2)] as [(UInt64, UInt64)] {
+                pipeline.record(
+                    Records.open("/\(time)", object: object, time: time * second, pid: 300, start: 9, cgroup: cgroup))
+            }
+            return pipeline.takeEvents().filter { $0.kind == .fileOpen }.map { $0.toolCall?.candidates }
+        }
+        pipeline.consume(.call(.begun(call { ($0.number, $0.id, $0.scope) = (2, "c2", .none) })))
+        #expect(candidates(at: 3) == [nil, nil])
+        begin(&pipeline, call { $0.scope = .thread })
+        #expect(candidates(at: 4) == [["c1"], nil])
+        pipeline.consume(.call(.begun(call { ($0.number, $0.id, $0.cgroup, $0.scope) = (3, "c3", 43, .thread) })))
+        #expect(candidates(at: 5) == [["c1", "c3"], ["c1", "c3"]])
+    }
+
     @Test func `of a call that began with authority that had expired nothing more is said`() {
         var pipeline = self.pipeline()
         begin(

@@ -96,6 +96,30 @@ import Testing
         #expect(try fixture.end("c1").type == "ack")
     }
 
+    @Test(arguments: [
+        (4_999_949_999_999, true), (4_999_950_000_000, false), (5_000_000_000_000, false), (6_000_000_000_000, false),
+    ])
+    func `nobody acts for a call whose client has given up waiting for the answer`(
+        _ time: UInt64, _ isOverdue: Bool
+    ) throws {
+        let thread = CallTask(id: 105, start: 70)
+        fixture.tasks.threads[3] = thread
+        try fixture.hello()
+        let answer = try fixture.begin("c1", #","threadId":3,"bootTime":"\#(time)","patience":50000000"#)
+        #expect(answer.type == "ack")
+        #expect(answer.scope == (isOverdue ? CallScope.none : .thread))
+        #expect(fixture.begun.map(\.scope) == [answer.scope])
+        #expect(fixture.marker.isEmpty == isOverdue)
+        #expect(try fixture.end("c1").type == "ack")
+        #expect(fixture.marker.isEmpty)
+    }
+
+    @Test func `one that does not say how long it waits, or when it began, is bound whenever it comes`() throws {
+        try fixture.hello()
+        #expect(try fixture.begin("c1", #","bootTime":1"#).scope == .process)
+        #expect(try fixture.begin("c2", #","patience":1"#).scope == .process)
+    }
+
     @Test func `where the kernel has no room the call is refused and told as ended`() throws {
         fixture.marker.fill()
         try fixture.hello()

@@ -18,22 +18,24 @@ extension Pipeline {
     }
 
     /// Takes account of what was done for a call. What is only streamed for a tail is counted as well.
-    mutating func note(_ event: Event, flags: UInt16, _ subject: EventSubject) {
+    ///
+    /// - Parameter isLate: it was done before the event's time.
+    mutating func note(_ event: Event, flags: UInt16, isLate: Bool, _ subject: EventSubject) {
         guard let call = event.toolCall, !event.isCopy else { return }
         effects.note(
             EffectTable.Deed(
                 sequence: event.sequence, time: event.bootTime, kind: event.kind, count: event.count,
                 detail: event.detail, errorNumber: event.errorNumber, process: event.process,
-                isRemembered: flags & UInt16(SENSOR_REMEMBERED) != 0), for: call)
+                isRemembered: flags & UInt16(SENSOR_REMEMBERED) != 0, isLate: isLate), for: call)
         judgeExpiry(of: call, event, subject)
     }
 
     /// A call whose authority has expired since it began goes on. Told once for each; of what was counted it is not known when
     /// it was done.
     private mutating func judgeExpiry(of call: ToolCallReference, _ event: Event, _ subject: EventSubject) {
-        guard let end = call.claims.authority?.expiresAt, event.kind.isEffect, event.time >= end, event.count == 1,
-            !event.isRepeat, call.numbers.count == 1,
-            let begun = effects.expired(call.numbers[0], wall: end, clock)
+        guard let end = call.claims.authority?.expiresAt, event.kind.isEffect, event.isFirstSeen, event.time >= end,
+            call.numbers.count == 1,
+            let begun = effects.expired(call.numbers[0], wall: end, at: event.bootTime, clock)
         else { return }
         raise(
             AnomalyDetail(
@@ -102,24 +104,25 @@ extension Pipeline {
     }
 
     /// Records a call that was told of after the fact.
+    ///
+    /// - Parameter detail: as its end is told, with all its effects.
     mutating func record(_ settled: SpanTable.Settled, _ detail: ToolCallDetail) {
         let call = settled.call
         var header = sensor_header()
         (header.key.cgroup, header.tgid) = (call.cgroup, call.process)
         let workload = workload(header)
         guard workload.isWatched else { return }
+        let listed = detail.effects?.listed ?? []
         var detail = detail
         detail.effects = nil
         let process = call.process == 0 ? nil : processes.find(ProcessKey(tgid: call.process, start: 0), at: call.end)
         var record = ToolCallRecord(
             state: .finished, call: detail, process: process?.description, workload: workload.description,
             began: clock.wall(call.begin), ended: clock.wall(call.end))
-        record.effects = settled.effects.map { effect in
-            ToolCallEffects.Effect(
-                event: "\(session.streamID)-\(effect.deed.sequence)", kind: effect.deed.kind,
-                text: effect.deed.detail.text(executable: effect.deed.executable), method: effect.method,
-                candidates: effect.candidates, candidatesLeftOut: effect.candidatesLeftOut,
-                summary: ToolCallEffects.Summary(effect.deed, clock))
+        record.effects = zip(listed, settled.effects).map { told, effect in
+            var told = told
+            told.summary = ToolCallEffects.Summary(effect.deed, clock)
+            return told
         }
         record.counts = settled.counts
         record.leftOut = settled.count - UInt64(settled.effects.count)

@@ -14,26 +14,34 @@ extension Pipeline {
         if let digest = keyed(call.mcpSession, .session, namespace) { call.session = Self.name("mcp", digest) }
         guard spans.add(call, of: workload?.number) else { return }
         tell(.toolCallBegin, call, at: call.begin, ToolCallDetail(call, assurance))
+        for settled in spans.takeOverdue() { end(settled) }
     }
 
-    /// Tells the end of calls that have waited long enough for others of the same time.
+    /// Tells the end of calls that have waited long enough for others of the same time: of some of them, where there are many,
+    /// so that records are taken in between. At the end, when there are none, of all.
     mutating func settleSpans(at time: UInt64) {
-        for settled in spans.settle(at: time) {
-            let call = settled.call
-            var detail = ToolCallDetail(call, call.forwarded == nil ? .claimed : .forwarded)
-            detail.status = call.status
-            detail.error = call.error
-            detail.duration = call.end - call.begin
-            detail.effects = ToolCallEffects(
-                listed: settled.effects.map { effect in
-                    ToolCallEffects.Effect(
-                        event: "\(session.streamID)-\(effect.deed.sequence)", kind: effect.deed.kind,
-                        text: effect.deed.detail.text(executable: effect.deed.executable), method: effect.method,
-                        candidates: effect.candidates, candidatesLeftOut: effect.candidatesLeftOut)
-                }, count: settled.count, isIncomplete: settled.isIncomplete)
-            tell(.toolCallEnd, call, at: call.end, detail)
-            record(settled, detail)
+        while true {
+            let settled = spans.settle(at: time)
+            for call in settled { end(call) }
+            if settled.isEmpty || time != .max { return }
         }
+    }
+
+    private mutating func end(_ settled: SpanTable.Settled) {
+        let call = settled.call
+        var detail = ToolCallDetail(call, call.forwarded == nil ? .claimed : .forwarded)
+        detail.status = call.status
+        detail.error = call.error
+        detail.duration = call.end - call.begin
+        detail.effects = ToolCallEffects(
+            listed: settled.effects.map { effect in
+                ToolCallEffects.Effect(
+                    event: "\(session.streamID)-\(effect.deed.sequence)", kind: effect.deed.kind,
+                    text: effect.deed.detail.text(executable: effect.deed.executable), method: effect.method,
+                    candidates: effect.candidates, candidatesLeftOut: effect.candidatesLeftOut)
+            }, count: settled.count, isIncomplete: settled.isIncomplete)
+        tell(.toolCallEnd, call, at: call.end, detail)
+        record(settled, detail)
     }
 
     /// Keeps what was done for no call that is known, for spans that come later. What is only streamed is none of it: the

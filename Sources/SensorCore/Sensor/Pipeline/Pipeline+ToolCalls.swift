@@ -12,7 +12,8 @@ extension Pipeline {
             for index in call.arguments.indices {
                 call.arguments[index].digest = keyed(call.arguments[index].digest, .argument, namespace)
             }
-            calls.begin(call)
+            calls.begin(call, of: workload.number)
+            if call.scope != .none { workload.hasAnnounced = true }
             (call.terms, call.mentions) = ([], nil)
             beginRecord(call, workload)
             learnHabits(of: workload, at: call.time)
@@ -142,9 +143,12 @@ extension Pipeline {
     ///
     /// - Parameter elapsed: since it was done, where it is told later, as a connection by its end (ns).
     mutating func joined(
-        _ header: sensor_header, _ process: TrackedProcess?, _ detail: EventDetail, elapsed: UInt64
+        _ header: sensor_header, _ process: TrackedProcess?, _ workload: Workload, _ detail: EventDetail,
+        elapsed: UInt64
     ) -> ToolCallReference? {
-        guard header.key.calls != 0 || header.tgid != 0 && EventKind(rawValue: header.key.kind)?.isEffect == true
+        guard
+            header.key.calls != 0
+                || workload.hasAnnounced && header.tgid != 0 && EventKind(rawValue: header.key.kind)?.isEffect == true
         else { return nil }
         // A fork tells of the child what its parent did.
         let actor = header.key.kind == EventKind.processFork.rawValue ? process?.parent : process
@@ -162,7 +166,7 @@ extension Pipeline {
             }
         }
         return calls.join(
-            deed, line: { CallTable.Ancestor.line(of: actor) },
+            deed, line: { CallTable.Ancestor.line(of: actor, from: $0) },
             traits: { CallTable.Traits(header.key.kind, detail, process?.description) })
     }
 
@@ -174,13 +178,13 @@ extension Pipeline {
 
     /// The call that all repeats of a first sight were done for since they were told last.
     mutating func joined(_ key: MemoryKey, _ template: Template, since: UInt64) -> ToolCallReference? {
-        guard key.calls != 0 || template.kind.isEffect else { return nil }
+        guard key.calls != 0 || template.subject.workload.hasAnnounced && template.kind.isEffect else { return nil }
         let deed = CallTable.Deed(
             set: key.calls, process: template.process?.pid ?? 0, thread: template.threadID,
             times: max(since, countedSince)...UInt64.max,
             isLate: template.isLate && !Self.isOfSeveralQuestions(key.kind, key.calls))
         let found = calls.join(
-            deed, line: { [] },
+            deed, line: { _ in [] },
             traits: { CallTable.Traits(key.kind, template.detail, template.process) })
         // A call that was certain is so, even when it is not known any more.
         guard let certain = template.toolCall, certain.method == .exact, found?.mayBeNone ?? true else { return found }
@@ -208,12 +212,13 @@ extension Pipeline {
 }
 
 extension CallTable.Ancestor {
-    /// A process and what it comes from.
-    fileprivate static func line(of process: TrackedProcess?) -> [Self] {
-        sequence(first: process) { $0?.parent.map(Optional.some) ?? nil }.compactMap { process in
-            process.map {
-                Self(process: $0.key.tgid, start: $0.key.start, executable: $0.description.executable)
-            }
+    /// A process and what it comes from; empty if it comes from none that is looked for.
+    fileprivate static func line(of process: TrackedProcess?, from isLookedFor: (UInt32) -> Bool) -> [Self] {
+        var maker = process?.parent
+        while let one = maker, !isLookedFor(one.key.tgid) { maker = one.parent }
+        guard maker != nil, let process else { return [] }
+        return sequence(first: process, next: \.parent).map {
+            Self(process: $0.key.tgid, start: $0.key.start, executable: $0.description.executable)
         }
     }
 }

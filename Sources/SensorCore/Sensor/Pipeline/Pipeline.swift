@@ -233,7 +233,7 @@ package struct Pipeline: ~Copyable {
             detail = .network(network)
         }
         append(
-            kind: template.kind, via: template.via, time: clock.boot, count: delta.count, flags: 0,
+            kind: template.kind, via: template.via, time: clock.boot, count: delta.count, flags: 0, isLate: true,
             process: template.process, threadID: 0, subject: template.subject, detail: detail,
             errorNumber: template.errorNumber, toolCall: joined(key, template, since: template.toldAt),
             facts: &template.facts)
@@ -366,7 +366,7 @@ package struct Pipeline: ~Copyable {
         let subject = subject(process, workload)
         let via = Via(rawValue: header.key.hook) ?? .daemon
         let errorNumber = Int32(header.key.error)
-        let toolCall = joined(header, process, detail, elapsed: elapsed)
+        let toolCall = joined(header, process, workload, detail, elapsed: elapsed)
         if header.flags & UInt16(SENSOR_REMEMBERED) != 0 {
             templates.insert(
                 MemoryKey(header.key),
@@ -378,7 +378,7 @@ package struct Pipeline: ~Copyable {
         let before = sequence
         var facts = FactPlaces()
         append(
-            kind: kind, via: via, time: header.time, count: 1, flags: header.flags,
+            kind: kind, via: via, time: header.time, count: 1, flags: header.flags, isLate: header.uid == .max,
             process: process?.description, threadID: header.tid, subject: subject, detail: detail,
             errorNumber: errorNumber, toolCall: toolCall, facts: &facts)
         guard sequence != before else { return }
@@ -388,8 +388,8 @@ package struct Pipeline: ~Copyable {
     }
 
     private mutating func append(
-        kind: EventKind, via: Via, time: UInt64, count: UInt64, flags: UInt16, process: ProcessDescription?,
-        threadID: UInt32, subject: EventSubject, detail: EventDetail, errorNumber: Int32,
+        kind: EventKind, via: Via, time: UInt64, count: UInt64, flags: UInt16, isLate: Bool,
+        process: ProcessDescription?, threadID: UInt32, subject: EventSubject, detail: EventDetail, errorNumber: Int32,
         toolCall: ToolCallReference?, facts: inout FactPlaces
     ) {
         guard let flags = wanted(flags, of: subject, count) else { return }
@@ -407,7 +407,7 @@ package struct Pipeline: ~Copyable {
             if !event.workload.isAttributed { noteUnattributed(event) }
             events.append(event)
         }
-        if toolCall != nil { note(event, flags: flags, subject) }
+        if toolCall != nil { note(event, flags: flags, isLate: isLate, subject) }
     }
 
     /// A tail's copy is counted with the repeats that it is one of.

@@ -12,6 +12,11 @@ struct TraceAllowance {
         /// Of all together.
         var allCalls = 4000
         var allBytes = 16 << 20
+        /// Calls of one workload that wait for the pipeline.
+        var waiting = 1024
+        /// Those of all together, before each has no more than its share.
+        var backlog = 16_384
+        var share = 64
         /// That are kept count of; whoever comes beyond that shares one count.
         var senders = 1024
     }
@@ -20,6 +25,8 @@ struct TraceAllowance {
         var calls: Int
         var bytes: Int
         var time: UInt64
+        /// Calls since everything that waited for the pipeline was taken for the last time.
+        var waiting: (takes: UInt64, calls: Int) = (0, 0)
     }
 
     private let limits: Limits
@@ -47,13 +54,24 @@ struct TraceAllowance {
         return (owed.max() ?? 0) + 1
     }
 
-    mutating func take(_ workload: UInt64, calls: Int, bytes: Int, at time: UInt64) {
+    /// Whether one more request of a sender may wait for the pipeline.
+    func allowsWaiting(_ workload: UInt64, in backlog: CallInbox.Backlog) -> Bool {
+        guard backlog.changes > 0, let waiting = senders[place(of: workload)]?.waiting, waiting.takes == backlog.takes
+        else { return true }
+        // Where others have filled it, who has not yet had a share still gets one.
+        return waiting.calls < (backlog.changes < limits.backlog ? limits.waiting : limits.share)
+    }
+
+    /// - Parameter takes: how often everything that waited for the pipeline had been taken.
+    mutating func take(_ workload: UInt64, calls: Int, bytes: Int, at time: UInt64, takes: UInt64 = 0) {
         refill(workload, at: time)
         all.calls -= calls
         all.bytes -= bytes
-        let (place, full) = (place(of: workload), full(at: time))
-        senders[place, default: full].calls -= calls
-        senders[place, default: full].bytes -= bytes
+        var left = senders[place(of: workload)] ?? full(at: time)
+        left.calls -= calls
+        left.bytes -= bytes
+        if calls > 0 { left.waiting = (takes, (left.waiting.takes == takes ? left.waiting.calls : 0) + calls) }
+        senders[place(of: workload)] = left
     }
 
     private func full(at time: UInt64) -> Left {

@@ -17,6 +17,7 @@ package final class TraceReceiver: Sendable {
     private let forwarder: String?
     private let digests: DigestKeys?
     private let clock: @Sendable () -> ClockReading
+    private let backlog: @Sendable () -> CallInbox.Backlog
     private let tell: @Sendable (CallChange) -> Void
     /// Also, one body is unpacked and read at a time.
     private let state: NIOLockedValueBox<State>
@@ -25,20 +26,26 @@ package final class TraceReceiver: Sendable {
     /// - Parameters:
     ///   - forwarder: the workload, as `KIND/NAME`, whose word counts for the pods that it names; nil: nobody's does.
     ///   - digests: nil: whoever has but a secret for a name has none.
+    ///   - backlog: how far behind is whoever takes what is learned. On any thread.
     ///   - tell: takes what is learned, on any thread.
     package convenience init(
-        forwarder: String?, digests: DigestKeys?, tell: @escaping @Sendable (CallChange) -> Void
+        forwarder: String?, digests: DigestKeys?, backlog: @escaping @Sendable () -> CallInbox.Backlog,
+        tell: @escaping @Sendable (CallChange) -> Void
     ) {
-        self.init(forwarder: forwarder, digests: digests, limits: .init(), clock: { .now() }, tell: tell)
+        self.init(
+            forwarder: forwarder, digests: digests, limits: .init(), clock: { .now() }, backlog: backlog, tell: tell)
     }
 
     init(
         forwarder: String?, digests: DigestKeys? = nil, limits: TraceAllowance.Limits,
-        clock: @escaping @Sendable () -> ClockReading, tell: @escaping @Sendable (CallChange) -> Void
+        clock: @escaping @Sendable () -> ClockReading,
+        backlog: @escaping @Sendable () -> CallInbox.Backlog = { CallInbox.Backlog() },
+        tell: @escaping @Sendable (CallChange) -> Void
     ) {
         self.forwarder = forwarder
         self.digests = digests
         self.clock = clock
+        self.backlog = backlog
         self.tell = tell
         state = NIOLockedValueBox(State(allowance: TraceAllowance(limits: limits, at: clock().boot)))
     }
@@ -54,7 +61,19 @@ package final class TraceReceiver: Sendable {
     func refusal(of sender: CallSender?, _ encoding: TraceEncoding) -> TraceAnswer? {
         let now = clock().boot
         let wait = state.withLockedValue { $0.allowance.wait(sender?.workload ?? 0, at: now) }
-        return wait.map { .refused(429, encoding, "too many calls, or too much, in too short a time", retryAfter: $0) }
+        if let wait {
+            return .refused(429, encoding, "too many calls, or too much, in too short a time", retryAfter: wait)
+        }
+        return mayWait(sender) ? nil : Self.isBehind(encoding)
+    }
+
+    private func mayWait(_ sender: CallSender?) -> Bool {
+        let backlog = backlog()
+        return state.withLockedValue { $0.allowance.allowsWaiting(sender?.workload ?? 0, in: backlog) }
+    }
+
+    private static func isBehind(_ encoding: TraceEncoding) -> TraceAnswer {
+        .refused(429, encoding, "the sensor does not keep up", retryAfter: 1)
     }
 
     /// - Parameter sender: nil where it is not known.
@@ -64,6 +83,8 @@ package final class TraceReceiver: Sendable {
         let clock = clock()
         let workload = sender?.workload ?? 0
         return reading.withLock {
+            // Others of the sender's may have been read since it was asked.
+            guard mayWait(sender) else { return Self.isBehind(encoding) }
             var size = body.count
             defer { state.withLockedValue { $0.allowance.take(workload, calls: 0, bytes: size, at: clock.boot) } }
             do throws(Refusal) {
@@ -86,6 +107,7 @@ package final class TraceReceiver: Sendable {
         _ request: TraceRequest, _ encoding: TraceEncoding, _ sender: CallSender?, _ clock: ClockReading
     ) -> TraceAnswer {
         var rejected = 0
+        let takes = backlog().takes
         for call in request.calls {
             guard
                 let told = SpanCall(
@@ -99,7 +121,7 @@ package final class TraceReceiver: Sendable {
         }
         let count = request.calls.count
         state.withLockedValue { state in
-            state.allowance.take(sender?.workload ?? 0, calls: count, bytes: 0, at: clock.boot)
+            state.allowance.take(sender?.workload ?? 0, calls: count, bytes: 0, at: clock.boot, takes: takes)
             state.statistics.calls += UInt64(count - rejected)
         }
         return .taken(encoding, rejected: rejected, "tool calls without valid ids, or with times that cannot be")

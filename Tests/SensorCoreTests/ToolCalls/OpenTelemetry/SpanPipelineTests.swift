@@ -101,6 +101,36 @@ import Testing
         #expect(details(pipeline.takeEvents()).last?.effects?.count == 0)
     }
 
+    private func calls(_ count: Int) -> [SpanCall] {
+        (0..<count).map { number in
+            var call = self.call(3 * second, 5 * second)
+            (call.id, call.span) = ("call_\(number)", "s\(number)")
+            return call
+        }
+    }
+
+    @Test func `of many calls some are told of at a time, so that records come in between, and all at the end`() {
+        var pipeline = self.pipeline()
+        for call in calls(100) { pipeline.consume(.call(.span(call))) }
+        #expect(pipeline.takeEvents().count == 100)
+        pipeline.consume(.settle(20 * second))
+        #expect(pipeline.takeEvents().count == 32)
+        #expect(pipeline.nextDeadline == 20 * second)
+        pipeline.consume(.settle(.max))
+        #expect(pipeline.takeEvents().count == 68)
+        #expect(pipeline.nextDeadline == .max)
+    }
+
+    @Test func `a call that cannot wait is told of at once, without what was done meanwhile`() throws {
+        var pipeline = self.pipeline()
+        pipeline.record(Records.open("/meanwhile", object: 2, time: 4 * second))
+        for call in calls(1025) { pipeline.consume(.call(.span(call))) }
+        let ended = pipeline.takeEvents().filter { $0.kind == .toolCallEnd }
+        #expect(details(ended).map(\.id) == ["call_0"])
+        #expect(details(ended).map(\.effects) == [ToolCallEffects(isIncomplete: true)])
+        #expect(pipeline.takeCallRecords().map(\.isIncomplete) == [true])
+    }
+
     @Test func `nobody's word but the forwarder's says whose a call is`() {
         for by in ["SystemdUnit/agent.service", "SystemdUnit/other.service"] {
             var pipeline = self.pipeline()

@@ -15,11 +15,14 @@ import Testing
 
     private func receiver(
         forwarder: String? = nil, digests: DigestKeys? = nil, limits: TraceAllowance.Limits = .init(),
-        clock: ClockReading = Self.clock
+        clock: ClockReading = Self.clock,
+        backlog: @escaping @Sendable () -> CallInbox.Backlog = { CallInbox.Backlog() }
     ) -> TraceReceiver {
-        TraceReceiver(forwarder: forwarder, digests: digests, limits: limits, clock: { clock }) { [told] change in
-            if case .span(let call) = change { told.withLockedValue { $0.append(call) } }
-        }
+        TraceReceiver(
+            forwarder: forwarder, digests: digests, limits: limits, clock: { clock }, backlog: backlog,
+            tell: { [told] change in
+                if case .span(let call) = change { told.withLockedValue { $0.append(call) } }
+            })
     }
 
     @Test(arguments: [false, true]) func `spans become calls, with times of the boot clock`(_ isPacked: Bool) throws {
@@ -119,6 +122,31 @@ import Testing
         #expect(refusal.retryAfter == 5)
         #expect(receiver.refusal(of: CallSender(process: sender.process, cgroup: 43, workload: 43), .protobuf) == nil)
         #expect(receiver.refusal(of: nil, .protobuf) == nil)
+    }
+
+    @Test func `who has too much that waits for the pipeline waits until that is taken`() {
+        var limits = TraceAllowance.Limits()
+        (limits.waiting, limits.backlog, limits.share) = (4, 100, 2)
+        let backlog = NIOLockedValueBox(CallInbox.Backlog(takes: 7, changes: 1))
+        let receiver = receiver(limits: limits, backlog: { backlog.withLockedValue { $0 } })
+        let other = CallSender(process: sender.process, cgroup: 43, workload: 43)
+        func send(_ sender: CallSender) -> Int {
+            receiver.receive(TraceRecording.protobuf, .protobuf, .none, from: sender).status
+        }
+        // Two calls each.
+        #expect(send(sender) == 200)
+        #expect(receiver.refusal(of: sender, .protobuf) == nil)
+        #expect(send(sender) == 200)
+        #expect(receiver.refusal(of: sender, .protobuf)?.status == 429)
+        #expect(receiver.refusal(of: sender, .protobuf)?.retryAfter == 1)
+        #expect(send(sender) == 429)
+        // Where others have filled it, each has a share.
+        backlog.withLockedValue { $0.changes = 100 }
+        #expect(send(other) == 200)
+        #expect(send(other) == 429)
+        #expect(told.withLockedValue { $0.count } == 6)
+        backlog.withLockedValue { $0 = .init(takes: 8, changes: 1) }
+        for sender in [sender, other] { #expect(receiver.refusal(of: sender, .protobuf) == nil) }
     }
 
     @Test func `what was owed is paid back with time`() {
