@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """How often what a call did is joined to that call: agents that tell the truth, and the records that know nothing of it."""
 
+import contextlib
 import json
 import os
+import random
+import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 
@@ -22,6 +26,15 @@ LEVELS = SINGLE + ("candidates", "none")
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 AGENT = os.path.join(HERE, "workloads", "agent.py")
 CLIENT = os.path.join(os.path.dirname(HERE), "deploy", "clients", "python")
+HOSTILE = os.path.join(os.path.dirname(HERE), "Tests", "Agents", "hostile.py")
+
+# Agents with the client's own timeout, and that wait for no answer at all, while the daemon stands still again and again; and
+# beside a workload that has it look after calls only.
+STANDSTILL, NEIGHBOUR = "the daemon stands still at times", "a neighbour says too much"
+DISTURBED = ((STANDSTILL, "default"), (STANDSTILL, "0"), (NEIGHBOUR, "default"))
+DISTURBED_WAYS = ("threads", "threads+children")
+DISTURBED_CONCURRENT = 4
+STANDSTILL_SECONDS = 0.2
 
 
 class Daemon(Sensor):
@@ -46,25 +59,73 @@ class Daemon(Sensor):
         return super().stop(limit)
 
 
-def run(way, concurrent, calls, with_arguments, folder, run_directory, cgroup):
-    """Has an agent do its work; returns what it says that it did."""
-    os.makedirs(folder)
-    environment = dict(os.environ, SENSORD_TOOLCALLS=os.path.join(run_directory, "agent", "toolcalls.sock"))
+def entering(cgroup):
+    """Has a child enter a cgroup before it runs its program."""
 
     def enter():
         for directory in cgroup:
             with open(os.path.join(directory, "cgroup.procs"), "w", encoding="ascii") as file:
                 file.write(str(os.getpid()))
 
-    command = [sys.executable, AGENT, CLIENT, way, str(concurrent), str(calls), folder, "1" if with_arguments else "0"]
-    # The agent has no thread yet when this runs, and nor has the benchmark.
+    return enter
+
+
+def run(way, concurrent, calls, with_arguments, folder, run_directory, cgroup, timeout="10", rest=0.0):
+    """Has an agent do its work; returns what it says that it did."""
+    os.makedirs(folder)
+    environment = dict(os.environ, SENSORD_TOOLCALLS=os.path.join(run_directory, "agent", "toolcalls.sock"))
+
+    what = [way, concurrent, calls, folder, 1 if with_arguments else 0, timeout, rest]
+    command = [sys.executable, AGENT, CLIENT, *map(str, what)]
+    # The agent has no thread yet when this runs, and the benchmark none that holds a lock.
     output = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, check=True, preexec_fn=enter  # noqa: PLW1509
+        command, env=environment, stdout=subprocess.PIPE, check=True, preexec_fn=entering(cgroup)  # noqa: PLW1509
     ).stdout
     done = [json.loads(line) for line in output.splitlines()]
-    if len(done) != calls or not all(call["known"] for call in done):
-        raise RuntimeError(f"{way}: {sum(call['known'] for call in done)} of {calls} calls were acknowledged")
+    if len(done) != calls:
+        raise RuntimeError(f"{way}: {len(done)} of {calls} calls were made")
     return done
+
+
+def known(done):
+    return sum(call["known"] for call in done)
+
+
+@contextlib.contextmanager
+def standstill(pid):
+    """A process stands still at times that nobody can tell."""
+    is_over = threading.Event()
+
+    def work():
+        while not is_over.wait(random.uniform(0.05, 0.3)):
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                is_over.wait(STANDSTILL_SECONDS)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def neighbour(run_directory, cgroup):
+    """Another workload, which has the daemon begin and end calls as fast as it can."""
+    path = os.path.join(run_directory, "agent", "toolcalls.sock")
+    command = [sys.executable, HOSTILE, path, "begins"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, preexec_fn=entering(cgroup)  # noqa: PLW1509
+    ) as process:
+        try:
+            process.stdout.readline()
+            yield
+        finally:
+            process.kill()
 
 
 def truth(done):
@@ -183,18 +244,48 @@ def measure(sensor, run_directory, scratch, cgroups, calls, progress, ways=WAYS)
                 folder = os.path.join(scratch, f"agent-{number}")
                 group = cgroups.group(f"agent-{number}")
                 done = run(way, concurrent, calls, with_arguments, folder, run_directory, group)
-                tools = {call["name"] for call in done}
-
-                def is_over(lines, tools=tools):
-                    ended = {line["toolCall"]["name"] for line in lines if line.get("kind") == "toolcall.end"}
-                    return tools <= ended
-
-                def is_complete(lines, done=done):
-                    return effects(lines, done).missing == 0
-
-                lines, offset = read(sensor.records, offset, is_over, is_complete)
-                score = effects(lines, done)
+                if known(done) != calls:
+                    raise RuntimeError(f"{way}: {known(done)} of {calls} calls were acknowledged")
+                score, offset = scored(sensor, offset, done)
                 results.append((way, concurrent, with_arguments, score))
+    return results
+
+
+def scored(sensor, offset, done):
+    """What the records from an offset on say of that, and where they end."""
+    tools = {call["name"] for call in done}
+
+    def is_over(lines):
+        return tools <= {line["toolCall"]["name"] for line in lines if line.get("kind") == "toolcall.end"}
+
+    def is_complete(lines):
+        return effects(lines, done).missing == 0
+
+    lines, offset = read(sensor.records, offset, is_over, is_complete)
+    return effects(lines, done), offset
+
+
+def disturbed(sensor, run_directory, scratch, cgroups, calls, progress):
+    """Agents whose calls are not always answered in time."""
+    results = []
+    # Of what was there before.
+    offset = os.path.getsize(sensor.records) if os.path.exists(sensor.records) else 0
+    for disturbance, timeout in DISTURBED:
+        for way in DISTURBED_WAYS:
+            progress(f"{way}, timeout {timeout}, {disturbance}")
+            number = len(results)
+            folder, group = os.path.join(scratch, f"disturbed-{number}"), cgroups.group(f"disturbed-{number}")
+            around = (
+                standstill(sensor.pid)
+                if disturbance == STANDSTILL
+                else neighbour(run_directory, cgroups.group(f"neighbour-{number}"))
+            )
+            with around:
+                done = run(way, DISTURBED_CONCURRENT, calls, False, folder, run_directory, group, timeout, 0.01)
+            score, offset = scored(sensor, offset, done)
+            results.append(
+                dict(way=way, disturbance=disturbance, timeout=timeout, calls=len(done), known=known(done), **score.figures())
+            )
     return results
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""agent.py CLIENT WAY CONCURRENCY CALLS FOLDER ARGUMENTS: an agent that makes tool calls, CONCURRENCY of them at a time.
+"""agent.py CLIENT WAY CONCURRENCY CALLS FOLDER ARGUMENTS TIMEOUT REST: an agent that makes tool calls, CONCURRENCY of them at a
+time.
 
-CLIENT is the folder of the Python client, WAY how it works, ARGUMENTS 1 if calls tell what they are called with. Each call makes
-files and connects to an address, all of its own; a line of JSON for each tells the truth.
+CLIENT is the folder of the Python client, WAY how it works, ARGUMENTS 1 if calls tell what they are called with, TIMEOUT how long
+answers are waited for in seconds, or `default`, REST how long a thread does nothing after each call. Each call makes files and
+connects to an address, all of its own; a line of JSON for each tells the truth.
 """
 
 import asyncio
@@ -14,12 +16,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, sys.argv[1])
 import sensord  # noqa: E402
 
 WAY, CONCURRENCY, CALLS, FOLDER, ARGUMENTS = sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5], sys.argv[6] == "1"
+TIMEOUT, REST = None if sys.argv[7] == "default" else float(sys.argv[7]), float(sys.argv[8])
 FILES = 3
 
 
@@ -61,7 +65,7 @@ class Work:
         os.write(1, text.encode())
 
 
-client = sensord.Client(agent=WAY, timeout=10.0)
+client = sensord.Client(agent=WAY, timeout=TIMEOUT)
 
 
 def here(number, scope=None):
@@ -71,6 +75,7 @@ def here(number, scope=None):
         for step in work.steps():
             step()
     work.tell(call)
+    time.sleep(REST)
 
 
 def in_child(number):
@@ -80,6 +85,7 @@ def in_child(number):
         subprocess.run(work.command(), check=True)
         work.connect()
     work.tell(call)
+    time.sleep(REST)
 
 
 def share(index):

@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import copy
 import faulthandler
 import functools
 import gc
@@ -42,6 +43,8 @@ class Daemon:
         self.changed = threading.Condition()
         self.goes_on = threading.Event()
         self.goes_on.set()
+        # It reads nothing more.
+        self.stands_still = threading.Event()
         self.peers = []
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with contextlib.suppress(FileNotFoundError):
@@ -60,6 +63,8 @@ class Daemon:
     def _serve(self, peer, number):
         with contextlib.suppress(OSError), peer.makefile("rb") as lines:
             for line in lines:
+                if not self.goes_on.is_set():
+                    self.stands_still.set()
                 self.goes_on.wait()
                 message = json.loads(line.decode())
                 with self.changed:
@@ -140,6 +145,12 @@ class ArgumentTests(ClientTests):
             def __len__(self):
                 raise RuntimeError("no length")
 
+            __str__ = isascii = encode = __iter__ = __getitem__ = __len__
+
+        class OddBytes(bytes):
+            def __len__(self):
+                raise RuntimeError("no length")
+
         class Proxy:
             @property
             def __class__(self):
@@ -150,7 +161,8 @@ class ArgumentTests(ClientTests):
         omitted = {"omitted": True}
         said = self.said(
             {
-                "odd": Odd(), "path": OddPath(), "dict": OddDict(a=1), "text": OddText("x"), "bytes": b"xyz",
+                "odd": Odd(), "path": OddPath(), "dict": OddDict(a=1), "text": OddText("x"), "bytes": OddBytes(b"xyz"),
+                "other": OddText("\xfc"),
                 "big": 10**5000, "nan": float("nan"), "infinity": -float("inf"), "long": "x" * 1000000, "set": {1},
                 "whole": 1 << 64, "circle": circle, "proxy": Proxy(), Odd: 1, 10**5000: 2, None: 3,
             }
@@ -161,6 +173,7 @@ class ArgumentTests(ClientTests):
             said,
             {
                 "odd": omitted, "path": omitted, "dict": {"a": 1}, "text": "x", "bytes": {"omitted": True, "length": 3},
+                "other": "\xfc",
                 "big": omitted, "nan": None, "infinity": None, "long": {"omitted": True, "length": 1000000},
                 "set": omitted, "whole": 1 << 64, "circle": omitted, "proxy": omitted, "type": 1, "int": 2, "None": 3,
             },
@@ -246,6 +259,39 @@ class ScopeTests(ClientTests):
             pass
 
     @unittest.skipUnless(hasattr(time, "CLOCK_BOOTTIME"), "no such clock")
+    def test_a_begin_says_when_it_was_and_how_long_an_answer_is_waited_for(self):
+        def answer(message):
+            is_refused = message["type"] == "begin" and "arguments" in message["call"]
+            return {"type": "error", "code": "malformed", "message": "no"} if is_refused else ack(message)
+
+        daemon = self.daemon(answer)
+        client = self.client(timeout=2)
+
+        async def main():
+            async with client.call("asynchronous"):
+                pass
+
+        before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        with client.call("tool", {"a": 1}):
+            pass
+        asyncio.run(main())
+        client._waiting.failed()
+        with client.call("not waited for"):
+            pass
+        client._timeout, client._waiting._until = float("inf"), 0
+        with client.call("for ever") as call:
+            self.assertTrue(call.is_known)
+        begins = daemon.until("begin", 5)
+        times = [int(message["bootTime"]) for message in begins]
+        self.assertEqual([before] + times, sorted([before] + times))
+        patience = [int(message["patience"]) for message in begins]
+        # The second attempt is waited for no longer than the first.
+        self.assertTrue(0 < patience[1] < patience[0] <= 2_000_000_000, patience)
+        self.assertTrue(0 < patience[2] <= 2_000_000_000, patience)
+        self.assertEqual(patience[3], 0)
+        self.assertLess(patience[4], 1 << 63)
+
+    @unittest.skipUnless(hasattr(time, "CLOCK_BOOTTIME"), "no such clock")
     def test_an_end_says_when_it_was(self):
         daemon = self.daemon()
         times = [time.clock_gettime_ns(time.CLOCK_BOOTTIME)]
@@ -272,8 +318,7 @@ class DaemonTests(ClientTests):
             ended = [message["call"]["id"] for message in daemon.until("end", 20)]
             self.assertEqual([message["call"]["id"] for message in daemon.of_type("begin")], ended)
             # Its answers tell that it goes on.
-            with contextlib.suppress(TimeoutError):
-                client._local.connection._poll.poll(LONG * 1000)
+            client._pool._all[0]._poll.poll(LONG * 1000)
             client._timeout = LONG
             for _ in range(20):
                 with client.call("tool"):
@@ -293,14 +338,14 @@ class DaemonTests(ClientTests):
 
             tasks = [asyncio.ensure_future(one()) for _ in range(10)]
             # None of them would get any further if one held up the others.
-            while len(client._local.connection._unanswered if hasattr(client._local, "connection") else ()) < 11:
+            while len(client._pool._all[0]._unanswered if client._pool._all else ()) < 11:
                 await asyncio.sleep(0)
             self.assertFalse(any(task.done() for task in tasks))
             daemon.goes_on.set()
             return await asyncio.gather(*tasks)
 
         self.assertEqual(asyncio.run(main()), [True] * 10)
-        self.assertEqual(client._local.connection._loops, {})
+        self.assertEqual((client._pool._of_loops, client._pool._all[0]._loop), ({}, None))
         self.assertEqual(len(daemon.until("end", 10)), 10)
         # Another loop, and none.
         self.assertEqual(asyncio.run(self.one(client)), True)
@@ -331,7 +376,7 @@ class DaemonTests(ClientTests):
         daemon.goes_on.clear()
         client = self.client(timeout=0)
         begin = time.monotonic()
-        while not getattr(getattr(client._local, "connection", None), "is_full", False):
+        while not (client._pool._all and client._pool._all[0].is_full):
             with client.call("tool", ["x" * 4096] * 4):
                 self.assertLess(time.monotonic() - begin, LONG)
         with client.call("tool") as call:
@@ -346,6 +391,31 @@ class DaemonTests(ClientTests):
         begun = {message["call"]["id"] for message in daemon.of_type("begin")}
         daemon.until("end", len(begun))
         self.assertEqual({message["call"]["id"] for message in daemon.of_type("end")}, begun)
+
+    def test_an_end_goes_out_though_no_other_call_is_made(self):
+        daemon = self.daemon()
+        client = self.client()
+        call = client.call("tool")
+        with call:
+            self.assertTrue(call.is_known)
+            daemon.goes_on.clear()
+            client._timeout = 0
+            begin = time.monotonic()
+            with client.call("read"):
+                daemon.stands_still.wait()
+            while not client._pool._all[0].is_full:
+                with client.call("filling", ["x" * 4096] * 4):
+                    self.assertLess(time.monotonic() - begin, LONG)
+        self.assertTrue(client._pool._all[0].has_more)
+        daemon.goes_on.set()
+        begun = {message["call"]["id"] for message in daemon.until("begin", 2)}
+        while call.id not in {message["call"]["id"] for message in daemon.of_type("end")}:
+            daemon.until("end", len(daemon.of_type("end")) + 1)
+        self.assertIn(call.id, begun)
+        # Nor does the thread stay that sends it.
+        while sensord._late or sensord._sending_late.locked():
+            self.assertLess(time.monotonic() - begin, LONG)
+            time.sleep(0.001)
 
     def test_after_a_restart_the_next_call_says_hello_and_no_end_of_the_one_before(self):
         first = self.daemon()
@@ -410,6 +480,21 @@ class DaemonTests(ClientTests):
                     self.assertFalse(call.is_known)
         self.assertEqual(len(daemon.peers), 1)
 
+    def test_a_path_is_one_of_any_kind_and_what_is_none_is_not_tried_at_each_call(self):
+        daemon = self.daemon()
+        for path in (pathlib.Path(self.path), os.fsencode(self.path)):
+            with sensord.Client(path=path, timeout=LONG).call("tool") as call:
+                self.assertTrue(call.is_known)
+        self.assertEqual(len(daemon.of_type("begin")), 2)
+        client = sensord.Client(path=7)
+        with mock.patch.object(sensord, "FIRST_PAUSE", LONG), mock.patch.object(
+            sensord.socket, "socket", wraps=socket.socket
+        ) as made:
+            for _ in range(10):
+                with client.call("tool") as call:
+                    self.assertFalse(call.is_known)
+        self.assertEqual(made.call_count, 1)
+
     def test_it_may_die_without_a_signal_to_the_agent(self):
         script = """
 import os, signal, socket, sys
@@ -420,7 +505,6 @@ ours, theirs = socket.socketpair()
 client = sensord.Client(path=sys.argv[1], timeout=20)
 with client.call("tool") as call:
     assert call.is_known
-    connection = client._local.connection
     print("in", flush=True)
     sys.stdin.readline()
 print("out")
@@ -461,7 +545,7 @@ class ProcessTests(ClientTests):
                 assert own.is_known
 
         with client.call("parent") as call:
-            descriptor = client._local.connection.socket.fileno()
+            descriptor = client._pool._all[0].socket.fileno()
             self.fork(leave)
             self.fork(lambda: self.assertRaises(OSError, os.fstat, descriptor))
             ids = [message["call"]["id"] for message in daemon.until("end", 1)]
@@ -539,9 +623,163 @@ for descriptor in range(1024):
             thread.join()
         self.assertEqual(known, [True] * 800)
         self.assertEqual(len({message["call"]["id"] for message in daemon.until("end", 800)}), 800)
-        for number, own in enumerate(range(16), 1):
-            sequences = [message["seq"] for peer, message in daemon.messages if peer == number]
-            self.assertEqual(sequences, list(range(1, 102)), own)
+        self.assertLessEqual(len(daemon.peers), sensord.CONNECTION_LIMIT)
+        for number in range(1, len(daemon.peers) + 1):
+            messages = [message for peer, message in daemon.messages if peer == number]
+            self.assertEqual([message["seq"] for message in messages], list(range(1, len(messages) + 1)))
+            self.assertEqual([message["type"] for message in messages].index("hello"), 0)
+
+    def test_threads_take_turns_on_a_connection(self):
+        daemon = self.daemon()
+        client = self.client()
+        calls = []
+
+        def work():
+            call = client.call("tool")
+            call.__enter__()
+            calls.append(call)
+
+        for _ in range(40):
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+        # All are open at a time.
+        for call in calls:
+            call.__exit__(None, None, None)
+            self.assertIsNone(call._connection)
+        self.assertEqual([call.is_known for call in calls], [True] * 40)
+        self.assertEqual(len(daemon.until("end", 40)), 40)
+        self.assertEqual(len(daemon.peers), 1)
+
+    def test_a_process_has_a_bounded_number_of_connections_and_each_client_one(self):
+        # Of other tests.
+        gc.collect()
+        daemon = self.daemon()
+        daemon.goes_on.clear()
+        client = self.client()
+        known = []
+
+        def work():
+            with client.call("tool") as call:
+                known.append(call.is_known)
+
+        threads = [threading.Thread(target=work) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        while len(client._pool._turns) < 50 - sensord.CONNECTION_LIMIT:
+            time.sleep(0.001)
+        self.assertEqual(len(client._pool._all), sensord.CONNECTION_LIMIT)
+
+        # Where all are in use, an event loop does not wait for one, nor is it thought to have waited.
+        async def main():
+            async with client.call("shared") as call:
+                self.assertFalse(call.is_known)
+
+        asyncio.run(main())
+        self.assertTrue(client._waiting.is_over)
+        other = self.client()
+        other._timeout = 0
+        with other.call("another client's"):
+            self.assertEqual(len(other._pool._all), 1)
+        daemon.goes_on.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(known, [True] * 50)
+        daemon.until("end", 52)
+        self.assertEqual(len(daemon.peers), sensord.CONNECTION_LIMIT + 1)
+        shared = next(message for message in daemon.of_type("begin") if message["call"]["name"] == "shared")
+        self.assertEqual(shared.get("patience", "0"), "0")
+        self.assertFalse(client._pool._turns)
+
+    def test_who_waits_for_a_connection_in_vain_goes_on(self):
+        self.daemon()
+        client = self.client()
+        with mock.patch.multiple(sensord, _places=[None], FIRST_PAUSE=LONG, LONGEST_PAUSE=LONG):
+            with client.call("first") as call:
+                self.assertTrue(call.is_known)
+            line = client._line()
+            client._timeout = 0.05
+            begin = time.monotonic()
+            for _ in range(20):
+                with client.call("tool") as call:
+                    self.assertFalse(call.is_known)
+            self.assertLess(time.monotonic() - begin, 2)
+            self.assertFalse(client._waiting.is_over)
+            line.give_back()
+            # There was no such place.
+            line.connection._has_place = False
+        client._timeout, client._waiting._until = LONG, 0
+        with client.call("tool") as call:
+            self.assertTrue(call.is_known)
+
+    def several(self, client, count):
+        """Has a client make so many connections."""
+        lines = [client._line() for _ in range(count)]
+        for line in lines:
+            message = sensord._Message({"type": "model", "session": "s1"})
+            line.connection.send(message)
+            client._wait(line, message)
+        for line in lines:
+            line.give_back()
+
+    def test_a_connection_that_is_not_needed_is_closed_and_its_calls_end(self):
+        daemon = self.daemon()
+        client = self.client()
+        self.several(client, 3)
+        with client.call("tool") as call:
+            connection = call._connection
+            for one in client._pool._free:
+                one.idle_since -= 2 * sensord.IDLE_TIME
+            client._pool._free.remove(connection)
+            client._pool._free.insert(0, connection)
+            with client.call("other"):
+                pass
+            self.assertTrue(connection.is_broken)
+            self.assertEqual(len(client._pool._all), 1)
+        self.assertEqual(len(daemon.until("end", 2)), 2)
+        with client.call("last") as call:
+            self.assertTrue(call.is_known)
+        self.assertEqual(len(daemon.peers), 3)
+
+    def test_a_call_ends_though_the_daemon_has_closed_its_connection(self):
+        daemon = self.daemon()
+        client = self.client()
+        self.several(client, 2)
+        for wait in (True, False):
+            call = client.call("tool")
+            call.__enter__()
+            number = daemon.messages[-1][0]
+            daemon.peers[number - 1].shutdown(socket.SHUT_RDWR)
+            call._connection.take()
+            call.__exit__(*(None, None, None) if wait else (GeneratorExit, GeneratorExit(), None))
+            self.assertEqual(len(daemon.until("end", 1 if wait else 2)), 1 if wait else 2)
+            if wait:
+                # The one that is made then is of the same daemon, as far as that can be told.
+                self.several(client, 2)
+
+    def test_an_event_loop_has_one_connection_however_many_tasks_it_has(self):
+        daemon = self.daemon()
+        client = self.client()
+
+        async def main(count):
+            async def one(number):
+                async with client.call("tool-%d" % number) as call:
+                    await asyncio.sleep(0)
+                    return call.is_known
+
+            return await asyncio.gather(*[one(number) for number in range(count)])
+
+        self.assertEqual(asyncio.run(main(100)), [True] * 100)
+        self.assertEqual(len(daemon.peers), 1)
+        found = []
+        threads = [threading.Thread(target=lambda: found.extend(asyncio.run(main(50)))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(found, [True] * 200)
+        self.assertLessEqual(len(daemon.peers), 5)
+        self.assertEqual(len(daemon.until("end", 300)), 300)
 
     def test_a_call_may_end_on_another_thread(self):
         daemon = self.daemon()
@@ -744,6 +982,25 @@ class DecoratorTests(ClientTests):
         asyncio.run(main())
         self.assertEqual(self.statuses(3), ["ok", "error", "ok"])
         self.assertEqual({message["scope"] for message in self.fake.of_type("begin")}, {"tree"})
+
+    def test_an_mcp_session_can_be_copied(self):
+        tools = self.sensor.mcp(PlainSession())
+        for other in (copy.copy(tools), copy.deepcopy(tools), pickle.loads(pickle.dumps(tools))):
+            self.assertIsInstance(other, type(tools))
+            self.assertEqual(asyncio.run(other.call_tool("tool")), "tool")
+            self.assertEqual(other.name, "plain")
+        self.assertEqual(len(self.fake.until("end", 3)), 3)
+        self.assertRaises(AttributeError, lambda: tools.other)
+
+
+class PlainSession:
+    name = "plain"
+
+    async def call_tool(self, name, arguments=None):
+        return name
+
+    def __getstate__(self):
+        return {"of": "the session"}
 
 
 if __name__ == "__main__":

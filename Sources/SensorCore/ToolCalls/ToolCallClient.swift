@@ -15,7 +15,7 @@ package struct ToolCallClient: ~Copyable {
         struct Call: Encodable {
             var id: String
             var name: String?
-            var arguments: [String]?
+            var arguments: [Argument]?
         }
 
         var type: String
@@ -27,6 +27,48 @@ package struct ToolCallClient: ~Copyable {
         var threadId: UInt32?
         var status: String?
         var error: String?
+        /// Texts, as these are larger than numbers of JSON may be.
+        var bootTime: String?
+        var patience: String?
+    }
+
+    /// One of the arguments of a call, or how many bytes it has: a line may only have so many.
+    private enum Argument: Encodable {
+        case text(String)
+        case omitted(length: Int)
+
+        private enum Key: String, CodingKey {
+            case omitted
+            case length
+        }
+
+        /// Bytes of one, and of all together. Paths, hosts and commands are short.
+        private static let limit = 4 << 10
+        private static let totalLimit = 32 << 10
+        /// The daemon keeps no more.
+        private static let countLimit = 64
+
+        static func said(_ arguments: [String]) -> [Argument] {
+            var room = totalLimit
+            return arguments.prefix(countLimit).map { argument in
+                let size = argument.utf8.count
+                if size > min(limit, room) { return .omitted(length: size) }
+                room -= size
+                return .text(argument)
+            }
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            switch self {
+            case .text(let text):
+                var container = encoder.singleValueContainer()
+                try container.encode(text)
+            case .omitted(let length):
+                var container = encoder.container(keyedBy: Key.self)
+                try container.encode(true, forKey: .omitted)
+                try container.encode(length, forKey: .length)
+            }
+        }
     }
 
     private struct Answer: Decodable {
@@ -37,6 +79,8 @@ package struct ToolCallClient: ~Copyable {
     private let descriptor: Int32
     private let session: String
     private let call: String
+    /// That an answer is waited for.
+    private static let patience = 2
 
     /// Connects, and opens a session.
     ///
@@ -46,7 +90,7 @@ package struct ToolCallClient: ~Copyable {
         self.call = call
         let path = ToolCallListener.path(in: runDirectory)
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var patience = timeval(tv_sec: 2, tv_usec: 0)
+        var patience = timeval(tv_sec: Self.patience, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(descriptor, SOL_SOCKET, option, &patience, socklen_t(MemoryLayout<timeval>.size))
         }
@@ -64,20 +108,30 @@ package struct ToolCallClient: ~Copyable {
     package func begin(
         name: String, arguments: [String], initiator: ToolCallDetail.Initiator?
     ) throws(Failure) {
-        try ask(
-            Announcement(
-                type: "begin", session: session, call: .init(id: call, name: name, arguments: arguments),
-                initiator: initiator, scope: .thread, threadId: UInt32(sensor_thread_id())))
+        var begin = Announcement(
+            type: "begin", session: session, call: .init(id: call, name: name, arguments: Argument.said(arguments)),
+            initiator: initiator, scope: .thread, threadId: UInt32(sensor_thread_id()),
+            bootTime: "\(KernelSession.bootTime())", patience: "\(UInt64(Self.patience) * 1_000_000_000)")
+        // Of what is longer in JSON than it is, it is known at least that the call was made.
+        if Self.line(begin).count >= ToolCallConnection.lineLimit { begin.call?.arguments = nil }
+        try ask(begin)
     }
 
     /// - Parameter status: `ok` or `error`.
     package func end(status: String, error: String?) throws(Failure) {
-        try ask(Announcement(type: "end", session: session, call: .init(id: call), status: status, error: error))
+        try ask(
+            Announcement(
+                type: "end", session: session, call: .init(id: call), status: status, error: error,
+                bootTime: "\(KernelSession.bootTime())"))
+    }
+
+    private static func line(_ message: Announcement) -> [UInt8] {
+        // Strings and numbers cannot fail to encode.
+        Array((try? JSONEncoder().encode(message)) ?? Data()) + [UInt8(ascii: "\n")]
     }
 
     private func ask(_ message: Announcement) throws(Failure) {
-        // Strings and numbers cannot fail to encode.
-        var line = Array((try? JSONEncoder().encode(message)) ?? Data()) + [UInt8(ascii: "\n")]
+        var line = Self.line(message)
         while !line.isEmpty {
             let sent = send(descriptor, line, line.count, Int32(MSG_NOSIGNAL))
             if sent < 0, errno == EINTR { continue }

@@ -459,6 +459,40 @@ final class ToolCallTests {
         #expect(records.calls(.toolCallEnd, name: "sh").map(\.status) == ["error"])
     }
 
+    @Test func `a command with more to say than a message has room for is a call all the same`() throws {
+        let daemon = try daemon()
+        let long =
+            [String(repeating: "a", count: 4097)] + Array(repeating: String(repeating: "b", count: 4096), count: 10)
+        // Six bytes each as JSON has it.
+        let odd = Array(repeating: String(repeating: "\u{1}", count: 4096), count: 7)
+        let many = Array(repeating: "c", count: 1000)
+        for (name, words) in [("long", long), ("odd", odd), ("many", many)] {
+            let command = [
+                "tool-call", "--run-dir", folder + "/run", "--name", name, "--", "sh", "-c", ": > \(folder)/\(name)",
+            ]
+            let outcome = try RunningSensord(command + words).wait()
+            #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors.prefix(1000))")
+        }
+        let records = try records(of: daemon)
+        for name in ["long", "odd", "many"] {
+            #expect(try records.maker(of: name)?.name == name)
+            #expect(try records.maker(of: name)?.method == .exact)
+        }
+        func said(_ name: String) throws -> [ToolCallArgument] {
+            try #require(records.calls(.toolCallBegin, name: name).first).arguments.sorted {
+                Int($0.name)! < Int($1.name)!
+            }
+        }
+        // sh -c and what it does, one that is too long, seven of 4 KiB beside those, and three without room.
+        let types = try said("long").map(\.type)
+        #expect(
+            types == Array(repeating: "string", count: 3) + ["omitted"] + Array(repeating: "string", count: 7)
+                + Array(repeating: "omitted", count: 3))
+        #expect(try said("long")[3].length == 4097)
+        #expect(try said("odd").isEmpty)
+        #expect(try said("many").count == 64)
+    }
+
     @Test func `without a daemon the command runs all the same, and that is told`() throws {
         let outcome = try sensord("tool-call", "--run-dir", folder + "/run", "--", "sh", "-c", "echo out; exit 3")
         #expect(outcome.status == 3)

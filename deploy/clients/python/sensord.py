@@ -24,9 +24,11 @@ process and all its descendants act.
 Nothing here raises into the agent, and without a daemon all of it does nothing. A call costs a round trip on a local socket
 when it begins, as the daemon answers once the kernel knows of it, and one when it ends, so that what comes next is not taken
 for the call's; an event loop goes on meanwhile. A daemon that does not answer is waited for `timeout` seconds at most, and
-then, for a time that grows, is told without being waited for. What it refuses is logged (logger `sensord`, level INFO).
+then, for a time that grows, is told without being waited for: nothing acts for such a call in the kernel. What the daemon
+refuses is logged (logger `sensord`, level INFO).
 """
 
+import _thread
 import asyncio
 import collections
 import functools
@@ -54,6 +56,13 @@ TIMEOUT = 0.05
 # What has failed is tried again after the first of these times, and, as long as it fails, after ever longer ones.
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
+# Whatever the timeout is.
+LONGEST_WAIT = 3600.0
+
+# Connections of a process; a client that has none may have one all the same.
+CONNECTION_LIMIT = 16
+# Seconds for which one is kept that nobody uses, beside another.
+IDLE_TIME = 10.0
 
 # Of arguments no more is said than this: paths, hosts and commands are short.
 TEXT_LIMIT = 4096
@@ -80,8 +89,10 @@ _decode = json.JSONDecoder().decode
 
 def _text(text):
     """The text as UTF-8 can have it: halves of a character replaced, bytes of a file's name as the daemon shows them."""
+    # A subclass may have methods of its own.
+    text = str.__str__(text)
     if text.isascii():
-        return str(text)
+        return text
     try:
         return text.encode().decode()
     except UnicodeEncodeError:
@@ -92,7 +103,7 @@ def _text(text):
 def _word(value, limit=WORD_LIMIT):
     """A word, as long as it may be."""
     try:
-        text = _text((value if isinstance(value, str) else str(value))[:limit])
+        text = _text(str.__str__(value if isinstance(value, str) else str(value))[:limit])
     except Exception:
         text = type(value).__name__
     return text.encode()[:limit].decode("utf-8", "ignore")
@@ -102,12 +113,12 @@ def _name(value):
     return _word(value, NAME_LIMIT)
 
 
-def _is_in_event_loop():
+def _running_loop():
+    """None: there is none, or another library's, whose ways are not known."""
     try:
-        asyncio.get_running_loop()
-        return True
+        return asyncio.get_running_loop()
     except RuntimeError:
-        return False
+        return None
 
 
 class _Arguments:
@@ -137,7 +148,8 @@ class _Arguments:
         if issubclass(kind, os.PathLike):
             return self._said(os.fsencode(value).decode("utf-8", "replace"))
         if issubclass(kind, (bytes, bytearray)):
-            return {"omitted": True, "length": len(value)}
+            base = bytes if issubclass(kind, bytes) else bytearray
+            return {"omitted": True, "length": base.__len__(value)}
         if depth < DEPTH_LIMIT and issubclass(kind, dict):
             items = itertools.islice(dict.items(value), self._taken(dict.__len__(value)))
             return {self._name(key): self.reduced(item, depth + 1) for key, item in items}
@@ -219,50 +231,78 @@ class _Message:
 
 
 class _Connection:
-    """One thread's connection: messages in order, an answer for each.
+    """Messages in order, an answer for each.
 
-    Nothing here waits but wait() and arrival(). Any thread may send; all else is for the thread that made it. What goes
+    Nothing here waits but wait() and arrival(). Any thread may send; all else is for whoever has it for himself. What goes
     wrong closes it.
     """
 
-    def __init__(self, path, pauses):
+    def __init__(self, path, generation, connecting, waiting, has_place):
         self.process = os.getpid()
-        self.thread = threading.get_ident()
+        self._has_place = False
+        # The daemon of one that was made before another was found broken may be gone as well.
+        self.generation = generation
         self.sessions = set()
         self.has_acknowledged = False
         self.is_broken = False
         # The daemon takes no more for the time being.
         self.is_full = False
-        self._pauses = pauses
+        # How many of a loop's tasks use it, or since when nobody does.
+        self.users = 0
+        self.idle_since = 0.0
+        self._connecting, self._waiting = connecting, waiting
         self._sequence = 0
         self._sending = threading.Lock()
         self._outgoing = collections.deque()
         self._rest = b""
         self._unanswered = collections.deque()
         self._incoming = b""
-        self._loops = {}
+        self._loop = None
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self.socket.setblocking(False)
-            self.socket.connect(path)
+            self.socket.connect(os.fspath(path))
         except BaseException:
             self.socket.close()
             raise
         self._poll = select.poll()
         self._poll.register(self.socket, select.POLLIN)
         _connections.add(self)
+        self._has_place = has_place
 
     def __del__(self):
         try:
             self.socket.close()
+            self._leave_place()
         except Exception:
             pass
+
+    def _leave_place(self):
+        if self._has_place:
+            self._has_place = False
+            _places.append(None)
+
+    @property
+    def is_alive(self):
+        return not self.is_broken and self.process == os.getpid()
+
+    @property
+    def has_more(self):
+        """There is something that could not be sent yet."""
+        return not self.is_broken and bool(self._rest or self._outgoing)
+
+    @property
+    def is_settled(self):
+        """The daemon knows the session by it, and owes it nothing."""
+        return bool(self.sessions) and self.is_alive and not (self._unanswered or self.has_more)
 
     # Sending.
 
     def send(self, message):
         self._outgoing.append(message)
         self.flush()
+        if self.is_full:
+            _send_later(self)
 
     def flush(self):
         # Never waited for: its holder may be this thread, which a signal or the garbage collector has interrupted. Whoever
@@ -322,13 +362,14 @@ class _Connection:
         # Whose line the daemon could not read has none.
         if answer.get("seq", message.sequence) != message.sequence:
             raise ValueError("not the answer to this message")
-        for pause in self._pauses:
-            pause.succeeded()
+        self._waiting.succeeded()
         message.answer = answer
         if message.wake is not None:
             message.wake()
         if message.is_acknowledged:
-            self.has_acknowledged = True
+            if not self.has_acknowledged:
+                self.has_acknowledged = True
+                self._connecting.succeeded()
             return
         _log.info("%s refused: %s: %s", message.kind, message.code, answer.get("message"))
         if message.kind == "hello" or message.code == "unknown_session":
@@ -342,62 +383,344 @@ class _Connection:
                 return
             self.take()
 
-    async def arrival(self, message, loop, seconds):
-        future = loop.create_future()
-        message.wake = lambda: None if future.done() else future.set_result(None)
-        timer = loop.call_later(seconds, message.wake)
-        descriptor = self.socket.fileno()
-        self._loops[loop] = self._loops.get(loop, 0) + 1
+    def read_in(self, loop):
+        """Has an event loop take answers as they come; None: none does any more."""
+        previous, self._loop = self._loop, loop
         try:
-            if self._loops[loop] == 1:
-                loop.add_reader(descriptor, self.take)
+            if previous is not None:
+                previous.remove_reader(self.socket.fileno())
+        except Exception:
+            # It is closed.
+            pass
+        if loop is not None:
+            loop.add_reader(self.socket.fileno(), self.take)
+
+    async def arrival(self, message, seconds):
+        future = self._loop.create_future()
+        message.wake = lambda: None if future.done() else future.set_result(None)
+        timer = self._loop.call_later(seconds, message.wake)
+        try:
             await future
         finally:
             message.wake = None
             timer.cancel()
-            # It is not there any more if the connection was closed.
-            waiting = self._loops.get(loop, 0)
-            if waiting > 1:
-                self._loops[loop] = waiting - 1
-            elif waiting == 1:
-                del self._loops[loop]
-                loop.remove_reader(descriptor)
 
     def close(self):
         self.is_broken = True
-        loops, self._loops = self._loops, {}
-        for loop in loops:
-            try:
-                loop.remove_reader(self.socket.fileno())
-            except Exception:
-                pass
+        self.read_in(None)
         self.socket.close()
+        self._leave_place()
         for message in [*self._unanswered, *self._outgoing]:
             if message.wake is not None:
                 message.wake()
 
+    def leave_to_parent(self):
+        self.is_broken = True
+        # An event loop's selector is the parent's too: nothing is taken out of it.
+        self._loop = None
+        self._has_place = False
+        self.socket.close()
+
 
 _connections = weakref.WeakSet()
+# One for each connection that there is still room for.
+_places = [None] * CONNECTION_LIMIT
 _numbers = itertools.count(1)
+
+# Connections that could not take all that was to be sent. The lock is the thread's that sends it.
+_late = []
+_sending_late = threading.Lock()
+
+
+def _send_later(connection):
+    """Has a thread send it when the daemon takes it: the agent need not make another call for that."""
+    if connection not in _late:
+        _late.append(connection)
+    if _sending_late.acquire(False):
+        try:
+            # Not the threading module's, whose locks may be held by this thread, interrupted.
+            _thread.start_new_thread(_send_late, ())
+        except Exception:
+            # Whoever uses it next sends it.
+            _sending_late.release()
+
+
+def _send_late():
+    lock = _sending_late
+    try:
+        while _late:
+            poll = select.poll()
+            for connection in _late[:]:
+                try:
+                    if connection.has_more:
+                        poll.register(connection.socket, select.POLLOUT)
+                    else:
+                        _late.remove(connection)
+                except ValueError:
+                    # It was closed meanwhile, which it knows by now.
+                    pass
+            if _late:
+                # Not for long: there may be others soon.
+                poll.poll(1000)
+            for connection in _late[:]:
+                connection.flush()
+    except Exception:
+        # The interpreter ends.
+        return
+    finally:
+        lock.release()
+    if _late:
+        # Whose connection this was saw that it was being sent.
+        _send_later(_late[0])
 
 
 def _leave_to_parent():
     """After a fork: the child's copies go, so that a connection ends with the process that it belongs to."""
+    global _sending_late
     for connection in list(_connections):
-        connection.is_broken = True
-        # An event loop's selector is the parent's too: nothing is taken out of it.
-        connection.socket.close()
+        connection.leave_to_parent()
     _connections.clear()
+    _places[:] = [None] * CONNECTION_LIMIT
+    _late.clear()
+    _sending_late = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_to_parent)
 
 
+class _Line:
+    """A connection in use.
+
+    is_own: nobody else takes its answers meanwhile, so that they can be waited for, until `until`; 0: they are not.
+    """
+
+    __slots__ = ("connection", "is_own", "until", "_pool", "_loop")
+
+    def __init__(self, connection, is_own, until, pool, loop):
+        self.connection, self.is_own, self.until = connection, is_own, until
+        self._pool, self._loop = pool, loop
+
+    @property
+    def is_of_loop(self):
+        return self._loop is not None
+
+    @property
+    def seconds(self):
+        """That an answer is waited for, from now on."""
+        return max(self.until - time.monotonic(), 0.0) if self.is_own and self.until else 0.0
+
+    def give_back(self):
+        if self.is_own:
+            self.is_own = False
+            self._pool.give_back(self.connection, self._loop)
+
+
+class _Pool:
+    """A client's connections. Each is one thread's, or one event loop's, for as long as that waits for an answer on it, so
+    that there are far fewer of them than threads.
+
+    Their lists are changed in single steps, which no other thread sees half of: no lock is held, that a signal's or the
+    garbage collector's work could wait for in vain.
+    """
+
+    def __init__(self, path, hello, connecting, waiting):
+        self._path, self._hello = path, hello
+        self._connecting, self._waiting = connecting, waiting
+        self._renew()
+
+    def _renew(self):
+        self._process = os.getpid()
+        self._all = []
+        # What was used last is at the end.
+        self._free = []
+        self._of_loops = {}
+        # Locks of threads that wait for one, which whoever gives one back opens.
+        self._turns = collections.deque()
+        self._generation = 0
+
+    def line(self, until, loop=None, generation=math.inf):
+        """Where something can be said; None: nowhere.
+
+        until: when neither a connection nor an answer is waited for any more.
+        loop: an event loop, which waits for answers, and never for a connection.
+        generation: none that is later will do.
+        """
+        if self._process != os.getpid():
+            self._renew()
+        connection = self._of_loops.get(loop) if loop is not None else None
+        if connection is None or not connection.is_alive or connection.generation > generation:
+            connection = self._own(0.0 if loop is not None else until, generation)
+            if connection is None:
+                connection = self.other(generation)
+                if connection is None:
+                    return None
+                self._greet(connection)
+                return _Line(connection, False, 0.0, self, None)
+        return self._line(connection, until, loop)
+
+    def line_on(self, connection, until, loop=None):
+        """The same, on that connection: one's own if nobody else has it."""
+        if not connection.is_alive:
+            return None
+        is_own = loop is not None and self._of_loops.get(loop) is connection
+        if not is_own and (loop is None or loop not in self._of_loops) and self._claim(connection):
+            connection.take()
+            is_own = True
+        return self._line(connection, until, loop) if is_own else _Line(connection, False, 0.0, self, None)
+
+    def _line(self, connection, until, loop):
+        """On a connection that is the caller's."""
+        line = _Line(connection, True, until, self, loop)
+        try:
+            if loop is not None:
+                connection.users += 1
+                if self._of_loops.get(loop) is not connection:
+                    self._of_loops[loop] = connection
+                    connection.read_in(loop)
+            self._greet(connection)
+        except BaseException:
+            line.give_back()
+            raise
+        return line
+
+    def give_back(self, connection, loop):
+        if loop is not None:
+            connection.users -= 1
+            if connection.users > 0:
+                return
+            if self._of_loops.get(loop) is connection:
+                del self._of_loops[loop]
+            if connection.is_alive:
+                connection.read_in(None)
+        if connection.is_alive:
+            self._keep(connection)
+        elif connection.process == os.getpid():
+            self._forget(connection)
+        self._wake()
+
+    def _keep(self, connection):
+        connection.idle_since = time.monotonic()
+        if connection.is_full:
+            self._free.insert(0, connection)
+        else:
+            self._free.append(connection)
+        if connection.is_settled:
+            self._close_idle(connection.idle_since - IDLE_TIME)
+
+    def _close_idle(self, before):
+        """Where there is another: calls that were begun on one are the other's then, as the daemon has it."""
+        for connection in self._free[:-1]:
+            if connection.idle_since < before and connection.is_settled and self._claim(connection):
+                self._remove(connection)
+                connection.close()
+
+    def _own(self, until, generation):
+        while True:
+            connection = self._unused(generation) or self._made(generation)
+            if connection is not None or self.other(generation) is None or not self._has_turn(until, generation):
+                return connection
+
+    def _unused(self, generation):
+        for connection in self._free[::-1]:
+            if connection.generation <= generation and self._claim(connection):
+                connection.take()
+                connection.flush()
+                if connection.is_alive:
+                    return connection
+                self._forget(connection)
+        return None
+
+    def _claim(self, connection):
+        """False: it is in use."""
+        try:
+            self._free.remove(connection)
+            return True
+        except ValueError:
+            return False
+
+    def _made(self, generation):
+        if self._generation > generation or not self._connecting.is_over:
+            return None
+        try:
+            _places.pop()
+            has_place = True
+        except IndexError:
+            if self._all:
+                return None
+            has_place = False
+        try:
+            connection = _Connection(self._path, self._generation, self._connecting, self._waiting, has_place)
+        except Exception as error:
+            if has_place:
+                _places.append(None)
+            self._connecting.failed()
+            _log.debug("no daemon: %s: %s", self._path, error)
+            return None
+        self._greet(connection)
+        self._all.append(connection)
+        return connection
+
+    def other(self, generation):
+        """One that may be in use: it can be sent on."""
+        for connection in self._all[:]:
+            if connection.is_alive and connection.generation <= generation:
+                return connection
+        return None
+
+    def _greet(self, connection):
+        session = self._hello["session"]
+        if session not in connection.sessions:
+            # What is said after it need not wait for its answer.
+            connection.sessions.add(session)
+            connection.send(_Message(self._hello))
+
+    def _has_turn(self, until, generation):
+        """Waits until a connection was given back. False: that is over."""
+        if not until:
+            return False
+        turn = _thread.allocate_lock()
+        turn.acquire()
+        self._turns.append(turn)
+        try:
+            # Whoever has given one back before did not see this.
+            if any(connection.generation <= generation for connection in self._free[:]):
+                return True
+            left = until - time.monotonic()
+            return left > 0 and turn.acquire(timeout=left)
+        finally:
+            try:
+                self._turns.remove(turn)
+            except ValueError:
+                # It was opened, and for nothing: it is another's turn.
+                if not turn.locked():
+                    self._wake()
+
+    def _wake(self):
+        try:
+            self._turns.popleft().release()
+        except IndexError:
+            pass
+
+    def _forget(self, connection):
+        """It is broken."""
+        connection.close()
+        self._remove(connection)
+        self._generation = max(self._generation, connection.generation + 1)
+        if not connection.has_acknowledged:
+            self._connecting.failed()
+
+    def _remove(self, connection):
+        try:
+            self._all.remove(connection)
+        except ValueError:
+            pass
+
+
 class _Call:
     """A call that is being made. `id` is its id; `is_known`: the daemon had acknowledged it when the agent went on.
 
-    Where the daemon is slow, one that is not known may come to be in effect, and ends as any other.
+    One that is not known may have been begun all the same, and ends as any other.
     """
 
     def __init__(self, client, name, arguments, scope, initiator):
@@ -418,58 +741,91 @@ class _Call:
         self._failure = error
 
     def __enter__(self):
+        line = None
         try:
             # An event loop's other tasks run on the thread whenever this one waits.
-            for message in self._begin(self._scope or ("process" if _is_in_event_loop() else "thread")):
-                self._client._wait(self._connection, message)
+            scope = self._scope or ("thread" if _running_loop() is None else "process")
+            line = self._client._line()
+            for message in self._begin(line, scope):
+                self._client._wait(line, message)
             self._enter()
         except Exception as error:
             self._client._forgive(error)
         except BaseException as error:
-            self._end(type(error))
+            self._leave(type(error))
             raise
+        finally:
+            self._give_back(line)
         return self
 
     def __exit__(self, kind, error, trace):
-        message, connection = self._end(kind), self._connection
-        try:
+        if self._begun is None or issubclass(kind or Exception, GeneratorExit):
             # Nor is whoever has the garbage collector close a generator to wait.
-            if message is not None and not issubclass(kind or Exception, GeneratorExit):
-                self._client._wait(connection, message)
+            self._leave(kind)
+            return False
+        line = None
+        try:
+            fields = self._end(kind)
+            line = self._line_of_end()
+            message = None if line is None else self._say(fields, line.connection)
+            if message is not None:
+                self._client._wait(line, message)
         except Exception as failure:
             self._client._forgive(failure)
+        finally:
+            self._connection = None
+            self._give_back(line)
         return False
 
     async def __aenter__(self):
+        line = None
         try:
+            line = self._client._line(_running_loop())
             # Not the thread: other tasks run on it while this one waits.
-            for message in self._begin(self._scope or "process"):
-                await self._client._arrival(self._connection, message)
+            for message in self._begin(line, self._scope or "process"):
+                await self._client._arrival(line, message)
             self._enter()
         except Exception as error:
             self._client._forgive(error)
         except BaseException as error:
-            self._end(type(error))
+            self._leave(type(error))
             raise
+        finally:
+            self._give_back(line)
         return self
 
     async def __aexit__(self, kind, error, trace):
-        message, connection = self._end(kind), self._connection
-        try:
+        if self._begun is None or issubclass(kind or Exception, GeneratorExit):
             # A coroutine that is closed may not wait.
-            if message is not None and not issubclass(kind or Exception, GeneratorExit):
-                await self._client._arrival(connection, message)
+            self._leave(kind)
+            return False
+        line = None
+        try:
+            fields = self._end(kind)
+            line = self._line_of_end(_running_loop())
+            message = None if line is None else self._say(fields, line.connection)
+            if message is not None:
+                await self._client._arrival(line, message)
         except asyncio.CancelledError:
             if not issubclass(kind or Exception, asyncio.CancelledError):
                 raise
         except Exception as failure:
             self._client._forgive(failure)
+        finally:
+            self._connection = None
+            self._give_back(line)
         return False
 
-    def _begin(self, scope):
+    def _give_back(self, line):
+        try:
+            if line is not None:
+                line.give_back()
+        except Exception as error:
+            self._client._forgive(error)
+
+    def _begin(self, line, scope):
         """Gives the messages whose answers are to be waited for, one after the other."""
-        self._connection = self._client._connected()
-        if self._connection is None:
+        if line is None or line.connection.is_full:
             return
         call = {"id": self.id, "name": _name(self._name)}
         fields = {"type": "begin", "session": self._client.session, "call": call, "scope": scope}
@@ -481,11 +837,11 @@ class _Call:
         if self._initiator is not None:
             fields["initiator"] = self._initiator_said()
         for attempt in (fields, bare):
-            message = self._message(attempt)
+            message = self._message(attempt, line.seconds)
             if message is None:
                 continue
-            self._begun = message
-            self._connection.send(message)
+            self._begun, self._connection = message, line.connection
+            line.connection.send(message)
             yield message
             # Without what was not understood, it is known at least that the call was made.
             if message.code not in ("malformed", "too_large"):
@@ -498,9 +854,13 @@ class _Call:
         return said
 
     @staticmethod
-    def _message(fields):
-        """None: it cannot be said."""
+    def _message(fields, patience):
+        """None: it cannot be said. patience: seconds that its answer is waited for."""
         try:
+            if BOOT_CLOCK is not None:
+                # So that nothing acts for the call from when its agent has gone on without an answer.
+                fields["bootTime"] = str(time.clock_gettime_ns(BOOT_CLOCK))
+                fields["patience"] = str(int(patience * 1e9))
             message = _Message(fields)
             # Its sequence number is still to come.
             return message if len(message.body) < LINE_LIMIT - 32 else None
@@ -512,34 +872,53 @@ class _Call:
         self.is_known = self._begun is not None and self._begun.is_acknowledged
 
     def _end(self, kind):
-        """Says so; returns the message."""
-        try:
-            connection, begun = self._connection, self._begun
-            # Of a child's copy of the call nothing ends, nor is another daemon told of what it does not know.
-            if begun is None or connection.process != os.getpid() or connection.is_broken:
-                return None
-            if begun.answer is None and connection.thread == threading.get_ident():
-                connection.take()
-            if begun.code is not None or connection.is_broken:
-                return None
-            self._begun = None
-            fields = {"type": "end", "session": self._client.session, "call": {"id": self.id}, "status": "ok"}
-            if BOOT_CLOCK is not None:
-                # So that nothing later is taken for the call's, however long it takes the daemon to read this.
-                fields["bootTime"] = str(time.clock_gettime_ns(BOOT_CLOCK))
-            if kind is not None:
-                is_cancelled = issubclass(kind, (asyncio.CancelledError, GeneratorExit))
-                fields["status"] = "cancelled" if is_cancelled else "error"
-                # The type only: what an exception says may hold what the tool was given.
-                fields["error"] = _word(kind.__name__)
-            elif self._failure is not None:
-                fields["status"] = "error"
-                fields["error"] = _word(self._failure)
-            message = _Message(fields)
-            connection.send(message)
-            return message
-        except Exception:
+        """What is to be said of the end, which is now."""
+        fields = {"type": "end", "session": self._client.session, "call": {"id": self.id}, "status": "ok"}
+        if BOOT_CLOCK is not None:
+            # So that nothing later is taken for the call's, however long it takes the daemon to read this.
+            fields["bootTime"] = str(time.clock_gettime_ns(BOOT_CLOCK))
+        if kind is not None:
+            is_cancelled = issubclass(kind, (asyncio.CancelledError, GeneratorExit))
+            fields["status"] = "cancelled" if is_cancelled else "error"
+            # The type only: what an exception says may hold what the tool was given.
+            fields["error"] = _word(kind.__name__)
+        elif self._failure is not None:
+            fields["status"] = "error"
+            fields["error"] = _word(self._failure)
+        return fields
+
+    def _line_of_end(self, loop=None):
+        """Where the end can be said: to the daemon that knows of the beginning, and after it."""
+        begun, connection = self._begun, self._connection
+        # Of a child's copy of the call nothing ends.
+        if begun is None or connection.process != os.getpid():
             return None
+        if begun.answer is None:
+            return self._client._line_on(connection, loop)
+        return self._client._line(loop, connection.generation) if begun.code is None else None
+
+    def _say(self, fields, connection):
+        """Says it, once; returns the message."""
+        begun, self._begun = self._begun, None
+        if begun is None or begun.code is not None or connection.is_broken:
+            return None
+        message = _Message(fields)
+        connection.send(message)
+        return message
+
+    def _leave(self, kind):
+        """The call ends, and nothing is waited for."""
+        begun, connection = self._begun, self._connection
+        self._connection = None
+        try:
+            if begun is None or connection.process != os.getpid():
+                return
+            fields = self._end(kind)
+            if connection.is_broken and begun.answer is not None:
+                connection = self._client._pool.other(connection.generation) or connection
+            self._say(fields, connection)
+        except Exception as error:
+            self._client._forgive(error)
 
 
 class _Tools:
@@ -552,6 +931,9 @@ class _Tools:
         self._initiator = initiator
 
     def __getattr__(self, name):
+        # What copies it asks before it has a session, and not for the session's own way to be copied.
+        if name == "_session" or name.startswith("__"):
+            raise AttributeError(name)
         return getattr(self._session, name)
 
     async def call_tool(self, name, arguments=None, *values, **named):
@@ -587,9 +969,10 @@ class Client:
             self._agent["framework"] = _word(framework)
         if version:
             self._agent["version"] = _word(version)
-        self._local = threading.local()
         self._connecting = _Pause()
         self._waiting = _Pause()
+        hello = {"type": "hello", "protocol": 1, "session": self.session, "agent": self._agent}
+        self._pool = _Pool(self._path, hello, self._connecting, self._waiting)
 
     def __reduce__(self):
         agent = self._agent
@@ -685,58 +1068,37 @@ class Client:
         """
         return _Tools(self, session, scope, initiator)
 
-    def _connected(self):
-        """The thread's connection, on which hello was said; None where there is none, or it takes nothing."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            if connection.process == os.getpid():
-                connection.take()
-                connection.flush()
-                if not connection.is_broken:
-                    return None if connection.is_full else self._greeted(connection)
-                connection.close()
-                if not connection.has_acknowledged:
-                    self._connecting.failed()
-            self._local.connection = None
-        if not self._connecting.is_over:
-            return None
-        try:
-            connection = _Connection(self._path, (self._connecting, self._waiting))
-        except OSError as error:
-            self._connecting.failed()
-            _log.debug("no daemon: %s: %s", self._path, error)
-            return None
-        self._local.connection = connection
-        return self._greeted(connection)
+    def _until(self):
+        """When no answer is waited for any more; 0: none is at all."""
+        return time.monotonic() + min(self._timeout, LONGEST_WAIT) if self._waiting.is_over else 0.0
 
-    def _greeted(self, connection):
-        if self.session not in connection.sessions:
-            # What is said after it need not wait for its answer.
-            connection.sessions.add(self.session)
-            fields = {"type": "hello", "protocol": 1, "session": self.session, "agent": self._agent}
-            connection.send(_Message(fields))
-        return connection
+    def _line(self, loop=None, generation=math.inf):
+        until = self._until()
+        line = self._pool.line(until, loop, generation)
+        if line is not None and not line.is_own and 0 < until <= time.monotonic():
+            _log.debug("no connection is free within %s s", self._timeout)
+            self._waiting.failed()
+        return line
 
-    def _is_awaited(self, connection, message):
-        # Another thread's answers are its own to take.
-        is_own = connection.thread == threading.get_ident() and connection.process == os.getpid()
-        return is_own and message.answer is None and not connection.is_broken and self._waiting.is_over
+    def _line_on(self, connection, loop=None):
+        return self._pool.line_on(connection, self._until(), loop)
 
-    def _wait(self, connection, message):
-        if self._is_awaited(connection, message):
-            connection.wait(message, self._timeout)
-            self._judge(connection, message)
+    @staticmethod
+    def _is_awaited(line, message):
+        return line.is_own and line.until > 0 and message.answer is None and not line.connection.is_broken
 
-    async def _arrival(self, connection, message):
-        if not self._is_awaited(connection, message):
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            # Another library's, whose ways are not known.
-            return self._wait(connection, message)
-        await connection.arrival(message, loop, self._timeout)
-        self._judge(connection, message)
+    def _wait(self, line, message):
+        if self._is_awaited(line, message):
+            line.connection.wait(message, line.seconds)
+            self._judge(line.connection, message)
+
+    async def _arrival(self, line, message):
+        if self._is_awaited(line, message):
+            if line.is_of_loop:
+                await line.connection.arrival(message, line.seconds)
+            else:
+                line.connection.wait(message, line.seconds)
+            self._judge(line.connection, message)
 
     def _forgive(self, error):
         """What goes wrong here is none of the agent's business."""
