@@ -27,7 +27,7 @@ package struct Pipeline: ~Copyable {
     var habits = HabitTable()
     var profiles: ProfileTable
     /// Of workloads that are not known yet.
-    var awaitedFacts: [(facts: [FactKey], origin: CallOrigin)] = []
+    var awaitedFacts = AwaitedFacts()
     var gate = AnomalyGate()
     var effects = EffectTable()
     var callRecords: [ToolCallRecord] = []
@@ -148,6 +148,7 @@ package struct Pipeline: ~Copyable {
         statistics.knownSubjects = UInt64(profiles.count)
         statistics.knownFacts = UInt64(profiles.factCount)
         statistics.refusedSubjects = profiles.refused
+        statistics.refusedFacts = awaitedFacts.refused
         statistics.evictedProcesses = processes.evicted
         statistics.shortenedLineages = processes.shortened
         statistics.evictedCgroups = cgroups.evicted
