@@ -24,8 +24,8 @@ struct {
 } call_processes SEC(".maps");
 
 /*
- * Sets of which a call is still open, each at its number's place. Numbers are never used again: what was inherited of one that is
- * settled means nothing, whichever set has its place by now.
+ * Sets of which a call is still open, each at its number's place. A number is not used again while an entry names any of its place:
+ * what was inherited of one that is settled means nothing, whichever set has its place by now.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -38,7 +38,7 @@ struct {
 /* What a workload's calls make of entries: whoever starts much within its own calls takes nobody else's room. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SENSOR_CALL_SHARES);
+	__uint(max_entries, SENSOR_CALL_SHARES + 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, __u64);
@@ -59,10 +59,14 @@ static __always_inline bool is_open(__u32 set)
 
 static __always_inline void give_back(__u32 share)
 {
+	__u32 behind = SENSOR_CALL_SHARES;
 	__u64 *entries = bpf_map_lookup_elem(&call_shares, &share);
+	__u64 *all = bpf_map_lookup_elem(&call_shares, &behind);
 
-	if (entries)
-		add(entries, -1);
+	if (!entries || !all)
+		return;
+	add(entries, -1);
+	add(all, -1);
 }
 
 /* An entry goes, if it is still there. */
@@ -199,19 +203,21 @@ static __always_inline struct sensor_calls thread_within(const struct task_calls
 
 static __always_inline long note_calls(void *map, __u32 id, struct sensor_calls *calls, struct task_struct *task)
 {
-	__u64 *entries;
-	__u32 share;
+	__u32 share, behind = SENSOR_CALL_SHARES;
+	__u64 *entries, *all;
 	long error;
 
 	calls->start = start_ticks(task);
 	share = place_of(calls->set) >> 32;
 	calls->share = share;
 	entries = bpf_map_lookup_elem(&call_shares, &share);
-	if (!entries || *entries >= SENSOR_CALL_SHARE)
+	all = bpf_map_lookup_elem(&call_shares, &behind);
+	if (!entries || !all || !sensor_call_has_room(*entries, *all))
 		return -1;
 	/* An earlier task's of that id, whose end was not seen. */
 	forget_entry(map, id);
 	add(entries, 1);
+	add(all, 1);
 	error = bpf_map_update_elem(map, &id, calls, BPF_ANY);
 	if (error)
 		give_back(share);

@@ -29,7 +29,8 @@
  *   call_processes        hash tgid (__u32) -> sensor_calls
  *   call_sets             array of __u64, mapped by both sides: at a set's number modulo SENSOR_CALL_SETS that number and, in the upper
  *                         half, its workload's share, as long as one of its calls is open
- *   call_shares           array of __u64, mapped by both sides: entries of call_threads and call_processes that are charged to it
+ *   call_shares           array of __u64, mapped by both sides: entries of call_threads and call_processes that are charged to it;
+ *                         behind the last share: of all of them
  *   control               array of one sensor_control, mapped by both sides
  */
 
@@ -373,10 +374,10 @@ struct sensor_control {
 #define SENSOR_CALLS_UNCERTAIN 0xffffffff
 
 /*
- * Sets of tool calls are numbered by the daemon; a number is never used again. Beside it stands how a task came by it. SHARED: made
- * within them by whoever announced them, whose other work it may do as well; STARTED: a program that was started within them; both:
- * made by what is SHARED, or the same program as whoever announced them, which may do other work for good; neither: announced for the
- * task itself.
+ * Sets of tool calls are numbered by the daemon; a number is used again only when nothing has named any of its place for long. Beside
+ * it stands how a task came by it. SHARED: made within them by whoever announced them, whose other work it may do as well; STARTED: a
+ * program that was started within them; both: made by what is SHARED, or the same program as whoever announced them, which may do other
+ * work for good; neither: announced for the task itself.
  */
 #define SENSOR_CALLS_NUMBER 0x3fffffff
 #define SENSOR_CALLS_SHARED 0x80000000
@@ -395,7 +396,16 @@ struct sensor_calls {
 #define SENSOR_CALL_SETS 32768    /* that can have open calls at a time */
 #define SENSOR_CALL_SHARES 4096   /* workloads that can have open calls at a time */
 #define SENSOR_CALL_SHARE 4096    /* entries of one of them, of both maps */
-#define SENSOR_CALL_ENTRIES 65536 /* of each map */
+#define SENSOR_CALL_ENTRIES 65536 /* of both maps; each has room for all of them */
+
+/*
+ * Whether one more entry may be made by a workload that has `own` of `all`. Of what is free it has a part at most, so that there is
+ * always some for the next one: SENSOR_CALL_SHARE, a 16th of all, for one that is alone.
+ */
+static inline int sensor_call_has_room(__u64 own, __u64 all)
+{
+	return own < SENSOR_CALL_SHARE && all < SENSOR_CALL_ENTRIES && own * 15 < SENSOR_CALL_ENTRIES - all;
+}
 
 #define SENSOR_CLOCK_TICK 10000000 /* ns: what /proc counts starts of processes in, on every machine */
 

@@ -121,8 +121,7 @@ package struct KernelCalls: Sendable {
 
     package var shareLimit: Int { Int(SENSOR_CALL_SHARES) }
 
-    /// False: its place is taken by another.
-    package func open(set: UInt32, share: UInt32) -> Bool { sets.open(set, share) }
+    package func open(set: UInt32, share: UInt32) { sets.open(set, share) }
 
     package func close(set: UInt32) { sets.close(set) }
 
@@ -139,7 +138,7 @@ private final class CallSetMemory: @unchecked Sendable {
     /// - Parameters: descriptors of the maps; they need not stay open.
     init(sets: Int32, shares: Int32) throws(KernelError) {
         places = try Self.map(sets, Int(SENSOR_CALL_SETS))
-        do throws(KernelError) { self.shares = try Self.map(shares, Int(SENSOR_CALL_SHARES)) } catch {
+        do throws(KernelError) { self.shares = try Self.map(shares, Int(SENSOR_CALL_SHARES) + 1) } catch {
             munmap(places, Self.length(Int(SENSOR_CALL_SETS)))
             throw error
         }
@@ -147,7 +146,7 @@ private final class CallSetMemory: @unchecked Sendable {
 
     deinit {
         munmap(places, Self.length(Int(SENSOR_CALL_SETS)))
-        munmap(shares, Self.length(Int(SENSOR_CALL_SHARES)))
+        munmap(shares, Self.length(Int(SENSOR_CALL_SHARES) + 1))
     }
 
     private static func length(_ count: Int) -> Int { count * MemoryLayout<UInt64>.stride }
@@ -163,11 +162,8 @@ private final class CallSetMemory: @unchecked Sendable {
         places + Int((set & UInt32(SENSOR_CALLS_NUMBER)) % UInt32(SENSOR_CALL_SETS))
     }
 
-    func open(_ set: UInt32, _ share: UInt32) -> Bool {
-        let place = place(of: set)
-        guard sensor_load_acquire_u64(place) == 0 else { return false }
-        sensor_store_release_u64(place, UInt64(share) << 32 | UInt64(set))
-        return true
+    func open(_ set: UInt32, _ share: UInt32) {
+        sensor_store_release_u64(place(of: set), UInt64(share) << 32 | UInt64(set))
     }
 
     func close(_ set: UInt32) {
@@ -181,12 +177,17 @@ private final class CallSetMemory: @unchecked Sendable {
 
     /// False: it is full.
     func take(_ share: UInt32) -> Bool {
-        if sensor_fetch_add_u64(shares + Int(share), 1) < UInt64(SENSOR_CALL_SHARE) { return true }
+        let own = sensor_fetch_add_u64(shares + Int(share), 1)
+        let all = sensor_fetch_add_u64(shares + Int(SENSOR_CALL_SHARES), 1)
+        if sensor_call_has_room(own, all) != 0 { return true }
         giveBack(share)
         return false
     }
 
-    func giveBack(_ share: UInt32) { _ = sensor_fetch_add_u64(shares + Int(share), .max) }
+    func giveBack(_ share: UInt32) {
+        _ = sensor_fetch_add_u64(shares + Int(share), .max)
+        _ = sensor_fetch_add_u64(shares + Int(SENSOR_CALL_SHARES), .max)
+    }
 }
 
 extension KernelSession {

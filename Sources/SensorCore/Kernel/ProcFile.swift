@@ -24,12 +24,12 @@ enum ProcFile {
         }
     }
 
-    /// The names in a folder that are numbers; none if it cannot be read.
-    static func numbers(in folder: String) -> [UInt32] {
+    /// The names in a folder that are numbers, so many of them at most; none if it cannot be read.
+    static func numbers(in folder: String, limit: Int = .max) -> [UInt32] {
         guard let stream = opendir(folder) else { return [] }
         defer { closedir(stream) }
         var numbers: [UInt32] = []
-        while let entry = readdir(stream) {
+        while numbers.count < limit, let entry = readdir(stream) {
             let number = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
                 UInt32(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))
             }

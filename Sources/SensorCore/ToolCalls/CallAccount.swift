@@ -141,7 +141,7 @@ final class CallAccount {
 
 /// The accounts of all workloads that have something of the socket. For one thread.
 final class CallAccounts {
-    private let limits: CallLimits
+    let limits: CallLimits
     private var accounts: [UInt64: CallAccount] = [:]
     /// Of accounts that are gone.
     private var refusedBefore: [CallResource: UInt64] = [:]
@@ -149,6 +149,7 @@ final class CallAccounts {
     init(limits: CallLimits = CallLimits()) { self.limits = limits }
 
     var count: Int { accounts.count }
+    var all: some Sequence<CallAccount> { accounts.values }
 
     func of(_ workload: UInt64) -> CallAccount {
         if let known = accounts[workload] { return known }

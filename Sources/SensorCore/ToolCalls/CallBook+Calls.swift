@@ -35,11 +35,12 @@ extension CallBook {
         let account = accounts.of(sender.workload)
         account.setBytes = scopes.bytes(of: sender.workload)
         guard account.allows(.calls) else { throw CallRefusal(.rateLimited, "too many calls are open") }
-        guard account.allows(.bytes) else { throw CallRefusal(.rateLimited, "too much is to be remembered") }
+        try requireMemory(of: sender)
 
         var scope = message.scope ?? (message.threadId == nil ? .process : .thread)
         if message.isOverdue(at: now.boot) { scope = .none }
-        let (thread, processes) = try acting(message, sender, scope)
+        var tasksLeft = Self.treeTasks
+        let (thread, processes) = try acting(message, sender, scope, &tasksLeft)
         let number = nextNumber
         nextNumber += 1
         let time = now
@@ -55,7 +56,7 @@ extension CallBook {
                 try scopes.begin(number, of: sender.workload, thread: thread, in: sender.process, tell: tell)
             } else if !processes.isEmpty {
                 try scopes.begin(number, of: sender.workload, processes: processes, tell: tell)
-                if scope == .tree { try extend(number, processes, sender) }
+                if scope == .tree { try extend(number, processes, sender, &tasksLeft) }
             }
         } catch {
             tell(.ended(CallEnd(number: number, status: "error", error: "\(error)", time: now.boot)))
@@ -66,7 +67,9 @@ extension CallBook {
         let call = OpenCall(
             session: key, id: id, name: name, connection: connection, process: sender.process,
             bound: claims.authority?.within(outer) ?? outer, traceparent: claims.traceparent, operation: operation,
-            time: time.boot, bytes: 512 + size + arguments.count * Self.argumentBytes)
+            time: time.boot,
+            // What it has of the outer one stays with it when that has ended.
+            bytes: 512 + size + arguments.count * Self.argumentBytes + (outer?.bytes ?? 0))
         judge(call, claims, within: outer, sender, at: time)
         open[number] = call
         link(number, claims.traceparent)
@@ -89,23 +92,31 @@ extension CallBook {
 
     /// What was forked before its parent acted for the call, and after one had looked, is found by looking again.
     private mutating func extend(
-        _ number: UInt64, _ processes: [CallTask], _ sender: CallSender
+        _ number: UInt64, _ processes: [CallTask], _ sender: CallSender, _ tasksLeft: inout Int
     ) throws(SystemError) {
         var known = Set(processes)
         for _ in 0..<Self.treeLooks {
-            guard let tree = tasks.tree(sender) else {
+            guard let found = tree(of: sender, &tasksLeft) else {
                 scopes.end(number, tell: tell)
                 throw SystemError("find the sender's descendants", number: Self.tooMany)
             }
-            accounts.of(sender.workload).charge(tree.count)
-            let fresh = tree.filter { known.insert($0).inserted }
+            let fresh = found.filter { known.insert($0).inserted }
             if fresh.isEmpty { return }
             try scopes.extend(number, processes: fresh, tell: tell)
         }
     }
 
+    /// As one look finds it. What is looked at counts with the workload's messages.
+    private func tree(of sender: CallSender, _ tasksLeft: inout Int) -> [CallTask]? {
+        let before = tasksLeft
+        defer { accounts.of(sender.workload).charge(before - tasksLeft) }
+        return tasks.tree(sender, tasksLeft: &tasksLeft)
+    }
+
     /// Whoever forks faster than one looks is not followed for ever.
     private static var treeLooks: Int { 8 }
+    /// That are looked at for one call, in all looks: others wait for it.
+    static var treeTasks: Int { 2048 }
     /// E2BIG
     private static var tooMany: Int32 { 7 }
 
@@ -147,7 +158,7 @@ extension CallBook {
 
     /// Who acts for the call: a thread, or processes; none where nobody is to.
     private func acting(
-        _ message: ToolCallMessage, _ sender: CallSender, _ scope: CallScope
+        _ message: ToolCallMessage, _ sender: CallSender, _ scope: CallScope, _ tasksLeft: inout Int
     ) throws(CallRefusal) -> (thread: CallTask?, processes: [CallTask]) {
         switch scope {
         case .none: return (nil, [])
@@ -158,11 +169,9 @@ extension CallBook {
             }
             return (thread, [])
         case .tree:
-            guard let processes = tasks.tree(sender) else {
-                throw CallRefusal(.rateLimited, "the sender has too many descendants")
+            guard let processes = tree(of: sender, &tasksLeft) else {
+                throw CallRefusal(.rateLimited, "the sender has too many descendants, or they too many threads")
             }
-            // Each of them was looked at.
-            accounts.of(sender.workload).charge(processes.count)
             return (nil, processes)
         }
     }
@@ -185,7 +194,7 @@ extension CallBook {
                             came: "end (\(status)) after it has ended (\(earlier.status))"),
                         sender, key.name, id)
                 }
-            } else if sessions[key]?.refused[id] == nil, !unread.contains(connection) {
+            } else if sessions[key]?.refused[id] == nil, unread[connection] == nil {
                 raise(
                     Finding(rule: .endWithoutBegin, expected: "begin of call \(id) before its end", came: "end"),
                     sender, key.name, id)

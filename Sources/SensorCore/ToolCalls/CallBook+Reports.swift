@@ -7,7 +7,34 @@ struct PartialCatalog {
     /// That have come.
     var taken: Int
     var bytes: Int
+    /// Names of its tools' properties.
+    var names = 0
+    /// Nothing of it is kept.
+    var isTooLarge = false
     /// Who is charged for it.
+    var workload: UInt64
+
+    static let toolLimit = 512
+    /// In all, of `ToolCallMessage.nameBytes` each: the thread that takes it in looks at each of them.
+    static let nameLimit = 4096
+
+    mutating func take(_ tools: [ToolCatalog.Tool]) {
+        let parameters = tools.lazy.flatMap(\.parameters)
+        names += parameters.count
+        catalog.tools += tools
+        if names > Self.nameLimit || catalog.tools.count > Self.toolLimit
+            || parameters.contains(where: { $0.utf8.count > ToolCallMessage.nameBytes })
+        {
+            isTooLarge = true
+        }
+        if isTooLarge { catalog.tools = [] }
+    }
+}
+
+/// Versions of servers, as they were told last on a connection.
+struct KnownVersions {
+    var versions = RecentTable<String>(limit: 16) { $0.utf8.count }
+    /// Who is charged for them.
     var workload: UInt64
 }
 
@@ -42,6 +69,7 @@ extension CallBook {
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
     ) throws(CallRefusal) -> ToolCallAnswer {
         let key = try session(message, sender, connection)
+        try requireMemory(of: sender)
         let decision = DecisionDetail(
             session: key.name, call: try message.required(message.call?.id, "call"),
             policy: try message.required(message.policy, "policy", bytes: ToolCallMessage.wordBytes),
@@ -67,6 +95,7 @@ extension CallBook {
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
     ) throws(CallRefusal) -> ToolCallAnswer {
         let key = try session(message, sender, connection)
+        try requireMemory(of: sender)
         let kinds = ["mode", "account", "refresh", "reconnect", "recovery"]
         guard let kind = SessionTransition.Kind(rawValue: try message.one(of: kinds, message.kind, "kind")) else {
             throw CallRefusal(.malformed, "transition: kind is not known")
@@ -109,6 +138,8 @@ extension CallBook {
     // MARK: Catalogs
 
     private static var partLimit: Int { 64 }
+    /// Of a part, beside its message's.
+    private static var partBytes: Int { 512 }
 
     mutating func catalog(
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int, _ size: Int
@@ -135,33 +166,55 @@ extension CallBook {
                     came: "part \(part) of \(parts)"), sender, message.session ?? "")
             throw CallRefusal(.outOfOrder, "catalog: part \(expected) is expected")
         }
-        let account = accounts.of(sender.workload)
-        guard account.allows(.bytes) else { throw CallRefusal(.rateLimited, "too much is to be remembered") }
+        try requireMemory(of: sender)
         let transport = try message.bounded(message.server?.transport, "server.transport")
         var partial =
             known
             ?? PartialCatalog(
                 catalog: ToolCatalog(server: name, version: version, transport: transport), parts: parts, taken: 0,
                 bytes: 0, workload: sender.workload)
-        partial.catalog.tools += tools
+        partial.take(tools)
         partial.taken = part
-        guard part == parts else {
-            partial.bytes += size
-            accounts.of(partial.workload).bytes += size
+        if part < parts {
+            let bytes = Self.partBytes + size
+            partial.bytes += bytes
+            accounts.of(partial.workload).bytes += bytes
             catalogs[connection, default: [:]][name] = partial
-            return .ack(message.seq)
+        } else {
+            dropCatalog(of: name, on: connection)
         }
-        dropCatalog(of: name, on: connection)
-        let last = versions[connection]?[name]
-        if let last, last != version {
+        if partial.isTooLarge {
+            throw CallRefusal(
+                .tooLarge,
+                "catalog: more than \(PartialCatalog.toolLimit) tools or \(PartialCatalog.nameLimit) properties of them, or a "
+                    + "property's name of more than \(ToolCallMessage.nameBytes) bytes")
+        }
+        if part < parts { return .ack(message.seq) }
+        if let last = note(version, of: name, on: connection, sender), last != version {
             raise(
                 Finding(
                     rule: .versionMismatch, expected: "\(name) \(last)", came: "\(name) \(version)"), sender,
                 message.session ?? "")
         }
-        versions[connection, default: RecentTable(limit: 16, valueBytes: 64)][name] = version
         tell(.catalog(partial.catalog, origin(of: sender)))
         return .ack(message.seq)
+    }
+
+    /// - Returns: the version that was told before.
+    private mutating func note(
+        _ version: String, of server: String, on connection: Int, _ sender: CallSender
+    ) -> String? {
+        var known = versions[connection] ?? KnownVersions(workload: sender.workload)
+        let (last, before) = (known.versions[server], known.versions.bytes)
+        known.versions[server] = version
+        accounts.of(known.workload).bytes += known.versions.bytes - before
+        versions[connection] = known
+        return last
+    }
+
+    mutating func dropVersions(on connection: Int) {
+        guard let known = versions.removeValue(forKey: connection) else { return }
+        accounts.of(known.workload).bytes -= known.versions.bytes
     }
 
     /// Forgets the parts that have come.

@@ -11,18 +11,22 @@ struct CallBook<Marker: CallMarker> {
     var open: [UInt64: OpenCall] = [:]
     var sessionsOf: [Int: Set<SessionKey>] = [:]
     var callsOf: [Int: Set<UInt64>] = [:]
-    /// How many workloads have a session of that name.
-    var holders: [String: Int] = [:]
+    /// Workloads that have a session of that name.
+    var holders: [String: Set<UInt64>] = [:]
+    /// When clients have connected, as the book counts what happens.
+    private(set) var arrivals: [Int: UInt64] = [:]
+    private var moment: UInt64 = 0
     /// Sessions that clients have ended, lately, by workload.
     var endedSessions: [UInt64: RecentTable<Void>] = [:]
     /// Those that come in parts, by connection and server.
     var catalogs: [Int: [String: PartialCatalog]] = [:]
-    /// Of servers, as last told, in the same way.
-    var versions: [Int: RecentTable<String>] = [:]
+    /// By connection.
+    var versions: [Int: KnownVersions] = [:]
     /// The number of the latest message on a connection, and whose that was.
     private var sequences: [Int: (process: CallTask, number: UInt64)] = [:]
-    /// Connections on which something came that nobody has read: it may have been anything.
-    private(set) var unread: Set<Int> = []
+    /// Connections on which something came that nobody has read: it may have been anything. For so many messages more it may
+    /// have to do with these.
+    private(set) var unread: [Int: Int] = [:]
     private(set) var gate = AnomalyGate()
     var nextNumber: UInt64 = 1
     /// Open calls by the place in a trace that they claim to have.
@@ -37,7 +41,7 @@ struct CallBook<Marker: CallMarker> {
         marker: Marker, tasks: any CallTasks, accounts: CallAccounts = CallAccounts(), digests: DigestKeys? = nil,
         clock: @escaping () -> ClockReading, tell: @escaping (CallChange) -> Void
     ) {
-        scopes = CallScopes(marker: marker)
+        scopes = CallScopes(marker: marker, byteLimit: accounts.limits.bytes)
         self.tasks = tasks
         self.accounts = accounts
         self.digests = digests
@@ -56,6 +60,7 @@ struct CallBook<Marker: CallMarker> {
     mutating func take(
         _ message: ToolCallMessage, from sender: CallSender, on connection: Int, size: Int = 256
     ) -> ToolCallAnswer {
+        defer { if let left = unread[connection] { unread[connection] = left > 1 ? left - 1 : nil } }
         do throws(CallRefusal) {
             try judgeOrder(of: message, sender, connection)
             switch message.type {
@@ -77,7 +82,15 @@ struct CallBook<Marker: CallMarker> {
         }
     }
 
-    // MARK: Clients that go away
+    // MARK: Clients that come and go away
+
+    /// A client has connected.
+    mutating func arrive(_ connection: Int) { arrivals[connection] = nextMoment() }
+
+    private mutating func nextMoment() -> UInt64 {
+        moment += 1
+        return moment
+    }
 
     /// A connection has ended: what was announced on it has nobody to end it, unless the same process has another.
     mutating func leave(_ connection: Int) {
@@ -98,13 +111,16 @@ struct CallBook<Marker: CallMarker> {
         for key in keys where sessions[key]?.members.isEmpty ?? false { remove(key, status: "abandoned") }
         for server in (catalogs[connection] ?? [:]).keys { dropCatalog(of: server, on: connection) }
         catalogs[connection] = nil
-        versions[connection] = nil
+        dropVersions(on: connection)
         sequences[connection] = nil
-        unread.remove(connection)
+        unread[connection] = nil
+        arrivals[connection] = nil
     }
 
     /// A message that came on a connection was refused unread, or cannot be read.
-    mutating func leaveUnread(on connection: Int) { unread.insert(connection) }
+    mutating func leaveUnread(on connection: Int) { unread[connection] = Self.unreadMessages }
+
+    static var unreadMessages: Int { 64 }
 
     /// Processes that have announced calls which are open.
     var processes: Set<CallTask> { Set(open.values.map(\.process)) }
@@ -117,6 +133,8 @@ struct CallBook<Marker: CallMarker> {
     /// Tells what was held back and is due.
     mutating func tick() {
         for (anomaly, origin) in gate.overdue(at: now.boot) { tell(.anomaly(anomaly, origin)) }
+        scopes.tick(tell: tell)
+        for account in accounts.all { account.setBytes = scopes.bytes(of: account.workload) }
         for workload in accounts.prune(at: now.boot) { endedSessions[workload] = nil }
     }
 
@@ -153,11 +171,7 @@ struct CallBook<Marker: CallMarker> {
             throw CallRefusal(.unknownSession, "session \(name) has ended")
         }
         if holders[name] != nil {
-            raise(
-                Finding(
-                    rule: .identityMismatch, expected: "a session that the sender's own workload has opened",
-                    came: "\(message.type) in a session of another workload"),
-                sender, name, message.call?.id)
+            judgeClaim(of: message, sender, connection, name)
             throw CallRefusal(.notYourSession, "session \(name) is another workload's")
         }
         throw CallRefusal(.unknownSession, "no session \(name) is open: say hello first")
@@ -175,6 +189,7 @@ struct CallBook<Marker: CallMarker> {
         let account = accounts.of(sender.workload)
         let epoch = message.epoch ?? sessions[key]?.epoch ?? 0
         if let session = sessions[key] {
+            if session.members[connection] == nil { try requireMemory(of: sender) }
             guard epoch >= session.epoch else {
                 raise(
                     Finding(
@@ -190,12 +205,12 @@ struct CallBook<Marker: CallMarker> {
             }
         } else {
             guard account.allows(.sessions) else { throw CallRefusal(.rateLimited, "too many sessions are open") }
-            guard account.allows(.bytes) else { throw CallRefusal(.rateLimited, "too much is to be remembered") }
-            let session = CallSession(name: name, epoch: epoch, agent: agent)
+            try requireMemory(of: sender)
+            let session = CallSession(name: name, epoch: epoch, opened: nextMoment(), agent: agent)
             sessions[key] = session
             account.sessions += 1
             account.bytes += session.bytes
-            holders[name, default: 0] += 1
+            holders[name, default: []].insert(key.workload)
             endedSessions[sender.workload]?[name] = nil
         }
         change(key) { session in
@@ -217,7 +232,7 @@ struct CallBook<Marker: CallMarker> {
         let key = try session(message, sender, connection)
         remove(key, status: "cancelled", error: "the session has ended")
         if endedSessions[key.workload] == nil, endedSessions.count >= Self.endedWorkloads { endedSessions = [:] }
-        endedSessions[key.workload, default: RecentTable(limit: 64, valueBytes: 0)][key.name] = ()
+        endedSessions[key.workload, default: RecentTable(limit: 64)][key.name] = ()
         return .ack(message.seq)
     }
 
@@ -230,7 +245,15 @@ struct CallBook<Marker: CallMarker> {
         let account = accounts.of(key.workload)
         account.sessions -= 1
         account.bytes -= session.bytes
-        if holders[key.name] == 1 { holders[key.name] = nil } else { holders[key.name]? -= 1 }
+        holders[key.name]?.remove(key.workload)
+        if holders[key.name]?.isEmpty ?? false { holders[key.name] = nil }
+    }
+
+    /// Refuses what would have to be remembered, where its workload has had the sensor remember too much.
+    func requireMemory(of sender: CallSender) throws(CallRefusal) {
+        guard accounts.of(sender.workload).allows(.bytes) else {
+            throw CallRefusal(.rateLimited, "too much is to be remembered")
+        }
     }
 
     /// Changes what is known of a session, and what its workload is charged for it.
@@ -295,21 +318,6 @@ struct CallBook<Marker: CallMarker> {
             throw CallRefusal(.outOfOrder, "seq \(last.number) has come before")
         }
         sequences[connection] = (sender.process, number)
-    }
-
-    /// A message came on another workload's connection: that was passed on, or somebody with the right to do so gives himself
-    /// out as another. Both are told.
-    mutating func foreign(_ sender: CallSender, on peer: CallSender) {
-        raise(
-            Finding(
-                rule: .identityMismatch, expected: "messages of the workload that has connected",
-                came: "one of process \(sender.process.id), of another"),
-            peer, "")
-        raise(
-            Finding(
-                rule: .identityMismatch, expected: "messages on connections of its own",
-                came: "one on that of process \(peer.process.id), of another"),
-            sender, "")
     }
 
     mutating func raise(_ finding: Finding, _ sender: CallSender, _ session: String, _ call: String? = nil) {

@@ -3,44 +3,6 @@
 internal import CSensorBPF
 internal import Glibc
 
-/// A task as calls are bound to it.
-package struct CallTask: Sendable, Hashable {
-    /// Of a thread or a process, as the initial pid namespace has it.
-    package var id: UInt32
-    /// When it began, in clock ticks since boot, as /proc tells it.
-    package var start: UInt64
-
-    package init(id: UInt32, start: UInt64) {
-        self.id = id
-        self.start = start
-    }
-}
-
-/// Where the programs in the kernel look for the calls of a task. Each call takes effect before it returns.
-package protocol CallMarker {
-    /// Sets that can be open at a time.
-    var setLimit: Int { get }
-    /// Workloads that can have open calls at a time.
-    var shareLimit: Int { get }
-    /// What stands there of a process's id, whichever process that was made for; nil if nothing does.
-    func entry(ofProcess process: UInt32) -> KernelCalls.Entry?
-    func entry(ofThread thread: UInt32) -> KernelCalls.Entry?
-    /// - Parameters:
-    ///   - set: with how the process came by it (`SENSOR_CALLS_*`); nil: the entry goes.
-    ///   - entry: what stands there.
-    func mark(process: CallTask, set: UInt32?, over entry: KernelCalls.Entry?) throws(SystemError)
-    /// - Parameter base: the set of the thread's process that is part of `set`; 0 none.
-    func mark(thread: CallTask, set: UInt32?, base: UInt32, over entry: KernelCalls.Entry?) throws(SystemError)
-    /// - Parameter share: that its entries are charged to.
-    /// - Returns: false: its place is taken by another, and the number is not to be used.
-    func open(set: UInt32, share: UInt32) -> Bool
-    func close(set: UInt32)
-    /// Entries that are charged to a share.
-    func entries(ofShare share: UInt32) -> Int
-    /// Sets that entries name; nil: that cannot be told.
-    func setsInUse() -> Set<UInt32>?
-}
-
 extension KernelCalls.Entry {
     fileprivate var number: UInt32 { self.set & UInt32(SENSOR_CALLS_NUMBER) }
     /// How the task came by it.
@@ -58,13 +20,24 @@ package struct CallScopes<Marker: CallMarker> {
         var thread: (task: CallTask, process: CallTask)?
     }
 
+    /// What a workload's sets take.
+    private struct Kept {
+        var sets = 0
+        /// Calls in them.
+        var members = 0
+
+        /// About.
+        var bytes: Int { 128 * sets + 8 * members }
+    }
+
     private let marker: Marker
-    private var nextSet: UInt32 = 1
+    private let byteLimit: Int
+    private var numbers: CallSetNumbers
     private var members: [UInt32: [UInt64]] = [:]
     private var memberCount = 0
-    /// Whose sets they are, and how many calls each has in them.
+    /// Whose sets they are, and what each has of them.
     private var ownerOf: [UInt32: UInt64] = [:]
-    private var membersOf: [UInt64: Int] = [:]
+    private var keptFor: [UInt64: Kept] = [:]
     private var byMembers: [[UInt64]: UInt32] = [:]
     /// Sets by one of their calls that is open, and where it stands in them: those before it have ended. A set that has none
     /// is over, so that each is looked through once, however often calls end.
@@ -78,17 +51,26 @@ package struct CallScopes<Marker: CallMarker> {
     private var freeShares: [UInt32]
     /// How many sets there are, and how many calls in them, when entries are looked through for the next time.
     private var lookAt = (sets: Self.fewSets, members: Self.fewMembers)
+    /// How often entries are looked through at the next ticks: somebody had too many sets, which may be unnamed.
+    private var looksDue = 0
     private var bound: [UInt64: Bound] = [:]
     private var processCalls: [CallTask: [UInt64]] = [:]
     private var threadCalls: [CallTask: (process: CallTask, calls: [UInt64])] = [:]
     private var threadsOf: [CallTask: Set<CallTask>] = [:]
 
     /// So many sets, and so many more each time, are no reason to look which of them are named.
-    private static var fewSets: Int { 2048 }
+    private static var fewSets: Int { 1024 }
     private static var fewMembers: Int { 65_536 }
+    /// So many sets take a while to make, so that between two looks there is one.
+    private static var lookSets: Int { 64 }
+    /// Threads of a process that announce calls at a time: what begins or ends for all of it changes each.
+    static var threadLimit: Int { 256 }
 
-    package init(marker: Marker) {
+    /// - Parameter byteLimit: of the sets of one workload.
+    package init(marker: Marker, byteLimit: Int = CallLimits().bytes) {
         self.marker = marker
+        self.byteLimit = byteLimit
+        numbers = CallSetNumbers(places: marker.setLimit)
         freeShares = Array(0..<UInt32(marker.shareLimit))
     }
 
@@ -96,7 +78,7 @@ package struct CallScopes<Marker: CallMarker> {
     package var setCount: Int { members.count }
 
     /// That a workload's sets take, about.
-    func bytes(of workload: UInt64) -> Int { 8 * membersOf[workload, default: 0] }
+    func bytes(of workload: UInt64) -> Int { keptFor[workload]?.bytes ?? 0 }
 
     /// From when it returns, these processes act for the call.
     ///
@@ -107,7 +89,7 @@ package struct CallScopes<Marker: CallMarker> {
     package mutating func begin(
         _ call: UInt64, of workload: UInt64, processes: [CallTask], tell: (CallChange) -> Void
     ) throws(SystemError) {
-        forgetUnnamed(tell)
+        lookIfMany(tell)
         try takeShare(of: workload)
         bound[call] = Bound(workload: workload)
         try extend(call, processes: processes, tell: tell)
@@ -135,7 +117,10 @@ package struct CallScopes<Marker: CallMarker> {
     package mutating func begin(
         _ call: UInt64, of workload: UInt64, thread: CallTask, in process: CallTask, tell: (CallChange) -> Void
     ) throws(SystemError) {
-        forgetUnnamed(tell)
+        guard threadCalls[thread] != nil || threadsOf[process, default: []].count < Self.threadLimit else {
+            throw SystemError("note tool calls of one more thread of the process", number: ENOSPC)
+        }
+        lookIfMany(tell)
         try takeShare(of: workload)
         bound[call] = Bound(workload: workload, thread: (thread, process))
         threadCalls[thread, default: (process, [])].calls.append(call)
@@ -149,8 +134,10 @@ package struct CallScopes<Marker: CallMarker> {
     /// Nothing acts for the call any more.
     package mutating func end(_ call: UInt64, tell: (CallChange) -> Void) { end([call], tell: tell) }
 
-    /// The same of several that end together.
+    /// The same of several that end together. Where there is no room for the set of those that are left, an entry names one
+    /// with the ended calls until it changes again.
     package mutating func end(_ calls: [UInt64], tell: (CallChange) -> Void) {
+        lookIfMany(tell)
         var processes: [CallTask] = []
         var threads: [(task: CallTask, process: CallTask)] = []
         for call in calls {
@@ -193,31 +180,51 @@ package struct CallScopes<Marker: CallMarker> {
     private mutating func forget(_ set: UInt32, _ tell: (CallChange) -> Void) {
         guard let calls = members.removeValue(forKey: set) else { return }
         marker.close(set: set)
+        numbers.giveBack(set)
         memberCount -= calls.count
-        if let owner = ownerOf.removeValue(forKey: set) {
-            membersOf[owner, default: 0] -= calls.count
-            if membersOf[owner] == 0 { membersOf[owner] = nil }
+        if let owner = ownerOf.removeValue(forKey: set), var kept = keptFor[owner] {
+            kept.sets -= 1
+            kept.members -= calls.count
+            keptFor[owner] = kept.sets == 0 ? nil : kept
         }
         if byMembers[calls] == set { byMembers[calls] = nil }
         unnamed.remove(set)
         tell(.closed(set))
     }
 
-    /// A call that goes on for long would otherwise keep each set that it was ever in.
-    private mutating func forgetUnnamed(_ tell: (CallChange) -> Void) {
+    // MARK: Sets that no entry names
+
+    /// Once a second: what a workload has too many of is looked through, and numbers are found that can begin anew.
+    package mutating func tick(tell: (CallChange) -> Void) {
+        let hasMany = members.count > Self.fewSets || keptFor.values.contains { $0.bytes > byteLimit / 8 }
+        guard hasMany || looksDue > 0 || numbers.isLooking, let named = marker.setsInUse() else { return }
+        if looksDue > 0 { looksDue -= 1 }
+        numbers.look(named)
+        forgetUnnamed(named, tell)
+    }
+
+    private mutating func lookIfMany(_ tell: (CallChange) -> Void) {
         guard members.count >= lookAt.sets || memberCount >= lookAt.members, let named = marker.setsInUse() else {
             return
         }
+        forgetUnnamed(named, tell)
+    }
+
+    /// A call that goes on for long would otherwise keep each set that it was ever in.
+    private mutating func forgetUnnamed(_ named: Set<UInt32>, _ tell: (CallChange) -> Void) {
         for set in unnamed.subtracting(named).sorted() { forget(set, tell) }
         for (call, sets) in watched { watched[call] = sets.filter { members[$0.set] != nil } }
         unnamed = Set(members.keys).subtracting(named)
         for set in unnamed {
             if let calls = members[set], byMembers[calls] == set { byMembers[calls] = nil }
         }
-        lookAt = (members.count + Self.fewSets, memberCount + Self.fewMembers)
+        let free = marker.setLimit - members.count
+        lookAt = (
+            members.count + max(Self.lookSets, min(Self.fewSets, free / 8)), memberCount + Self.fewMembers
+        )
     }
 
-    private func isOpen(_ call: UInt64) -> Bool { bound[call] != nil }
+    // MARK: Shares of the kernel's entries
 
     private mutating func takeShare(of workload: UInt64) throws(SystemError) {
         if shares[workload] == nil {
@@ -236,6 +243,10 @@ package struct CallScopes<Marker: CallMarker> {
         freeShares.append(share.number)
     }
 
+    // MARK: Entries
+
+    private func isOpen(_ call: UInt64) -> Bool { bound[call] != nil }
+
     private mutating func update(process: CallTask, _ tell: (CallChange) -> Void) throws(SystemError) {
         let there = marker.entry(ofProcess: process.id)
         // Its id may be a later task's by now, whose entry is nobody else's to change.
@@ -246,7 +257,12 @@ package struct CallScopes<Marker: CallMarker> {
         let origin = inherited.isEmpty ? 0 : entry?.origin ?? 0
         let set = try set(of: inherited + own, tell).map { $0 | origin }
         if set != entry?.set { try marker.mark(process: process, set: set, over: there) }
-        for thread in threadsOf[process] ?? [] { try update(thread: thread, tell) }
+        // One that there is no room for keeps no other from being told apart from the rest.
+        var failure: SystemError?
+        for thread in threadsOf[process] ?? [] {
+            do throws(SystemError) { try update(thread: thread, tell) } catch { failure = error }
+        }
+        if let failure { throw failure }
     }
 
     private mutating func update(thread: CallTask, _ tell: (CallChange) -> Void) throws(SystemError) {
@@ -283,36 +299,37 @@ package struct CallScopes<Marker: CallMarker> {
         return all.filter { isOpen($0) && !known.contains($0) }
     }
 
+    // MARK: Sets
+
     /// The set of those that are open; nil if none is.
     private mutating func set(of calls: [UInt64], _ tell: (CallChange) -> Void) throws(SystemError) -> UInt32? {
         let open = Set(calls.filter(isOpen)).sorted()
-        if open.isEmpty { return nil }
+        guard let owner = open.last.flatMap({ bound[$0]?.workload }) else { return nil }
         if let known = byMembers[open] { return known }
-        let owner = open.last.flatMap { bound[$0]?.workload }
-        let set = try openNumber(share: owner.flatMap { shares[$0]?.number } ?? 0)
+        guard hasRoom(for: owner), let set = numbers.take() else {
+            looksDue = Self.looks
+            throw SystemError("note a set of tool calls", number: ENOSPC)
+        }
+        marker.open(set: set, share: shares[owner]?.number ?? 0)
         tell(.set(set, members: open))
         members[set] = open
         memberCount += open.count
-        if let owner {
-            ownerOf[set] = owner
-            membersOf[owner, default: 0] += open.count
-        }
+        ownerOf[set] = owner
+        keptFor[owner, default: Kept()].sets += 1
+        keptFor[owner, default: Kept()].members += open.count
         byMembers[open] = set
         watched[open[0], default: []].append((set, 0))
         return set
     }
 
-    private mutating func openNumber(share: UInt32) throws(SystemError) -> UInt32 {
-        guard members.count < marker.setLimit else { throw SystemError("note a set of tool calls", number: ENOSPC) }
-        while true {
-            // The last number stands for uncertainty: whoever gets there begins anew with a restart.
-            guard nextSet < UInt32(SENSOR_CALLS_NUMBER) else {
-                throw SystemError("number a set of tool calls", number: ENOSPC)
-            }
-            let set = nextSet
-            nextSet += 1
-            if marker.open(set: set, share: share) { return set }
-        }
+    /// The second of them lets go of what none has named.
+    private static var looks: Int { 2 }
+
+    /// Whether a workload may have one more set. Of what is free each has a part at most, so that there is always some for the
+    /// next one: an eighth of all for one that is alone.
+    private func hasRoom(for workload: UInt64) -> Bool {
+        let kept = keptFor[workload] ?? Kept()
+        return kept.sets < (marker.setLimit - members.count) / 7 && kept.bytes < byteLimit
     }
 }
 

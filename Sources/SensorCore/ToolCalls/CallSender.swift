@@ -16,7 +16,9 @@ protocol CallTasks {
     /// The thread that a process's own pid namespace numbers so; nil: it has none such.
     func thread(_ number: UInt32, of process: CallTask) -> CallTask?
     /// The process and all its descendants in its workload, as one look finds them; nil: there are too many.
-    func tree(_ root: CallSender) -> [CallTask]?
+    ///
+    /// - Parameter tasksLeft: threads and children that may be looked at; becomes those that still may.
+    func tree(_ root: CallSender, tasksLeft: inout Int) -> [CallTask]?
 }
 
 /// Looks senders up. What a client says of itself has no part in it.
@@ -92,13 +94,17 @@ package struct CallSenders: Sendable, CallTasks {
         entry("\(process.id)/task/\(id)").map { CallTask(id: id, start: $0.startTicks) }
     }
 
-    func tree(_ root: CallSender) -> [CallTask]? {
+    func tree(_ root: CallSender, tasksLeft: inout Int) -> [CallTask]? {
         var found = [root.process]
         var index = 0
         while index < found.count {
             let folder = "/proc/\(found[index].id)/task"
-            for task in ProcFile.numbers(in: folder) {
+            for task in ProcFile.numbers(in: folder, limit: tasksLeft + 1) {
+                tasksLeft -= 1
+                if tasksLeft < 0 { return nil }
                 for child in (ProcFile.text("\(folder)/\(task)/children") ?? "").split(separator: " ") {
+                    tasksLeft -= 1
+                    if tasksLeft < 0 { return nil }
                     // What it has started in another container is not its own.
                     guard let id = UInt32(child), let sender = sender(id), sender.workload == root.workload else {
                         continue

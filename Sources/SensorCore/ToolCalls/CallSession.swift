@@ -23,6 +23,8 @@ struct CallSession {
         var status: String
         /// What it was made by; empty: that is not known.
         var grant: String
+
+        var bytes: Int { MemoryLayout<Self>.size + grant.utf8.count }
     }
 
     /// Open ones, by the client's ids.
@@ -32,16 +34,19 @@ struct CallSession {
     /// The latest that was said.
     var agent: ToolCallClaims.Agent?
     var epoch: UInt64
+    /// When it was opened, as the book counts what happens.
+    let opened: UInt64
     /// Lately, by the client's ids.
-    var settled = RecentTable<Settled>(limit: 256)
+    var settled = RecentTable<Settled>(limit: 256, cost: \.bytes)
     /// Calls whose beginnings were not taken, lately, by the client's ids.
     var refused = RecentTable<Void>(limit: 64)
     var trust = SessionTrust()
     private let name: String
 
-    init(name: String, epoch: UInt64, agent: ToolCallClaims.Agent?) {
+    init(name: String, epoch: UInt64, opened: UInt64, agent: ToolCallClaims.Agent?) {
         self.name = name
         self.epoch = epoch
+        self.opened = opened
         self.agent = agent
     }
 
@@ -51,7 +56,8 @@ struct CallSession {
         return 1024 + words + members.count * Self.memberBytes + settled.bytes + refused.bytes + trust.bytes
     }
 
-    private static var memberBytes: Int { 512 }
+    /// With an agent of the longest words.
+    private static var memberBytes: Int { 512 + 3 * ToolCallMessage.wordBytes }
 }
 
 extension ToolCallClaims.Agent {
@@ -59,6 +65,12 @@ extension ToolCallClaims.Agent {
 }
 
 extension ToolCallClaims.Authority {
+    /// That its words take, about.
+    var bytes: Int {
+        let approved = approval.map { $0.id.utf8.count + $0.kind.utf8.count } ?? 0
+        return scopes.reduce(grant.utf8.count + approved) { $0 + 48 + $1.utf8.count }
+    }
+
     /// Both together: where it does not say, what the outer one does.
     func within(_ outer: Self?) -> Self {
         guard let outer else { return self }

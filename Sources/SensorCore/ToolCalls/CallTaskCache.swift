@@ -143,7 +143,7 @@ final class CallTaskCache: CallTasks {
         return task
     }
 
-    func tree(_ root: CallSender) -> [CallTask]? { senders.tree(root) }
+    func tree(_ root: CallSender, tasksLeft: inout Int) -> [CallTask]? { senders.tree(root, tasksLeft: &tasksLeft) }
 
     func lives(_ task: CallTask) -> Bool {
         if let known = processes[task.id], known.sender.process == task, known.isAlive { return true }

@@ -8,11 +8,12 @@ struct RecentTable<Value> {
     private let limit: Int
     /// Of names and values, about.
     private(set) var bytes = 0
-    private let valueBytes: Int
+    private let cost: (Value) -> Int
 
-    init(limit: Int, valueBytes: Int = MemoryLayout<Value>.size) {
+    /// - Parameter cost: bytes of a value, about.
+    init(limit: Int, cost: @escaping (Value) -> Int = { _ in MemoryLayout<Value>.size }) {
         self.limit = limit
-        self.valueBytes = valueBytes
+        self.cost = cost
     }
 
     var count: Int { values.count }
@@ -32,12 +33,16 @@ struct RecentTable<Value> {
         get { values[name] }
         set {
             if let newValue {
-                if values.updateValue(newValue, forKey: name) != nil { return }
+                bytes += cost(newValue)
+                if let old = values.updateValue(newValue, forKey: name) {
+                    bytes -= cost(old)
+                    return
+                }
                 order.append(name)
-                bytes += cost(name)
+                bytes += Self.cost(name)
                 if values.count > limit { removeOldest() }
-            } else if values.removeValue(forKey: name) != nil {
-                bytes -= cost(name)
+            } else if let old = values.removeValue(forKey: name) {
+                bytes -= Self.cost(name) + cost(old)
                 order.removeFirst(head)
                 head = 0
                 order.removeAll { $0 == name }
@@ -45,12 +50,13 @@ struct RecentTable<Value> {
         }
     }
 
-    private func cost(_ name: String) -> Int { 2 * name.utf8.count + valueBytes + 64 }
+    /// Of a place in the table.
+    private static func cost(_ name: String) -> Int { 2 * name.utf8.count + 64 }
 
     private mutating func removeOldest() {
         let name = order[head]
         head += 1
-        if values.removeValue(forKey: name) != nil { bytes -= cost(name) }
+        if let old = values.removeValue(forKey: name) { bytes -= Self.cost(name) + cost(old) }
         if head > 32, head * 2 > order.count {
             order.removeFirst(head)
             head = 0

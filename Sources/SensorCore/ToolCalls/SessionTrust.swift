@@ -19,6 +19,8 @@ struct SessionTrust {
         var isReplaced = false
         /// It was refreshed from what was from before the account changed.
         var isStale = false
+
+        var bytes: Int { MemoryLayout<Self>.size + authority.bytes }
     }
 
     /// Refreshes in a minute.
@@ -28,7 +30,7 @@ struct SessionTrust {
     static let overrideLimit = 2
     private static let overrideTime: UInt64 = 600_000_000_000
 
-    private var grants = RecentTable<Grant>(limit: 64, valueBytes: 1024)
+    private var grants = RecentTable<Grant>(limit: 64, cost: \.bytes)
     private var currentGrant: String?
     /// Nanoseconds since 1970.
     private var accountChangedAt: UInt64?
@@ -36,7 +38,7 @@ struct SessionTrust {
     private var account: String?
     /// Boot clock, the latest.
     private var refreshes: [UInt64] = []
-    private var overrides = RecentTable<[UInt64]>(limit: 64, valueBytes: 64)
+    private var overrides = RecentTable<[UInt64]>(limit: 64) { 64 + 8 * $0.count }
 
     var bytes: Int { grants.bytes + overrides.bytes }
 

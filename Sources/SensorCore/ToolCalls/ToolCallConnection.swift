@@ -85,7 +85,9 @@ final class ToolCallConnection {
                 if count < 0, errno == EAGAIN { return }
                 guard count > 0 else {
                     hasEnded = true
-                    return
+                    // Many end the last line with the connection. One that was cut off is no message.
+                    if count == 0, skipping != nil || !incoming.isEmpty { finishLine(handle) }
+                    return charge()
                 }
                 account.charge(count / CallAccount.messageBytes)
                 take(UnsafeRawBufferPointer(rebasing: buffer[..<count]), from: UInt32(max(process, 0)), handle)
@@ -106,16 +108,20 @@ final class ToolCallConnection {
             if skipping == nil { incoming.append(contentsOf: piece) }
             guard let end else { return }
             rest = rest[(end + 1)...]
-            if let skipped = skipping {
-                handle(skipped)
-            } else if isMixed {
-                handle(.mixed)
-            } else {
-                handle(incoming.isEmpty ? .empty : .message(incoming, from: sender))
-            }
-            skipping = nil
-            incoming.removeAll(keepingCapacity: incoming.capacity <= 4096)
+            finishLine(handle)
         }
+    }
+
+    private func finishLine(_ handle: (Line) -> Void) {
+        if let skipped = skipping {
+            handle(skipped)
+        } else if isMixed {
+            handle(.mixed)
+        } else {
+            handle(incoming.isEmpty ? .empty : .message(incoming, from: sender))
+        }
+        skipping = nil
+        incoming.removeAll(keepingCapacity: incoming.capacity <= 4096)
     }
 
     private func skip(_ line: Line) {

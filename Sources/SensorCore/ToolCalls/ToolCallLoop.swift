@@ -139,9 +139,7 @@ struct ToolCallLoop<Marker: CallMarker> {
                 if let answer = answer(to: line, number, connection, &sender, at: now) { connection.answer(answer) }
             }
             if account.isExhausted(at: now) { connection.pausedUntil = account.nextSecond }
-            let spent = Self.usedTime() &- began
-            work[account.workload, default: 0] += spent
-            account.spend(spent, at: KernelSession.bootTime())
+            spend(since: began, account)
         } else if ready.hasHungUp, now < connection.pausedUntil {
             // What it has said too much before it went is not waited for.
             return drop(number)
@@ -207,6 +205,13 @@ struct ToolCallLoop<Marker: CallMarker> {
         return connection.known?.sender
     }
 
+    /// Counts what was done for a workload.
+    private mutating func spend(since began: UInt64, _ account: CallAccount) {
+        let spent = Self.usedTime() &- began
+        work[account.workload, default: 0] += spent
+        account.spend(spent, at: KernelSession.bootTime())
+    }
+
     /// Processor time of this thread, ns: what others have of the machine is nobody's fault here.
     private static func usedTime() -> UInt64 {
         var time = timespec()
@@ -236,12 +241,14 @@ struct ToolCallLoop<Marker: CallMarker> {
     }
 
     private mutating func accept(_ descriptor: Int32, at now: UInt64) {
+        let began = Self.usedTime()
         var process: pid_t = 0
         var (user, group): (uid_t, gid_t) = (0, 0)
         let isKnown = sensor_peer_credentials(descriptor, &process, &user, &group) == 0 && process > 0
         let known = isKnown ? senders.sender(UInt32(process), last: nil, at: now) : nil
         // Those that cannot be told apart are one workload.
         let account = book.accounts.of(known?.sender.workload ?? 0)
+        defer { spend(since: began, account) }
         guard account.allows(.connections), account.allowsMessage(at: now), makeRoom(for: account) else {
             tellCrowded(known?.sender)
             Self.refuse(descriptor)
@@ -253,6 +260,7 @@ struct ToolCallLoop<Marker: CallMarker> {
         // Without memory to wait for it, it is closed.
         guard poll.add(descriptor, number: nextNumber, connection.interest) else { return }
         connections[nextNumber] = connection
+        book.arrive(nextNumber)
     }
 
     /// Where all connections are taken, whoever has most of them loses the latest of his.

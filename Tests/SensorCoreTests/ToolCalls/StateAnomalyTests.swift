@@ -107,6 +107,15 @@ import Testing
         #expect(fixture.rules == [.duplicateOperation, .endWithoutBegin])
     }
 
+    @Test func `what nobody has read explains what comes soon after it, and not for ever`() throws {
+        try fixture.hello()
+        fixture.book.leaveUnread(on: 1)
+        for number in 0..<64 { try fixture.end("c\(number)") }
+        #expect(fixture.anomalies.isEmpty)
+        try fixture.end("c64")
+        #expect(fixture.rules == [.endWithoutBegin])
+    }
+
     @Test func `out_of_order: a call within one that has ended`() throws {
         try fixture.hello()
         try fixture.begin("c1", #","authority":{"grant":"g1","scopes":["read"]}"#)
@@ -405,6 +414,7 @@ import Testing
 
     @Test func `identity_mismatch: another workload's session`() throws {
         try fixture.hello()
+        try fixture.begin("c1")
         #expect(try fixture.begin("c1", from: BookFixture.mallory, on: 2).code == .notYourSession)
         #expect(fixture.rules == [.identityMismatch])
         #expect(fixture.anomalies.first?.came == "begin in a session of another workload")

@@ -96,16 +96,29 @@ import Testing
         #expect(lines() == [.message(Array("whole".utf8), from: another), message("mine")])
     }
 
-    @Test func `what a half-closed peer has sent is answered`() throws {
-        peer.send("last\nunfinished")
+    @Test func `what a half-closed peer has sent is answered, its last line too`() throws {
+        peer.send("last but one\nlast")
         peer.shut()
-        #expect(lines() == [message("last")])
+        #expect(lines() == [message("last but one"), message("last")])
+        #expect(account.bytes == 0)
         #expect(connection.hasEnded && !connection.isListening(at: 0))
         connection.answer(.ack(1))
         #expect(!connection.isDone)
         #expect(connection.flush())
         #expect(connection.isDone)
         #expect(peer.line()?.contains(#""type":"ack""#) == true)
+    }
+
+    @Test func `a last line that cannot be taken is answered as any other`() throws {
+        #expect(sendAll([UInt8](repeating: UInt8(ascii: "x"), count: ToolCallConnection.lineLimit)) == [])
+        peer.shut()
+        #expect(lines() == [.tooLarge])
+    }
+
+    @Test func `a line that is at its end has nothing behind it`() throws {
+        peer.send("last\n")
+        peer.shut()
+        #expect(lines() == [message("last")])
     }
 
     @Test func `a peer that has gone is noticed when it is answered`() {

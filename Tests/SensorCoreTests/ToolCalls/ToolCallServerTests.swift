@@ -155,13 +155,17 @@ extension SocketEnd {
         try eventually { running.marker.isEmpty }
     }
 
-    @Test func `a half-closed client gets its answers`() throws {
+    @Test(arguments: [(#"{"type":"session.end","session":"s"}"#, nil), (#"{"type":"session.e"#, "malformed")])
+    func `a half-closed client gets its answers, also to a line that ends with the connection`(
+        _ rest: String, _ code: String?
+    ) throws {
         let running = try RunningServer()
         let client = try running.connect()
-        client.send(#"{"type":"hello","protocol":1,"session":"s"}"# + "\n" + #"{"type":"wave"}"# + "\nrest")
+        client.send(#"{"type":"hello","protocol":1,"session":"s"}"# + "\n" + #"{"type":"wave"}"# + "\n" + rest)
         client.shut()
         #expect(try client.answer().type == "ack")
         #expect(try client.answer().code == "unknown_type")
+        #expect(try client.answer().code == code)
         #expect(client.line() == nil)
     }
 
@@ -300,6 +304,19 @@ extension SocketEnd {
         let before = CallTask(id: sender.process.id, start: sender.process.start &+ 1)
         #expect(!senders.lives(before) && senders.isReplaced(before))
         #expect(senders.sender(0) == nil)
+    }
+
+    @Test func `no more tasks are looked at for a tree than may be`() throws {
+        let sender = try #require(senders.sender(UInt32(getpid())))
+        var tasksLeft = 100_000
+        let tree = try #require(senders.tree(sender, tasksLeft: &tasksLeft))
+        #expect(tree.first == sender.process)
+        // These tests have several threads, of which each is looked at.
+        let looks = 100_000 - tasksLeft
+        #expect(looks > 1)
+        tasksLeft = 1
+        #expect(senders.tree(sender, tasksLeft: &tasksLeft) == nil)
+        #expect(tasksLeft < 0 && tasksLeft > -3)
     }
 
     @Test func `a thread is one of the process's own`() throws {

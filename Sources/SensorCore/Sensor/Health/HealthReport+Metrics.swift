@@ -56,6 +56,9 @@ extension HealthReport {
         text.add("waiting_events", .gauge, "Events that wait for their workload.", statistics.waitingEvents)
         text.add("refused_waits_total", .counter, "Events for which too many waited already.", statistics.refusedWaits)
         text.add(
+            "refused_facts_total", .counter, "Facts of what agents say for which too many waited already.",
+            statistics.refusedFacts)
+        text.add(
             "unattributed_events_total", .counter,
             "Events whose workload, or which container of it, could not be told.",
             statistics.unattributedEvents)

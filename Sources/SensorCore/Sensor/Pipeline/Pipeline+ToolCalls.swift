@@ -46,8 +46,8 @@ extension Pipeline {
     private mutating func note(_ facts: [FactKey], _ origin: CallOrigin) {
         guard configuration.learnsProfiles else { return }
         let workload = cgroups.workload(of: origin.cgroup, pid: origin.process)
-        if workload.isAwaited, awaitedFacts.count < Self.awaitedFactLimit {
-            awaitedFacts.append((facts, origin))
+        if workload.isAwaited {
+            awaitedFacts.add(facts, origin, of: workload.number)
         } else if workload.isWatched {
             profiles.note(facts, of: workload.description, at: clock.wall(origin.time))
         }
@@ -55,12 +55,8 @@ extension Pipeline {
 
     /// Notes what had to wait until it was known whose it is.
     mutating func noteAwaitedFacts() {
-        let waiting = awaitedFacts
-        awaitedFacts = []
-        for (facts, origin) in waiting { note(facts, origin) }
+        for (facts, origin) in awaitedFacts.take() { note(facts, origin) }
     }
-
-    private static let awaitedFactLimit = 4096
 
     /// Tells the ends that had been told of by this time: all that was done before them has come. Which call an effect is for
     /// has to be known before that.

@@ -28,7 +28,7 @@ package struct Pipeline: ~Copyable {
     var profiles: ProfileTable
     var node: ToldNode
     /// Of workloads that are not known yet.
-    var awaitedFacts: [(facts: [FactKey], origin: CallOrigin)] = []
+    var awaitedFacts = AwaitedFacts()
     var awaitedLosses: [(workload: Workload, loss: AwaitedLoss)] = []
     var gate = AnomalyGate()
     var effects = EffectTable()
@@ -154,6 +154,7 @@ package struct Pipeline: ~Copyable {
         statistics.refusedSubjects = profiles.refused
         statistics.releasedSubjects = profiles.released
         statistics.clockJumps = profiles.clock.jumps
+        statistics.refusedFacts = awaitedFacts.refused
         statistics.evictedProcesses = processes.evicted
         statistics.shortenedLineages = processes.shortened
         statistics.evictedCgroups = cgroups.evicted

@@ -77,6 +77,8 @@ package struct PipelineStatistics: Sendable, Equatable {
     package var waitingEvents: UInt64 = 0
     /// Events that were delivered at once though waiting might have told whose they were: too many waited.
     package var refusedWaits: UInt64 = 0
+    /// Facts of what agents say that were not kept: too many waited for their workload.
+    package var refusedFacts: UInt64 = 0
     /// What was delivered as `Unknown`: no pod became known in time, or nobody could name the cgroup.
     package var unattributedEvents: UInt64 = 0
     /// Pods that have cgroups here, whoever knows of them, now.

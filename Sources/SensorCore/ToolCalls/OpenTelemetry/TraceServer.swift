@@ -26,6 +26,7 @@ package struct TraceServer: Service {
 
     package static func path(in runDirectory: String) -> String { runDirectory + "/agent/otlp.sock" }
 
+    /// When there are more, whoever has most gives one up.
     static let maximumConnections = 32
     /// Bytes of bodies that may be in hand at a time, of all connections.
     static let bodyBytes = 3 * TraceReceiver.bodyLimit
@@ -63,7 +64,7 @@ package struct TraceServer: Service {
         self.connectionTime = connectionTime
         self.running = running
         self.access = access
-        connections = TraceConnections(limit: workloadConnections) { channel in
+        connections = TraceConnections(limit: workloadConnections, total: Self.maximumConnections) { channel in
             await Self.sender(of: channel, address, senders)
         } refuse: {
             receiver.countRefusedConnection()
@@ -80,7 +81,9 @@ package struct TraceServer: Service {
             }
         let connections = connections
         let server = LocalHTTPServer(
-            address: bind, maximumConnections: Self.maximumConnections, connectionTime: connectionTime, retry: retry,
+            // Who has come is known only when it has been let in.
+            address: bind, maximumConnections: 2 * Self.maximumConnections, connectionTime: connectionTime,
+            retry: retry,
             complaint: "cannot listen for OpenTelemetry, trying again: see --otlp-listen and --run-dir",
             handlers: { [TraceConnections.Watch(connections)] }, group: group, log: log)
         await server.run(at: "\(address)") { request, channel in
