@@ -92,7 +92,6 @@ struct SamplePosture {
     var finished: PostureRecord {
         var share = share
         share.writer = record.node
-        var share = share
         (share.observed, share.active) = (PostureHours(observed), PostureHours(observed))
         if !lossy.isEmpty { share.lossy = ["behavioral": PostureHours(lossy)] }
         var record = record
