@@ -3,7 +3,7 @@
 /// What there is to say of subjects at a tick.
 package struct PostureBatch: Sendable {
     /// To be told.
-    var records: [PostureRecord] = []
+    var records: [RecordContent] = []
     /// To be kept: parts of what is known of subjects; nil: no more.
     var shares: [ShareKey: PostureRecord?] = [:]
 

@@ -31,6 +31,7 @@ final class CollectorLoop {
     /// Cgroups that are not watched any more, and those for which that was so at the last tick: nothing is under way there.
     private var unwatched: (fresh: Set<UInt64>, settled: Set<UInt64>) = ([], [])
     private var unenforcedCgroups: UInt64 = 0
+    private var pending = PendingRecords()
     private(set) var trouble: String?
     /// Few: each has its cause in it, and nothing of the moment.
     private var toldTroubles: Set<String> = []
@@ -122,7 +123,9 @@ final class CollectorLoop {
         reportLosses()
         noteRecording(recording?.finish())
         if let journal = configuration.journal {
-            journal.write(pipeline.takePosture(all: true))
+            var batch = pipeline.takePosture(all: true)
+            batch.records = pending.take() + batch.records
+            journal.write(batch)
             if !journal.finish() { note("posture is not kept: \(journal.status.trouble ?? "the disk takes nothing")") }
         }
         for sink in sinks { sink.finish() }
@@ -203,13 +206,32 @@ final class CollectorLoop {
         guard pipeline.eventCount > 0 else { return }
         let events = pipeline.takeEvents()
         for sink in sinks { sink.receive(events) }
+        if configuration.journal != nil {
+            for event in events where event.kind == .anomalyState { tell(pipeline.content(of: event)) }
+        }
         pipeline.reuse(consume events)
     }
 
     private func deliverRecords() {
         guard pipeline.hasCallRecords else { return }
         let records = pipeline.takeCallRecords()
-        for sink in sinks { sink.receive(records) }
+        guard configuration.journal != nil else {
+            for sink in sinks { sink.receive(records) }
+            return
+        }
+        // Whoever takes the stream gets them there.
+        for sink in sinks where !(sink is any RecordSink) { sink.receive(records) }
+        for record in records { tell(pipeline.content(of: record)) }
+    }
+
+    private func tell(_ record: RecordContent) {
+        if pending.append(record) { return }
+        consume(
+            .loss(
+                LossLedger.Key(
+                    cgroup: 0, hook: Via.daemon.rawValue, reason: LossReason.daemonLimit.rawValue,
+                    kind: EventKind.toolCallEnd.rawValue),
+                count: 1))
     }
 
     /// The kernel forgets what there was no room to keep: counted there, it could not be told here.
@@ -280,7 +302,10 @@ final class CollectorLoop {
         deliver()
         reportLosses()
         // What the disk has no time for is told later, and then as it is by then.
-        if let journal = configuration.journal, journal.isReady() { journal.write(pipeline.takePosture()) }
+        guard let journal = configuration.journal, journal.isReady() else { return }
+        var batch = pipeline.takePosture()
+        batch.records = pending.take() + batch.records
+        journal.write(batch)
     }
 
     private func forgetGoneCgroups() {

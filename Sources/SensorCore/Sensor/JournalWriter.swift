@@ -50,7 +50,7 @@ struct JournalWriter {
             if log.change(bytes) { shares.updateValue(record, forKey: bytes) } else { refused += 1 }
         }
         for record in batch.records {
-            guard let payload: [UInt8] = try? record.jsonUTF8Bytes() else {
+            guard let payload = try? record.json() else {
                 refused += 1
                 continue
             }

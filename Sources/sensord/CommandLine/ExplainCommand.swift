@@ -29,7 +29,7 @@ struct ExplainCommand: ParsableCommand {
         let found = try events.map(find(in:)) ?? Found(answer: ask(options.settings().runDirectory))
         if json { return StandardStream.write(String(decoding: found.line, as: UTF8.self), to: STDOUT_FILENO) }
         let explanation: Explanation
-        if let record = ToolCallRecord(json: found.line[...]) {
+        if let record = ToolCallRecord(line: found.line[...]) {
             explanation = Explanation(record, context: found.context(of: record))
         } else if let chain = found.chain {
             explanation = Explanation(chain, identifier: event)
@@ -126,8 +126,7 @@ struct ExplainCommand: ParsableCommand {
     private var wanted: (String) -> Bool {
         let (own, ofCall) = ("\"id\":\"\(event)\",\"kind\":", "\"call\":{\"id\":\"\(event)\"")
         return { line in
-            line.hasPrefix("{\"toolCall\":")
-                ? line.contains(ofCall) : line.hasPrefix("{\"time\":") && line.contains(own)
+            line.hasPrefix("{\"time\":") ? line.contains(own) : line.contains("\"toolCall\":{") && line.contains(ofCall)
         }
     }
 }

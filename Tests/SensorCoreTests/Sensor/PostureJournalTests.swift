@@ -48,7 +48,7 @@ import Testing
     }
 
     private func batch(_ records: [PostureRecord], shares: Range<Int> = 0..<0) -> PostureBatch {
-        var batch = PostureBatch(records: records)
+        var batch = PostureBatch(records: records.map { RecordContent($0) })
         for number in shares {
             batch.shares[ShareKey(SubjectKey(kind: "Deployment", name: "s\(number)"))] = record(number)
         }

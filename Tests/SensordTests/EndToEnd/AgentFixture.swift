@@ -47,7 +47,7 @@ final class AgentFixture {
         }
         return AgentRecords(
             events: lines.compactMap { Event(json: Array($0.utf8)[...]) },
-            calls: lines.compactMap { ToolCallRecord(json: Array($0.utf8)[...]) }, folder: folder)
+            calls: lines.compactMap { ToolCallRecord(line: Array($0.utf8)[...]) }, folder: folder)
     }
 
     // MARK: Python

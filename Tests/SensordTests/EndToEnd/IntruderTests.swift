@@ -41,7 +41,7 @@ final class IntruderTests {
                 touch("before")
                 print("ready", flush=True)
                 peer, _ = listener.accept()
-                connection = client._local.connection
+                connection = client._pool._free[-1]
                 facts = {"session": "s1", "call": call.id, "process": os.getpid(), "thread": threading.get_native_id(),
                          "path": folder + "/after", "run": folder + "/run", "daemon": \(daemon.pid), "begin": begin,
                          "port": \(port)}

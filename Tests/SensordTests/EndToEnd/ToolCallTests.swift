@@ -277,7 +277,7 @@ final class ToolCallTests {
         let lasting = try #require(Int32(words[1]))
         // No later than some ticks after its end.
         try daemon.eventually {
-            daemon.outputSoFar.contains(#"{"toolCall":{"state":"finished","call":{"id":"\#(id)""#)
+            daemon.outputSoFar.contains(#""toolCall":{"state":"finished","call":{"id":"\#(id)""#)
                 && daemon.outputSoFar.contains(#""status":"abandoned""#)
         }
         kill(lasting, SIGKILL)

@@ -10,7 +10,7 @@ extension Pipeline {
     mutating func takePosture(all: Bool = false) -> PostureBatch {
         var batch = PostureBatch()
         let told = profiles.takeChanged(limit: all ? .max : Self.toldFacts)
-        for (profile, facts) in told { batch.records += records(of: profile, facts) }
+        for (profile, facts) in told { batch.records += records(of: profile, facts).map { RecordContent($0) } }
         for part in profiles.takeUnkept(told: told, facts: all ? .max : Self.keptFacts, all: all) {
             if part.hasHeader { batch.shares[ShareKey(part.profile.subject)] = header(of: part.profile) }
             for page in part.pages {
@@ -19,7 +19,8 @@ extension Pipeline {
             }
         }
         for profile in profiles.takeReleased() {
-            batch.records += records(of: profile, profile.takeChanged(at: .max, refresh: 0), isLast: true)
+            let last = records(of: profile, profile.takeChanged(at: .max, refresh: 0), isLast: true)
+            batch.records += last.map { RecordContent($0) }
             // It may have come back by now, which is another share in the same place.
             for key in [ShareKey(profile.subject)]
                 + (0..<profile.pageCount).map({ ShareKey(profile.subject, page: $0) })
@@ -27,8 +28,8 @@ extension Pipeline {
                 batch.shares.updateValue(nil, forKey: key)
             }
         }
-        if let profile = profiles.takeDue() { batch.records += whole(profile) }
-        batch.records += takeNodeRecords(all: all)
+        if let profile = profiles.takeDue() { batch.records += whole(profile).map { RecordContent($0) } }
+        batch.records += takeNodeRecords(all: all).map { RecordContent($0) }
         return batch
     }
 
@@ -107,6 +108,24 @@ extension Pipeline {
         var record = record()
         record.subject = PostureSubject(profile.subject)
         return record
+    }
+
+    /// A record of a call that is over.
+    func content(of record: ToolCallRecord) -> RecordContent {
+        var head = self.record()
+        head.subject = PostureSubject(SubjectKey(record.workload.identity))
+        // One object with one member, and a line feed.
+        let body = record.line.dropFirst(#"{"toolCall":"#.utf8.count).dropLast(2)
+        return RecordContent(head, "toolCall", body: body)
+    }
+
+    /// - Parameter anomaly: of that kind.
+    func content(of anomaly: Event) -> RecordContent {
+        var head = self.record()
+        head.subject = PostureSubject(SubjectKey(anomaly.workload.identity))
+        var json: [UInt8] = []
+        EventEncoder(stream: session.streamID).encode(anomaly, into: &json)
+        return RecordContent(head, "anomaly", body: json.dropLast())
     }
 
     /// Of the node.
