@@ -18,7 +18,7 @@ package struct RecordContent: Sendable {
     ///   - body: an object, as JSON without a line feed.
     package init(_ head: PostureRecord, _ name: StaticString, body: ArraySlice<UInt8>) {
         message = head
-        self.body = "\"\(name)\":".utf8 + body
+        self.body = Array("\"\(name)\":".utf8) + body
     }
 
     /// Bytes of it, about; of a message only its own size.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import SensorTestSupport
 import Testing
 
 @testable import SensorCore
@@ -112,10 +113,10 @@ import Testing
         #expect(try page([]).contains("Nothing is known."))
     }
 
-    /// For `Tests/Page/check.py`: into the directory that SENSORD_PAGES names.
-    @Test(.enabled(if: ProcessInfo.processInfo.environment["SENSORD_PAGES"] != nil))
-    func `pages are written for a browser to check`() throws {
-        let directory = try #require(ProcessInfo.processInfo.environment["SENSORD_PAGES"])
+    /// For `Tests/Page/check.py`: into the directory that SENSORD_PAGES names, if it does.
+    @Test func `pages are written for a browser to check`() throws {
+        let own = try TestDirectory()
+        let directory = ProcessInfo.processInfo.environment["SENSORD_PAGES"] ?? own.path
         var hostile = SamplePosture.agent(#"</title><script>x</script>" onload='"#)
         hostile.add(FactKey(.file, ByteString("/" + String(repeating: "W", count: 1020)), "READ"), count: 90_000)
         hostile.add(FactKey(.dns, ByteString("\u{202e}\u{2066}" + String(repeating: "<b>", count: 200)), "A"))
@@ -124,7 +125,8 @@ import Testing
             ("one", [.agent()]), ("young", [.young]), ("hostile", [hostile]), ("many", many), ("none", []),
         ]
         for (name, samples) in pages {
-            try page(samples).write(toFile: "\(directory)/\(name).html", atomically: true, encoding: .utf8)
+            try SmallFile.replace("\(directory)/\(name).html", with: Array(try page(samples).utf8))
         }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory).count == pages.count)
     }
 }
