@@ -6,13 +6,14 @@ import SwiftProtobuf
 
 /// What posture costs on a full node: memory, time for a new and for a repeated event, time for a tick, bytes of a share.
 ///
-/// Run by hand: `SENSORD_BENCHMARKS=1 swift run -c release --scratch-path .build-bench PostureBenchmark`.
+/// With the word `month`: thirty days of it instead. Run by hand: `SENSORD_BENCHMARKS=1 swift run -c release --scratch-path .build-bench PostureBenchmark`.
 @main
 struct PostureBenchmark {
     private static let subjects = 250
     private static let facts = 500
 
     static func main() {
+        if CommandLine.arguments.contains("month") { return Month.run() }
         let workloads = (0..<subjects).map { number in
             var identity = WorkloadIdentity(kind: "Deployment")
             (identity.namespace, identity.name) = ("agents", "planner-\(number)")
@@ -53,7 +54,9 @@ struct PostureBenchmark {
         let written = clock.measure {
             for part in table.takeUnkept(told: told, facts: 6_000) {
                 for page in part.pages {
-                    let page = PostureProfile.with { $0.facts = part.profile.facts(of: page).map(part.profile.message) }
+                    let page = PostureProfile.with {
+                        $0.facts = part.profile.facts(of: page).map(part.profile.message(of:))
+                    }
                     facts += page.facts.count
                     bytes += (try? page.serializedBytes() as [UInt8])?.count ?? 0
                 }

@@ -30,7 +30,7 @@ extension Profile {
         }
     }
 
-    func message(of index: Int) -> PostureFact {
+    package func message(of index: Int) -> PostureFact {
         let fact = facts.facts[index]
         var message = PostureFact(facts.key(at: index), qualifiers[Int(facts.qualifiers(at: index))])
         message.count = fact.count

@@ -35,9 +35,9 @@ package final class Profile {
         var executable: ByteString = ""
     }
 
-    let subject: SubjectKey
+    package let subject: SubjectKey
     /// Whose counts these are: they grow from nothing on, over restarts too. A subject that was let go and comes back has another.
-    let writer: String
+    package let writer: String
     private(set) var facts: FactTable
     private(set) var names = SharedNames()
     private(set) var qualifiers: [FactQualifiers] = []
@@ -424,7 +424,7 @@ package final class Profile {
     var pageCount: Int { (count + Self.pageSize - 1) / Self.pageSize }
 
     /// Indices of a page's facts.
-    func facts(of page: Int) -> Range<Int> { page * Self.pageSize..<min((page + 1) * Self.pageSize, count) }
+    package func facts(of page: Int) -> Range<Int> { page * Self.pageSize..<min((page + 1) * Self.pageSize, count) }
 
     /// They are being written down.
     func keep(pages: some Sequence<Int>, header: Bool) {

@@ -118,7 +118,7 @@ package struct ProfileTable: ~Copyable {
     // MARK: Watching
 
     /// Before what is observed at a tick.
-    mutating func tick(_ reading: ClockReading) {
+    package mutating func tick(_ reading: ClockReading) {
         clock.follow(reading)
         observedAt = clock.now
     }
@@ -126,7 +126,7 @@ package struct ProfileTable: ~Copyable {
     /// A workload ran and was watched.
     ///
     /// - Parameter elapsed: since the tick before, nanoseconds of the boot clock.
-    mutating func observe(_ workload: WorkloadDescription, elapsed: UInt64, announcesCalls: Bool) {
+    package mutating func observe(_ workload: WorkloadDescription, elapsed: UInt64, announcesCalls: Bool) {
         profile(of: workload)?.observe(
             workload.container?.id ?? "", at: clock.now, elapsed: elapsed, announcesCalls: announcesCalls)
     }
@@ -293,7 +293,7 @@ package struct ProfileTable: ~Copyable {
     // MARK: Telling
 
     /// The subject that is to be told as a whole, if any is: each once a day, the first time an hour after it came.
-    mutating func takeDue() -> Profile? {
+    package mutating func takeDue() -> Profile? {
         let now = clock.now
         guard let due = profiles.values.min(by: { ($0.dueAt, $0.subject) < ($1.dueAt, $1.subject) }), due.dueAt <= now
         else { return nil }
