@@ -53,6 +53,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Facts that are told apart, of one workload.", valueName: "n"))
     var maxFacts: String?
 
+    @Option(help: ArgumentHelp("Further files that hold credentials.", valueName: "name=pattern"))
+    var credentialPaths: [String] = []
+
     @Option(help: ArgumentHelp("Ed25519 private key that records are signed with.", valueName: "file"))
     var signingKeyFile: String?
 
@@ -66,7 +69,8 @@ struct RunCommand: ParsableCommand {
     private var own: [SettingKey: String] {
         let own: [SettingKey: String?] = [
             .records: records, .tick: tick, .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
-            .maximumSubjects: maxSubjects, .maximumFacts: maxFacts, .signingKeyFile: signingKeyFile, .listen: listen,
+            .maximumSubjects: maxSubjects, .maximumFacts: maxFacts, .signingKeyFile: signingKeyFile,
+            .credentialPaths: credentialPaths.isEmpty ? nil : credentialPaths.joined(separator: ","), .listen: listen,
             .otlpListen: otlpListen,
             .otlpForwarder: otlpForwarder,
             .watch: watch.isEmpty ? nil : watch.joined(separator: ","),

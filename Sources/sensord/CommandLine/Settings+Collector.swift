@@ -32,6 +32,7 @@ extension CollectorConfiguration {
         pipeline.waitingEvents = limits.waitingEvents
         pipeline.profiles.subjects = limits.maximumSubjects
         pipeline.profiles.facts = limits.maximumFacts
+        pipeline.profiles.credentials = CredentialPaths(settings.credentialPaths.map { ($0.path, $0.name) })
         node = settings.node ?? Self.hostName()
         let (seconds, attoseconds) = settings.tick.components
         tick = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)

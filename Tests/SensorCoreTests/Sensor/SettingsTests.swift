@@ -25,6 +25,15 @@ import Testing
         #expect(try settings(environment: ["SENSORD_SERVICE_HOST": "10.0.0.1"]) == Settings())
     }
 
+    @Test func `credentials of the operator's own have names and patterns`() throws {
+        let settings = try settings(flags: [.credentialPaths: "vault=/srv/vault/*, app=*.secret"])
+        #expect(settings.credentialPaths.map(\.name) == ["vault", "app"])
+        #expect(settings.credentialPaths.map(\.path) == ["/srv/vault/*", "*.secret"])
+        for wrong in ["", "vault", "=/a", "a=b"] {
+            #expect(throws: SettingsError.self) { try self.settings(flags: [.credentialPaths: wrong]) }
+        }
+    }
+
     @Test func `a variable that is no setting is found, unless Kubernetes sets it for a service`() {
         let names = [
             "SENSORD_TICKS", "SENSORD_TICK", "PATH", "SENSORD_SERVICE_HOST", "SENSORD_SERVICE_PORT_HTTP",

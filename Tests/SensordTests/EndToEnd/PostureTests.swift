@@ -25,11 +25,13 @@ final class PostureTests {
         close(file)
     }
 
-    private func daemon() throws -> RunningSensord {
-        let daemon = try RunningSensord([
-            "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--records", "-", "--tick", "0.1",
-            "--listen", "127.0.0.1:0", "--workload-map", folder + "/map",
-        ])
+    private func daemon(_ more: String...) throws -> RunningSensord {
+        let daemon = try RunningSensord(
+            [
+                "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--records", "-", "--tick",
+                "0.1",
+                "--listen", "127.0.0.1:0", "--workload-map", folder + "/map",
+            ] + more)
         try daemon.eventually { daemon.errorsSoFar.contains("collecting") }
         return daemon
     }
@@ -63,12 +65,14 @@ final class PostureTests {
     }
 
     /// That these records are one stream, which is whole.
-    private func verify(_ told: String) throws {
+    private func verify(_ told: String, key: String? = nil) throws {
         let records = folder + "/records"
         let file = open(records, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
         _ = told.withCString { write(file, $0, strlen($0)) }
         close(file)
-        let verified = try sensord("verify", records)
+        let verified = try RunningSensord(
+            ["verify"] + (key.map { ["--key", $0] } ?? []) + [records]
+        ).wait()
         #expect(verified.status == 0, "\(verified.errors)")
         #expect(verified.lines.count { $0.hasPrefix("stream ") } == 1, "\(verified.output)")
     }
@@ -100,6 +104,50 @@ final class PostureTests {
         #expect(try posture("nobody").status == 1)
 
         try verify(told)
+    }
+
+    @Test func `records are signed, and a page and a difference come of what is kept`() throws {
+        let (mark, key) = (folder + "/mark", folder + "/key.pem")
+        let made = try RunningSensord(
+            [],
+            wrapper: [
+                "sh", "-c",
+                "umask 077; openssl genpkey -algorithm ed25519 -out '\(key)' && openssl pkey -in '\(key)' -pubout -out '\(key).pub'",
+                "sh",
+            ]
+        ).wait()
+        try #require(made.status == 0, "\(made.errors)")
+        try act(": > '\(mark)'")
+        var (told, snapshots) = ("", [String]())
+        for round in 1...2 {
+            let daemon = try daemon("--signing-key-file", key)
+            try act(round == 1 ? "cat '\(mark)'" : "cat '\(mark)'; chmod 600 '\(mark)'; cat '\(folder)/none' || true")
+            told += try stop(daemon)
+            snapshots.append(folder + "/\(round).json")
+            let snapshot = try posture("planner", "--json")
+            #expect(snapshot.output.contains(#""assessment":{"scope":"node""#))
+            #expect(snapshot.output.hasSuffix("}\n"))
+            let file = open(snapshots[round - 1], O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+            _ = snapshot.output.withCString { write(file, $0, strlen($0)) }
+            close(file)
+        }
+        try verify(told, key: key + ".pub")
+        #expect(
+            try RunningSensord(["verify", "--key", key + ".pub", folder + "/records"]).wait().output.contains(
+                "signatures are right"))
+        for body in ["inventory", "nodeCoverage", "facts"] { #expect(told.contains("\"\(body)\":{"), "\(body)") }
+
+        let page = try posture("planner", "--html", folder + "/page.html")
+        #expect(page.status == 0, "\(page.errors)")
+        let shown = try RunningSensord([], wrapper: ["sh", "-c", "cat '\(folder)/page.html'", "sh"]).wait().output
+        #expect(shown.hasPrefix("<!DOCTYPE html>") && shown.contains("planner") && shown.hasSuffix("</html>\n"))
+
+        let diff = try RunningSensord(["posture", "diff", "--no-color"] + snapshots).wait()
+        #expect(diff.status == 0 && diff.output.contains("mark"), "\(diff.output)\(diff.errors)")
+        let wrong = try RunningSensord(["posture", "diff", mark, snapshots[0]]).wait()
+        #expect(wrong.status == 1 && wrong.errors.contains("there is no subject in it"), "\(wrong.errors)")
+        let nokey = try RunningSensord(["run", "--signing-key-file", mark]).wait()
+        #expect(nokey.status == 78 && nokey.errors.contains("an Ed25519 private key is expected"), "\(nokey.errors)")
     }
 
     @Test func `a kill loses no more than what was not told yet, and the stream stays whole`() throws {

@@ -50,6 +50,7 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case outputQueueBytes = "output-queue-bytes"
     case tailQueueBytes = "tail-queue-bytes"
     case maximumTails = "max-tails"
+    case credentialPaths = "credential-paths"
     case maximumSubjects = "max-subjects"
     case maximumFacts = "max-facts"
 

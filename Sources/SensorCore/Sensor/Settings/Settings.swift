@@ -11,6 +11,13 @@ package struct Settings: Sendable, Equatable {
         case trace, debug, info, notice, warning, error, critical
     }
 
+    /// Paths of a kind of credentials that the operator knows.
+    package struct CredentialPattern: Sendable, Equatable {
+        package var name: String
+        /// A glob over whole paths.
+        package var path: String
+    }
+
     /// Bounds on what the sensor uses, in the kernel and beside it.
     package struct Limits: Sendable, Equatable {
         private static let kernel = KernelSettings()
@@ -101,6 +108,8 @@ package struct Settings: Sendable, Equatable {
     package var signingKeyFile: String?
     /// What stands in `signingKeyFile`, for whoever reads files to fill in.
     package var signingKey: [UInt8]?
+    /// Files that hold credentials, besides those that are known everywhere.
+    package var credentialPaths: [CredentialPattern] = []
     package var limits = Limits()
     /// What was given, as it was written where it counts most.
     private(set) var written: [SettingKey: String] = [:]
@@ -177,6 +186,7 @@ package struct Settings: Sendable, Equatable {
         case .outputQueueBytes: limits.outputQueueBytes = try Self.number(value, 65_536...(1 << 30))
         case .tailQueueBytes: limits.tailQueueBytes = try Self.number(value, 65_536...(4 << 20))
         case .maximumTails: limits.maximumTails = try Self.number(value, 0...1024)
+        case .credentialPaths: credentialPaths = try Self.credentialPaths(value)
         case .maximumSubjects: limits.maximumSubjects = try Self.number(value, 1...65_536)
         case .maximumFacts: limits.maximumFacts = try Self.number(value, 100...100_000)
         }
@@ -232,6 +242,20 @@ package struct Settings: Sendable, Equatable {
         let patterns = value.split(separator: ",").map { $0.drop { $0 == " " } }.filter { !$0.isEmpty }
         guard !patterns.isEmpty else { throw SettingFault("names or patterns with commas between are expected") }
         return patterns.map { Glob(String($0)) }
+    }
+
+    /// `NAME=GLOB`, with commas between.
+    private static func credentialPaths(_ value: String) throws(SettingFault) -> [CredentialPattern] {
+        var patterns: [CredentialPattern] = []
+        for entry in value.split(separator: ",").map({ $0.drop { $0 == " " } }) {
+            let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts[0].isEmpty, parts[1].hasPrefix("/") || parts[1].hasPrefix("*") else {
+                throw SettingFault("NAME=PATTERN of whole paths is expected, not \"\(entry)\"")
+            }
+            patterns.append(CredentialPattern(name: String(parts[0]), path: String(parts[1])))
+        }
+        guard !patterns.isEmpty else { throw SettingFault("NAME=PATTERN is expected") }
+        return patterns
     }
 
     /// With commas between; where they select everything, none.
