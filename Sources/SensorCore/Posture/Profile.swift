@@ -70,6 +70,8 @@ package final class Profile {
     private(set) var unkept = UnkeptPages()
     /// Of the table.
     var number = ProfileNumber(place: 0, generation: 0)
+    /// Of all that the table has had.
+    var ordinal: UInt64 = 0
     /// When it was last told, and last kept, as turns of the table.
     var toldTurn: UInt64 = 0
     /// When it is told as a whole: wall clock, nanoseconds since 1970.

@@ -25,6 +25,8 @@ package struct ProfileTable: ~Copyable {
     /// By their numbers; nil: it was let go.
     private var places: [(profile: Profile?, generation: UInt16)] = []
     private var freePlaces: [Int] = []
+    /// Profiles that there have been.
+    private var added: UInt64 = 0
     /// By the description, which does not change: most events are of few.
     private var latest: [ObjectIdentifier: (workload: WorkloadDescription, profile: Profile)] = [:]
     /// Those that are let go, until that is told.
@@ -173,6 +175,8 @@ package struct ProfileTable: ~Copyable {
         if place == places.count { places.append((nil, 0)) }
         places[place].profile = profile
         profile.dueAt = clock.now &+ Self.hour
+        profile.ordinal = added
+        added += 1
         profile.number = ProfileNumber(place: UInt16(place), generation: places[place].generation)
         profiles[profile.subject] = profile
     }
@@ -196,7 +200,8 @@ package struct ProfileTable: ~Copyable {
     /// Makes room: of those that do not run, the one that was seen last longest ago goes.
     private mutating func releaseAbsent() -> Bool {
         guard parting.count < Self.partingLimit,
-            let oldest = profiles.values.filter({ $0.seenAt < observedAt }).min(by: { $0.seenAt < $1.seenAt })
+            let oldest = profiles.values.filter({ $0.seenAt < observedAt })
+                .min(by: { ($0.seenAt, $0.ordinal) < ($1.seenAt, $1.ordinal) })
         else { return false }
         release(oldest)
         return true
@@ -216,9 +221,12 @@ package struct ProfileTable: ~Copyable {
     /// and nothing of them is kept.
     package mutating func takeReleased() -> [Profile] {
         let now = clock.now
-        for profile in profiles.values.sorted(by: { $0.subject < $1.subject }) where parting.count < Self.partingLimit {
+        let gone = profiles.values.filter { profile in
             let limit = profile.subject.isPassing ? limits.passing : limits.absence
-            if profile.seenAt < observedAt, profile.seenAt &+ limit < now { release(profile) }
+            return profile.seenAt < observedAt && profile.seenAt &+ limit < now
+        }
+        for profile in gone.sorted(by: { $0.ordinal < $1.ordinal }).prefix(max(0, Self.partingLimit - parting.count)) {
+            release(profile)
         }
         defer { parting = [] }
         return parting
@@ -271,7 +279,7 @@ package struct ProfileTable: ~Copyable {
             told.map { ($0.profile.subject, Set($0.facts.map { $0 / Profile.pageSize })) }, uniquingKeysWith: { $1 })
         var left = limit - needed.values.reduce(0) { $0 + $1.count * Profile.pageSize }
         let changed = profiles.values.filter { !$0.unkept.isEmpty || all && $0.unkept.isHeaderStale }.sorted {
-            ($0.keptTurn, $0.subject) < ($1.keptTurn, $1.subject)
+            ($0.keptTurn, $0.ordinal) < ($1.keptTurn, $1.ordinal)
         }
         return changed.compactMap { profile in
             let needed = needed[profile.subject] ?? []
@@ -295,7 +303,7 @@ package struct ProfileTable: ~Copyable {
     /// The subject that is to be told as a whole, if any is: each once a day, the first time an hour after it came.
     package mutating func takeDue() -> Profile? {
         let now = clock.now
-        guard let due = profiles.values.min(by: { ($0.dueAt, $0.subject) < ($1.dueAt, $1.subject) }), due.dueAt <= now
+        guard let due = profiles.values.min(by: { ($0.dueAt, $0.ordinal) < ($1.dueAt, $1.ordinal) }), due.dueAt <= now
         else { return nil }
         due.dueAt = now &+ Self.day
         return due
@@ -310,7 +318,7 @@ package struct ProfileTable: ~Copyable {
         // Who comes first is another each time.
         turn &+= 1
         let now = clock.now
-        return profiles.values.sorted { ($0.toldTurn, $0.subject) < ($1.toldTurn, $1.subject) }.compactMap { profile in
+        return profiles.values.sorted { ($0.toldTurn, $0.ordinal) < ($1.toldTurn, $1.ordinal) }.compactMap { profile in
             guard left > 0 else { return nil }
             let facts = profile.takeChanged(at: now, refresh: limits.refresh, limit: left)
             left -= Set(facts.map { $0 / Profile.pageSize }).count * Profile.pageSize
