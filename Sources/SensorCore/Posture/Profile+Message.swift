@@ -88,7 +88,7 @@ extension Fact {
         self.init(firstSeen: message.firstSeen.nanosecondsSince1970)
         lastSeen = message.lastSeen.nanosecondsSince1970
         (count, sent, received) = (message.count, message.bytesSent, message.bytesReceived)
-        (toldCount, toldBytes, toldAt) = (count, sent &+ received, lastSeen)
+        (toldCount, toldBytes, toldAt) = (count, sent &+ received, UInt32(clamping: lastSeen / 1_000_000_000))
         sightings = Sightings(message.sightings)
         let attribution = message.attribution
         attributed[Self.place(of: .exact)] = UInt32(clamping: attribution.exact)

@@ -210,11 +210,19 @@ package final class Profile {
             if fact.count == 0 || first == hour { return }
             var history = FactHistory()
             history.add(fact.count, hour: first, random: StableHash.mixed(time))
-            histories.append(history)
+            add(history)
             facts.facts[index].historyPlace = UInt32(histories.count)
         }
         let place = Int(facts.facts[index].historyPlace) - 1
         histories[place].add(count, hour: hour, random: StableHash.mixed(time ^ UInt64(index) << 48))
+    }
+
+    /// A little at a time: of many subjects most grow no more.
+    private func add(_ history: FactHistory) {
+        if histories.count == histories.capacity {
+            histories.reserveCapacity(histories.count + max(histories.count / 8, 8))
+        }
+        histories.append(history)
     }
 
     /// nil: the fact was so in the hour that it was first seen in, and in no other.
@@ -329,7 +337,7 @@ package final class Profile {
         for name in message.processes { fact.processes.note(number(of: ByteString(name))) { names.hash($0) } }
         for name in message.revisions { fact.revisions |= revisions.bit(of: name) }
         if let history = FactHistory(message) {
-            histories.append(history)
+            add(history)
             fact.historyPlace = UInt32(histories.count)
         }
         facts.facts[index] = fact
@@ -383,7 +391,7 @@ package final class Profile {
             let bytes = fact.sent &+ fact.received
             guard fact.count != fact.toldCount || bytes != fact.toldBytes else { continue }
             let isMuch = fact.count / 2 >= fact.toldCount || bytes / 2 >= max(fact.toldBytes, 512)
-            guard isMuch || time &- fact.toldAt >= refresh else {
+            guard isMuch || time &- UInt64(fact.toldAt) * 1_000_000_000 >= refresh else {
                 isTouched = true
                 continue
             }
@@ -397,7 +405,7 @@ package final class Profile {
             }
             facts.facts[index].toldCount = fact.count
             facts.facts[index].toldBytes = bytes
-            facts.facts[index].toldAt = time
+            facts.facts[index].toldAt = UInt32(clamping: time / 1_000_000_000)
             changed.append(index)
         }
         return changed

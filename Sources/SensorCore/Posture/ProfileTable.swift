@@ -72,7 +72,7 @@ package struct ProfileTable: ~Copyable {
     }
 
     /// - Parameter known: where what the same first sight said was noted the last time, and now.
-    mutating func note(_ event: Event, _ known: inout FactPlaces) {
+    package mutating func note(_ event: Event, _ known: inout FactPlaces) {
         if event.isCopy { return }
         if let number = known.profile, event.toolCall == nil, let profile = profile(number) {
             profile.countAgain(known, event.count, at: clock.time(of: event))

@@ -25,7 +25,8 @@ struct Fact {
     /// It was new or changed since it was last told: when it last was, and with what count.
     var toldCount: UInt64 = 0
     var toldBytes: UInt64 = 0
-    var toldAt: UInt64 = 0
+    /// Seconds since 1970.
+    var toldAt: UInt32 = 0
 
     init(firstSeen: UInt64) {
         self.firstSeen = firstSeen

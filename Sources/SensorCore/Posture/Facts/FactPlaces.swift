@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Where what an event says stands among its subject's facts, so that it need not be looked for when it is so again.
-struct FactPlaces: Equatable {
+package struct FactPlaces: Equatable, Sendable {
     /// Number of the profile; nil: it is to be looked for.
     private(set) var profile: ProfileNumber?
     private var first: UInt32 = 0
@@ -9,7 +9,7 @@ struct FactPlaces: Equatable {
     private var second: UInt32 = 0
 
     /// To be looked for.
-    init() {}
+    package init() {}
 
     init?(profile: ProfileNumber, _ indices: [Int]) {
         guard (1...2).contains(indices.count) else { return nil }
@@ -25,7 +25,7 @@ struct FactPlaces: Equatable {
 }
 
 /// A profile's place in its table, and how many have had that place before: one that was let go is not taken for its successor.
-struct ProfileNumber: Equatable {
+struct ProfileNumber: Equatable, Sendable {
     var place: UInt16
     var generation: UInt16
 }

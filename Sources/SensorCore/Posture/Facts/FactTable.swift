@@ -52,7 +52,7 @@ struct FactTable: ~Copyable {
                 offset: UInt32(keys.count), length: UInt16(key.bytes.count), kind: key.kind, qualifiers: qualifiers,
                 hash: UInt32(truncatingIfNeeded: hash >> 32)))
         if keys.count + key.bytes.count > keys.capacity {
-            keys.reserveCapacity(keys.count + key.bytes.count + max(keys.count / 4, 512))
+            keys.reserveCapacity(keys.count + key.bytes.count + max(keys.count / 8, 512))
         }
         keys += key.bytes
         facts.append(fact)
@@ -64,7 +64,7 @@ struct FactTable: ~Copyable {
     /// A little at a time: of many subjects most grow no more.
     private mutating func reserve() {
         guard count == entries.capacity || count == facts.capacity else { return }
-        let wanted = count + max(count / 4, 8)
+        let wanted = count + max(count / 8, 8)
         entries.reserveCapacity(wanted)
         facts.reserveCapacity(wanted)
     }
