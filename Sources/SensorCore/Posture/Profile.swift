@@ -426,6 +426,12 @@ package final class Profile {
         return kinds
     }
 
+    /// The clock was ahead.
+    func turnBack(to now: UInt64, due: UInt64) {
+        seenAt = min(seenAt, now)
+        dueAt = min(dueAt, due)
+    }
+
     // MARK: Keeping
 
     /// Facts that are kept together: what has changed is written down a page at a time.
@@ -434,7 +440,9 @@ package final class Profile {
     var pageCount: Int { (count + Self.pageSize - 1) / Self.pageSize }
 
     /// Indices of a page's facts.
-    package func facts(of page: Int) -> Range<Int> { page * Self.pageSize..<min((page + 1) * Self.pageSize, count) }
+    package func facts(of page: Int) -> Range<Int> {
+        min(page * Self.pageSize, count)..<min((page + 1) * Self.pageSize, count)
+    }
 
     /// They are being written down.
     func keep(pages: some Sequence<Int>, header: Bool) {

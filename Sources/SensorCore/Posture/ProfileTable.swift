@@ -36,8 +36,11 @@ package struct ProfileTable: ~Copyable {
     /// What tells the writers of this daemon from those of others.
     private let stream: String
     private var turn: UInt64 = 0
-    /// When workloads that run were last observed.
+    /// When it last ticked, and the time before that: whoever runs has been observed since then.
+    private var tickedAt: UInt64 = 0
     private var observedAt: UInt64 = 0
+    /// There is nobody who could make room, until the next tick.
+    private var isFull = false
     /// What the kernel side sees.
     var hooks = HookCoverage()
     /// The time of all that is noted.
@@ -74,7 +77,9 @@ package struct ProfileTable: ~Copyable {
     /// - Parameter known: where what the same first sight said was noted the last time, and now.
     package mutating func note(_ event: Event, _ known: inout FactPlaces) {
         if event.isCopy { return }
-        if let number = known.profile, event.toolCall == nil, let profile = profile(number) {
+        if let number = known.profile, event.toolCall == nil, let profile = profile(number),
+            latest[ObjectIdentifier(event.workload)]?.profile === profile
+        {
             profile.countAgain(known, event.count, at: clock.time(of: event))
             return
         }
@@ -82,7 +87,11 @@ package struct ProfileTable: ~Copyable {
         var statements = event.statements(limits.credentials)
         var call: ToolCallDetail?
         if event.kind == .toolCallBegin, case .toolCall(let begun) = event.detail { call = begun }
-        guard !statements.isEmpty || call != nil, let profile = profile(of: event.workload) else { return }
+        guard !statements.isEmpty || call != nil else { return }
+        guard let profile = profile(of: event.workload) else {
+            if event.workload.isAttributed { refused &+= event.count }
+            return
+        }
         if let call {
             statements = profile.follow(call.name, in: call.session).map { Event.Statement(key: $0) }
             profile.exercise.note(call, at: clock.time(of: event))
@@ -121,8 +130,16 @@ package struct ProfileTable: ~Copyable {
 
     /// Before what is observed at a tick.
     package mutating func tick(_ reading: ClockReading) {
+        // Who runs has been seen at the tick before, if not yet at this one.
+        observedAt = tickedAt
+        let before = clock.now
         clock.follow(reading)
-        observedAt = clock.now
+        tickedAt = clock.now
+        isFull = false
+        guard clock.now < before else { return }
+        // What was noted ahead of time is no reason to wait for it to come.
+        observedAt = min(observedAt, clock.now)
+        for profile in profiles.values { profile.turnBack(to: clock.now, due: clock.now &+ Self.day) }
     }
 
     /// A workload ran and was watched.
@@ -143,7 +160,12 @@ package struct ProfileTable: ~Copyable {
         profile(of: workload)?.lose(loss, count: count, of: workload.container?.id ?? "", at: now)
     }
 
-    mutating func miss(_ operation: String, count: UInt64, of workload: WorkloadDescription) {
+    /// - Parameter workload: nil: it may have been anybody's.
+    mutating func miss(_ operation: String, count: UInt64, of workload: WorkloadDescription?) {
+        guard let workload else {
+            for profile in profiles.values { profile.miss(operation, count: count, of: "", at: clock.now) }
+            return
+        }
         profile(of: workload)?.miss(operation, count: count, of: workload.container?.id ?? "", at: clock.now)
     }
 
@@ -156,8 +178,8 @@ package struct ProfileTable: ~Copyable {
         if let known = latest[ObjectIdentifier(workload)] { return known.profile }
         let subject = SubjectKey(workload.identity)
         if profiles[subject] == nil {
-            guard profiles.count < limits.subjects || releaseAbsent() else {
-                refused &+= 1
+            guard profiles.count < limits.subjects || !isFull && releaseAbsent() else {
+                isFull = true
                 return nil
             }
             add(Profile(subject, limits: limits.profile, seed: seed, writer: writer(of: subject)))
@@ -232,7 +254,7 @@ package struct ProfileTable: ~Copyable {
         return parting
     }
 
-    private static let partingLimit = 64
+    private static let partingLimit = 8
 
     // MARK: Restoring
 
@@ -271,26 +293,31 @@ package struct ProfileTable: ~Copyable {
     /// What has changed since it was kept, of about so many facts together: pages with facts that are told now, then those of
     /// subjects that were kept longest ago.
     ///
-    /// - Parameter all: also what can wait.
+    /// - Parameters:
+    ///   - whole: of this one, which is told as a whole, everything.
+    ///   - all: also what can wait.
     package mutating func takeUnkept(
-        told: [(profile: Profile, facts: [Int])], facts limit: Int, all: Bool = false
+        told: [(profile: Profile, facts: [Int])], whole: Profile? = nil, facts limit: Int, all: Bool = false
     ) -> [Unkept] {
         let needed = Dictionary(
             told.map { ($0.profile.subject, Set($0.facts.map { $0 / Profile.pageSize })) }, uniquingKeysWith: { $1 })
         var left = limit - needed.values.reduce(0) { $0 + $1.count * Profile.pageSize }
-        let changed = profiles.values.filter { !$0.unkept.isEmpty || all && $0.unkept.isHeaderStale }.sorted {
+        let changed = profiles.values.filter {
+            !$0.unkept.isEmpty || (all || $0 === whole) && $0.unkept.isHeaderStale
+        }.sorted {
             ($0.keptTurn, $0.ordinal) < ($1.keptTurn, $1.ordinal)
         }
         return changed.compactMap { profile in
-            let needed = needed[profile.subject] ?? []
-            guard left > 0 || !needed.isEmpty else { return nil }
+            let needed = needed[profile.subject]
+            let isWhole = profile === whole
+            guard left > 0 || needed != nil || isWhole else { return nil }
             let pages = profile.unkept.pages.filter { page in
-                if needed.contains(page) { return true }
+                if isWhole || needed?.contains(page) ?? false { return true }
                 guard left > 0 else { return false }
                 left -= profile.facts(of: page).count
                 return true
             }
-            let hasHeader = profile.unkept.hasHeader || all && profile.unkept.isHeaderStale
+            let hasHeader = profile.unkept.hasHeader || (all || isWhole) && profile.unkept.isHeaderStale
             if hasHeader { left -= Profile.pageSize }
             profile.keep(pages: pages, header: hasHeader)
             if profile.unkept.isEmpty { profile.keptTurn = turn }

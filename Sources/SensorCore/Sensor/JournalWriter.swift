@@ -16,10 +16,16 @@ struct JournalWriter {
     private var fresh = CircularBuffer<RecordEnvelope>()
     /// The last record that the sink has taken.
     private var told: UInt64
+    private var freshBytes = 0
+    /// What the disk did not take.
+    private var unwritten: [RecordContent] = []
+    /// Records up to this one were dropped.
+    private var dropped: UInt64 = 0
     private var refused: UInt64 = 0
     private var missing: UInt64 = 0
 
-    private static let freshLimit = 1024
+    /// Bytes of `fresh`.
+    private static let freshLimit = 4 << 20
     /// Records that are kept for a sink that takes none; beyond, the oldest half goes.
     private static let unsettledLimit: UInt64 = 65_536
 
@@ -49,20 +55,30 @@ struct JournalWriter {
             let bytes = key.bytes
             if log.change(bytes) { shares.updateValue(record, forKey: bytes) } else { refused += 1 }
         }
-        for record in batch.records {
+        unwritten += batch.records
+        var count = 0
+        for record in unwritten {
             guard let payload = try? record.json() else {
-                refused += 1
+                (refused, count) = (refused + 1, count + 1)
                 continue
             }
             var envelope = log.append(payload, to: &stream)
-            // What waits for a commit has a bound.
-            if envelope == nil, commit() { envelope = log.append(payload, to: &stream) }
+            if envelope == nil {
+                // What waits for a commit has a bound. Where the disk takes nothing, it is tried again with the next batch.
+                guard commit() else { break }
+                envelope = log.append(payload, to: &stream)
+            }
+            count += 1
             guard let envelope else {
                 refused += 1
                 continue
             }
-            if fresh.count < Self.freshLimit { fresh.append(envelope) }
+            if freshBytes + envelope.payload.count <= Self.freshLimit {
+                fresh.append(envelope)
+                freshBytes += envelope.payload.count
+            }
         }
+        unwritten.removeFirst(count)
         commit()
         tell()
     }
@@ -96,7 +112,7 @@ struct JournalWriter {
             guard sink?.offer(next) ?? true else { return }
             told = next.sequence
             missing += gone
-            while let first = fresh.first, first.sequence <= told { fresh.removeFirst() }
+            while let first = fresh.first, first.sequence <= told { removeFresh() }
         }
     }
 
@@ -127,13 +143,16 @@ struct JournalWriter {
         return stream.replacement(for: gap, payload: payload, previous: nil)
     }
 
+    private mutating func removeFresh() { freshBytes -= fresh.removeFirst().payload.count }
+
     private mutating func settle() {
         log.acknowledge(through: sink.map { min($0.settled, told) } ?? told)
-        let unsettled = log.committedHead.sequence - min(log.committedHead.sequence, log.acknowledged)
-        guard unsettled > Self.unsettledLimit || log.condition == .full && unsettled > 1 else { return }
-        let end = log.acknowledged + unsettled / 2
-        log.discard(through: end)
-        while let first = fresh.first, first.sequence <= end { fresh.removeFirst() }
+        let first = min(log.committedHead.sequence, max(log.acknowledged, dropped))
+        let kept = log.committedHead.sequence - first
+        guard kept > Self.unsettledLimit || log.condition == .full && kept > 0 else { return }
+        dropped = first + (kept + 1) / 2
+        log.discard(through: dropped)
+        while let next = fresh.first, next.sequence <= dropped { removeFresh() }
     }
 }
 

@@ -92,6 +92,34 @@ import Testing
         }
     }
 
+    @Test func `a page that is gone leaves the others to be kept anew, and none beyond them`() throws {
+        var table = table()
+        let one = workload("w")
+        for number in 0..<101 { table.note(opened("/\(number)", one)) }
+        var values: [ShareKey: PostureProfile] = [:]
+        _ = keep(&table, in: &values)
+        values[ShareKey(SubjectKey(one.identity), page: 1)] = nil
+        var next = self.table()
+        next.restore(try shares(values), damaged: [], wasKilled: false)
+        _ = keep(&next, in: &values)
+        #expect(values.keys.compactMap(\.page).sorted() == [0, 1, 2])
+        let kept = values.values.reduce(0) { $0 + $1.facts.count }
+        #expect(kept == 69)
+    }
+
+    @Test func `of more that run than there is room for, those that are known stay`() {
+        var table = table { $0.subjects = 3 }
+        let workloads = (0..<5).map { workload("w\($0)") }
+        for round in 1...5 as ClosedRange<UInt64> {
+            table.tick(reading(round))
+            for workload in workloads { table.observe(workload, elapsed: 1, announcesCalls: false) }
+            let gone = table.takeReleased()
+            #expect(gone.isEmpty)
+        }
+        let counts = [table.count, Int(table.released)]
+        #expect(counts == [3, 0])
+    }
+
     @Test func `what is counted again is written a page at a time`() {
         var table = table()
         let one = workload("w")
@@ -121,9 +149,15 @@ import Testing
         for workload in [workloads[0], workloads[2]] { table.observe(workload, elapsed: 1, announcesCalls: false) }
         let first = table.profile(of: SubjectKey(workloads[1].identity))
         let writer = try #require(first).writer
+        // Whoever ran at the tick before may still be seen at this one.
+        table.note(opened("/c", workloads[3], at: 5))
+        let refused = table.refused
+        #expect(refused == 1)
+        table.tick(reading(6))
+        for workload in [workloads[0], workloads[2]] { table.observe(workload, elapsed: 1, announcesCalls: false) }
         table.note(opened("/a", workloads[3], at: 6))
         var counts = [table.count, Int(table.refused), Int(table.released)]
-        #expect(counts == [3, 0, 1])
+        #expect(counts == [3, 1, 1])
         let absent = table.profile(of: SubjectKey(workloads[1].identity))
         #expect(absent == nil)
         let (gone, more) = (table.takeReleased(), table.takeReleased())
@@ -135,9 +169,10 @@ import Testing
         }
         table.note(opened("/a", workloads[1], at: 8))
         counts = [table.count, Int(table.refused)]
-        #expect(counts == [3, 1])
+        #expect(counts == [3, 2])
         table.tick(reading(9))
-        table.note(opened("/a", workloads[1], at: 9))
+        table.tick(reading(10))
+        table.note(opened("/a", workloads[1], at: 10))
         let second = table.profile(of: SubjectKey(workloads[1].identity))
         let back = try #require(second)
         #expect(back.writer != writer && back.message().facts[0].count == 1)

@@ -117,7 +117,7 @@ struct CoverageBook {
     /// The same for all containers together.
     func summary(_ hooks: HookCoverage = HookCoverage()) -> [PostureCoverage] {
         let all = Array(accounts.values)
-        guard var whole = all.first else { return [] }
+        guard var whole = all.first else { return earlier }
         for account in all.dropFirst() { whole.merge(with: account) }
         // What one of them announces says nothing of the others.
         let observed = all.filter { $0.observed > 0 }

@@ -70,8 +70,7 @@ extension Pipeline {
     private mutating func note(_ loss: AwaitedLoss, of workload: WorkloadDescription?) {
         switch loss {
         case .lost(let key, let count): profiles.lose(key, count: count, of: workload)
-        case .missed(let operation, let count):
-            if let workload { profiles.miss(operation, count: count, of: workload) }
+        case .missed(let operation, let count): profiles.miss(operation, count: count, of: workload)
         }
     }
 

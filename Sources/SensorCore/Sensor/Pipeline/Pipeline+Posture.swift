@@ -11,7 +11,8 @@ extension Pipeline {
         var batch = PostureBatch()
         let told = profiles.takeChanged(limit: all ? .max : Self.toldFacts)
         for (profile, facts) in told { batch.records += records(of: profile, facts).map { RecordContent($0) } }
-        for part in profiles.takeUnkept(told: told, facts: all ? .max : Self.keptFacts, all: all) {
+        let due = profiles.takeDue()
+        for part in profiles.takeUnkept(told: told, whole: due, facts: all ? .max : Self.keptFacts, all: all) {
             if part.hasHeader { batch.shares[ShareKey(part.profile.subject)] = header(of: part.profile) }
             for page in part.pages {
                 let key = ShareKey(part.profile.subject, page: page)
@@ -23,12 +24,12 @@ extension Pipeline {
             batch.records += last.map { RecordContent($0) }
             // It may have come back by now, which is another share in the same place.
             for key in [ShareKey(profile.subject)]
-                + (0..<profile.pageCount).map({ ShareKey(profile.subject, page: $0) })
+                + Set(0..<profile.pageCount).union(profile.unkept.pages).map({ ShareKey(profile.subject, page: $0) })
             where batch.shares[key] == nil {
                 batch.shares.updateValue(nil, forKey: key)
             }
         }
-        if let profile = profiles.takeDue() { batch.records += whole(profile).map { RecordContent($0) } }
+        if let profile = due { batch.records += whole(profile).map { RecordContent($0) } }
         batch.records += takeNodeRecords(all: all).map { RecordContent($0) }
         return batch
     }
@@ -44,7 +45,7 @@ extension Pipeline {
     /// Facts on the pages of which some are told at a tick, about; and facts in one record.
     private static let toldFacts = 2_000
     private static let factsOfRecord = 200
-    private static let factsOfProfile = 1000
+    private static let factsOfProfile = 200
 
     private func records(of profile: Profile, _ facts: [Int], isLast: Bool = false) -> [PostureRecord] {
         var messages = facts.map(profile.message)
