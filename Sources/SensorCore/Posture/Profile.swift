@@ -312,16 +312,20 @@ package final class Profile {
         }
     }
 
-    /// Where facts have other places than they were kept in, since a page is missing, all is written anew.
+    /// Where facts have other places than they were kept in, since a page is missing, all is written anew, and coverage says so.
     ///
-    /// - Parameter pages: by the number that each was kept under, in that order.
-    func restore(pages: [(number: Int, facts: [PostureFact])]) {
+    /// - Parameters:
+    ///   - pages: by the number that each was kept under, in that order.
+    ///   - stale: numbers of pages that are to be written anew or removed.
+    func restore(pages: [(number: Int, facts: [PostureFact])], stale: [Int] = [], at now: UInt64 = 0) {
+        for page in stale { unkept.insert(page: page) }
         var isMoved = false
         for page in pages {
             if count != page.number * Self.pageSize { isMoved = true }
             for message in page.facts where !restore(message) { isMoved = true }
         }
         guard isMoved else { return }
+        restore(damagedAt: now)
         for page in 0..<max(pageCount, (pages.last?.number ?? 0) + 1) { unkept.insert(page: page) }
     }
 

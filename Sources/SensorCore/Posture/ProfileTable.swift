@@ -269,7 +269,7 @@ package struct ProfileTable: ~Copyable {
         for share in shares where profiles.count < limits.subjects && profiles[share.subject] == nil {
             let profile = Profile(share.subject, limits: limits.profile, seed: seed, writer: share.writer)
             profile.restore(header: share.header, share.coverage, keptAt: share.keptAt)
-            profile.restore(pages: share.pages)
+            profile.restore(pages: share.pages, stale: share.stalePages, at: clock.now)
             if wasKilled { profile.restore(killedAfter: share.keptAt, startedAt: clock.now) }
             add(profile)
         }

@@ -105,6 +105,28 @@ import Testing
         #expect(values.keys.compactMap(\.page).sorted() == [0, 1, 2])
         let kept = values.values.reduce(0) { $0 + $1.facts.count }
         #expect(kept == 69)
+        let rows = next.profile(of: SubjectKey(one.identity))?.coverage.messages() ?? []
+        #expect(rows.contains { $0.lost.first?.reason == "state_damaged" })
+    }
+
+    @Test func `pages that an earlier writer has left behind are not counted as the later one's, and go`() throws {
+        var table = table()
+        let one = workload("w")
+        for number in 0..<70 { table.note(opened("/\(number)", one)) }
+        var values: [ShareKey: PostureProfile] = [:]
+        _ = keep(&table, in: &values)
+        // As where there was no room to restore it: it begins anew, over its first page.
+        var other = ProfileTable(seed: 1, stream: "t", clock: reading(5))
+        other.note(opened("/0", one, at: 6))
+        _ = keep(&other, in: &values)
+        let share = try #require(try shares(values).first)
+        #expect(share.pages.map(\.number) == [0] && share.stalePages == [1, 2])
+        var next = self.table()
+        next.restore([share], damaged: [], wasKilled: false)
+        let facts = next.factCount
+        #expect(facts == 1)
+        _ = keep(&next, in: &values)
+        #expect(values.keys.compactMap(\.page) == [0])
     }
 
     @Test func `of more that run than there is room for, those that are known stay`() {

@@ -41,6 +41,10 @@ struct KeptShare {
     private(set) var coverage: [PostureCoverage] = []
     /// In the order of their numbers.
     private(set) var pages: [(number: Int, facts: [PostureFact])] = []
+    /// Numbers of pages that another writer has left behind, whose counts are none of this one's.
+    private(set) var stalePages: [Int] = []
+    private var parts: [(number: Int, writer: String, time: UInt64, facts: [PostureFact])] = []
+    private var hasHeader = false
     /// Wall clock, nanoseconds since 1970.
     private(set) var keptAt: UInt64 = 0
     /// As whoever kept it said.
@@ -61,7 +65,7 @@ struct KeptShare {
         }
         let sorted = shares.values.sorted { $0.subject < $1.subject }.map { share in
             var share = share
-            share.pages.sort { $0.number < $1.number }
+            share.settle()
             return share
         }
         return (sorted, unknown)
@@ -70,15 +74,25 @@ struct KeptShare {
     private init(subject: SubjectKey) { self.subject = subject }
 
     private mutating func add(_ part: PostureProfile, of record: PostureRecord, page: Int?) {
-        writer = part.writer
         let time = record.time.nanosecondsSince1970
         if time >= keptAt { (keptAt, origin) = (time, record) }
         if let page {
-            pages.append((page, part.facts))
+            parts.append((page, part.writer, time, part.facts))
         } else {
+            hasHeader = true
+            writer = part.writer
             header = part
             coverage = record.coverage
         }
+    }
+
+    /// The header says whose share it is; without one, the latest page does.
+    private mutating func settle() {
+        parts.sort { $0.number < $1.number }
+        if !hasHeader, let latest = parts.max(by: { $0.time < $1.time }) { writer = latest.writer }
+        pages = parts.filter { $0.writer == writer }.map { ($0.number, $0.facts) }
+        stalePages = parts.filter { $0.writer != writer }.map(\.number)
+        parts = []
     }
 
     /// All of it in one.

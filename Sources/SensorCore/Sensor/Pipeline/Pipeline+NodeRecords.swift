@@ -9,6 +9,8 @@ struct ToldNode {
     var wasKilled = false
     var inventory: [PostureInventoryItem] = []
     var inventoryAt: UInt64 = 0
+    /// When it was last looked whether it has changed.
+    var inventoryCheckedAt: UInt64 = 0
     /// Events that were lost and seen with blind operations until it was told.
     var coverage: UInt64 = 0
     var coverageAt: UInt64 = 0
@@ -22,7 +24,8 @@ extension Pipeline {
 
     private mutating func takeInventory() -> [PostureRecord] {
         let now = profiles.clock.now
-        guard now &- node.inventoryAt >= Self.pause else { return [] }
+        guard now &- node.inventoryCheckedAt >= Self.pause else { return [] }
+        node.inventoryCheckedAt = now
         let items = inventory
         guard items != node.inventory || now &- node.inventoryAt >= Self.refresh else { return [] }
         (node.inventory, node.inventoryAt) = (items, now)
@@ -56,7 +59,10 @@ extension Pipeline {
                     $0.why = Self.whyUnwatched(workload)
                 })
         }
-        return items.sorted { ($0.subject.sortKey, $0.container, $0.pod) < ($1.subject.sortKey, $1.container, $1.pod) }
+        return items.sorted { one, other in
+            (one.subject.sortKey, one.container, one.pod, one.revision, one.image)
+                < (other.subject.sortKey, other.container, other.pod, other.revision, other.image)
+        }
     }
 
     private static func whyUnwatched(_ workload: Workload) -> String {
