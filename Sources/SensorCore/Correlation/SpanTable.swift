@@ -64,7 +64,7 @@ struct SpanTable: ~Copyable {
     }
 
     /// A span, which is in several places.
-    private final class Span {
+    private final class KeptSpan {
         let call: SpanCall
 
         init(_ call: SpanCall) { self.call = call }
@@ -88,7 +88,7 @@ struct SpanTable: ~Copyable {
         var bytes = 0
         /// When the latest was done of what had to go.
         var deedsGoneUntil: UInt64 = 0
-        var spans = CircularBuffer<Span>()
+        var spans = CircularBuffer<KeptSpan>()
         /// When the last ended of the spans that had to go while they mattered.
         var spansGoneUntil: UInt64 = 0
 
@@ -108,7 +108,7 @@ struct SpanTable: ~Copyable {
     private var byteCount = 0
     private var spanCount = 0
     /// By workload, until they have waited long enough.
-    private var waiting = SharedQueue<(span: Span, workload: UInt64)>()
+    private var waiting = SharedQueue<(span: KeptSpan, workload: UInt64)>()
     /// That could not wait.
     private var overdue: [Settled] = []
     private var told: Set<Told> = []
@@ -198,7 +198,7 @@ struct SpanTable: ~Copyable {
         // 0 is no workload's number.
         let number = workload ?? 0
         guard told.insert(Told(trace: call.trace, span: call.span, workload: number)).inserted else { return false }
-        let span = Span(call)
+        let span = KeptSpan(call)
         wait(span, number)
         guard workload != nil else { return true }
         let workload = self.workload(number)
@@ -219,7 +219,7 @@ struct SpanTable: ~Copyable {
         spanCount -= 1
     }
 
-    private mutating func wait(_ span: Span, _ number: UInt64) {
+    private mutating func wait(_ span: KeptSpan, _ number: UInt64) {
         waiting.append((span, number), of: number, at: span.call.received &+ limits.settling)
         if waiting.count(of: number) > limits.waitingOfWorkload {
             giveUp(waiting.takeFirst(of: number))
@@ -228,7 +228,7 @@ struct SpanTable: ~Copyable {
         }
     }
 
-    private mutating func giveUp(_ next: (span: Span, workload: UInt64)?) {
+    private mutating func giveUp(_ next: (span: KeptSpan, workload: UInt64)?) {
         guard let next else { return }
         overdue.append(Settled(call: next.span.call, effects: [], count: 0, isIncomplete: true))
     }
@@ -307,8 +307,8 @@ struct SpanTable: ~Copyable {
     }
 
     /// Other spans of the same time that the call was not made within: one more than are looked at, where there are more.
-    private func overlapping(_ call: SpanCall, _ workload: Workload) -> [Span] {
-        var found: [Span] = []
+    private func overlapping(_ call: SpanCall, _ workload: Workload) -> [KeptSpan] {
+        var found: [KeptSpan] = []
         for span in workload.spans where span.call.begin <= call.end && call.begin <= span.call.end {
             if span.call.trace == call.trace, span.call.span == call.span || call.isWithin(span.call) { continue }
             found.append(span)

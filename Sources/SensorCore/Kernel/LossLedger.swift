@@ -20,6 +20,10 @@ package struct LossLedger: Sendable {
             self.kind = kind
         }
 
+        /// As they are told.
+        package var hookName: String { Via(rawValue: hook)?.name ?? "hook \(hook)" }
+        package var reasonName: String { LossReason(rawValue: reason)?.name ?? "reason \(reason)" }
+
         /// Whether the event is gone; a reason that this version does not know counts as lost.
         package var isLost: Bool { LossReason(rawValue: reason)?.isLost ?? true }
     }

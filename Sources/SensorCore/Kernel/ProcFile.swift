@@ -7,6 +7,11 @@ enum ProcFile {
     /// The whole text; nil if the file cannot be read.
     static func text(_ path: String) -> String? { bytes(path).map { String(decoding: $0, as: UTF8.self) } }
 
+    /// Of the machine's boot: 32 hexadecimal digits; empty if the kernel does not tell.
+    static var bootID: String {
+        (text("/proc/sys/kernel/random/boot_id") ?? "").filter { $0 != "-" && !$0.isWhitespace }
+    }
+
     /// All of its bytes; nil if the file cannot be read.
     static func bytes(_ path: String) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)

@@ -8,6 +8,9 @@ package enum UringOperationNames {
     /// Stands for operations that the kernel had no room to tell apart.
     package static let others = UInt32.max
 
+    /// As what no event tells of.
+    package static func blind(_ opcode: UInt32) -> String { "io_uring \(name(of: opcode))" }
+
     /// - Parameter opcode: as `sensor_uring_key` has it. "openat direct" is one whose file went into the ring's own table.
     package static func name(of opcode: UInt32) -> String {
         if opcode == others { return "others" }

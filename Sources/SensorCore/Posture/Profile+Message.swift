@@ -42,7 +42,7 @@ extension Profile {
             message.firstDays = (0..<24).map { UInt32(history.firsts[$0] ?? 0) }
         } else {
             message.hourOfDay = [UInt32](repeating: 0, count: 24)
-            message.hourOfDay[Int(fact.firstSeen / 3_600_000_000_000 % 24)] = UInt32(clamping: fact.count)
+            message.hourOfDay[Int(Sightings.hour(of: fact.firstSeen) % 24)] = UInt32(clamping: fact.count)
         }
         fact.replicas.forEach { message.replicas.append(names[$0].text) }
         fact.processes.forEach { message.processes.append(names[$0].text) }

@@ -70,6 +70,10 @@ package final class Profile {
     private(set) var unkept = UnkeptPages()
     /// Of the table.
     var number = ProfileNumber(place: 0, generation: 0)
+    /// All of it was told since it was restored, if it was.
+    var isToldWhole = true
+    /// Its facts are not where they were kept: all of them are to be written in one go.
+    private(set) var isMoved = false
     /// Of all that the table has had.
     var ordinal: UInt64 = 0
     /// When it was last told, and last kept, as turns of the table.
@@ -100,8 +104,8 @@ package final class Profile {
         coverage.observe(container, at: now, elapsed: elapsed, announcesCalls: announcesCalls)
         seenAt = max(seenAt, now)
         // To write all of it down each time would cost more than all else.
-        if !observedHours.contains(Self.hour(now)) { unkept.hasHeader = true }
-        observedHours.insert(Self.hour(now))
+        if !observedHours.contains(Sightings.hour(of: now)) { unkept.hasHeader = true }
+        observedHours.insert(Sightings.hour(of: now))
     }
 
     /// - Parameter loss: an event that is gone.
@@ -110,7 +114,7 @@ package final class Profile {
         unkept.hasHeader = true
         for discipline in Discipline.allCases
         where FactKind.allCases.contains(where: { $0.discipline == discipline && $0.isFed(by: loss.kind) }) {
-            lossyHours[discipline, default: HourSet()].insert(Self.hour(now))
+            lossyHours[discipline, default: HourSet()].insert(Sightings.hour(of: now))
         }
     }
 
@@ -118,11 +122,10 @@ package final class Profile {
     func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64) {
         coverage.miss(operation, count: count, of: container, at: now)
         unkept.hasHeader = true
-        for discipline in Discipline.allCases { lossyHours[discipline, default: HourSet()].insert(Self.hour(now)) }
+        for discipline in Discipline.allCases {
+            lossyHours[discipline, default: HourSet()].insert(Sightings.hour(of: now))
+        }
     }
-
-    /// UTC, since 1970.
-    private static func hour(_ time: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: time / 3_600_000_000_000) }
 
     // MARK: Noting
 
@@ -170,7 +173,7 @@ package final class Profile {
         isTouched = true
         seenAt = max(seenAt, time)
         unkept.isHeaderStale = true
-        let hour = Self.hour(time)
+        let hour = Sightings.hour(of: time)
         if !activeHours.contains(hour) {
             activeHours.insert(hour)
             unkept.hasHeader = true
@@ -194,7 +197,7 @@ package final class Profile {
     }
 
     private func add(_ count: UInt64, to index: Int, at time: UInt64) {
-        let hour = Self.hour(time)
+        let hour = Sightings.hour(of: time)
         addToHistory(count, of: index, hour: hour, at: time)
         exercise.note(facts.kind(at: index), count, hour: hour)
         facts.facts[index].count &+= count
@@ -206,7 +209,7 @@ package final class Profile {
     private func addToHistory(_ count: UInt64, of index: Int, hour: UInt32, at time: UInt64) {
         let fact = facts.facts[index]
         if fact.historyPlace == 0 {
-            let first = Self.hour(fact.firstSeen)
+            let first = Sightings.hour(of: fact.firstSeen)
             if fact.count == 0 || first == hour { return }
             var history = FactHistory()
             history.add(fact.count, hour: first, random: StableHash.mixed(time))
@@ -231,14 +234,16 @@ package final class Profile {
         return place == 0 ? nil : histories[place - 1]
     }
 
-    private func place(of key: FactKey, _ qualifiers: UInt8, _ deed: Deed) -> Int? {
+    private func place(of key: FactKey, _ qualifiers: UInt8?, _ deed: Deed) -> Int? {
+        guard let qualifiers else { return nil }
         if let known = facts.find(key, qualifiers) { return known }
         guard countOfKind[key.kind, default: 0] < key.kind.limit(of: limits.facts) else { return nil }
         countOfKind[key.kind, default: 0] += 1
         return facts.insert(key, qualifiers, Fact(firstSeen: deed.time))
     }
 
-    private func number(of qualifiers: FactQualifiers) -> UInt8 {
+    /// nil: there is no room for one more way in which things come about.
+    private func number(of qualifiers: FactQualifiers) -> UInt8? {
         if let known = self.qualifiers.firstIndex(of: qualifiers) { return UInt8(known) }
         if self.qualifiers.count < Self.qualifierLimit {
             self.qualifiers.append(qualifiers)
@@ -248,7 +253,7 @@ package final class Profile {
         var plain = qualifiers
         plain.agent = "(others)"
         if let known = self.qualifiers.firstIndex(of: plain) { return UInt8(known) }
-        guard self.qualifiers.count < Int(UInt8.max) else { return UInt8.max - 1 }
+        guard self.qualifiers.count < Int(UInt8.max) else { return nil }
         self.qualifiers.append(plain)
         return UInt8(self.qualifiers.count - 1)
     }
@@ -257,7 +262,9 @@ package final class Profile {
 
     /// A bit of `Fact.revisions`.
     private func place(of revision: String, at time: UInt64) -> UInt16 {
+        let known = revisions.entries.count
         let (bit, isReused) = revisions.note(revision, at: time)
+        if isReused || revisions.entries.count > known { unkept.hasHeader = true }
         if isReused { for index in facts.facts.indices { facts.facts[index].revisions &= ~bit } }
         return bit
     }
@@ -319,7 +326,7 @@ package final class Profile {
     ///   - stale: numbers of pages that are to be written anew or removed.
     func restore(pages: [(number: Int, facts: [PostureFact])], stale: [Int] = [], at now: UInt64 = 0) {
         for page in stale { unkept.insert(page: page) }
-        var isMoved = false
+        isToldWhole = pages.isEmpty
         for page in pages {
             if count != page.number * Self.pageSize { isMoved = true }
             for message in page.facts where !restore(message) { isMoved = true }
@@ -351,7 +358,9 @@ package final class Profile {
     /// The sensor was killed after `time`: what was counted since it last kept anything is in no count.
     func restore(killedAfter time: UInt64, startedAt now: UInt64) {
         coverage.restart(from: time, to: now)
-        for discipline in Discipline.allCases { lossyHours[discipline, default: HourSet()].insert(Self.hour(time)) }
+        for discipline in Discipline.allCases {
+            lossyHours[discipline, default: HourSet()].insert(Sightings.hour(of: time))
+        }
         unkept.hasHeader = true
     }
 
@@ -451,6 +460,7 @@ package final class Profile {
     /// They are being written down.
     func keep(pages: some Sequence<Int>, header: Bool) {
         for page in pages { unkept.remove(page: page) }
+        isMoved = false
         if header { (unkept.hasHeader, unkept.isHeaderStale) = (false, false) }
     }
 }

@@ -32,7 +32,7 @@ package struct ProfileAssessment: Sendable {
 
     /// - Parameter now: wall clock, nanoseconds since 1970.
     package init(_ profile: SharedProfile, at now: UInt64, settings: Settings = Settings()) {
-        let hour = UInt32(truncatingIfNeeded: now / 3_600_000_000_000)
+        let hour = Sightings.hour(of: now)
         for discipline in Discipline.allCases {
             let facts = profile.facts.filter { $0.key.key.kind.discipline == discipline }
             disciplines.append(

@@ -114,8 +114,15 @@ package struct ProfileTable: ~Copyable {
     }
 
     /// What an agent says of what it has.
-    package mutating func note(_ keys: [FactKey], of workload: WorkloadDescription, at time: UInt64) {
-        guard !keys.isEmpty, let profile = profile(of: workload) else { return }
+    ///
+    /// - Parameter boot: boot clock, nanoseconds.
+    package mutating func note(_ keys: [FactKey], of workload: WorkloadDescription, at boot: UInt64) {
+        let time = clock.wall(boot)
+        guard !keys.isEmpty else { return }
+        guard let profile = profile(of: workload) else {
+            if workload.isAttributed { refused &+= UInt64(keys.count) }
+            return
+        }
         let qualifiers = FactQualifiers(serviceAccount: workload.identity.serviceAccount)
         for key in keys {
             profile.note(
@@ -309,7 +316,7 @@ package struct ProfileTable: ~Copyable {
         }
         return changed.compactMap { profile in
             let needed = needed[profile.subject]
-            let isWhole = profile === whole
+            let isWhole = profile === whole || profile.isMoved
             guard left > 0 || needed != nil || isWhole else { return nil }
             let pages = profile.unkept.pages.filter { page in
                 if isWhole || needed?.contains(page) ?? false { return true }
@@ -333,6 +340,7 @@ package struct ProfileTable: ~Copyable {
         guard let due = profiles.values.min(by: { ($0.dueAt, $0.ordinal) < ($1.dueAt, $1.ordinal) }), due.dueAt <= now
         else { return nil }
         due.dueAt = now &+ Self.day
+        due.isToldWhole = true
         return due
     }
 

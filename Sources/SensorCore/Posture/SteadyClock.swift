@@ -55,7 +55,10 @@ package struct SteadyClock: Sendable {
         (offset, suspect) = (told, nil)
     }
 
-    func time(of event: Event) -> UInt64 { isHeld ? event.bootTime &+ offset : event.time }
+    /// Wall clock, nanoseconds since 1970, of a moment on the boot clock.
+    func wall(_ boot: UInt64) -> UInt64 { boot &+ offset }
+
+    func time(of event: Event) -> UInt64 { isHeld ? wall(event.bootTime) : event.time }
 
     private static func isNear(_ one: UInt64, _ other: UInt64) -> Bool {
         Int64(bitPattern: one &- other).magnitude <= tolerance

@@ -45,7 +45,7 @@ final class CollectorLoop {
             throw .kernel(error)
         }
         let session = Session(
-            bootID: Self.bootID(), streamID: configuration.streamID, node: configuration.node,
+            bootID: ProcFile.bootID, streamID: configuration.streamID, node: configuration.node,
             hierarchy: Self.hierarchyID(kernel.cgroups), pid: UInt32(getpid()),
             root: configuration.kernel.scopeOnly ? configuration.scope.roots.first ?? 0 : 0, clock: .now())
         let host = LiveHostView(cgroupRoot: kernel.cgroups.tracked)
@@ -207,7 +207,7 @@ final class CollectorLoop {
         let events = pipeline.takeEvents()
         for sink in sinks { sink.receive(events) }
         if configuration.journal != nil {
-            for event in events where event.kind == .anomalyState { tell(pipeline.content(of: event)) }
+            for event in events where event.kind == .anomalyState { tell(pipeline.content(of: event), .anomalyState) }
         }
         pipeline.reuse(consume events)
     }
@@ -221,16 +221,16 @@ final class CollectorLoop {
         }
         // Whoever takes the stream gets them there.
         for sink in sinks where !(sink is any RecordSink) { sink.receive(records) }
-        for record in records { tell(pipeline.content(of: record)) }
+        for record in records { tell(pipeline.content(of: record), .toolCallEnd) }
     }
 
-    private func tell(_ record: RecordContent) {
+    private func tell(_ record: RecordContent, _ kind: EventKind) {
         if pending.append(record) { return }
         consume(
             .loss(
                 LossLedger.Key(
                     cgroup: 0, hook: Via.daemon.rawValue, reason: LossReason.daemonLimit.rawValue,
-                    kind: EventKind.toolCallEnd.rawValue),
+                    kind: kind.rawValue),
                 count: 1))
     }
 
@@ -398,11 +398,6 @@ final class CollectorLoop {
     }
 
     // MARK: What is fixed
-
-    private static func bootID() -> String {
-        let text = ProcFile.text("/proc/sys/kernel/random/boot_id") ?? ""
-        return String(text.filter { $0 != "-" && !$0.isWhitespace })
-    }
 
     /// The number that /proc/cgroups has for the tracked controller's tree; 0 for the unified one.
     private static func hierarchyID(_ cgroups: CgroupHierarchy) -> Int32 {

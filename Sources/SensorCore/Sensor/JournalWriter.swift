@@ -9,6 +9,7 @@ struct JournalWriter {
     private let log: StateLog
     private var stream: RecordStream
     private let node: String
+    private let boot: String
     private let sink: (any RecordSink)?
     /// What is to be written of shares.
     private var shares: [[UInt8]: PostureRecord?] = [:]
@@ -29,10 +30,10 @@ struct JournalWriter {
     /// Records that are kept for a sink that takes none; beyond, the oldest half goes.
     private static let unsettledLimit: UInt64 = 65_536
 
-    init(_ log: StateLog, _ stream: RecordStream, node: String, _ sink: (any RecordSink)?) {
+    init(_ log: StateLog, _ stream: RecordStream, node: String, boot: String, _ sink: (any RecordSink)?) {
         self.log = log
         self.stream = stream
-        self.node = node
+        (self.node, self.boot) = (node, boot)
         self.sink = sink
         told = log.acknowledged
     }
@@ -49,7 +50,7 @@ struct JournalWriter {
             sequence: log.head.sequence, unsettled: log.head.sequence - log.acknowledged, missing: missing)
     }
 
-    mutating func write(_ batch: PostureBatch) {
+    mutating func write(_ batch: JournalBatch) {
         // First what is known, so that no commit has a record and not what it says.
         for (key, record) in batch.shares {
             let bytes = key.bytes
@@ -89,6 +90,7 @@ struct JournalWriter {
             usleep(10_000)
             settle()
         }
+        refused += UInt64(unwritten.count)
         _ = log.close { [shares] key in (shares[key] ?? nil).flatMap { try? $0.serializedBytes() } }
     }
 
@@ -134,7 +136,7 @@ struct JournalWriter {
     private func envelope(of gap: RecordGap) -> RecordEnvelope? {
         let now = ClockReading.now()
         let record = PostureRecord.with {
-            ($0.schema, $0.node) = (PostureRecord.currentSchema, node)
+            ($0.schema, $0.node, $0.boot) = (PostureRecord.currentSchema, node, boot)
             $0.time = Google_Protobuf_Timestamp(nanosecondsSince1970: now.wall)
             $0.bootTime = now.boot
             $0.gap = PostureGap(gap)

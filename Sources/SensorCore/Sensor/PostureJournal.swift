@@ -9,7 +9,7 @@ package final class PostureJournal: Sendable {
         /// Why nothing can be kept at the moment, for people; nil: it can.
         package var trouble: String?
         package var log = StateLogStatistics()
-        /// Records that cannot be kept, whatever room there is: each would be larger than a record can be.
+        /// Records that cannot be kept: larger than a record can be, or left at the end by a disk that takes nothing.
         package var refused: UInt64 = 0
         /// Of the log's files.
         package var bytes = 0
@@ -32,7 +32,7 @@ package final class PostureJournal: Sendable {
     }
 
     private struct Waiting {
-        var batch = PostureBatch()
+        var batch = JournalBatch()
         var isFinishing = false
         var status = Status()
         /// Since when the disk is at it.
@@ -54,14 +54,15 @@ package final class PostureJournal: Sendable {
 
     /// - Parameters:
     ///   - directory: made if it is not there.
-    ///   - boot: the machine's boot id.
+    ///   - boot: the machine's boot id; nil: as the kernel tells it.
     ///   - node: what records of the journal itself say.
     ///   - sink: takes records that are kept, on the journal's thread; nil: nobody wants them.
     /// - Throws: why the directory cannot be used.
     package init(
-        directory: String, boot: String = PostureJournal.bootID(), node: String = "", signer: RecordSigner? = nil,
+        directory: String, boot: String? = nil, node: String = "", signer: RecordSigner? = nil,
         sink: (any RecordSink)? = nil
     ) throws(StateLogError) {
+        let boot = boot ?? ProcFile.bootID
         let mailbox = Mailbox()
         let answer = NIOLockedValueBox<Result<Opened, StateLogError>?>(nil)
         let restored = NIOLockedValueBox(Restored())
@@ -71,7 +72,7 @@ package final class PostureJournal: Sendable {
                 Self.work(directory, boot, mailbox) { log throws(StateLogError) in
                     let known = try Self.restored(from: log, directory)
                     restored.withLockedValue { $0 = known }
-                    return JournalWriter(log, RecordStream(log.head, signer: signer), node: node, sink)
+                    return JournalWriter(log, RecordStream(log.head, signer: signer), node: node, boot: boot, sink)
                 } isOpen: { result in
                     answer.withLockedValue { $0 = result }
                     isOpen.lock()
@@ -98,8 +99,6 @@ package final class PostureJournal: Sendable {
         }
     }
 
-    package static func bootID() -> String { ProcFile.text("/proc/sys/kernel/random/boot_id") ?? "" }
-
     package var status: Status {
         mailbox.waiting.withLockedValue { waiting in
             var status = waiting.status
@@ -120,7 +119,7 @@ package final class PostureJournal: Sendable {
     }
 
     /// Does not wait. To be called where `isReady`, and once more at the end.
-    package func write(_ batch: PostureBatch) {
+    package func write(_ batch: JournalBatch) {
         mailbox.waiting.withLockedValue { $0.batch.add(batch) }
         mailbox.wake()
     }
@@ -162,8 +161,11 @@ package final class PostureJournal: Sendable {
             }
         } catch { throw StateLogError(directory, error) }
         let (shares, unknown) = KeptShare.gather(values)
+        var damaged = Set(log.opening.lostEntries.compactMap { ShareKey($0.key)?.subject })
+        // Of what was in these nobody knows whose it was.
+        if log.opening.missingEntries + log.opening.lostFrames > 0 { damaged.formUnion(shares.map(\.subject)) }
         return Restored(
-            shares: shares, damaged: Set(log.opening.lostEntries.compactMap { ShareKey($0.key)?.subject }),
+            shares: shares, damaged: damaged,
             wasKilled: !log.opening.wasClean, unknown: unknown)
     }
 
@@ -187,7 +189,7 @@ package final class PostureJournal: Sendable {
             mailbox.hasMail.lock(whenValue: true)
             mailbox.hasMail.unlock(withValue: false)
             let (batch, isFinishing) = mailbox.waiting.withLockedValue { waiting in
-                defer { waiting.batch = PostureBatch() }
+                defer { waiting.batch = JournalBatch() }
                 waiting.writingSince = .now
                 return (waiting.batch, waiting.isFinishing)
             }

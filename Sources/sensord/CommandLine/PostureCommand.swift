@@ -55,7 +55,7 @@ struct PostureShowCommand: ParsableCommand {
             throw CommandFailure(status: ExitStatus.failure, message: "\(directory): \(what) known")
         }
         if json {
-            for share in wanted { StandardStream.write(share.json + "\n", to: STDOUT_FILENO) }
+            for share in wanted { StandardStream.write(try share.json() + "\n", to: STDOUT_FILENO) }
             return
         }
         if let html { return try write(wanted, to: html) }

@@ -12,7 +12,6 @@ final class WorkloadProcess {
     private let output: Int32
     private var pending: [UInt8] = []
     private(set) var lines: [String] = []
-    private(set) var status: Int32?
 
     /// Beside the running test program, where SwiftPM builds it, or what `SENSOR_WORKLOAD` names.
     static let program: String = {
@@ -71,7 +70,6 @@ final class WorkloadProcess {
         output = outputs[0]
         self.pid = UInt32(pid)
         guard error == 0 else {
-            status = 0
             throw SystemError("spawn \(Self.program)", number: error)
         }
         // Spawning returns before the gate's own exec is over.
@@ -79,11 +77,11 @@ final class WorkloadProcess {
     }
 
     deinit {
-        // What it forked, too; a group of number 0 would be the test's own.
-        if pid > 1 { kill(-pid_t(pid), SIGKILL) }
-        if status == nil {
-            var status: Int32 = 0
-            while waitpid(pid_t(pid), &status, 0) < 0, errno == EINTR {}
+        // What it forked, too, before it is reaped: until then nobody else's group has its number. One of number 0 would be the
+        // test's own.
+        if pid > 1 {
+            kill(-pid_t(pid), SIGKILL)
+            while waitpid(pid_t(pid), nil, 0) < 0, errno == EINTR {}
         }
         close(input)
         close(output)
@@ -118,9 +116,10 @@ final class WorkloadProcess {
     /// Lets it end, by another byte, and waits for that.
     func finish() throws {
         _ = write(input, "x", 1)
-        let pid = pid_t(pid)
-        var status: Int32 = 0
-        try eventually { waitpid(pid, &status, WNOHANG) == pid }
-        self.status = status
+        let pid = id_t(pid)
+        try eventually {
+            var info = siginfo_t()
+            return waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_signo != 0
+        }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+import FoundationEssentials
+import Glibc
 import NIOConcurrencyHelpers
 import SensorTestSupport
 import SwiftProtobuf
@@ -47,8 +48,8 @@ import Testing
         }
     }
 
-    private func batch(_ records: [PostureRecord], shares: Range<Int> = 0..<0) -> PostureBatch {
-        var batch = PostureBatch(records: records.map { RecordContent($0) })
+    private func batch(_ records: [PostureRecord], shares: Range<Int> = 0..<0) -> JournalBatch {
+        var batch = JournalBatch(records: records.map { RecordContent($0) })
         for number in shares {
             batch.shares[ShareKey(SubjectKey(kind: "Deployment", name: "s\(number)"))] = record(number)
         }

@@ -8,6 +8,9 @@ package struct Sightings: Sendable, Hashable {
     /// counts. Others are not noted.
     package static var hours: ClosedRange<UInt32> { 394_464...UInt32(UInt16.max) * 24 + 23 }
 
+    /// The UTC hour since 1970 of a time, nanoseconds since 1970.
+    package static func hour(of time: UInt64) -> UInt32 { UInt32(clamping: time / 3_600_000_000_000) }
+
     package private(set) var days = DaySet()
     // The earliest, ascending, 0 for none.
     private var first: UInt32 = 0

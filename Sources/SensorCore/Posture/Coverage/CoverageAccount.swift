@@ -23,7 +23,8 @@ struct CoverageAccount {
         lost.merge(other.lost, uniquingKeysWith: &+)
         blind.merge(other.blind, uniquingKeysWith: &+)
         observedAt = max(observedAt, other.observedAt)
-        announcesCalls = announcesCalls || other.announcesCalls
+        // What one of them announces says nothing of the other.
+        announcesCalls = announcesCalls && other.announcesCalls
     }
 
     /// What is known of a kind of facts.

@@ -176,8 +176,7 @@ extension PostureCoverage {
         let kinds = kind.map { [$0] } ?? FactKind.allCases.filter { $0.discipline == discipline }
         var sums: [PostureLoss] = []
         for (key, count) in account.lost where kinds.contains(where: { $0.isFed(by: key.kind) }) {
-            let hook = Via(rawValue: key.hook)?.name ?? "hook \(key.hook)"
-            let reason = LossReason(rawValue: key.reason)?.name ?? "reason \(key.reason)"
+            let (hook, reason) = (key.hookName, key.reasonName)
             if let place = sums.firstIndex(where: { ($0.hook, $0.reason) == (hook, reason) }) {
                 sums[place].count &+= count
             } else {

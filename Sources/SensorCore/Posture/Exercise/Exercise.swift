@@ -43,7 +43,7 @@ package struct Exercise: Sendable, Equatable {
     ///
     /// - Parameter time: wall clock, nanoseconds since 1970.
     mutating func note(_ call: ToolCallDetail, at time: UInt64) {
-        let hour = UInt32(truncatingIfNeeded: time / 3_600_000_000_000)
+        let hour = Sightings.hour(of: time)
         let random = StableHash.mixed(time)
         tools.add(1, of: call.name, hour: hour, random: random)
         // Of tools that have no count of their own neither has this.

@@ -34,7 +34,7 @@ struct DiscoveryPoints: Equatable {
     ///
     /// - Parameter now: the current UTC hour since 1970.
     init?(_ facts: some Sequence<SharedFact>, _ time: ObservedTimes, _ discipline: Discipline, at now: UInt32) {
-        let firsts = facts.map { $0.sightings.firstHour ?? UInt32(clamping: $0.firstSeen / 3_600_000_000_000) }
+        let firsts = facts.map { $0.sightings.firstHour ?? Sightings.hour(of: $0.firstSeen) }
             .filter { $0 <= now }.sorted()
         let reach = now - min(now, UInt32(HourSet.span - 1) * 24)
         guard let first = [firsts.first, time.observed.firstHour].compactMap({ $0 }).min() else { return nil }

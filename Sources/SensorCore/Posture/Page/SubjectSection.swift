@@ -107,7 +107,7 @@ struct SubjectSection {
             text.element("<figure><figcaption><b>", section.discipline.name, "</b> ")
             text.words("\(section.facts) facts")
             text.markup("</figcaption>")
-            let hour = UInt32(clamping: now / 3_600_000_000_000)
+            let hour = Sightings.hour(of: now)
             if let points = DiscoveryPoints(facts.values, profile.time, section.discipline, at: hour) {
                 DiscoveryPlot(points: points, discipline: section.discipline).write(to: &text)
             } else {

@@ -11,20 +11,23 @@ package struct PostureShare: Sendable {
     package let node: String
     /// Wall clock, nanoseconds since 1970.
     package let time: UInt64
-    /// The record's JSON, on one line.
-    package let json: String
+    private let record: PostureRecord
 
     init(_ kept: KeptShare) {
-        let record = kept.record
+        record = kept.record
         var profile = SharedProfile(kept.subject)
         profile.merge(record.profile)
         self.profile = profile
         coverage = record.coverage
         node = record.node
         time = kept.keptAt
-        var assessed = record
-        assessed.profile.assessment = PostureAssessment(ProfileAssessment(profile, at: kept.keptAt), scope: "node")
-        json = (try? assessed.jsonString()) ?? "{}"
+    }
+
+    /// The record as JSON on one line, with what follows from it.
+    package func json() throws -> String {
+        var record = record
+        record.profile.assessment = PostureAssessment(ProfileAssessment(profile, at: time), scope: "node")
+        return try record.jsonString()
     }
 
     /// What a daemon keeps in a directory, running or not, in the order of the subjects.

@@ -38,7 +38,7 @@ extension Pipeline {
             let new = count &- (told.uringOperations[operation] ?? 0)
             guard new > 0 else { continue }
             let owner = owner(of: operation.cgroup)
-            let name = "io_uring \(UringOperationNames.name(of: operation.opcode))"
+            let name = UringOperationNames.blind(operation.opcode)
             subjects[owner.number, default: owner.subject].blind[name, default: 0] &+= new
             note(.missed(name, new), of: operation.cgroup)
         }
@@ -87,6 +87,13 @@ extension Pipeline {
         }
     }
 
+    /// Nobody will know whose they were: they may have been anybody's.
+    mutating func giveUpAwaitedLosses() {
+        noteAwaitedLosses()
+        for (_, loss) in awaitedLosses { note(loss, of: nil) }
+        awaitedLosses = []
+    }
+
     private static let awaitedLossLimit = 1024
 
     /// A cgroup's workload; 0 is the node's own number.
@@ -123,8 +130,7 @@ extension [Pipeline.UringOperation: UInt64] {
 extension LossReport.Loss {
     fileprivate init(_ key: LossLedger.Key, count: UInt64) {
         self.init(
-            hook: Via(rawValue: key.hook)?.name ?? "hook \(key.hook)",
-            reason: LossReason(rawValue: key.reason)?.name ?? "reason \(key.reason)",
+            hook: key.hookName, reason: key.reasonName,
             kind: key.kind == 0 ? "" : EventKind(rawValue: key.kind)?.name ?? "kind \(key.kind)", count: count)
     }
 

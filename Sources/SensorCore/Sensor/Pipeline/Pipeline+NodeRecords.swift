@@ -85,8 +85,7 @@ extension Pipeline {
             $0.hooks = profiles.hooks.messages
             $0.lost = lostOfNode
             for (operation, count) in uringOperations {
-                let name = "io_uring \(UringOperationNames.name(of: operation.opcode))"
-                $0.blind[name, default: 0] &+= count
+                $0.blind[UringOperationNames.blind(operation.opcode), default: 0] &+= count
             }
             $0.unattributedEvents = counters.unattributedEvents
             ($0.subjects, $0.facts) = (UInt64(profiles.count), UInt64(profiles.factCount))
@@ -98,9 +97,7 @@ extension Pipeline {
     private var lostOfNode: [PostureLoss] {
         var sums: [[String]: UInt64] = [:]
         for (key, count) in ledger.counts where key.isLost {
-            let hook = Via(rawValue: key.hook)?.name ?? "hook \(key.hook)"
-            let reason = LossReason(rawValue: key.reason)?.name ?? "reason \(key.reason)"
-            sums[[hook, reason], default: 0] &+= count
+            sums[[key.hookName, key.reasonName], default: 0] &+= count
         }
         return sums.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { key, count in
             PostureLoss.with { ($0.hook, $0.reason, $0.count) = (key[0], key[1], count) }

@@ -6,9 +6,10 @@ internal import SwiftProtobuf
 extension Pipeline {
     /// What is to be told and kept since the last tick.
     ///
-    /// - Parameter all: tells and keeps all that has changed: nothing comes after.
-    mutating func takePosture(all: Bool = false) -> PostureBatch {
-        var batch = PostureBatch()
+    /// - Parameter all: keeps all that has changed: nothing comes after.
+    mutating func takePosture(all: Bool = false) -> JournalBatch {
+        if all { giveUpAwaitedLosses() }
+        var batch = JournalBatch()
         let told = profiles.takeChanged(limit: all ? .max : Self.toldFacts)
         for (profile, facts) in told { batch.records += records(of: profile, facts).map { RecordContent($0) } }
         let due = profiles.takeDue()
@@ -20,7 +21,9 @@ extension Pipeline {
             }
         }
         for profile in profiles.takeReleased() {
-            let last = records(of: profile, profile.takeChanged(at: .max, refresh: 0), isLast: true)
+            // What was kept before a restart may not have been told.
+            let facts = profile.isToldWhole ? profile.takeChanged(at: .max, refresh: 0) : Array(0..<profile.count)
+            let last = records(of: profile, facts, isLast: true)
             batch.records += last.map { RecordContent($0) }
             // It may have come back by now, which is another share in the same place.
             for key in [ShareKey(profile.subject)]

@@ -49,7 +49,7 @@ extension Pipeline {
         if workload.isAwaited {
             awaitedFacts.add(facts, origin, of: workload.number)
         } else if workload.isWatched {
-            profiles.note(facts, of: workload.description, at: clock.wall(origin.time))
+            profiles.note(facts, of: workload.description, at: origin.time)
         }
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+import FoundationEssentials
 import Testing
 
 @testable import SensorCore
@@ -202,9 +202,12 @@ import Testing
         other.record.node = "node-2"
         one.add(file("/data/a"), FactQualifiers(serviceAccount: "\u{7}<"), count: 5)
         other.add(file("/data/a"), FactQualifiers(outcome: .failed), count: 5)
-        let object = try JSONSerialization.jsonObject(with: Data(try diff(one, other).json.utf8))
-        let changes = try #require((object as? [String: Any])?["changes"] as? [[String: Any]])
-        #expect(Set(changes.compactMap { $0["change"] as? String }) == ["altered", "varied"])
+        struct Changes: Decodable {
+            struct Change: Decodable { let change: String }
+            let changes: [Change]
+        }
+        let changes = try JSONDecoder().decode(Changes.self, from: Data(try diff(one, other).json.utf8)).changes
+        #expect(Set(changes.map(\.change)) == ["altered", "varied"])
     }
 
     @Test func `ten thousand facts are compared at once`() throws {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What there is to say of subjects at a tick.
-package struct PostureBatch: Sendable {
+package struct JournalBatch: Sendable {
     /// To be told.
     var records: [RecordContent] = []
     /// To be kept: parts of what is known of subjects; nil: no more.
@@ -10,7 +10,7 @@ package struct PostureBatch: Sendable {
     package var isEmpty: Bool { records.isEmpty && shares.isEmpty }
 
     /// What comes later counts.
-    mutating func add(_ later: PostureBatch) {
+    mutating func add(_ later: JournalBatch) {
         shares.merge(later.shares) { $1 }
         records += later.records
     }
