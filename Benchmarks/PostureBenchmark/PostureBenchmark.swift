@@ -44,6 +44,8 @@ struct PostureBenchmark {
             best = min(best, clock.measure { for index in later.indices { table.note(later[index], &places[index]) } })
         }
         print("repeated fact: \(nanoseconds(best, later.count)) ns")
+        let settled = clock.measure { for profile in table.all { profile.settleRepeats() } }
+        print("repeated fact, once anybody wants to know of it: \(nanoseconds(settled, later.count)) ns")
         print(
             "facts: \(table.factCount), \((residentBytes() - before) / 1024) KiB resident, \(table.bytes / 1024) KiB by its own account"
         )

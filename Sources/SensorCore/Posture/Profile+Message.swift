@@ -13,7 +13,8 @@ extension Profile {
 
     /// What is known of the subject beside facts of their own.
     func header() -> PostureProfile {
-        PostureProfile.with {
+        settleRepeats()
+        return PostureProfile.with {
             $0.facts = overflow.sorted { $0.key.rawValue < $1.key.rawValue }.map(Self.message)
             $0.writer = writer
             $0.revisions = revisions.entries.sorted { ($0.firstSeen, $0.name) < ($1.firstSeen, $1.name) }.map { entry in
@@ -31,6 +32,7 @@ extension Profile {
     }
 
     package func message(of index: Int) -> PostureFact {
+        settleRepeats(of: index)
         let fact = facts.facts[index]
         var message = PostureFact(facts.key(at: index), qualifiers[Int(facts.qualifiers(at: index))])
         message.count = fact.count

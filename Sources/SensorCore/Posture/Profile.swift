@@ -66,6 +66,9 @@ package final class Profile {
     private(set) var isTouched = false
     /// When it last did something, or ran and was watched: wall clock, nanoseconds since 1970.
     private(set) var seenAt: UInt64 = 0
+    /// Of `Fact.repeats`: most of what is counted again is not looked at before the hour is over. Wall clock, nanoseconds since
+    /// 1970; empty: there are none.
+    private var repeatedHour: Range<UInt64> = 0..<0
     /// What is not kept as it is now.
     private(set) var unkept = UnkeptPages()
     /// Of the table.
@@ -160,12 +163,35 @@ package final class Profile {
 
     /// What was noted of the same process before.
     func countAgain(_ places: FactPlaces, _ count: UInt64, at time: UInt64) {
-        _ = touch(at: time)
+        if !repeatedHour.contains(time) {
+            settleRepeats()
+            _ = touch(at: time)
+            repeatedHour = Sightings.hour(around: time)
+        }
+        isTouched = true
+        seenAt = max(seenAt, time)
+        unkept.isHeaderStale = true
         places.forEach { index in
             unkept.insert(page: index / Self.pageSize)
-            facts.facts[index].lastSeen = max(facts.facts[index].lastSeen, time)
+            guard !facts.countAgain(index, count, at: time) else { return }
+            settleRepeats(of: index)
             add(count, to: index, at: time)
         }
+    }
+
+    /// What was counted again becomes part of all that is known. To be called before anybody reads what depends on it.
+    package func settleRepeats() {
+        guard !repeatedHour.isEmpty else { return }
+        for index in facts.facts.indices { settleRepeats(of: index) }
+        repeatedHour = 0..<0
+    }
+
+    /// The same, of one fact.
+    func settleRepeats(of index: Int) {
+        let count = UInt64(facts.facts[index].repeats)
+        guard count > 0 else { return }
+        facts.facts[index].repeats = 0
+        add(count, to: index, hour: Sightings.hour(of: repeatedHour.lowerBound), at: facts.facts[index].lastSeen)
     }
 
     /// - Returns: the hour since 1970.
@@ -197,11 +223,14 @@ package final class Profile {
     }
 
     private func add(_ count: UInt64, to index: Int, at time: UInt64) {
-        let hour = Sightings.hour(of: time)
+        add(count, to: index, hour: Sightings.hour(of: time), at: time)
+        facts.facts[index].firstSeen = min(facts.facts[index].firstSeen, time)
+    }
+
+    private func add(_ count: UInt64, to index: Int, hour: UInt32, at time: UInt64) {
         addToHistory(count, of: index, hour: hour, at: time)
         exercise.note(facts.kind(at: index), count, hour: hour)
         facts.facts[index].count &+= count
-        facts.facts[index].firstSeen = min(facts.facts[index].firstSeen, time)
         facts.facts[index].sightings.note(hour: hour)
     }
 
@@ -402,8 +431,9 @@ package final class Profile {
         for index in facts.facts.indices {
             let fact = facts.facts[index]
             let bytes = fact.sent &+ fact.received
-            guard fact.count != fact.toldCount || bytes != fact.toldBytes else { continue }
-            let isMuch = fact.count / 2 >= fact.toldCount || bytes / 2 >= max(fact.toldBytes, 512)
+            let count = fact.count &+ UInt64(fact.repeats)
+            guard count != fact.toldCount || bytes != fact.toldBytes else { continue }
+            let isMuch = count / 2 >= fact.toldCount || bytes / 2 >= max(fact.toldBytes, 512)
             guard isMuch || time &- UInt64(fact.toldAt) * 1_000_000_000 >= refresh else {
                 isTouched = true
                 continue
@@ -416,7 +446,7 @@ package final class Profile {
                 }
                 (size, lastPage) = (size + facts(of: page).count, page)
             }
-            facts.facts[index].toldCount = fact.count
+            facts.facts[index].toldCount = count
             facts.facts[index].toldBytes = bytes
             facts.facts[index].toldAt = UInt32(clamping: time / 1_000_000_000)
             changed.append(index)

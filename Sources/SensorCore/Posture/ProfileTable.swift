@@ -62,7 +62,7 @@ package struct ProfileTable: ~Copyable {
     package var bytes: Int { profiles.values.reduce(0) { $0 + $1.bytes } }
 
     /// In the order of their subjects.
-    var all: [Profile] { profiles.values.sorted { $0.subject < $1.subject } }
+    package var all: [Profile] { profiles.values.sorted { $0.subject < $1.subject } }
 
     func profile(of subject: SubjectKey) -> Profile? { profiles[subject] }
 

@@ -129,6 +129,52 @@ import Testing
         #expect(values.keys.compactMap(\.page) == [0])
     }
 
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func `what is counted again is what is looked for anew, whoever asks in between`(_ seed: UInt64) {
+        var random = SplitMix(seed: seed)
+        var (one, other) = (table(), table())
+        let workload = workload("w")
+        var places = [FactPlaces](repeating: FactPlaces(), count: 40)
+        var boot: UInt64 = 1
+        for _ in 0..<600 {
+            boot += random.next() % (Self.hour / 10)
+            let number = Int.random(in: 0..<40, using: &random)
+            // Some come late.
+            let late = min(boot - 1, random.next() % (Self.hour / 2))
+            let event = opened("/\(number)", workload, at: boot - late)
+            one.note(event, &places[number])
+            other.note(event)
+            switch random.next() % 50 {
+            case 0:
+                let (told, alike) = (one.takeChanged(), other.takeChanged())
+                #expect(told.first?.facts == alike.first?.facts)
+            case 1:
+                let subject = SubjectKey(workload.identity)
+                let known = min(1, one.factCount - 1)
+                let (message, alike) = (one.profile(of: subject), other.profile(of: subject))
+                #expect(message?.message(of: known) == alike?.message(of: known))
+            default: break
+            }
+        }
+        let subject = SubjectKey(workload.identity)
+        let (message, alike) = (one.profile(of: subject)?.message(), other.profile(of: subject)?.message())
+        #expect(message?.facts == alike?.facts && message?.facts.isEmpty == false)
+        #expect(message?.active == alike?.active && message?.exercise == alike?.exercise)
+    }
+
+    @Test func `more than can wait is counted at once`() {
+        var table = table()
+        var places = FactPlaces()
+        var event = opened("/a", workload("w"))
+        table.note(event, &places)
+        event.count = UInt64(UInt32.max)
+        for _ in 0..<3 { table.note(event, &places) }
+        event.count = 1 << 40
+        table.note(event, &places)
+        let count = table.profile(of: SubjectKey(event.workload.identity))?.message(of: 0).count
+        #expect(count == 1 + 3 * UInt64(UInt32.max) + 1 << 40)
+    }
+
     @Test func `of more that run than there is room for, those that are known stay`() {
         var table = table { $0.subjects = 3 }
         let workloads = (0..<5).map { workload("w\($0)") }

@@ -9,7 +9,15 @@ package struct Sightings: Sendable, Hashable {
     package static var hours: ClosedRange<UInt32> { 394_464...UInt32(UInt16.max) * 24 + 23 }
 
     /// The UTC hour since 1970 of a time, nanoseconds since 1970.
-    package static func hour(of time: UInt64) -> UInt32 { UInt32(clamping: time / 3_600_000_000_000) }
+    package static func hour(of time: UInt64) -> UInt32 { UInt32(clamping: time / hour) }
+
+    /// The times of the same hour.
+    static func hour(around time: UInt64) -> Range<UInt64> {
+        let start = time - time % hour
+        return start..<Saturating.sum(start, hour)
+    }
+
+    private static let hour: UInt64 = 3_600_000_000_000
 
     package private(set) var days = DaySet()
     // The earliest, ascending, 0 for none.

@@ -7,6 +7,8 @@ struct Fact {
     var count: UInt64 = 0
     /// Of them, those done for tool calls, by `ToolCallReference.Method`; the rest was done for none that is known.
     var attributed = InlineArray<5, UInt32>(repeating: 0)
+    /// Times that it was so again, which are in no other number yet; all in one hour, that of its profile's `repeatedHour`.
+    var repeats: UInt32 = 0
     /// Payload bytes.
     var sent: UInt64 = 0
     var received: UInt64 = 0

@@ -41,6 +41,18 @@ struct FactTable: ~Copyable {
         slots.isEmpty ? nil : find(key, qualifiers, hash(of: key, qualifiers)).found
     }
 
+    /// A fact that is there was so again.
+    ///
+    /// - Returns: false if so many more cannot wait.
+    mutating func countAgain(_ index: Int, _ count: UInt64, at time: UInt64) -> Bool {
+        facts[index].firstSeen = min(facts[index].firstSeen, time)
+        facts[index].lastSeen = max(facts[index].lastSeen, time)
+        let (sum, isOver) = facts[index].repeats.addingReportingOverflow(UInt32(clamping: count))
+        guard !isOver, count <= UInt32.max else { return false }
+        facts[index].repeats = sum
+        return true
+    }
+
     /// - Precondition: it is not there yet.
     mutating func insert(_ key: FactKey, _ qualifiers: UInt8, _ fact: Fact) -> Int {
         if (count + 1) * 4 > slots.count * 3 { grow() }
