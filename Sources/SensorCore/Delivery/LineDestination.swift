@@ -6,6 +6,8 @@ import Glibc
 package struct LineDestination: Sendable {
     /// How messages call it: the path, or "standard output".
     package let name: String
+    /// Of what was opened by its path; nil: of nothing.
+    let path: String?
     let descriptor: Int32
     /// What an earlier, interrupted writer left without its end must not become part of our first line.
     let startsWithinLine: Bool
@@ -14,15 +16,16 @@ package struct LineDestination: Sendable {
 
     /// The process's standard output, which stays open.
     package static let standardOutput = LineDestination(
-        name: "standard output", descriptor: STDOUT_FILENO, startsWithinLine: false)
+        name: "standard output", descriptor: STDOUT_FILENO)
 
     /// A destination on a descriptor, which the writer does not close.
     package init(name: String, descriptor: Int32, startsWithinLine: Bool = false) {
-        self.init(name, descriptor, startsWithinLine: startsWithinLine, reader: -1)
+        self.init(name, path: nil, descriptor, startsWithinLine: startsWithinLine, reader: -1)
     }
 
-    private init(_ name: String, _ descriptor: Int32, startsWithinLine: Bool = false, reader: Int32) {
+    private init(_ name: String, path: String?, _ descriptor: Int32, startsWithinLine: Bool = false, reader: Int32) {
         self.name = name
+        self.path = path
         self.descriptor = descriptor
         self.startsWithinLine = startsWithinLine
         self.reader = reader
@@ -37,7 +40,7 @@ package struct LineDestination: Sendable {
             if reader >= 0 { close(reader) }
             throw SystemError("open \(path)", number: number)
         }
-        self.init(path, descriptor, reader: reader)
+        self.init(path, path: nil, descriptor, reader: reader)
     }
 
     /// No reader is waited for any more: where there is none, writing fails from now on. To be called once.
@@ -73,6 +76,6 @@ package struct LineDestination: Sendable {
         let end = lseek(descriptor, 0, SEEK_END)
         var last: UInt8 = 0
         let within = end > 0 && pread(descriptor, &last, 1, end - 1) == 1 && last != UInt8(ascii: "\n")
-        self.init(name: path, descriptor: descriptor, startsWithinLine: within)
+        self.init(path, path: path, descriptor, startsWithinLine: within, reader: -1)
     }
 }

@@ -33,6 +33,8 @@ package final class LineWriter: Sendable {
         case recovered(dropped: UInt64)
         /// The reader went away: nothing will be written any more.
         case readerGone
+        /// The file cannot be put aside, or no other begun: lines go on into this one. Told once until it can be again.
+        case notRotated(SystemError)
     }
 
     private struct State {
@@ -73,6 +75,7 @@ package final class LineWriter: Sendable {
     /// Where it writes.
     package let destination: LineDestination
     private let capacity: Int
+    private let rotation: FileRotation?
     private let state = NIOLockedValueBox(State())
     private let wakeUp: WakeUp
     private let worker = NIOLockedValueBox<Worker?>(nil)
@@ -80,12 +83,15 @@ package final class LineWriter: Sendable {
 
     /// - Parameters:
     ///   - capacity: bytes of lines that may wait.
+    ///   - rotation: of a destination that is a file; nil: it is written to as it is.
     ///   - trouble: called on the writing thread.
     package init(
-        _ destination: LineDestination, capacity: Int = 16 << 20, trouble: @escaping @Sendable (Trouble) -> Void
+        _ destination: LineDestination, capacity: Int = 16 << 20, rotation: FileRotation? = nil,
+        trouble: @escaping @Sendable (Trouble) -> Void
     ) throws(SystemError) {
         self.destination = destination
         self.capacity = capacity
+        self.rotation = rotation
         self.trouble = trouble
         wakeUp = try WakeUp()
         let thread = try Worker(name: "sensord-writer") { [self] in run() }
@@ -177,6 +183,8 @@ extension LineWriter {
 
     private func run() {
         if destination.startsWithinLine { _ = write([UInt8(ascii: "\n")], countingLines: false) }
+        var file = rotation.flatMap { RotatedFile(destination, $0) }
+        var isStuck = false
         while true {
             let step: Step = state.withLockedValue { state in
                 if state.isBroken || state.isGivingUp { return .end }
@@ -195,6 +203,7 @@ extension LineWriter {
             case .end: return endQueue()
             case .write(var chunks):
                 for index in chunks.indices {
+                    prepare(&file, for: chunks[index].count, &isStuck)
                     guard write(chunks[index], countingLines: true) else { break }
                     var written: [UInt8] = []
                     swap(&written, &chunks[index])
@@ -202,6 +211,16 @@ extension LineWriter {
                 }
                 state.withLockedValue { $0.inFlight = 0 }
             }
+        }
+    }
+
+    private func prepare(_ file: inout RotatedFile?, for count: Int, _ isStuck: inout Bool) {
+        do throws(SystemError) {
+            try file?.prepare(for: count)
+            isStuck = false
+        } catch {
+            if !isStuck { trouble(.notRotated(error)) }
+            isStuck = true
         }
     }
 

@@ -218,12 +218,16 @@ struct Daemon {
         }
         let log = log
         let destination = try LineDestination(setting: records, appending: true)
-        return try LineWriter(destination, capacity: settings.limits.outputQueueBytes) { trouble in
+        return try LineWriter(
+            destination, capacity: settings.limits.outputQueueBytes, rotation: settings.recordsRotation
+        ) { trouble in
             switch trouble {
             case .failing(let error):
                 log.error("cannot write records, trying again every second", metadata: ["error": "\(error)"])
             case .recovered(let dropped):
                 log.notice("writing records again", metadata: ["dropped": "\(dropped)"])
+            case .notRotated(let error):
+                log.error("the file of records cannot be put aside, it goes on", metadata: ["error": "\(error)"])
             case .readerGone: attention.signal()
             }
         }

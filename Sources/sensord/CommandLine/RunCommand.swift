@@ -18,6 +18,18 @@ struct RunCommand: ParsableCommand {
     var records: String?
 
     @Option(
+        help: ArgumentHelp("A file of records is put aside when it is so long (default: never).", valueName: "bytes"))
+    var recordsMaxBytes: String?
+
+    @Option(help: ArgumentHelp("The same, when it is so old (default: never).", valueName: "seconds"))
+    var recordsMaxAge: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Files of records that are kept beside the one that is written (default: 5).", valueName: "n"))
+    var recordsFiles: String?
+
+    @Option(
         help: ArgumentHelp(
             "Workloads to watch: namespace=NAME, KIND/NAME, label:KEY=VALUE, !… (default: everything).",
             valueName: "selector"))
@@ -68,7 +80,8 @@ struct RunCommand: ParsableCommand {
 
     private var own: [SettingKey: String] {
         let own: [SettingKey: String?] = [
-            .records: records, .tick: tick, .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
+            .records: records, .recordsMaximumBytes: recordsMaxBytes, .recordsMaximumAge: recordsMaxAge,
+            .recordsFiles: recordsFiles, .tick: tick, .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
             .maximumSubjects: maxSubjects, .maximumFacts: maxFacts, .signingKeyFile: signingKeyFile,
             .credentialPaths: credentialPaths.isEmpty ? nil : credentialPaths.joined(separator: ","), .listen: listen,
             .otlpListen: otlpListen,

@@ -3,6 +3,9 @@
 /// Every setting there is. The raw value is the flag without its dashes; the other two names follow from it.
 package enum SettingKey: String, Sendable, CaseIterable {
     case records
+    case recordsMaximumBytes = "records-max-bytes"
+    case recordsMaximumAge = "records-max-age"
+    case recordsFiles = "records-files"
     case record
     case tick
     case node

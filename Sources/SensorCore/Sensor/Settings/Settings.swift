@@ -61,6 +61,8 @@ package struct Settings: Sendable, Equatable {
 
     /// NDJSON: a file, or "-" for standard output.
     package var records: String?
+    /// Of the file, where `records` is one.
+    package var recordsRotation = FileRotation()
     /// File for the decoded stream, to be replayed.
     package var record: String?
     package var tick: Duration = .seconds(10)
@@ -134,6 +136,13 @@ package struct Settings: Sendable, Equatable {
     package mutating func set(_ key: SettingKey, to value: String) throws(SettingFault) {
         switch key {
         case .records: records = try Self.nonEmpty(value)
+        case .recordsMaximumBytes:
+            recordsRotation.bytes = try Self.number(value, 0...(1 << 40))
+            guard recordsRotation.bytes == 0 || recordsRotation.bytes >= 65_536 else {
+                throw SettingFault("0 or 65536 bytes at least are expected, not \"\(value)\"")
+            }
+        case .recordsMaximumAge: recordsRotation.seconds = try Self.number(value, 0...31_536_000)
+        case .recordsFiles: recordsRotation.files = try Self.number(value, 0...1000)
         case .record: record = try Self.nonEmpty(value)
         case .watch: watch = try Self.selectors(value)
         case .node: node = try Self.nonEmpty(value)

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// The file behind a destination: put aside as `FILE.1`, with those before it as `FILE.2` and so on, when its time has come, and
+/// begun anew when somebody else has put it aside. For the writing thread, between two lines.
+///
+/// The descriptor stays the same; what it stands for changes.
+struct RotatedFile {
+    private let path: String
+    private let descriptor: Int32
+    private let rotation: FileRotation
+    /// Wall clock, seconds since 1970.
+    private var begun: Int
+
+    /// nil: it is no file that can be put aside: a pipe, a device, standard output.
+    init?(_ destination: LineDestination, _ rotation: FileRotation) {
+        guard let path = destination.path, let status = Self.status(of: destination.descriptor),
+            status.st_mode & S_IFMT == S_IFREG
+        else { return nil }
+        (self.path, descriptor, self.rotation) = (path, destination.descriptor, rotation)
+        // Of one that is not empty it is not known since when it is written to; not for longer than it has been there.
+        begun = status.st_size == 0 ? time(nil) : min(Self.birth(of: destination.descriptor) ?? time(nil), time(nil))
+    }
+
+    /// To be called before so many bytes are written.
+    ///
+    /// - Throws: why no other file can be begun; lines go on into the one that is open.
+    mutating func prepare(for count: Int) throws(SystemError) {
+        guard let own = Self.status(of: descriptor) else { return }
+        var other = stat()
+        if stat(path, &other) != 0 || (other.st_ino, other.st_dev) != (own.st_ino, own.st_dev) {
+            return try begin()
+        }
+        let isLong = rotation.bytes > 0 && Int(own.st_size) + count > rotation.bytes
+        let isOld = rotation.seconds > 0 && time(nil) - begun >= rotation.seconds
+        guard own.st_size > 0, isLong || isOld else { return }
+        try putAside()
+        try begin()
+    }
+
+    /// What is interrupted leaves a number without a file, nothing else.
+    private func putAside() throws(SystemError) {
+        guard rotation.files > 0 else {
+            guard unlink(path) == 0 || errno == ENOENT else { throw SystemError("remove \(path)") }
+            return
+        }
+        for number in (1..<rotation.files).reversed() { try move("\(path).\(number)", to: "\(path).\(number + 1)") }
+        try move(path, to: "\(path).1")
+    }
+
+    private func move(_ old: String, to new: String) throws(SystemError) {
+        guard rename(old, new) == 0 || errno == ENOENT else { throw SystemError("rename \(old)") }
+    }
+
+    private mutating func begin() throws(SystemError) {
+        let new = open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0o600)
+        guard new >= 0 else { throw SystemError("open \(path)") }
+        defer { close(new) }
+        guard dup3(new, descriptor, O_CLOEXEC) >= 0 else { throw SystemError("open \(path)") }
+        begun = time(nil)
+    }
+
+    private static func status(of descriptor: Int32) -> stat? {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 ? status : nil
+    }
+
+    /// When the file was made, seconds since 1970; nil: its file system does not know.
+    private static func birth(of descriptor: Int32) -> Int? {
+        var status = Glibc.statx()
+        guard Glibc.statx(descriptor, "", AT_EMPTY_PATH, UInt32(STATX_BTIME), &status) == 0,
+            status.stx_mask & UInt32(STATX_BTIME) != 0
+        else { return nil }
+        return Int(status.stx_btime.tv_sec)
+    }
+}
