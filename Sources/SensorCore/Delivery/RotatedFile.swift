@@ -19,8 +19,10 @@ struct RotatedFile {
             status.st_mode & S_IFMT == S_IFREG
         else { return nil }
         (self.path, descriptor, self.rotation) = (path, destination.descriptor, rotation)
-        // Of one that is not empty it is not known since when it is written to; not for longer than it has been there.
-        begun = status.st_size == 0 ? time(nil) : min(Self.birth(of: destination.descriptor) ?? time(nil), time(nil))
+        begun = time(nil)
+        // One that an earlier daemon has begun began when the one before it was put aside, as far as there is one.
+        var before = stat()
+        if status.st_size > 0, stat("\(path).1", &before) == 0 { begun = min(before.st_ctim.tv_sec, begun) }
     }
 
     /// To be called before so many bytes are written.
@@ -57,21 +59,14 @@ struct RotatedFile {
         let new = open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0o600)
         guard new >= 0 else { throw SystemError("open \(path)") }
         defer { close(new) }
-        guard dup3(new, descriptor, O_CLOEXEC) >= 0 else { throw SystemError("open \(path)") }
+        guard dup2(new, descriptor) >= 0, fcntl(descriptor, F_SETFD, FD_CLOEXEC) >= 0 else {
+            throw SystemError("open \(path)")
+        }
         begun = time(nil)
     }
 
     private static func status(of descriptor: Int32) -> stat? {
         var status = stat()
         return fstat(descriptor, &status) == 0 ? status : nil
-    }
-
-    /// When the file was made, seconds since 1970; nil: its file system does not know.
-    private static func birth(of descriptor: Int32) -> Int? {
-        var status = Glibc.statx()
-        guard Glibc.statx(descriptor, "", AT_EMPTY_PATH, UInt32(STATX_BTIME), &status) == 0,
-            status.stx_mask & UInt32(STATX_BTIME) != 0
-        else { return nil }
-        return Int(status.stx_btime.tv_sec)
     }
 }

@@ -79,19 +79,28 @@ import Testing
         #expect(numbers(in: path + ".2") == [0] && numbers(in: path) == [2])
     }
 
-    @Test func `a file that is old is put aside, however long before this program it was begun`() throws {
+    @Test func `a file that is old is put aside, by whomever it was begun`() throws {
         var destination = try LineDestination(path: path, appending: true)
         #expect(Glibc.write(destination.descriptor, line(1), 10) == 10)
-        // As old as can be had without waiting: every file is older than a time that has not come.
         destination = try LineDestination(path: path, appending: true)
         let start = time(nil)
         var file = try #require(RotatedFile(destination, rotation(seconds: 1)))
+        try file.prepare(for: 10)
+        #expect(names == ["records"])
         try eventually { time(nil) > start + 1 }
         try file.prepare(for: 10)
         #expect(names == ["records", "records.1"])
         #expect(numbers(in: path + ".1") == [1])
         try file.prepare(for: 10)
         #expect(names == ["records", "records.1"], "one that is empty stays")
+        // Another daemon knows from the file before it since when there is this one.
+        #expect(Glibc.write(destination.descriptor, line(2), 10) == 10)
+        let second = time(nil)
+        try eventually { time(nil) > second + 1 }
+        var next = try #require(
+            RotatedFile(LineDestination(path: path, appending: true), rotation(seconds: 1)))
+        try next.prepare(for: 10)
+        #expect(names == ["records", "records.1", "records.2"])
     }
 
     @Test func `a file that somebody else puts aside is begun anew, with nothing lost`() throws {
