@@ -92,6 +92,18 @@ package struct CgroupTable: ~Copyable {
         for workload in owners.values where !workload.cgroups.isEmpty { body(workload) }
     }
 
+    /// One of a workload's cgroups, one that is alive if there is one. Looks at all that there are.
+    func cgroup(of description: WorkloadDescription) -> UInt64? {
+        for workload in owners.values where workload.description === description && !workload.cgroups.isEmpty {
+            return workload.cgroups.first
+        }
+        var found: UInt64?
+        removed.forEachKey { id in
+            if removed.peek(id)?.workload.description === description { found = id }
+        }
+        return found
+    }
+
     /// Cgroups that are known, removed ones included.
     package var count: Int { live.count + removed.count }
 
@@ -133,6 +145,7 @@ package struct CgroupTable: ~Copyable {
         // What runs there next, as a unit that is started again, has announced nothing yet.
         if entry.workload.cgroups.isEmpty {
             (entry.workload.announcesCalls, entry.workload.hasAnnounced) = (false, false)
+            entry.workload.sendsSpans = false
         }
         if let gone = removed.insert(id, entry) { release(gone.value) }
     }

@@ -103,8 +103,11 @@ package final class Profile {
     // MARK: Watching
 
     /// A container of it ran and was watched: see `CoverageBook.observe`.
-    func observe(_ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool) {
-        coverage.observe(container, at: now, elapsed: elapsed, announcesCalls: announcesCalls)
+    func observe(
+        _ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool, sendsSpans: Bool = false
+    ) {
+        coverage.observe(
+            container, at: now, elapsed: elapsed, announcesCalls: announcesCalls, sendsSpans: sendsSpans)
         seenAt = max(seenAt, now)
         // To write all of it down each time would cost more than all else.
         if !observedHours.contains(Sightings.hour(of: now)) { unkept.hasHeader = true }
@@ -473,6 +476,24 @@ package final class Profile {
     func turnBack(to now: UInt64, due: UInt64) {
         seenAt = min(seenAt, now)
         dueAt = min(dueAt, due)
+    }
+
+    /// The same, by so much that what was noted meanwhile would keep the days that come now out of all histories.
+    func forgetWhatIsToCome(from now: UInt64) {
+        settleRepeats()
+        let hour = Sightings.hour(of: now)
+        observedHours.remove(after: hour)
+        activeHours.remove(after: hour)
+        for discipline in lossyHours.keys { lossyHours[discipline]?.remove(after: hour) }
+        exercise.turnBack(to: hour)
+        for index in facts.facts.indices {
+            facts.facts[index].firstSeen = min(facts.facts[index].firstSeen, now)
+            facts.facts[index].lastSeen = min(facts.facts[index].lastSeen, now)
+            facts.facts[index].sightings.remove(after: hour)
+            unkept.insert(page: index / Self.pageSize)
+        }
+        for index in histories.indices { histories[index].turnBack(to: hour) }
+        unkept.hasHeader = true
     }
 
     // MARK: Keeping

@@ -80,7 +80,7 @@ package struct ProfileTable: ~Copyable {
         if let number = known.profile, event.toolCall == nil, let profile = profile(number),
             latest[ObjectIdentifier(event.workload)]?.profile === profile
         {
-            profile.countAgain(known, event.count, at: clock.time(of: event))
+            profile.countAgain(known, event.count, at: time(of: event))
             return
         }
         known = FactPlaces()
@@ -94,11 +94,11 @@ package struct ProfileTable: ~Copyable {
         }
         if let call {
             statements = profile.follow(call.name, in: call.session).map { Event.Statement(key: $0) }
-            profile.exercise.note(call, at: clock.time(of: event))
+            profile.exercise.note(call, at: time(of: event))
         }
         if case .context(let context) = event.detail { profile.exercise.note(context) }
         let deed = Profile.Deed(
-            count: event.count, time: clock.time(of: event), method: event.toolCall?.method,
+            count: event.count, time: time(of: event), method: event.toolCall?.method,
             container: event.workload.container?.id ?? "",
             replica: Self.replica(of: event.workload), revision: event.workload.identity.revision,
             executable: event.process?.executable ?? "")
@@ -111,6 +111,12 @@ package struct ProfileTable: ~Copyable {
         guard event.toolCall == nil, call == nil, indices.count == statements.count else { return }
         if case .network = event.detail { return }
         known = FactPlaces(profile: profile.number, indices) ?? FactPlaces()
+    }
+
+    /// Of what was told after the fact it is the agent's own word when it was: history is made of when it was told.
+    private func time(of event: Event) -> UInt64 {
+        if case .toolCall(let call) = event.detail, call.span != nil { return clock.now }
+        return clock.time(of: event)
     }
 
     /// What an agent says of what it has.
@@ -146,15 +152,25 @@ package struct ProfileTable: ~Copyable {
         guard clock.now < before else { return }
         // What was noted ahead of time is no reason to wait for it to come.
         observedAt = min(observedAt, clock.now)
-        for profile in profiles.values { profile.turnBack(to: clock.now, due: clock.now &+ Self.day) }
+        let isStep = before - clock.now > Self.hour
+        for profile in profiles.values {
+            profile.turnBack(to: clock.now, due: clock.now &+ Self.day)
+            if isStep { profile.forgetWhatIsToCome(from: clock.now) }
+        }
     }
 
     /// A workload ran and was watched.
     ///
-    /// - Parameter elapsed: since the tick before, nanoseconds of the boot clock.
-    package mutating func observe(_ workload: WorkloadDescription, elapsed: UInt64, announcesCalls: Bool) {
+    /// - Parameters:
+    ///   - elapsed: since the tick before, nanoseconds of the boot clock.
+    ///   - announcesCalls: before they begin, so that what is done for them is known.
+    ///   - sendsSpans: it tells of calls after the fact.
+    package mutating func observe(
+        _ workload: WorkloadDescription, elapsed: UInt64, announcesCalls: Bool, sendsSpans: Bool = false
+    ) {
         profile(of: workload)?.observe(
-            workload.container?.id ?? "", at: clock.now, elapsed: elapsed, announcesCalls: announcesCalls)
+            workload.container?.id ?? "", at: clock.now, elapsed: elapsed, announcesCalls: announcesCalls,
+            sendsSpans: sendsSpans)
     }
 
     /// - Parameter workload: nil: nobody knows whose they were, so they may have been anybody's.
@@ -226,11 +242,16 @@ package struct ProfileTable: ~Copyable {
 
     // MARK: Letting go
 
-    /// Makes room: of those that do not run, the one that was seen last longest ago goes.
+    /// Makes room: of those that do not run, the one that was seen last longest ago goes; one whose name does not come again
+    /// before one that lasts.
     private mutating func releaseAbsent() -> Bool {
         guard parting.count < Self.partingLimit,
             let oldest = profiles.values.filter({ $0.seenAt < observedAt })
-                .min(by: { ($0.seenAt, $0.ordinal) < ($1.seenAt, $1.ordinal) })
+                .min(by: { one, other in
+                    let (isPassing, isOtherPassing) = (one.subject.isPassing, other.subject.isPassing)
+                    if isPassing != isOtherPassing { return isPassing }
+                    return (one.seenAt, one.ordinal) < (other.seenAt, other.ordinal)
+                })
         else { return false }
         release(oldest)
         return true

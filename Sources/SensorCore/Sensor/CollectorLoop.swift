@@ -207,7 +207,9 @@ final class CollectorLoop {
         let events = pipeline.takeEvents()
         for sink in sinks { sink.receive(events) }
         if configuration.journal != nil {
-            for event in events where event.kind == .anomalyState { tell(pipeline.content(of: event), .anomalyState) }
+            for event in events where event.kind == .anomalyState {
+                pending.append(pipeline.content(of: event), .anomalyState, of: event.workload)
+            }
         }
         pipeline.reuse(consume events)
     }
@@ -221,17 +223,22 @@ final class CollectorLoop {
         }
         // Whoever takes the stream gets them there.
         for sink in sinks where !(sink is any RecordSink) { sink.receive(records) }
-        for record in records { tell(pipeline.content(of: record), .toolCallEnd) }
+        for record in records { pending.append(pipeline.content(of: record), .toolCallEnd, of: record.workload) }
+        // Before the tick, where there are many.
+        if pending.isHalfFull, let journal = configuration.journal, journal.isReady() {
+            journal.write(JournalBatch(records: pending.take()))
+        }
     }
 
-    private func tell(_ record: RecordContent, _ kind: EventKind) {
-        if pending.append(record) { return }
-        consume(
-            .loss(
-                LossLedger.Key(
-                    cgroup: 0, hook: Via.daemon.rawValue, reason: LossReason.daemonLimit.rawValue,
-                    kind: kind.rawValue),
-                count: 1))
+    private func readPendingLosses() {
+        for loss in pending.takeLost() {
+            consume(
+                .loss(
+                    LossLedger.Key(
+                        cgroup: pipeline.cgroup(of: loss.workload) ?? 0, hook: Via.daemon.rawValue,
+                        reason: LossReason.daemonLimit.rawValue, kind: loss.kind.rawValue),
+                    count: loss.count))
+        }
     }
 
     /// The kernel forgets what there was no room to keep: counted there, it could not be told here.
@@ -293,6 +300,7 @@ final class CollectorLoop {
         if !unwatched.fresh.isEmpty || !unwatched.settled.isEmpty { areCountsQuiet = false }
         if configuration.readsCounts { readCounts() }
         readLosses()
+        readPendingLosses()
         seedAgainIfNeeded()
         forgetGoneCgroups()
         if !unwatched.settled.isEmpty { kernel.forgetActivity(of: unwatched.settled) }

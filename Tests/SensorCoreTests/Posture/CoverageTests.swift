@@ -32,6 +32,43 @@ import Testing
         #expect(book.messages().allSatisfy { $0.observedSeconds == 20 })
     }
 
+    @Test func `what is done for calls that spans tell of is no fact, and is not watched`() throws {
+        var book = CoverageBook()
+        book.observe("c1", at: now, elapsed: 10 * second, announcesCalls: false, sendsSpans: true)
+        let row = try #require(book.messages().first { $0.kind == "effect" })
+        #expect(row.state == "not_watched" && row.why.contains("spans"))
+        #expect(!rows(book).contains { $0[2] == "tool" })
+        book.observe("c1", at: now, elapsed: 10 * second, announcesCalls: true)
+        #expect(!rows(book).contains { $0[2] == "effect" })
+        book.observe("c2", at: now, elapsed: 10 * second, announcesCalls: false, sendsSpans: true)
+        let all = book.summary()
+        #expect(all.first { $0.kind == "effect" }?.state == "not_watched" && !all.contains { $0.kind == "tool" })
+    }
+
+    @Test func `of what was not whole before many restarts nothing is forgotten, and little is told`() throws {
+        var known = CoverageBook()
+        known.restart(from: now, to: now + second)
+        for number in 0..<50 {
+            known.observe("c\(number)", at: now, elapsed: second, announcesCalls: true)
+            known.lose(loss(.fileOpen), count: 2, of: "c\(number)", at: now)
+        }
+        for round in 1...30 as ClosedRange<UInt64> {
+            var next = CoverageBook()
+            next.restore(known.messages())
+            next.restart(from: now + round * second, to: now + (round + 1) * second)
+            known = next
+        }
+        let rows = known.messages()
+        #expect(rows.count <= 64)
+        let reasons = Set(rows.flatMap { row in row.lost.map(\.reason) })
+        #expect(reasons == ["killed", "ring_full"])
+        let files = rows.filter { $0.kind == "file" }.flatMap(\.lost).filter { $0.reason == "ring_full" }
+        #expect(files.reduce(0) { $0 + $1.count } == 100)
+        let killed = rows.filter { $0.discipline == "behavioral" && $0.lost.contains { $0.reason == "killed" } }
+        #expect(killed.map(\.from.nanosecondsSince1970).min() == now)
+        #expect(killed.map(\.to.nanosecondsSince1970).max() == now + 31 * second)
+    }
+
     @Test func `a loss taints the kinds that it may have been of, in its container alone`() throws {
         var book = CoverageBook()
         for container in ["c1", "c2"] {

@@ -246,6 +246,81 @@ import Testing
         #expect(back.writer != writer && back.message().facts[0].count == 1)
     }
 
+    @Test func `a name that does not come again makes room before one that lasts`() {
+        var table = table { $0.subjects = 3 }
+        table.note(opened("/a", workload("monthly", kind: "CronJob"), at: 1))
+        for (number, id) in ["0123456789ab", "1123456789ab"].enumerated() {
+            table.note(opened("/a", workload(id, kind: "Container"), at: UInt64(2 + number)))
+        }
+        for (number, id) in ["2123456789ab", "3123456789ab"].enumerated() {
+            table.tick(reading(UInt64(10 + 2 * number)))
+            table.tick(reading(UInt64(11 + 2 * number)))
+            table.note(opened("/a", workload(id, kind: "Container"), at: UInt64(11 + 2 * number)))
+        }
+        let gone = table.takeReleased().map(\.subject)
+        #expect(gone.map(\.kind) == ["Container", "Container"])
+        let names = table.all.map(\.subject.kind).sorted()
+        #expect(names == ["Container", "Container", "CronJob"])
+    }
+
+    @Test func `when a span says that its call was is no part of any history`() throws {
+        var table = table()
+        let workload = workload("w")
+        let now = 60 * 24 * Self.hour
+        table.tick(reading(now))
+        var call = ToolCallDetail(id: "c", name: "exfil", session: "s", scope: "none")
+        call.span = ToolCallSpan(
+            traceID: "1", spanID: "2", service: "", agentName: "", agentID: "", agentVersion: "", assurance: .claimed)
+        var event = opened("/a", workload, at: now - 50 * 24 * Self.hour)
+        (event.kind, event.detail) = (.toolCallBegin, .toolCall(call))
+        table.note(event)
+        let profile = try #require(table.all.first)
+        let fact = try #require(profile.message().facts.first { $0.kind == "tool" || $0.key.name == "exfil" })
+        #expect(fact.firstSeen.nanosecondsSince1970 == Self.start + now)
+        let hour = Sightings.hour(of: Self.start + now)
+        #expect(profile.activeHours.firstHour == hour && profile.observedHours.firstHour == hour)
+    }
+
+    @Test func `a clock that was a year ahead leaves nothing that keeps the days that come out`() throws {
+        var table = table()
+        let workload = workload("w")
+        func live(_ boot: UInt64) {
+            table.tick(reading(boot))
+            table.observe(workload, elapsed: 1, announcesCalls: false)
+            table.note(opened("/a", workload, at: boot))
+        }
+        for hour in 0..<48 as Range<UInt64> { live(hour * Self.hour) }
+        // A year, which is believed after an hour.
+        let year = 366 * 24 * Self.hour
+        var boot = 48 * Self.hour
+        func ahead(_ boot: UInt64) -> ClockReading {
+            ClockReading(boot: boot, wallOffset: Int64(Self.start + year))
+        }
+        for _ in 0..<3 {
+            table.tick(ahead(boot))
+            table.observe(workload, elapsed: 1, announcesCalls: false)
+            var event = opened("/a", workload, at: boot)
+            event.time += year
+            table.note(event)
+            boot += Self.hour
+        }
+        let far = Sightings.hour(of: Self.start + year)
+        let observed = try #require(table.all.first).observedHours
+        #expect(try #require(observed.firstHour) >= far, "it was believed")
+        for _ in 0..<30 {
+            live(boot)
+            boot += Self.hour
+        }
+        let profile = try #require(table.all.first)
+        let hour = Sightings.hour(of: Self.start + boot - Self.hour)
+        #expect(profile.observedHours.contains(hour) && profile.activeHours.contains(hour))
+        #expect(profile.observedHours.days?.upperBound == UInt16(hour / 24))
+        let fact = try #require(profile.message().facts.first)
+        #expect(fact.count == 48 + 3 + 30)
+        #expect(fact.sightings.latestDay == hour / 24 && fact.days.latest == hour / 24)
+        #expect(fact.lastSeen.nanosecondsSince1970 == Self.start + boot - Self.hour)
+    }
+
     @Test func `what has not run for long is let go; a container without a lasting name after an hour`() {
         var table = table()
         table.note(opened("/a", workload("web")))

@@ -70,7 +70,7 @@ final class HostileClientTests {
 
     @Test(arguments: hostilities)
     func `it costs nobody else anything`(_ hostility: (how: String, refused: String?)) throws {
-        let daemon = try fixture.daemon("--listen", "127.0.0.1:0")
+        let daemon = try fixture.daemon("--listen", "127.0.0.1:0", "--tick", "1")
         let address = try fixture.told("listening for HTTP address=", by: daemon)
         func metric(_ name: String) throws -> Int {
             let text = try sensord(wrapper: ["sh", "-c", "exec curl -s -m 10 http://\(address)/metrics"])
@@ -119,6 +119,8 @@ final class HostileClientTests {
         }
         let ended = records.calls(.toolCallEnd).filter { $0.session == "victim" }
         #expect(ended.count == count && ended.allSatisfy { $0.status == "ok" })
+        let told = records.calls.filter { $0.call.session == "victim" }
+        #expect(told.count == count && told.allSatisfy { $0.state == .finished && !$0.isIncomplete })
     }
 
     @Test func `a client that is killed abandons its call, and what it started goes on without`() throws {

@@ -52,6 +52,13 @@ package struct DaySet: Sendable, Hashable {
         merge(with: single)
     }
 
+    /// Days after this one were none.
+    mutating func remove(after day: UInt16) {
+        guard day < latestDay, !isEmpty else { return }
+        let (shift, known) = (latestDay - day, bits)
+        self = shift < Self.span ? DaySet(latest: day, bits: known >> UInt128(shift)) : DaySet()
+    }
+
     package mutating func merge(with other: DaySet) {
         guard !other.isEmpty else { return }
         guard !isEmpty else {

@@ -48,6 +48,17 @@ package struct HourSet: Sendable, Hashable {
         unite(day, hours & 0xff_ffff)
     }
 
+    /// Hours after this one were none.
+    mutating func remove(after hour: UInt32) {
+        guard let days, UInt32(days.upperBound) * 24 + 23 > hour else { return }
+        var left = HourSet()
+        for day in days where UInt32(day) * 24 <= hour {
+            let isLast = UInt32(day) == hour / 24
+            left.unite(day, hours(of: day) & (isLast ? (2 << (hour % 24)) - 1 : 0xff_ffff))
+        }
+        self = left
+    }
+
     package mutating func merge(with other: HourSet) {
         guard let days = other.days else { return }
         // The latest first: what it makes this forget need not come in.

@@ -41,6 +41,15 @@ package struct Sightings: Sendable, Hashable {
         take(hour)
     }
 
+    /// Hours after this one were none.
+    mutating func remove(after hour: UInt32) {
+        let kept = earliestHours.filter { $0 <= hour }
+        guard kept.count < earliestHours.count || days.latest.map({ UInt32($0) > hour / 24 }) ?? false else { return }
+        days.remove(after: UInt16(clamping: hour / 24))
+        (first, second, third) = (0, 0, 0)
+        for hour in kept { take(hour) }
+    }
+
     package mutating func merge(with other: Sightings) {
         days.merge(with: other.days)
         take(other.first)

@@ -15,6 +15,10 @@ struct CoverageAccount {
     var observedAt: UInt64 = 0
     /// Somebody in it has announced tool calls.
     var announcesCalls = false
+    /// Somebody in it tells of them after the fact: what is done for those is no fact.
+    var sendsSpans = false
+
+    private var tellsCalls: Bool { announcesCalls || sendsSpans }
 
     mutating func merge(with other: Self) {
         from = min(from, other.from)
@@ -24,12 +28,14 @@ struct CoverageAccount {
         blind.merge(other.blind, uniquingKeysWith: &+)
         observedAt = max(observedAt, other.observedAt)
         // What one of them announces says nothing of the other.
+        sendsSpans = tellsCalls && other.tellsCalls
         announcesCalls = announcesCalls && other.announcesCalls
     }
 
     /// What is known of a kind of facts.
     func state(of kind: FactKind, _ hooks: HookCoverage) -> State {
-        if kind.isOnlyClaimed || kind.isAnnounced && !announcesCalls { return .notWatched }
+        if kind.isOnlyClaimed || kind.isAnnounced && !tellsCalls { return .notWatched }
+        if kind == .effect, !announcesCalls { return .notWatched }
         if !blind.isEmpty, kind.sources.contains(where: \.isEffect) { return .blind }
         // Of effects there may be some of every kind; what is gone for good is said of its own kind.
         if !kind.isAnnounced, hooks.blindness(of: kind) != nil { return .blind }

@@ -15,13 +15,16 @@ struct CoverageBook {
     /// - Parameters:
     ///   - now: wall clock, nanoseconds since 1970.
     ///   - elapsed: since it was last asked, nanoseconds of the boot clock.
-    mutating func observe(_ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool) {
+    mutating func observe(
+        _ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool, sendsSpans: Bool = false
+    ) {
         var account = account(of: container, at: now - min(now, elapsed))
         // A subject of several cgroups is observed once.
         if account.observedAt != now { account.observed &+= elapsed }
         account.observedAt = now
         account.to = max(account.to, now)
         if announcesCalls { account.announcesCalls = true }
+        if sendsSpans { account.sendsSpans = true }
         accounts[container] = account
     }
 
@@ -71,9 +74,8 @@ struct CoverageBook {
 
     /// - Parameter rows: as they were kept. Those that say that nothing was lost are over.
     mutating func restore(_ rows: [PostureCoverage]) {
-        earlier = Array(
-            rows.filter { $0.state == "lossy" && $0.lost.first?.reason != "facts_full" || $0.state == "blind" }
-                .suffix(Self.earlierLimit))
+        earlier = rows.filter { $0.state == "lossy" && $0.lost.first?.reason != "facts_full" || $0.state == "blind" }
+        foldEarlier()
     }
 
     /// The sensor was killed after `time` and started again at `now`.
@@ -87,7 +89,7 @@ struct CoverageBook {
                 $0.lost = [PostureLoss.with { ($0.hook, $0.reason) = ("daemon", "killed") }]
             }
         }
-        trimEarlier()
+        foldEarlier()
     }
 
     /// Part of what was known is gone.
@@ -100,10 +102,19 @@ struct CoverageBook {
                 $0.lost = [PostureLoss.with { ($0.hook, $0.reason) = ("daemon", "state_damaged") }]
             }
         }
-        trimEarlier()
+        foldEarlier()
     }
 
-    private mutating func trimEarlier() { earlier.removeFirst(max(0, earlier.count - Self.earlierLimit)) }
+    /// Where there are many rows, those that say the same of several containers and times become one.
+    private mutating func foldEarlier() {
+        guard earlier.count > Self.earlierLimit else { return }
+        var folded: [PostureCoverage] = []
+        for row in earlier {
+            let same = folded.firstIndex { ($0.discipline, $0.kind, $0.state) == (row.discipline, row.kind, row.state) }
+            if let same { folded[same].fold(row) } else { folded.append(row) }
+        }
+        earlier = folded
+    }
 
     /// A row for each container and discipline, and one for each kind of which something else is true; and what was not
     /// whole before a restart.
@@ -122,6 +133,7 @@ struct CoverageBook {
         // What one of them announces says nothing of the others.
         let observed = all.filter { $0.observed > 0 }
         whole.announcesCalls = !observed.isEmpty && observed.allSatisfy(\.announcesCalls)
+        whole.sendsSpans = !observed.isEmpty && observed.allSatisfy { $0.announcesCalls || $0.sendsSpans }
         return earlier + Discipline.allCases.flatMap { Self.messages("", whole, $0, hooks) }
     }
 
@@ -160,7 +172,14 @@ extension PostureCoverage {
         case .complete: break
         case .notWatched:
             let isClaimed = kind?.isOnlyClaimed ?? false
-            why = isClaimed ? "known by the word of agents alone" : "nobody in it has announced tool calls"
+            why =
+                if isClaimed {
+                    "known by the word of agents alone"
+                } else if account.sendsSpans {
+                    "tool calls are told of by spans, after the fact"
+                } else {
+                    "nobody in it has announced tool calls"
+                }
         case .blind:
             let kinds = kind.map { [$0] } ?? FactKind.allCases.filter { $0.discipline == discipline }
             let unseen = Set(kinds.compactMap { hooks.blindness(of: $0) }).sorted()
@@ -169,6 +188,27 @@ extension PostureCoverage {
         case .lossy: lost = losses(account, kind, discipline)
         }
     }
+
+    /// Of another container or time.
+    fileprivate mutating func fold(_ other: PostureCoverage) {
+        if container != other.container { container = "" }
+        // What has no beginning began before all that is known.
+        if !other.hasFrom || hasFrom && other.from.nanosecondsSince1970 < from.nanosecondsSince1970 {
+            if other.hasFrom { from = other.from } else { clearFrom() }
+        }
+        if to.nanosecondsSince1970 < other.to.nanosecondsSince1970 { to = other.to }
+        observedSeconds &+= other.observedSeconds
+        for loss in other.lost {
+            let same = lost.firstIndex { ($0.hook, $0.reason) == (loss.hook, loss.reason) }
+            if let same { lost[same].count &+= loss.count } else { lost.append(loss) }
+        }
+        let reasons = why.isEmpty ? [] : why.split(separator: "; ").map(String.init)
+        if !other.why.isEmpty, !reasons.contains(other.why), reasons.count < Self.reasonLimit {
+            why = (reasons + [other.why]).joined(separator: "; ")
+        }
+    }
+
+    private static let reasonLimit = 16
 
     private func losses(
         _ account: CoverageAccount, _ kind: FactKind?, _ discipline: Discipline

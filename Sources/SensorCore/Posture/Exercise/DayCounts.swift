@@ -70,6 +70,17 @@ package struct DayCounts: Sendable, Equatable {
         }
     }
 
+    /// Later days than this are forgotten, which is the latest then.
+    mutating func turnBack(to day: UInt16) {
+        guard day < latestDay else { return }
+        let known = count(on: day)
+        var earlier = InlineArray<28, UInt8>(repeating: 0)
+        for before in day - min(day, UInt16(Self.reach))..<day where count(on: before) != nil {
+            earlier[Self.place(before)] = codes[Self.place(before)]
+        }
+        (latestDay, today, codes) = (day, UInt32(clamping: known ?? 0), earlier)
+    }
+
     /// Of the same writer.
     package mutating func merge(with other: DayCounts) {
         guard !other.isEmpty else { return }

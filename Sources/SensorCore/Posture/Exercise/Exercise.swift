@@ -33,6 +33,14 @@ package struct Exercise: Sendable, Equatable {
         hours[kind, default: HourOfWeek()].note(count, hour: hour)
     }
 
+    /// It is this UTC hour since 1970, not as late as it was noted to be.
+    mutating func turnBack(to hour: UInt32) {
+        for kind in hours.keys { hours[kind]?.turnBack(to: hour) }
+        tools.turnBack(to: hour)
+        for name in initiators.keys { initiators[name]?.turnBack(to: hour) }
+        for name in sources.keys { sources[name]?.turnBack(to: hour) }
+    }
+
     mutating func note(_ context: ContextDetail) {
         contexts.removeAll { $0.session == context.session && $0.id == context.id }
         if contexts.count >= Self.contextLimit { contexts.removeFirst() }

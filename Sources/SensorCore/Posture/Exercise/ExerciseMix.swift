@@ -42,6 +42,13 @@ package struct ExerciseMix: Sendable, Equatable {
         }
     }
 
+    /// It is this UTC hour since 1970, not as late as it was noted to be.
+    mutating func turnBack(to hour: UInt32) {
+        let day = UInt16(clamping: hour / 24)
+        for name in categories.keys { categories[name]?.turnBack(to: day) }
+        other.turnBack(to: day)
+    }
+
     /// Of the same writer.
     package mutating func merge(with mix: ExerciseMix) {
         categories.merge(mix.categories) { one, other in

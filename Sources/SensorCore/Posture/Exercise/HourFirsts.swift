@@ -29,6 +29,11 @@ package struct HourFirsts: Sendable, Equatable {
         take(UInt16(hour / 24), Int(hour % 24))
     }
 
+    /// What was not before the end of that day is as if it never was.
+    mutating func remove(after day: UInt16) {
+        for hour in days.indices where days[hour] > day { days[hour] = 0 }
+    }
+
     package mutating func merge(with other: HourFirsts) {
         for hour in days.indices { take(other.days[hour], hour) }
     }

@@ -55,6 +55,12 @@ package struct HourOfWeek: Sendable, Equatable {
         if week < latestWeek { counts[cell + Self.cells] = Saturating.sum(counts[cell + Self.cells], added) }
     }
 
+    /// This UTC hour since 1970 is in the latest week, whatever was noted.
+    mutating func turnBack(to hour: UInt32) {
+        guard Self.week(of: hour) < latestWeek else { return }
+        advance(to: Self.week(of: hour))
+    }
+
     /// Of the same writer.
     package mutating func merge(with other: HourOfWeek) {
         guard !other.isEmpty else { return }

@@ -21,6 +21,12 @@ struct FactHistory {
     /// Times by UTC hour of the day, to 1/16 beyond 16.
     var hours: [UInt32] { codes.indices.map { UInt32(clamping: DayScale.level(of: codes[$0])) } }
 
+    /// It is this UTC hour since 1970, not as late as it was noted to be.
+    mutating func turnBack(to hour: UInt32) {
+        days.turnBack(to: UInt16(clamping: hour / 24))
+        firsts.remove(after: UInt16(clamping: hour / 24))
+    }
+
     /// - Parameters:
     ///   - hour: UTC, since 1970.
     ///   - random: different for each call.

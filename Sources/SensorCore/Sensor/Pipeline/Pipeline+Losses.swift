@@ -96,6 +96,9 @@ extension Pipeline {
 
     private static let awaitedLossLimit = 1024
 
+    /// One of a workload's cgroups; nil: none of them is known any more.
+    func cgroup(of workload: WorkloadDescription) -> UInt64? { cgroups.cgroup(of: workload) }
+
     /// A cgroup's workload; 0 is the node's own number.
     private mutating func owner(of cgroup: UInt64) -> (number: UInt64, subject: LossReport.Subject) {
         if cgroup == 0 { return (0, LossReport.Subject()) }

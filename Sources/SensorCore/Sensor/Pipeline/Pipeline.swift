@@ -274,7 +274,8 @@ package struct Pipeline: ~Copyable {
         cgroups.forEachRunning { workload in
             guard configuration.learnsProfiles, workload.isWatched else { return }
             profiles.observe(
-                workload.description, elapsed: elapsed, announcesCalls: workload.announcesCalls || workload.sendsSpans)
+                workload.description, elapsed: elapsed, announcesCalls: workload.announcesCalls,
+                sendsSpans: workload.sendsSpans)
         }
         processes.wallOffset = clock.wallOffset
         processes.tick(at: clock.boot)

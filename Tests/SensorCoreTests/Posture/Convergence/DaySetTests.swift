@@ -41,4 +41,15 @@ import Testing
             #expect(all?.days == Set(days).filter { latest - $0 < DaySet.span }.sorted())
         }
     }
+
+    @Test func `days after one are none`() {
+        var days = DaySet()
+        for day in [20_000, 20_003, 20_090] as [UInt16] { days.insert(day) }
+        days.remove(after: 20_050)
+        #expect(days.days == [20_000, 20_003] && days.latest == 20_003)
+        days.remove(after: 20_003)
+        #expect(days.days == [20_000, 20_003])
+        days.remove(after: 19_000)
+        #expect(days.isEmpty)
+    }
 }

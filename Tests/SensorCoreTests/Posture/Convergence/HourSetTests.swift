@@ -39,4 +39,19 @@ import Testing
             #expect(all.count == kept.count && kept.allSatisfy(all.contains))
         }
     }
+
+    @Test func `hours after one are none, and make room for those that come`() {
+        var hours = HourSet()
+        for hour in [480_000, 480_007, 480_030, 500_000] as [UInt32] { hours.insert(hour) }
+        #expect(hours.count == 1, "what is far ahead has made the others be forgotten")
+        hours.remove(after: 490_000)
+        #expect(hours.isEmpty)
+        for hour in [480_000, 480_007, 480_030, 480_100] as [UInt32] { hours.insert(hour) }
+        hours.remove(after: 480_007)
+        var same = HourSet()
+        for hour in [480_000, 480_007] as [UInt32] { same.insert(hour) }
+        #expect(hours == same)
+        hours.remove(after: 480_100)
+        #expect(hours == same)
+    }
 }

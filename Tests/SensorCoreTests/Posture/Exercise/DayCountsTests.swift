@@ -133,4 +133,18 @@ import Testing
         #expect(sum.sum(1...2) == 10 && sum.activeDays(0...1) == 2 && sum[-1] == 0 && sum[99] == 0)
         #expect(DaySeries(other, today: 0)[0] == 0)
     }
+
+    @Test func `later days than one are forgotten, and those before it are as they were`() {
+        var (counts, same) = (DayCounts(), DayCounts())
+        for day in 0..<20 as Range<UInt32> {
+            counts.add(UInt64(day + 1), hour: (20_000 + day) * 24, random: 1)
+            if day <= 12 { same.add(UInt64(day + 1), hour: (20_000 + day) * 24, random: 1) }
+        }
+        counts.turnBack(to: 20_012)
+        #expect(counts == same)
+        counts.turnBack(to: 20_015)
+        #expect(counts == same)
+        counts.add(3, hour: 20_013 * 24, random: 1)
+        #expect(counts.latest == 20_013 && counts.count(on: 20_012) == 13)
+    }
 }
