@@ -2202,12 +2202,23 @@ package nonisolated struct PostureRevision: Sendable {
   /// Clears the value of `lastSeen`. Subsequent reads from it will return its default value.
   package mutating func clearLastSeen() {self._lastSeen = nil}
 
+  /// Hours in which a replica of it ran here and was watched.
+  package var observed: PostureHours {
+    get {_observed ?? PostureHours()}
+    set {_observed = newValue}
+  }
+  /// Returns true if `observed` has been explicitly set.
+  package var hasObserved: Bool {self._observed != nil}
+  /// Clears the value of `observed`. Subsequent reads from it will return its default value.
+  package mutating func clearObserved() {self._observed = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
   fileprivate var _lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _observed: PostureHours? = nil
 }
 
 /// Containers and other workloads that run on the node.
@@ -6288,7 +6299,7 @@ nonisolated extension PostureProfile: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension PostureRevision: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Revision"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}first_seen\0\u{3}last_seen\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}first_seen\0\u{3}last_seen\0\u{1}observed\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6299,6 +6310,7 @@ nonisolated extension PostureRevision: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._firstSeen) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._lastSeen) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._observed) }()
       default: break
       }
     }
@@ -6318,6 +6330,9 @@ nonisolated extension PostureRevision: SwiftProtobuf.Message, SwiftProtobuf._Mes
     try { if let v = self._lastSeen {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    try { if let v = self._observed {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -6325,6 +6340,7 @@ nonisolated extension PostureRevision: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.name != rhs.name {return false}
     if lhs._firstSeen != rhs._firstSeen {return false}
     if lhs._lastSeen != rhs._lastSeen {return false}
+    if lhs._observed != rhs._observed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -94,15 +94,21 @@ package final class Profile {
     /// Bytes of it, about.
     var bytes: Int {
         1024 + facts.bytes + names.bytes + histories.capacity * MemoryLayout<FactHistory>.stride
-            + exercise.bytes + qualifiers.count * 128 + overflow.count * 640
+            + exercise.bytes + revisions.bytes + qualifiers.count * 128 + overflow.count * 640
     }
 
     // MARK: Watching
 
     /// A container of it ran and was watched: see `CoverageBook.observe`.
-    func observe(_ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool) {
+    ///
+    /// - Parameter revision: the rollout that it is of; empty: nobody knows.
+    func observe(
+        _ container: String, of revision: String = "", at now: UInt64, elapsed: UInt64, announcesCalls: Bool
+    ) {
         coverage.observe(container, at: now, elapsed: elapsed, announcesCalls: announcesCalls)
         seenAt = max(seenAt, now)
+        // What it does not do tells as much of a rollout as what it does.
+        if !revision.isEmpty { _ = place(of: revision, at: now) }
         // To write all of it down each time would cost more than all else.
         if !observedHours.contains(Sightings.hour(of: now)) { unkept.hasHeader = true }
         observedHours.insert(Sightings.hour(of: now))
@@ -262,11 +268,10 @@ package final class Profile {
 
     /// A bit of `Fact.revisions`.
     private func place(of revision: String, at time: UInt64) -> UInt16 {
-        let known = revisions.entries.count
-        let (bit, isReused) = revisions.note(revision, at: time)
-        if isReused || revisions.entries.count > known { unkept.hasHeader = true }
-        if isReused { for index in facts.facts.indices { facts.facts[index].revisions &= ~bit } }
-        return bit
+        let place = revisions.note(revision, at: time)
+        if place.isNews { unkept.hasHeader = true }
+        if place.isReused { for index in facts.facts.indices { facts.facts[index].revisions &= ~place.bit } }
+        return place.bit
     }
 
     private func number(of name: ByteString) -> UInt16 {
@@ -306,10 +311,7 @@ package final class Profile {
             if let hours = message.lossy[discipline.name] { lossyHours[discipline] = HourSet(hours) }
         }
         exercise = Exercise(message.exercise)
-        for revision in message.revisions {
-            _ = revisions.note(revision.name, at: revision.firstSeen.nanosecondsSince1970)
-            _ = revisions.note(revision.name, at: revision.lastSeen.nanosecondsSince1970)
-        }
+        for revision in message.revisions { revisions.restore(RevisionTable.Entry(revision)) }
         for message in message.facts {
             guard let identity = SharedFact.Identity(message), identity.isOverflow else { continue }
             var other = Overflow(

@@ -154,7 +154,8 @@ package struct ProfileTable: ~Copyable {
     /// - Parameter elapsed: since the tick before, nanoseconds of the boot clock.
     package mutating func observe(_ workload: WorkloadDescription, elapsed: UInt64, announcesCalls: Bool) {
         profile(of: workload)?.observe(
-            workload.container?.id ?? "", at: clock.now, elapsed: elapsed, announcesCalls: announcesCalls)
+            workload.container?.id ?? "", of: workload.identity.revision, at: clock.now, elapsed: elapsed,
+            announcesCalls: announcesCalls)
     }
 
     /// - Parameter workload: nil: nobody knows whose they were, so they may have been anybody's.

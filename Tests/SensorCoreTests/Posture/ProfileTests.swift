@@ -163,6 +163,30 @@ import Testing
         #expect(restored.message().revisions == message.revisions && restored.message().facts == message.facts)
     }
 
+    @Test
+    func `the hours of a rollout are those in which it ran and was watched, whatever it did, also after a restart`()
+        throws
+    {
+        let profile = profile()
+        for hour in 0..<3 as Range<UInt64> {
+            profile.observe("c", of: "1", at: Self.start + hour * Self.hour, elapsed: 1, announcesCalls: false)
+        }
+        profile.keep(pages: [], header: true)
+        profile.observe("c", of: "1", at: Self.start + 2 * Self.hour + 9, elapsed: 1, announcesCalls: false)
+        #expect(profile.unkept.isEmpty)
+        var deed = deed(7)
+        deed.revision = "2"
+        profile.note(file("/a"), FactQualifiers(), deed)
+        #expect(profile.unkept.hasHeader)
+        let restored = self.profile()
+        restored.restore(header: profile.header(), [], keptAt: Self.start)
+        restored.observe("c", of: "2", at: Self.start + 8 * Self.hour, elapsed: 1, announcesCalls: false)
+        var shared = SharedProfile(restored.subject)
+        shared.merge(restored.message())
+        #expect(shared.revisions["1"]?.observed.count == 3 && shared.revisions["2"]?.observed.count == 2)
+        #expect(shared.revisions["2"]?.firstSeen == Self.start + 7 * Self.hour)
+    }
+
     @Test func `an agent that calls itself something else each time makes no end of facts`() {
         let profile = profile()
         for number in 0..<1000 {
