@@ -2333,6 +2333,9 @@ package nonisolated struct PostureNodeCoverage: Sendable {
   /// Times that the machine's clock jumped and was not believed at once.
   package var clockJumps: UInt64 = 0
 
+  /// Subjects of which something is kept, but which there was no room for since the start: they are learned on once there is.
+  package var waitingSubjects: UInt64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -6457,7 +6460,7 @@ nonisolated extension PostureInventoryItem: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".NodeCoverage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{2}\u{2}killed\0\u{1}hooks\0\u{1}lost\0\u{1}blind\0\u{3}unattributed_events\0\u{1}subjects\0\u{1}facts\0\u{3}refused_events\0\u{3}clock_jumps\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{2}\u{2}killed\0\u{1}hooks\0\u{1}lost\0\u{1}blind\0\u{3}unattributed_events\0\u{1}subjects\0\u{1}facts\0\u{3}refused_events\0\u{3}clock_jumps\0\u{3}waiting_subjects\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6476,6 +6479,7 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
       case 10: try { try decoder.decodeSingularUInt64Field(value: &self.facts) }()
       case 11: try { try decoder.decodeSingularUInt64Field(value: &self.refusedEvents) }()
       case 12: try { try decoder.decodeSingularUInt64Field(value: &self.clockJumps) }()
+      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.waitingSubjects) }()
       default: break
       }
     }
@@ -6519,6 +6523,9 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
     if self.clockJumps != 0 {
       try visitor.visitSingularUInt64Field(value: self.clockJumps, fieldNumber: 12)
     }
+    if self.waitingSubjects != 0 {
+      try visitor.visitSingularUInt64Field(value: self.waitingSubjects, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -6534,6 +6541,7 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
     if lhs.facts != rhs.facts {return false}
     if lhs.refusedEvents != rhs.refusedEvents {return false}
     if lhs.clockJumps != rhs.clockJumps {return false}
+    if lhs.waitingSubjects != rhs.waitingSubjects {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -145,6 +145,41 @@ import Testing
         #expect(restored.unkept.pages == [2] && !restored.unkept.hasHeader == false)
     }
 
+    @Test func `what there is no room for after a restart is counted with all others of its kind, and is no damage`()
+        throws
+    {
+        let profile = profile()
+        for _ in 0..<2 {
+            for number in 0..<100 { profile.note(file("/\(number)"), FactQualifiers(), deed()) }
+            profile.note(.init(key: FactKey(.dns, "a.test", "A")), FactQualifiers(), deed())
+        }
+        func pages(of profile: Profile) -> [(number: Int, facts: [PostureFact])] {
+            (0..<profile.pageCount).map { page in (page, profile.facts(of: page).map(profile.message)) }
+        }
+        func smaller(_ before: Profile) -> Profile {
+            let restored = self.profile { $0.facts = 100 }
+            restored.restore(header: before.header(), before.coverage.messages(), keptAt: Self.start)
+            restored.restore(pages: pages(of: before), at: Self.start + Self.hour)
+            return restored
+        }
+        let first = smaller(profile)
+        #expect(first.count == 41 && first.isMoved && first.unkept.pages == [0, 1, 2, 3] && first.unkept.hasHeader)
+        // Again, and nothing is added: what is over the limit was in no page any more.
+        for restored in [first, smaller(first)] {
+            let facts = restored.message().facts
+            let overflow = try #require(facts.last { $0.overflow })
+            #expect(overflow.kind == "file" && overflow.count == 120 && overflow.distinct == 60)
+            #expect(facts.reduce(0) { $0 + $1.count } == 202)
+            let rows = restored.coverage.messages().filter { $0.state == "lossy" }
+            #expect(rows.map { [$0.kind, $0.lost.first?.reason ?? ""] } == [["file", "facts_limit"]])
+            #expect(rows.first?.why.hasPrefix("60 of its facts are not told apart any more") == true)
+        }
+        // What comes again is one of them.
+        first.note(file("/99"), FactQualifiers(), deed())
+        #expect(first.message().facts.last?.count == 121 && first.message().facts.last?.distinct == 60)
+        #expect(first.newOverflow == [.file])
+    }
+
     @Test func `facts name the rollouts they were seen in, the latest sixteen`() throws {
         let profile = profile()
         for number in 0..<20 as Range<UInt64> {
