@@ -123,7 +123,7 @@ struct SamplePosture {
         get throws { try PostureSnapshot(Array(line.utf8), name: "sample").subjects[0] }
     }
 
-    /// The hours of an office, and little at night.
+    /// The hours of an office, and little at night; credentials then.
     var week: [FactKind: [UInt64]] {
         var random = SplitMix(seed: 5)
         let counts = (0..<168).map { hour -> UInt64 in
@@ -132,7 +132,8 @@ struct SamplePosture {
             let isBusy = day < 5 && (8..<18).contains(time)
             return UInt64.random(in: isBusy ? 300...900 : 0...60, using: &random)
         }
-        return [.file: counts, .egress: counts.map { $0 / 3 }]
+        let nightly = (0..<168).map { hour -> UInt64 in hour < hours && hour % 24 == 2 ? 1 : 0 }
+        return [.file: counts, .egress: counts.map { $0 / 3 }, .credential: nightly]
     }
 }
 
