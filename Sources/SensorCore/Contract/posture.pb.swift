@@ -2771,7 +2771,8 @@ package nonisolated struct PostureFactKey: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// A name that the workload was told the address by, else the address; a Unix socket's path.
+  /// Of an egress a name that the workload was told the address by, else the address; a Unix socket's path. Of an ingress the
+  /// side that it comes from: `loopback`, `link_local`, `multicast`, `private`, `metadata`, `external`.
   package var peer: String = String()
 
   /// The peer's of an egress, the subject's own of an ingress.
