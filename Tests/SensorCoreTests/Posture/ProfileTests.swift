@@ -91,6 +91,39 @@ import Testing
         #expect(rows.contains { $0.kind == "file" && $0.state == "lossy" && $0.lost.first?.reason == "facts_full" })
     }
 
+    @Test
+    func
+        `a full subject's facts, with all that is known of when they were so, fit in memory whatever its age, and are told`()
+    {
+        let profile = profile()
+        var number = 0
+        func live(_ hours: [UInt64]) {
+            for kind in FactKind.allCases {
+                for place in 0..<kind.limit(of: 2000) {
+                    let values = kind.fields.indices.map { ByteString("/some/longer/name/\(kind.name)-\($0)-\(place)") }
+                    let key = FactKey(kind, values)
+                    for hour in hours {
+                        number += 1
+                        var deed = deed(hour, replica: ByteString("planner-7c9d5f-\(number % 50)"))
+                        (deed.method, deed.revision) = (.exact, "\(hour / 300)")
+                        profile.note(.init(key: key, sent: 1), FactQualifiers(), deed)
+                    }
+                }
+            }
+        }
+        live([0, 30])
+        // 1850 of the kinds that share the 2000, and those of all others.
+        #expect(profile.count == 3250 && profile.overflow.isEmpty)
+        let bytes = profile.bytes
+        #expect(bytes < 2 << 20)
+        live([700])
+        #expect(profile.bytes < bytes + 16_384)
+        let told = profile.takeChanged(at: Self.start + 700 * Self.hour, refresh: 0)
+        let messages = profile.message().facts
+        #expect(told.count == 3250 && messages.count == 3250)
+        #expect(messages.allSatisfy { $0.count == 3 && $0.hasDays && !$0.replicas.isEmpty })
+    }
+
     @Test func `bytes alone are news, and all that is left comes the next time`() {
         let profile = profile()
         let key = FactKey(.egress, "a.test", "443", "TCP")
