@@ -2202,12 +2202,23 @@ package nonisolated struct PostureRevision: Sendable {
   /// Clears the value of `lastSeen`. Subsequent reads from it will return its default value.
   package mutating func clearLastSeen() {self._lastSeen = nil}
 
+  /// Hours in which a replica of it ran here and was watched.
+  package var observed: PostureHours {
+    get {_observed ?? PostureHours()}
+    set {_observed = newValue}
+  }
+  /// Returns true if `observed` has been explicitly set.
+  package var hasObserved: Bool {self._observed != nil}
+  /// Clears the value of `observed`. Subsequent reads from it will return its default value.
+  package mutating func clearObserved() {self._observed = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
   fileprivate var _lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _observed: PostureHours? = nil
 }
 
 /// Containers and other workloads that run on the node.
@@ -2321,6 +2332,9 @@ package nonisolated struct PostureNodeCoverage: Sendable {
 
   /// Times that the machine's clock jumped and was not believed at once.
   package var clockJumps: UInt64 = 0
+
+  /// Subjects of which something is kept, but which there was no room for since the start: they are learned on once there is.
+  package var waitingSubjects: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2757,7 +2771,8 @@ package nonisolated struct PostureFactKey: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// A name that the workload was told the address by, else the address; a Unix socket's path.
+  /// Of an egress a name that the workload was told the address by, else the address; a Unix socket's path. Of an ingress the
+  /// side that it comes from: `loopback`, `link_local`, `multicast`, `private`, `metadata`, `external`.
   package var peer: String = String()
 
   /// The peer's of an egress, the subject's own of an ingress.
@@ -6288,7 +6303,7 @@ nonisolated extension PostureProfile: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension PostureRevision: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Revision"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}first_seen\0\u{3}last_seen\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}first_seen\0\u{3}last_seen\0\u{1}observed\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6299,6 +6314,7 @@ nonisolated extension PostureRevision: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._firstSeen) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._lastSeen) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._observed) }()
       default: break
       }
     }
@@ -6318,6 +6334,9 @@ nonisolated extension PostureRevision: SwiftProtobuf.Message, SwiftProtobuf._Mes
     try { if let v = self._lastSeen {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    try { if let v = self._observed {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -6325,6 +6344,7 @@ nonisolated extension PostureRevision: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.name != rhs.name {return false}
     if lhs._firstSeen != rhs._firstSeen {return false}
     if lhs._lastSeen != rhs._lastSeen {return false}
+    if lhs._observed != rhs._observed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -6441,7 +6461,7 @@ nonisolated extension PostureInventoryItem: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".NodeCoverage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{2}\u{2}killed\0\u{1}hooks\0\u{1}lost\0\u{1}blind\0\u{3}unattributed_events\0\u{1}subjects\0\u{1}facts\0\u{3}refused_events\0\u{3}clock_jumps\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{2}\u{2}killed\0\u{1}hooks\0\u{1}lost\0\u{1}blind\0\u{3}unattributed_events\0\u{1}subjects\0\u{1}facts\0\u{3}refused_events\0\u{3}clock_jumps\0\u{3}waiting_subjects\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6460,6 +6480,7 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
       case 10: try { try decoder.decodeSingularUInt64Field(value: &self.facts) }()
       case 11: try { try decoder.decodeSingularUInt64Field(value: &self.refusedEvents) }()
       case 12: try { try decoder.decodeSingularUInt64Field(value: &self.clockJumps) }()
+      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.waitingSubjects) }()
       default: break
       }
     }
@@ -6503,6 +6524,9 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
     if self.clockJumps != 0 {
       try visitor.visitSingularUInt64Field(value: self.clockJumps, fieldNumber: 12)
     }
+    if self.waitingSubjects != 0 {
+      try visitor.visitSingularUInt64Field(value: self.waitingSubjects, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -6518,6 +6542,7 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
     if lhs.facts != rhs.facts {return false}
     if lhs.refusedEvents != rhs.refusedEvents {return false}
     if lhs.clockJumps != rhs.clockJumps {return false}
+    if lhs.waitingSubjects != rhs.waitingSubjects {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -19,10 +19,27 @@ package struct PeerNames: ~Copyable {
         var expiries: [UInt64]
     }
 
+    /// Where connections of a workload lead to.
+    package struct Target: TableKey {
+        var peer: Key
+        var port: UInt16
+        var transport: UInt8
+
+        package init(_ address: IPAddress, port: UInt16, transport: Transport, for workload: UInt64) {
+            peer = PeerNames.key(workload, address)
+            (self.port, self.transport) = (port, transport.rawValue)
+        }
+
+        package func tableHash(seed: UInt64) -> UInt64 {
+            peer.tableHash(seed: seed ^ UInt64(port) << 8 ^ UInt64(transport))
+        }
+    }
+
     /// Addresses that have names.
     package var count: Int { table.count }
 
     private var table: RecencyTable<Key, Names>
+    private var told: RecencyTable<Target, [String]>
     private let minimumLife: UInt64
     /// Entries that had to go before they expired.
     package private(set) var evicted: UInt64 = 0
@@ -37,6 +54,7 @@ package struct PeerNames: ~Copyable {
     ///     told a while ago, TTL 0 included.
     package init(capacity: Int, minimumLife: UInt64 = 60 * 1_000_000_000) {
         table = RecencyTable(capacity: capacity)
+        told = RecencyTable(capacity: capacity)
         self.minimumLife = minimumLife
     }
 
@@ -75,6 +93,13 @@ package struct PeerNames: ~Copyable {
         if alive.isEmpty { table.remove(key) }
         return alive.map { entry.names[$0] }
     }
+
+    /// A connection to there is told of with these names.
+    package mutating func begin(_ target: Target, with names: [String]) { told.insert(target, names) }
+
+    /// What the latest connection to there was told of with: at its end the names may long have expired. nil: its beginning was
+    /// not seen.
+    package mutating func names(ending target: Target) -> [String]? { told.use(target) }
 
     private static func key(_ workload: UInt64, _ address: IPAddress) -> Key {
         let address = address.unmapped

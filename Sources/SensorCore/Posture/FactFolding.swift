@@ -18,7 +18,7 @@ struct FactFolding {
     private struct Group: Hashable {
         var kind: FactKind
         var qualifiers: FactQualifiers
-        /// Of a file how it was used.
+        /// Of a file how it was used; of an ingress the side that it comes from.
         var access: ByteString
         var isOverflow: Bool
     }
@@ -28,10 +28,16 @@ struct FactFolding {
 
     /// In the same order.
     func folds(of facts: [SharedFact.Identity: SharedFact]) -> [Fold] {
-        let groups = Dictionary(grouping: facts) { identity, _ in
-            Group(
-                kind: identity.key.kind, qualifiers: identity.qualifiers,
-                access: identity.key.kind == .file ? identity.key[.access] : "", isOverflow: identity.isOverflow)
+        let groups = Dictionary(grouping: facts) { identity, _ -> Group in
+            let access: ByteString =
+                switch identity.key.kind {
+                case .file: identity.key[.access]
+                case .ingress: identity.key[.peer]
+                default: ""
+                }
+            return Group(
+                kind: identity.key.kind, qualifiers: identity.qualifiers, access: access,
+                isOverflow: identity.isOverflow)
         }
         let folds = groups.flatMap { group, facts -> [Fold] in
             if group.isOverflow { return facts.map { overflow($0, group) } }
@@ -74,13 +80,18 @@ struct FactFolding {
         }
         return folds
             + PeerFolding(limit: limit).fold(items).map { found in
-                let text =
-                    found.isFolded ? found.scope.description : Self.text(of: facts[found.members[0]].key.key)
-                var fold = fold(group, text, found.members.map { facts[$0] })
-                if found.isFolded {
-                    fold.line.exemplars = found.exemplars.map { $0.name ?? $0.address?.description ?? "" }
+                let members = found.members.map { facts[$0] }
+                if !found.isFolded { return fold(group, Self.text(of: members[0].key.key), members) }
+                if group.kind == .ingress {
+                    let ports = found.scope.ports.map { "\($0.lowerBound)-\($0.upperBound)" } ?? ""
+                    let text = Self.text(port: ports, of: found.scope.transport.name, from: group.access.text)
+                    var folded = fold(group, text, members)
+                    folded.line.exemplars = found.exemplars.compactMap { $0.port.map { ":\($0)" } }
+                    return folded
                 }
-                return fold
+                var folded = fold(group, found.scope.description, members)
+                folded.line.exemplars = found.exemplars.map { $0.name ?? $0.address?.description ?? "" }
+                return folded
             }
     }
 
@@ -101,6 +112,11 @@ struct FactFolding {
         return fold
     }
 
+    /// Where others come to, and from which side.
+    private static func text(port: String, of transport: String, from side: String) -> String {
+        ":\(port) \(transport)" + (side.isEmpty ? "" : " from \(side)")
+    }
+
     /// A key as one line.
     static func text(of key: FactKey) -> String {
         func value(_ field: FactKey.Field, after mark: String = "") -> String {
@@ -108,7 +124,11 @@ struct FactFolding {
             return text.isEmpty ? "" : mark + text
         }
         switch key.kind {
-        case .egress, .ingress: return "\(value(.peer))\(value(.port, after: ":")) \(value(.transport))"
+        case .egress: return "\(value(.peer))\(value(.port, after: ":")) \(value(.transport))"
+        case .ingress:
+            // A Unix socket has a path of its own, and no port.
+            if value(.port).isEmpty { return "\(value(.peer)) \(value(.transport))" }
+            return text(port: value(.port), of: value(.transport), from: value(.peer))
         case .process: return "\(value(.path))\(value(.arguments, after: " "))\(value(.parent, after: " ← "))"
         case .sequence: return key.values.map(\.text).joined(separator: " → ")
         case .identity: return "\(value(.change)) \(value(.from)) → \(value(.to))"
@@ -126,7 +146,13 @@ extension Peer {
     fileprivate init?(_ key: FactKey) {
         guard let transport = Transport.allCases.first(where: { $0.name == key[.transport].text }) else { return nil }
         let peer = key[.peer].text
-        guard transport != .unix, transport != .vsock, !peer.isEmpty else { return nil }
+        guard transport != .unix, transport != .vsock else { return nil }
+        // What an ingress has for a peer is a side, by which it was put together already.
+        if key.kind == .ingress {
+            self.init(port: UInt16(key[.port].text), transport: transport)
+            return
+        }
+        guard !peer.isEmpty else { return nil }
         let address = IPAddress(peer)
         self.init(
             name: address == nil ? peer : nil, address: address, port: UInt16(key[.port].text), transport: transport)

@@ -18,11 +18,7 @@ extension Profile {
             $0.facts = overflow.sorted { $0.key.rawValue < $1.key.rawValue }.map(Self.message)
             $0.writer = writer
             $0.revisions = revisions.entries.sorted { ($0.firstSeen, $0.name) < ($1.firstSeen, $1.name) }.map { entry in
-                PostureRevision.with {
-                    $0.name = entry.name
-                    $0.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: entry.firstSeen)
-                    $0.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: entry.lastSeen)
-                }
+                PostureRevision(entry)
             }
             $0.exercise = PostureExercise(exercise)
             $0.observed = PostureHours(observedHours)
@@ -131,6 +127,24 @@ extension Sightings {
             days: DaySet(
                 latest: UInt16(clamping: message.latestDay),
                 bits: UInt128(message.daysHigh) << 64 | UInt128(message.daysLow)))
+    }
+}
+
+extension PostureRevision {
+    init(_ entry: RevisionTable.Entry) {
+        self.init()
+        name = entry.name
+        firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: entry.firstSeen)
+        lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: entry.lastSeen)
+        observed = PostureHours(entry.observed)
+    }
+}
+
+extension RevisionTable.Entry {
+    init(_ message: PostureRevision) {
+        self.init(
+            name: message.name, firstSeen: message.firstSeen.nanosecondsSince1970,
+            lastSeen: message.lastSeen.nanosecondsSince1970, observed: HourSet(message.observed))
     }
 }
 

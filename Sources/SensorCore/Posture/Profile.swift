@@ -97,18 +97,23 @@ package final class Profile {
     /// Bytes of it, about.
     var bytes: Int {
         1024 + facts.bytes + names.bytes + histories.capacity * MemoryLayout<FactHistory>.stride
-            + exercise.bytes + qualifiers.count * 128 + overflow.count * 640
+            + exercise.bytes + revisions.bytes + qualifiers.count * 128 + overflow.count * 640
     }
 
     // MARK: Watching
 
     /// A container of it ran and was watched: see `CoverageBook.observe`.
+    ///
+    /// - Parameter revision: the rollout that it is of; empty: nobody knows.
     func observe(
-        _ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool, sendsSpans: Bool = false
+        _ container: String, of revision: String = "", at now: UInt64, elapsed: UInt64, announcesCalls: Bool,
+        sendsSpans: Bool = false
     ) {
         coverage.observe(
             container, at: now, elapsed: elapsed, announcesCalls: announcesCalls, sendsSpans: sendsSpans)
         seenAt = max(seenAt, now)
+        // What it does not do tells as much of a rollout as what it does.
+        if !revision.isEmpty { _ = place(of: revision, at: now) }
         // To write all of it down each time would cost more than all else.
         if !observedHours.contains(Sightings.hour(of: now)) { unkept.hasHeader = true }
         observedHours.insert(Sightings.hour(of: now))
@@ -294,11 +299,10 @@ package final class Profile {
 
     /// A bit of `Fact.revisions`.
     private func place(of revision: String, at time: UInt64) -> UInt16 {
-        let known = revisions.entries.count
-        let (bit, isReused) = revisions.note(revision, at: time)
-        if isReused || revisions.entries.count > known { unkept.hasHeader = true }
-        if isReused { for index in facts.facts.indices { facts.facts[index].revisions &= ~bit } }
-        return bit
+        let place = revisions.note(revision, at: time)
+        if place.isNews { unkept.hasHeader = true }
+        if place.isReused { for index in facts.facts.indices { facts.facts[index].revisions &= ~place.bit } }
+        return place.bit
     }
 
     private func number(of name: ByteString) -> UInt16 {
@@ -338,10 +342,7 @@ package final class Profile {
             if let hours = message.lossy[discipline.name] { lossyHours[discipline] = HourSet(hours) }
         }
         exercise = Exercise(message.exercise)
-        for revision in message.revisions {
-            _ = revisions.note(revision.name, at: revision.firstSeen.nanosecondsSince1970)
-            _ = revisions.note(revision.name, at: revision.lastSeen.nanosecondsSince1970)
-        }
+        for revision in message.revisions { revisions.restore(RevisionTable.Entry(revision)) }
         for message in message.facts {
             guard let identity = SharedFact.Identity(message), identity.isOverflow else { continue }
             var other = Overflow(
@@ -351,7 +352,8 @@ package final class Profile {
         }
     }
 
-    /// Where facts have other places than they were kept in, since a page is missing, all is written anew, and coverage says so.
+    /// Where facts have other places than they were kept in, all is written anew, and coverage says why: a page is missing, or there
+    /// is less room than when they were kept. What finds none is counted with all others of its kind.
     ///
     /// - Parameters:
     ///   - pages: by the number that each was kept under, in that order.
@@ -359,23 +361,49 @@ package final class Profile {
     func restore(pages: [(number: Int, facts: [PostureFact])], stale: [Int] = [], at now: UInt64 = 0) {
         for page in stale { unkept.insert(page: page) }
         isToldWhole = pages.isEmpty
+        var (kept, isDamaged) = (0, false)
+        var folded: [FactKind: (facts: Int, count: UInt64)] = [:]
         for page in pages {
-            if count != page.number * Self.pageSize { isMoved = true }
-            for message in page.facts where !restore(message) { isMoved = true }
+            if kept != page.number * Self.pageSize { isDamaged = true }
+            kept += page.facts.count
+            for message in page.facts {
+                switch restore(message) {
+                case .kept: break
+                case .damaged: isDamaged = true
+                case .withoutRoom(let kind):
+                    fold(message, kind)
+                    folded[kind, default: (0, 0)].facts += 1
+                    folded[kind, default: (0, 0)].count &+= message.count
+                }
+            }
         }
-        guard isMoved else { return }
-        restore(damagedAt: now)
+        guard isDamaged || !folded.isEmpty else { return }
+        isMoved = true
+        unkept.hasHeader = true
+        if isDamaged { restore(damagedAt: now) }
+        for (kind, what) in folded.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            coverage.fold(what.facts, of: kind, count: what.count, at: now)
+        }
         for page in 0..<max(pageCount, (pages.last?.number ?? 0) + 1) { unkept.insert(page: page) }
     }
 
-    /// - Returns: false if it has no place of its own.
-    private func restore(_ message: PostureFact) -> Bool {
-        guard let identity = SharedFact.Identity(message), !identity.isOverflow else { return false }
+    /// What became of a fact that was kept.
+    private enum Restored {
+        case kept
+        /// It is nothing that this version has written, or stands there twice.
+        case damaged
+        case withoutRoom(FactKind)
+    }
+
+    private func restore(_ message: PostureFact) -> Restored {
+        guard let identity = SharedFact.Identity(message), !identity.isOverflow else { return .damaged }
         var fact = Fact(message)
         let (before, deed) = (count, Deed(time: fact.firstSeen))
-        guard let index = place(of: identity.key, number(of: identity.qualifiers), deed) else { return false }
+        guard let index = place(of: identity.key, number(of: identity.qualifiers), deed) else {
+            return .withoutRoom(identity.key.kind)
+        }
         // The same fact twice, after damage: the larger one has counted on from the other.
-        guard count > before || facts.facts[index].count <= fact.count else { return false }
+        guard count > before || facts.facts[index].count <= fact.count else { return .damaged }
         for name in message.replicas { fact.replicas.note(number(of: ByteString(name))) { names.hash($0) } }
         for name in message.processes { fact.processes.note(number(of: ByteString(name))) { names.hash($0) } }
         for name in message.revisions { fact.revisions |= revisions.bit(of: name) }
@@ -384,7 +412,17 @@ package final class Profile {
             fact.historyPlace = UInt32(histories.count)
         }
         facts.facts[index] = fact
-        return count > before
+        return count > before ? .kept : .damaged
+    }
+
+    /// It had a place of its own until now, so it was none of those without one.
+    private func fold(_ message: PostureFact, _ kind: FactKind) {
+        let (first, last) = (message.firstSeen.nanosecondsSince1970, message.lastSeen.nanosecondsSince1970)
+        var other = overflow[kind] ?? Overflow(firstSeen: first, lastSeen: last)
+        other.count &+= message.count
+        other.distinctBefore &+= 1
+        (other.firstSeen, other.lastSeen) = (min(other.firstSeen, first), max(other.lastSeen, last))
+        overflow[kind] = other
     }
 
     /// The sensor was killed after `time`: what was counted since it last kept anything is in no count.
@@ -392,6 +430,16 @@ package final class Profile {
         coverage.restart(from: time, to: now)
         for discipline in Discipline.allCases {
             lossyHours[discipline, default: HourSet()].insert(Sightings.hour(of: time))
+        }
+        unkept.hasHeader = true
+    }
+
+    /// From `time` on there was no room for it: whatever it did until now, when it runs, is in no count.
+    func restore(waitingSince time: UInt64, until now: UInt64) {
+        seenAt = max(seenAt, now)
+        coverage.wait(from: time, to: now)
+        for discipline in Discipline.allCases {
+            lossyHours[discipline, default: HourSet()].insert(Sightings.hour(of: now))
         }
         unkept.hasHeader = true
     }
@@ -486,6 +534,7 @@ package final class Profile {
         activeHours.remove(after: hour)
         for discipline in lossyHours.keys { lossyHours[discipline]?.remove(after: hour) }
         exercise.turnBack(to: hour)
+        revisions.turnBack(to: now)
         for index in facts.facts.indices {
             facts.facts[index].firstSeen = min(facts.facts[index].firstSeen, now)
             facts.facts[index].lastSeen = min(facts.facts[index].lastSeen, now)

@@ -49,6 +49,10 @@ package struct ProfileTable: ~Copyable {
     package private(set) var refused: UInt64 = 0
     /// Subjects that were let go.
     package private(set) var released: UInt64 = 0
+    /// Those that are kept and that there was no room to restore: their shares stay where they are until there is.
+    private var waiting: [SubjectKey: WaitingShare] = [:]
+    /// Of these, those that did something or ran, and that there is room for by now.
+    private var wanted: Set<SubjectKey> = []
 
     package init(limits: Limits = Limits(), seed: UInt64, stream: String = "", clock: ClockReading) {
         self.limits = limits
@@ -58,6 +62,8 @@ package struct ProfileTable: ~Copyable {
     }
 
     package var count: Int { profiles.count }
+    /// Subjects that are kept and were not restored yet, since there was no room.
+    package var waitingCount: Int { waiting.count }
     package var factCount: Int { profiles.values.reduce(0) { $0 + $1.count } }
     package var bytes: Int { profiles.values.reduce(0) { $0 + $1.bytes } }
 
@@ -169,8 +175,8 @@ package struct ProfileTable: ~Copyable {
         _ workload: WorkloadDescription, elapsed: UInt64, announcesCalls: Bool, sendsSpans: Bool = false
     ) {
         profile(of: workload)?.observe(
-            workload.container?.id ?? "", at: clock.now, elapsed: elapsed, announcesCalls: announcesCalls,
-            sendsSpans: sendsSpans)
+            workload.container?.id ?? "", of: workload.identity.revision, at: clock.now, elapsed: elapsed,
+            announcesCalls: announcesCalls, sendsSpans: sendsSpans)
     }
 
     /// - Parameter workload: nil: nobody knows whose they were, so they may have been anybody's.
@@ -203,6 +209,11 @@ package struct ProfileTable: ~Copyable {
         if profiles[subject] == nil {
             guard profiles.count < limits.subjects || !isFull && releaseAbsent() else {
                 isFull = true
+                return nil
+            }
+            // Who begins anew now would write over what is known of it.
+            guard waiting[subject] == nil else {
+                wanted.insert(subject)
                 return nil
             }
             add(Profile(subject, limits: limits.profile, seed: seed, writer: writer(of: subject)))
@@ -286,7 +297,14 @@ package struct ProfileTable: ~Copyable {
 
     // MARK: Restoring
 
-    /// What was known before a restart. Before anything is noted.
+    /// What else is to be said of a share that was not restored yet.
+    private struct WaitingShare {
+        var wasKilled: Bool
+        var isDamaged: Bool
+    }
+
+    /// What was known before a restart. Before anything is noted. Where there is no room for all, those that were kept last come
+    /// first, and the others wait.
     ///
     /// - Parameters:
     ///   - shares: each as one record or several, as they were kept.
@@ -294,19 +312,46 @@ package struct ProfileTable: ~Copyable {
     ///   - damaged: subjects of which part was not to be had any more.
     mutating func restore(_ shares: [KeptShare], damaged: Set<SubjectKey>, wasKilled: Bool) {
         clock.start(after: shares.map(\.keptAt).max() ?? 0)
-        for share in shares where profiles.count < limits.subjects && profiles[share.subject] == nil {
-            let profile = Profile(share.subject, limits: limits.profile, seed: seed, writer: share.writer)
-            profile.restore(header: share.header, share.coverage, keptAt: share.keptAt)
-            profile.restore(pages: share.pages, stale: share.stalePages, at: clock.now)
-            if wasKilled { profile.restore(killedAfter: share.keptAt, startedAt: clock.now) }
-            add(profile)
+        for share in shares.sorted(by: { ($1.keptAt, $0.subject) < ($0.keptAt, $1.subject) }) {
+            let state = WaitingShare(wasKilled: wasKilled, isDamaged: damaged.contains(share.subject))
+            if profiles.count < limits.subjects { restore(share, state) } else { waiting[share.subject] = state }
         }
-        for subject in damaged.sorted() where profiles[subject] != nil || profiles.count < limits.subjects {
-            if profiles[subject] == nil {
-                add(Profile(subject, limits: limits.profile, seed: seed, writer: writer(of: subject)))
-            }
+        for subject in damaged.sorted() where profiles[subject] == nil && waiting[subject] == nil {
+            guard profiles.count < limits.subjects else { return }
+            add(Profile(subject, limits: limits.profile, seed: seed, writer: writer(of: subject)))
             profiles[subject]?.restore(damagedAt: clock.now)
         }
+    }
+
+    @discardableResult
+    private mutating func restore(_ share: KeptShare, _ state: WaitingShare) -> Profile {
+        let profile = Profile(share.subject, limits: limits.profile, seed: seed, writer: share.writer)
+        profile.restore(header: share.header, share.coverage, keptAt: share.keptAt)
+        profile.restore(pages: share.pages, stale: share.stalePages, at: clock.now)
+        if state.wasKilled { profile.restore(killedAfter: share.keptAt, startedAt: clock.now) }
+        if state.isDamaged { profile.restore(damagedAt: clock.now) }
+        add(profile)
+        return profile
+    }
+
+    /// Subjects whose shares are to be read, since there is room for them by now.
+    mutating func takeWanted() -> Set<SubjectKey> {
+        defer { wanted = [] }
+        return wanted
+    }
+
+    /// What was read of those that were wanted.
+    ///
+    /// - Parameter asked: of whom all was read that there is. Who has nothing any more begins anew.
+    mutating func restore(waiting shares: [KeptShare], asked: Set<SubjectKey>) {
+        var left = asked
+        for share in shares {
+            left.remove(share.subject)
+            guard let state = waiting[share.subject], profiles.count < limits.subjects else { continue }
+            waiting[share.subject] = nil
+            restore(share, state).restore(waitingSince: share.keptAt, until: clock.now)
+        }
+        for subject in left { waiting[subject] = nil }
     }
 
     // MARK: Keeping

@@ -311,6 +311,7 @@ final class CollectorLoop {
         reportLosses()
         // What the disk has no time for is told later, and then as it is by then.
         guard let journal = configuration.journal, journal.isReady() else { return }
+        pipeline.restore(journal.takeReread())
         var batch = pipeline.takePosture()
         batch.records = pending.take() + batch.records
         journal.write(batch)

@@ -84,6 +84,17 @@ struct JournalWriter {
         tell()
     }
 
+    /// What is kept of these; nil: it cannot be read now.
+    func shares(of subjects: Set<SubjectKey>) -> [KeptShare]? {
+        var values: [(key: [UInt8], bytes: [UInt8])] = []
+        for key in log.keys where ShareKey(key).map({ subjects.contains($0.subject) }) ?? false {
+            do throws(SystemError) {
+                if let bytes = try log.value(of: key) { values.append((key, bytes)) }
+            } catch { return nil }
+        }
+        return KeptShare.gather(values).shares
+    }
+
     /// Keeps all, tells all that is taken, and says in the log that this is the end.
     mutating func finish() {
         for _ in 0..<Self.settlingSteps where sink != nil && log.acknowledged < told {

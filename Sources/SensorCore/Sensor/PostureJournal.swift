@@ -31,10 +31,17 @@ package final class PostureJournal: Sendable {
         package var unknown = 0
     }
 
+    /// What is kept of subjects that were asked for.
+    struct Reread: Sendable {
+        var shares: [KeptShare] = []
+        var asked: Set<SubjectKey> = []
+    }
+
     private struct Waiting {
         var batch = JournalBatch()
         var isFinishing = false
         var status = Status()
+        var reread = Reread()
         /// Since when the disk is at it.
         var writingSince: ContinuousClock.Instant?
     }
@@ -96,6 +103,14 @@ package final class PostureJournal: Sendable {
         restored.withLockedValue { known in
             defer { known = Restored() }
             return known
+        }
+    }
+
+    /// What a batch before has wanted, as far as it could be read; to be taken once.
+    func takeReread() -> Reread {
+        mailbox.waiting.withLockedValue { waiting in
+            defer { waiting.reread = Reread() }
+            return waiting.reread
         }
     }
 
@@ -194,10 +209,12 @@ package final class PostureJournal: Sendable {
                 return (waiting.batch, waiting.isFinishing)
             }
             writer.write(batch)
+            let reread = batch.wanted.isEmpty ? nil : writer.shares(of: batch.wanted)
             if isFinishing { writer.finish() }
             mailbox.waiting.withLockedValue { waiting in
                 waiting.writingSince = nil
                 waiting.status = writer.status
+                if let reread { waiting.reread = Reread(shares: reread, asked: batch.wanted) }
             }
             if isFinishing { return }
         }

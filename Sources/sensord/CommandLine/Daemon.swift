@@ -265,6 +265,12 @@ struct Daemon {
         if !settings.watch.isEmpty {
             log.info("not everything is watched", metadata: Reload.metadata(settings.watch, collector.summary()))
         }
+        let waiting = collector.summary().statistics.waitingSubjects
+        if waiting > 0 {
+            log.warning(
+                "what is known of some workloads waits until there is room: see --max-subjects",
+                metadata: ["subjects": "\(waiting)"])
+        }
         for program in programs where !program.isReplaced(in: programs) {
             switch program.state {
             case .attached, .loaded: break

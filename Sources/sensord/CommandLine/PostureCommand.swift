@@ -33,23 +33,11 @@ struct PostureShowCommand: ParsableCommand {
     @Flag(help: "No colours (also NO_COLOR, and when the output is no terminal).")
     var noColor = false
 
-    @Option(help: ArgumentHelp("The daemon's configuration file: its state directory is meant.", valueName: "file"))
-    var config: String?
-
-    @Option(
-        name: .customLong("state-dir"), help: ArgumentHelp("Where the daemon keeps what it knows.", valueName: "dir"))
-    var stateDirectory: String?
+    @OptionGroup var state: StateOptions
 
     func run() throws {
-        var flags: [SettingKey: String] = [:]
-        flags[.stateDirectory] = stateDirectory
-        let file = try config.map { (path: $0, text: try SettingsOptions.read($0)) }
-        let directory = try Settings(flags: flags, environment: Environment.settings, file: file).stateDirectory
-        let shares: [PostureShare]
-        do throws(StateLogError) { shares = try PostureShare.read(from: directory) } catch {
-            throw CommandFailure(status: ExitStatus.failure, message: "\(error)")
-        }
-        let wanted = shares.filter(isWanted)
+        let directory = try state.directory()
+        let wanted = try StateOptions.shares(in: directory).filter(isWanted)
         if wanted.isEmpty {
             let what = workload.map { "no workload \($0) is" } ?? "nothing is"
             throw CommandFailure(status: ExitStatus.failure, message: "\(directory): \(what) known")

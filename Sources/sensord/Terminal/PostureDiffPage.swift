@@ -23,6 +23,9 @@ struct PostureDiffPage {
         var text = coloured(name(diff.before.subject), .boldYellow) + "\n"
         text += "  \(shown(diff.before.label)) (watched \(hours(diff.hours.before))) → \(shown(diff.after.label))"
         text += " (watched \(hours(diff.hours.after))\(diff.isContinuation ? " since then" : ""))\n"
+        if diff.before.revision != nil {
+            text += "  " + coloured("counts are of all revisions together", .dim) + "\n"
+        }
         for overflow in diff.overflows {
             let words = "about \(overflow.before), then \(overflow.after) facts that there was no room to tell apart"
             text += "  " + coloured("\(overflow.kind.name): \(words)", .red) + "\n"

@@ -126,6 +126,19 @@ import Testing
         #expect(names.names(of: IPAddress(ipv6High: 0, low: 0xffff_0a00_0007), for: 1, at: 1) == ["api.test"])
     }
 
+    @Test func `a connection ends with the names that it began with, none included`() {
+        var names = PeerNames(capacity: 10)
+        let (one, other) = (
+            PeerNames.Target(address, port: 443, transport: .tcp, for: 1),
+            PeerNames.Target(address, port: 80, transport: .tcp, for: 1)
+        )
+        names.begin(one, with: ["api.test"])
+        names.begin(other, with: [])
+        #expect(names.names(ending: one) == ["api.test"] && names.names(ending: other) == [])
+        #expect(names.names(ending: PeerNames.Target(address, port: 443, transport: .tcp, for: 2)) == nil)
+        #expect(names.names(ending: PeerNames.Target(address, port: 443, transport: .mptcp, for: 1)) == nil)
+    }
+
     @Test func `what falls out before its time is counted`() {
         var names = PeerNames(capacity: 2)
         for low in UInt32(0)..<4 { names.learn("n", of: IPAddress(ipv4: low), for: 1, ttl: 60, at: 0) }

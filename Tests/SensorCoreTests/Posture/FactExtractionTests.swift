@@ -34,13 +34,42 @@ import Testing
         let local = Endpoint(address: IPAddress(ipv4: 0x0a00_0001), port: 51_312)
         let out = NetworkDetail(direction: .egress, transport: .tcp, peer: peer, local: local)
         #expect(keys(event(.networkConnect, .network(out))) == [["egress", "api.example.test", "443", "TCP"]])
-        var into = NetworkDetail(direction: .ingress, transport: .tcp, peer: peer, local: local)
-        into.peer?.names = []
-        #expect(keys(event(.networkAccept, .network(into))) == [["ingress", "10.0.0.7", "51312", "TCP"]])
         let listen = NetworkDetail(direction: nil, transport: .tcp, local: local)
         #expect(keys(event(.networkListen, .network(listen))) == [["ingress", "", "51312", "TCP"]])
         let unix = NetworkDetail(direction: .egress, transport: .unix, peer: Endpoint(path: "/run/a.sock"))
         #expect(keys(event(.networkConnect, .network(unix))) == [["egress", "/run/a.sock", "", "UNIX"]])
+    }
+
+    @Test(
+        arguments: zip(
+            [0x0a00_0007, 0xc0a8_0101, 0x7f00_0001, 0xcb00_7107, 0xa9fe_a9fe, 0xa9fe_0101] as [UInt32],
+            ["private", "private", "loopback", "external", "metadata", "link_local"]))
+    func `whoever connects is no more than a side, and by its address alone`(_ address: UInt32, _ side: String) {
+        let peer = Endpoint(address: IPAddress(ipv4: address), port: 40_000, names: ["any.test"])
+        let local = Endpoint(address: IPAddress(ipv4: 0x0a00_0001), port: 8080)
+        var into = NetworkDetail(direction: .ingress, transport: .tcp, peer: peer, local: local)
+        #expect(keys(event(.networkAccept, .network(into))) == [["ingress", side, "8080", "TCP"]])
+        into.peer?.names = []
+        #expect(keys(event(.networkClose, .network(into))) == [["ingress", side, "8080", "TCP"]])
+    }
+
+    @Test func `a scanner makes one fact, however many addresses and ports it has`() {
+        var table = ProfileTable(seed: 1, clock: ClockReading(boot: 0, wallOffset: Int64(Self.day)))
+        var identity = WorkloadIdentity(kind: "Deployment")
+        identity.name = "web"
+        let workload = WorkloadDescription(identity)
+        for number in 0..<5000 as Range<UInt32> {
+            let peer = Endpoint(address: IPAddress(ipv4: 0xcb00_0000 + number), port: UInt16(1024 + number))
+            let local = Endpoint(address: IPAddress(ipv4: 0x0a00_0001), port: 8080)
+            let detail = NetworkDetail(direction: .ingress, transport: .tcp, peer: peer, local: local)
+            for kind in [.networkAccept, .networkClose] as [EventKind] {
+                var event = event(kind, .network(detail))
+                event.workload = workload
+                table.note(event)
+            }
+        }
+        let facts = table.all.flatMap { $0.message().facts }
+        #expect(facts.map(\.count) == [5000] && facts.map(\.key.peer) == ["external"])
     }
 
     @Test func `a connection's end is an afterword that brings bytes`() {

@@ -17,6 +17,9 @@ import Testing
         let keys: [(FactKey, String)] = [
             (FactKey(.egress, "a.test", "443", "TCP"), "a.test:443 TCP"),
             (FactKey(.egress, "/run/a.sock", "", "UNIX"), "/run/a.sock UNIX"),
+            (FactKey(.ingress, "", "8080", "TCP"), ":8080 TCP"),
+            (FactKey(.ingress, "external", "8080", "TCP"), ":8080 TCP from external"),
+            (FactKey(.ingress, "/run/a.sock", "", "UNIX"), "/run/a.sock UNIX"),
             (FactKey(.process, "/bin/cat", "{path}", "/bin/sh"), "/bin/cat {path} ← /bin/sh"),
             (FactKey(.process, "/bin/cat", "", ""), "/bin/cat"),
             (FactKey(.sequence, ["a", "b", "c"]), "a → b → c"),
@@ -27,5 +30,21 @@ import Testing
             (FactKey(.credential, "ssh", "/root/.ssh/id_rsa", "READ"), "ssh /root/.ssh/id_rsa READ"),
         ]
         for (key, text) in keys { #expect(FactFolding.text(of: key) == text) }
+    }
+
+    @Test func `many ports of its own are a line for each side that others come from`() throws {
+        var sample = SamplePosture("web", hours: 5)
+        for side in ["", "private", "external"] as [ByteString] {
+            for port in [8080] + Array(40_000..<40_009) {
+                sample.add(FactKey(.ingress, side, ByteString("\(port)"), "TCP"), count: 2)
+            }
+        }
+        let lines = FactFolding(limit: 64).lines(of: try sample.snapshot.profile.facts)
+        #expect(
+            lines.map { "\($0.text) \($0.count)" } == [
+                ":32768-65535 TCP 18", ":32768-65535 TCP from external 18", ":32768-65535 TCP from private 18",
+                ":8080 TCP 2", ":8080 TCP from external 2", ":8080 TCP from private 2",
+            ])
+        #expect(lines[0].facts == 9 && lines[0].exemplars.allSatisfy { $0.hasPrefix(":400") })
     }
 }

@@ -188,6 +188,79 @@ import Testing
         #expect(counts == [3, 0])
     }
 
+    @Test func `what there is no room for after a restart stays as it was kept, and is learned on once there is`()
+        throws
+    {
+        var table = table()
+        let workloads = (0..<4).map { workload("w\($0)") }
+        for workload in workloads { for number in 0..<40 { table.note(opened("/\(number)", workload)) } }
+        var values: [ShareKey: PostureProfile] = [:]
+        _ = keep(&table, in: &values)
+        let kept = try shares(values)
+        let before = values
+        let later = 2 * Self.hour
+        var next = self.table { $0.subjects = 3 }
+        next.restore(kept, damaged: [SubjectKey(workloads[3].identity)], wasKilled: false)
+        var counts = [next.count, next.waitingCount]
+        #expect(counts == [3, 1])
+        // All others run.
+        for round in 1...3 as ClosedRange<UInt64> {
+            next.tick(reading(later + round))
+            for workload in workloads.prefix(3) { next.observe(workload, elapsed: 1, announcesCalls: false) }
+            next.note(opened("/new", workloads[3], at: later + round))
+        }
+        var wanted = next.takeWanted()
+        #expect(wanted.isEmpty && next.refused == 3)
+        _ = keep(&next, in: &values)
+        let subject = SubjectKey(workloads[3].identity)
+        for (key, profile) in before where key.subject == subject { #expect(values[key] == profile) }
+        // One is gone, and makes room.
+        for round in 4...6 as ClosedRange<UInt64> {
+            next.tick(reading(later + round))
+            for workload in workloads[1...2] { next.observe(workload, elapsed: 1, announcesCalls: false) }
+        }
+        next.note(opened("/new", workloads[3], at: later + 6))
+        wanted = next.takeWanted()
+        #expect(wanted == [subject])
+        let gone = next.takeReleased().map(\.subject.name)
+        #expect(gone == ["w0"])
+        next.restore(waiting: kept.filter { wanted.contains($0.subject) }, asked: wanted)
+        next.note(opened("/new", workloads[3], at: later + 7))
+        let (one, other) = (table.profile(of: subject), next.profile(of: subject))
+        let profile = try #require(other)
+        #expect(profile.count == 41 && profile.writer == one?.writer)
+        let reasons = Set(profile.coverage.messages().flatMap(\.lost).map(\.reason))
+        #expect(reasons == ["subjects_limit", "state_damaged"] && profile.lossyHours.count == 3)
+        counts = [next.count, next.waitingCount, next.takeReleased().count]
+        #expect(counts == [3, 0, 0])
+    }
+
+    @Test func `those that were kept last are restored first, and of what is gone nothing is waited for`() throws {
+        var table = table { $0.subjects = 1 }
+        let (early, late) = (workload("a"), workload("b"))
+        var kept: [KeptShare] = []
+        for (time, workload) in [(1, early), (2, late)] as [(UInt64, WorkloadDescription)] {
+            let subject = SubjectKey(workload.identity)
+            let record = PostureRecord.with {
+                $0.schema = PostureRecord.currentSchema
+                $0.time = Google_Protobuf_Timestamp(nanosecondsSince1970: Self.start + time)
+                $0.profile.writer = workload.identity.name
+            }
+            kept += KeptShare.gather([(ShareKey(subject).bytes, try record.serializedBytes())]).shares
+        }
+        table.restore(kept, damaged: [], wasKilled: false)
+        let restored = table.all.map(\.writer)
+        #expect(restored == ["b"])
+        for round in 10...12 as ClosedRange<UInt64> { table.tick(reading(round)) }
+        table.note(opened("/a", early, at: 12))
+        let wanted = table.takeWanted()
+        #expect(wanted == [SubjectKey(early.identity)])
+        table.restore(waiting: [], asked: wanted)
+        table.note(opened("/a", early, at: 13))
+        let writers = table.all.map(\.writer)
+        #expect(writers.count == 1 && writers[0] != "a" && writers[0] != "b")
+    }
+
     @Test func `what is counted again is written a page at a time`() {
         var table = table()
         let one = workload("w")

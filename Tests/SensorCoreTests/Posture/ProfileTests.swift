@@ -91,6 +91,39 @@ import Testing
         #expect(rows.contains { $0.kind == "file" && $0.state == "lossy" && $0.lost.first?.reason == "facts_full" })
     }
 
+    @Test
+    func
+        `a full subject's facts, with all that is known of when they were so, fit in memory whatever its age, and are told`()
+    {
+        let profile = profile()
+        var number = 0
+        func live(_ hours: [UInt64]) {
+            for kind in FactKind.allCases {
+                for place in 0..<kind.limit(of: 2000) {
+                    let values = kind.fields.indices.map { ByteString("/some/longer/name/\(kind.name)-\($0)-\(place)") }
+                    let key = FactKey(kind, values)
+                    for hour in hours {
+                        number += 1
+                        var deed = deed(hour, replica: ByteString("planner-7c9d5f-\(number % 50)"))
+                        (deed.method, deed.revision) = (.exact, "\(hour / 300)")
+                        profile.note(.init(key: key, sent: 1), FactQualifiers(), deed)
+                    }
+                }
+            }
+        }
+        live([0, 30])
+        // 1850 of the kinds that share the 2000, and those of all others.
+        #expect(profile.count == 3250 && profile.overflow.isEmpty)
+        let bytes = profile.bytes
+        #expect(bytes < 2 << 20)
+        live([700])
+        #expect(profile.bytes < bytes + 16_384)
+        let told = profile.takeChanged(at: Self.start + 700 * Self.hour, refresh: 0)
+        let messages = profile.message().facts
+        #expect(told.count == 3250 && messages.count == 3250)
+        #expect(messages.allSatisfy { $0.count == 3 && $0.hasDays && !$0.replicas.isEmpty })
+    }
+
     @Test func `bytes alone are news, and all that is left comes the next time`() {
         let profile = profile()
         let key = FactKey(.egress, "a.test", "443", "TCP")
@@ -145,6 +178,41 @@ import Testing
         #expect(restored.unkept.pages == [2] && !restored.unkept.hasHeader == false)
     }
 
+    @Test func `what there is no room for after a restart is counted with all others of its kind, and is no damage`()
+        throws
+    {
+        let profile = profile()
+        for _ in 0..<2 {
+            for number in 0..<100 { profile.note(file("/\(number)"), FactQualifiers(), deed()) }
+            profile.note(.init(key: FactKey(.dns, "a.test", "A")), FactQualifiers(), deed())
+        }
+        func pages(of profile: Profile) -> [(number: Int, facts: [PostureFact])] {
+            (0..<profile.pageCount).map { page in (page, profile.facts(of: page).map(profile.message)) }
+        }
+        func smaller(_ before: Profile) -> Profile {
+            let restored = self.profile { $0.facts = 100 }
+            restored.restore(header: before.header(), before.coverage.messages(), keptAt: Self.start)
+            restored.restore(pages: pages(of: before), at: Self.start + Self.hour)
+            return restored
+        }
+        let first = smaller(profile)
+        #expect(first.count == 41 && first.isMoved && first.unkept.pages == [0, 1, 2, 3] && first.unkept.hasHeader)
+        // Again, and nothing is added: what is over the limit was in no page any more.
+        for restored in [first, smaller(first)] {
+            let facts = restored.message().facts
+            let overflow = try #require(facts.last { $0.overflow })
+            #expect(overflow.kind == "file" && overflow.count == 120 && overflow.distinct == 60)
+            #expect(facts.reduce(0) { $0 + $1.count } == 202)
+            let rows = restored.coverage.messages().filter { $0.state == "lossy" }
+            #expect(rows.map { [$0.kind, $0.lost.first?.reason ?? ""] } == [["file", "facts_limit"]])
+            #expect(rows.first?.why.hasPrefix("60 of its facts are not told apart any more") == true)
+        }
+        // What comes again is one of them.
+        first.note(file("/99"), FactQualifiers(), deed())
+        #expect(first.message().facts.last?.count == 121 && first.message().facts.last?.distinct == 60)
+        #expect(first.newOverflow == [.file])
+    }
+
     @Test func `facts name the rollouts they were seen in, the latest sixteen`() throws {
         let profile = profile()
         for number in 0..<20 as Range<UInt64> {
@@ -161,6 +229,30 @@ import Testing
         restored.restore(header: profile.header(), [], keptAt: Self.start)
         restored.restore(pages: [(0, message.facts)])
         #expect(restored.message().revisions == message.revisions && restored.message().facts == message.facts)
+    }
+
+    @Test
+    func `the hours of a rollout are those in which it ran and was watched, whatever it did, also after a restart`()
+        throws
+    {
+        let profile = profile()
+        for hour in 0..<3 as Range<UInt64> {
+            profile.observe("c", of: "1", at: Self.start + hour * Self.hour, elapsed: 1, announcesCalls: false)
+        }
+        profile.keep(pages: [], header: true)
+        profile.observe("c", of: "1", at: Self.start + 2 * Self.hour + 9, elapsed: 1, announcesCalls: false)
+        #expect(profile.unkept.isEmpty)
+        var deed = deed(7)
+        deed.revision = "2"
+        profile.note(file("/a"), FactQualifiers(), deed)
+        #expect(profile.unkept.hasHeader)
+        let restored = self.profile()
+        restored.restore(header: profile.header(), [], keptAt: Self.start)
+        restored.observe("c", of: "2", at: Self.start + 8 * Self.hour, elapsed: 1, announcesCalls: false)
+        var shared = SharedProfile(restored.subject)
+        shared.merge(restored.message())
+        #expect(shared.revisions["1"]?.observed.count == 3 && shared.revisions["2"]?.observed.count == 2)
+        #expect(shared.revisions["2"]?.firstSeen == Self.start + 7 * Self.hour)
     }
 
     @Test func `an agent that calls itself something else each time makes no end of facts`() {

@@ -496,6 +496,32 @@ import Testing
         #expect(events[2].networkDetail?.peer?.names == [])
     }
 
+    @Test func `the end of a connection is of the same peer as its beginning, whatever names there are by then`() {
+        host.setCgroups([(42, "/system.slice/a.service")])
+        var pipeline = Pipeline(session: Records.session, host: host)
+        pipeline.consume(.scanCgroups)
+        func answer(_ name: String, _ address: [UInt8], at second: UInt64) {
+            let message = DNSMessages(name).address(nil, address, ttl: 60)
+            pipeline.record(Records.dns(message.bytes, time: second * 1_000_000_000))
+        }
+        func connection(_ kind: sensor_kind, _ last: UInt8, at second: UInt64) {
+            pipeline.record(
+                Records.network(
+                    kind, peer: (10, 0, 0, last), port: 443, object: UInt64(last), time: second * 1_000_000_000))
+        }
+        answer("api.test", [10, 0, 0, 7], at: 1)
+        for last in [7, 8] as [UInt8] { connection(SENSOR_NETWORK_CONNECT, last, at: 2) }
+        // One name has expired by then, another one was told since, and an address has got one.
+        answer("other.test", [10, 0, 0, 7], at: 3000)
+        answer("late.test", [10, 0, 0, 8], at: 3000)
+        for last in [7, 8, 9] as [UInt8] { connection(SENSOR_NETWORK_CLOSE, last, at: 3001) }
+        answer("late.test", [10, 0, 0, 9], at: 3002)
+        connection(SENSOR_NETWORK_CLOSE, 9, at: 3003)
+        let events = pipeline.takeEvents().filter { $0.kind == .networkClose }
+        #expect(events.map { $0.networkDetail?.peer?.names } == [["api.test"], [], [], ["late.test"]])
+        #expect(events[0].statements().map(\.key) == [FactKey(.egress, "api.test", "443", "TCP")])
+    }
+
     @Test func `a close has the bytes and how long it took`() throws {
         let event = try #require(
             events([

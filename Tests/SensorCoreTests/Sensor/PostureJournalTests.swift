@@ -76,8 +76,12 @@ import Testing
         #expect(restored.unknown == 0 && next.takeRestored().shares.isEmpty)
         var batch = batch([record(1)])
         batch.shares.updateValue(nil, forKey: ShareKey(SubjectKey(kind: "Deployment", name: "s1")))
+        batch.wanted = ["s2", "s9"].reduce(into: []) { $0.insert(SubjectKey(kind: "Deployment", name: $1)) }
         next.write(batch)
         #expect(next.finish() && later.sequences == [101])
+        let reread = next.takeReread()
+        #expect(reread.shares.map(\.subject.name) == ["s2"] && reread.asked == batch.wanted)
+        #expect(next.takeReread().asked.isEmpty)
         #expect(try open(Sink()).takeRestored().shares.map(\.subject.name) == ["s0", "s2"])
     }
 

@@ -106,6 +106,25 @@ final class PostureTests {
         try verify(told)
     }
 
+    @Test func `what there is no room for is kept, counted and said, and goes on with room`() throws {
+        let mark = folder + "/mark"
+        try act(": > '\(mark)'")
+        let first = try daemon()
+        try act("cat '\(mark)'")
+        try first.eventually { (try? count(of: mark)) ?? 0 == 1 }
+        _ = try stop(first)
+        // Others are known, too: whatever else runs here.
+        let full = try daemon("--max-subjects", "1")
+        let told = try stop(full)
+        #expect(full.errorsSoFar.contains("waits until there is room"), "\(full.errorsSoFar)")
+        #expect(told.contains(#""waitingSubjects":""#))
+        #expect(try count(of: mark) == 1)
+        let last = try daemon()
+        try act("cat '\(mark)'")
+        try last.eventually { (try? count(of: mark)) ?? 0 == 2 }
+        _ = try stop(last)
+    }
+
     @Test func `records are signed, and a page and a difference come of what is kept`() throws {
         let (mark, key) = (folder + "/mark", folder + "/key.pem")
         let made = try RunningSensord(

@@ -105,6 +105,34 @@ struct CoverageBook {
         foldEarlier()
     }
 
+    /// So many facts have lost their places, with what was counted of them, since there is room for fewer.
+    mutating func fold(_ facts: Int, of kind: FactKind, count: UInt64, at now: UInt64) {
+        let row = PostureCoverage.with {
+            ($0.discipline, $0.kind, $0.state) = (
+                kind.discipline.name, kind.name, CoverageAccount.State.lossy.rawValue
+            )
+            $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
+            $0.why = "\(facts) of its facts are not told apart any more: --max-facts has room for fewer than before"
+            $0.lost = [PostureLoss.with { ($0.hook, $0.reason, $0.count) = ("daemon", "facts_limit", count) }]
+        }
+        earlier.append(row)
+        foldEarlier()
+    }
+
+    /// Nobody noted what it did.
+    mutating func wait(from time: UInt64, to now: UInt64) {
+        earlier += Discipline.allCases.map { discipline in
+            PostureCoverage.with {
+                ($0.discipline, $0.state) = (discipline.name, CoverageAccount.State.lossy.rawValue)
+                $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: time)
+                $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
+                $0.why = "there was no room for it since the sensor was started (--max-subjects)"
+                $0.lost = [PostureLoss.with { ($0.hook, $0.reason) = ("daemon", "subjects_limit") }]
+            }
+        }
+        foldEarlier()
+    }
+
     /// Where there are many rows, those that say the same of several containers and times become one.
     private mutating func foldEarlier() {
         guard earlier.count > Self.earlierLimit else { return }

@@ -78,8 +78,11 @@ struct DiffRun {
         }
         if sides.after.isEmpty {
             change.nature = .removed
-            change.absence = absence(
-                of: line.kind, in: after, exposure.after, expected: expected(sides.countBefore, sides.isComparable))
+            let expected =
+                before.hasOwnCounts ? expected(sides.countBefore, sides.isComparable) : expected(sides.before)
+            change.absence = absence(of: line.kind, in: after, exposure.after, expected: expected)
+            // A revision may have run for an hour.
+            if !before.hasOwnCounts, expected == nil, change.absence == .watched { change.absence = .unknownTime }
             return change
         }
         if let found = paced(change, sides) { return found }
@@ -91,6 +94,16 @@ struct DiffRun {
     private func expected(_ count: UInt64, _ isComparable: Bool) -> Double? {
         guard isComparable, before.hasOwnCounts, exposure.before > 0 else { return nil }
         return Double(count) / Double(exposure.before) * Double(exposure.after)
+    }
+
+    /// The same of facts whose counts are of other revisions as well.
+    private func expected(_ facts: [SharedFact]) -> Double? {
+        var sum = 0.0
+        for fact in facts {
+            guard let rate = before.hourlyRate(of: fact) else { return nil }
+            sum += rate * Double(exposure.after)
+        }
+        return sum
     }
 
     private func absence(

@@ -24,7 +24,8 @@ struct Exposure {
         (before?.firstSeen ?? .max) >= earliest.before && (after?.firstSeen ?? .max) >= earliest.after
     }
 
-    private static func start(_ hours: HourSet) -> UInt64 {
+    /// What is counted in these hours began no earlier: wall clock, nanoseconds since 1970.
+    static func start(_ hours: HourSet) -> UInt64 {
         // An hour before: what is seen at a container's very start is older than its being watched.
         UInt64((hours.firstHour ?? 1) - 1) * 3_600_000_000_000
     }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Two snapshots, subject by subject.
+/// Two snapshots, or two revisions, subject by subject.
 package struct PostureComparison: Sendable {
     /// Of those that are in both, in order; what has not changed too.
     package let diffs: [PostureDiff]
-    /// Subjects that are in one alone: whether they are gone, or were only not asked for, a snapshot does not say.
+    /// Subjects that are in one alone: whether they are gone, or were only not asked for, a snapshot does not say; containers
+    /// that were in one revision alone.
     package let onlyBefore: [SubjectKey]
     package let onlyAfter: [SubjectKey]
+
+    init(diffs: [PostureDiff], onlyBefore: [SubjectKey], onlyAfter: [SubjectKey]) {
+        (self.diffs, self.onlyBefore, self.onlyAfter) = (diffs, onlyBefore, onlyAfter)
+    }
 
     /// - Parameter isWanted: which subjects are compared.
     package init(

@@ -52,6 +52,7 @@ extension JSONText {
     fileprivate mutating func append(_ view: PostureView, hours: Int) {
         append(#"{"label":"#)
         append(string: view.label)
+        append(text: #","revision":"#, view.revision ?? "")
         append(#","nodes":"#)
         append(strings: view.nodes)
         append(#","time":""#)

@@ -16,6 +16,10 @@ package struct PostureView: Sendable {
     package let hasUnknownFacts: Bool
     /// The counts are those of this view, and of nothing else.
     let hasOwnCounts: Bool
+    /// nil: it is no revision.
+    package let revision: String?
+    /// Of a revision, for all that there are: hours in which each was watched.
+    let hoursOfRevisions: [String: HourSet]
 
     package init(_ snapshot: SubjectSnapshot, label: String) {
         self.label = label
@@ -27,10 +31,12 @@ package struct PostureView: Sendable {
         coverage = snapshot.coverage
         hasUnknownFacts = snapshot.profile.hasUnknownFacts
         hasOwnCounts = true
+        (revision, hoursOfRevisions) = (nil, [:])
     }
 
     private init(
-        _ view: PostureView, label: String, facts: [SharedFact.Identity: SharedFact], observed: HourSet
+        _ view: PostureView, label: String, facts: [SharedFact.Identity: SharedFact], observed: HourSet,
+        revision: String? = nil, of hours: [String: HourSet] = [:]
     ) {
         self.label = label
         subject = view.subject
@@ -41,6 +47,29 @@ package struct PostureView: Sendable {
         coverage = view.coverage
         hasUnknownFacts = view.hasUnknownFacts
         hasOwnCounts = false
+        self.revision = revision
+        hoursOfRevisions = hours
+    }
+
+    /// What was seen in one revision; nil: nobody knows of it. What there was no room for may have been of any.
+    package init?(_ snapshot: SubjectSnapshot, revision name: String) {
+        guard let revision = snapshot.profile.revisions[name] else { return nil }
+        let label = "revision \(name)"
+        let whole = PostureView(snapshot, label: label)
+        self.init(
+            whole, label: label, facts: whole.facts.filter { $0.key.isOverflow || $0.value.revisions.contains(name) },
+            observed: revision.observed, revision: name, of: snapshot.profile.revisions.mapValues(\.observed))
+    }
+
+    /// How often something was so in an hour in which a revision was watched that its count is of; nil: nobody can tell.
+    func hourlyRate(of fact: SharedFact) -> Double? {
+        var hours = HourSet()
+        for name in fact.revisions {
+            guard let known = hoursOfRevisions[name], !known.isEmpty else { return nil }
+            hours.merge(with: known)
+        }
+        guard !hours.isEmpty, fact.firstSeen >= Exposure.start(hours) else { return nil }
+        return Double(fact.counts.count) / Double(hours.count)
     }
 
     /// A part of it, as one revision. Rates are not compared then: the counts are of all parts.

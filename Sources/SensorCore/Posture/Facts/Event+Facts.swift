@@ -72,9 +72,15 @@ extension Event {
 
     private func said(of network: NetworkDetail) -> [Statement] {
         let isIngress = kind == .networkListen || network.direction == .ingress
-        // Where others come to is told by the own port; whence they come they choose themselves.
+        // Where others come to is told by the own port. Whence they come they choose themselves: that is no more than a side, so
+        // that nobody makes facts of a subject by connecting to it.
         let port = isIngress ? network.local?.port : network.peer?.port
-        let peer = kind == .networkListen ? network.local?.path ?? "" : network.peer.map(FactKey.name) ?? ""
+        let peer: ByteString
+        if kind == .networkListen {
+            peer = network.local?.path ?? ""
+        } else {
+            peer = network.peer.map(isIngress ? FactKey.side : FactKey.name) ?? ""
+        }
         let key = FactKey(
             isIngress ? .ingress : .egress, peer, ByteString(port.map(String.init) ?? ""),
             ByteString(network.transport.name))
@@ -132,6 +138,13 @@ extension FactKey {
         if let name = endpoint.names.first { return ByteString(name) }
         if let address = endpoint.address { return ByteString(address.description) }
         return ByteString(endpoint.contextID.map { "cid:\($0)" } ?? "")
+    }
+
+    /// Which side somebody has come from. A Unix socket's path is the subject's own.
+    fileprivate static func side(_ endpoint: Endpoint) -> ByteString {
+        guard let address = endpoint.address else { return name(endpoint) }
+        // Not by its name, which may have expired by the end of the connection.
+        return ByteString(PeerClass(name: nil, address: address, cluster: []).name)
     }
 
     fileprivate static func ran(_ process: ProcessDescription) -> FactKey {

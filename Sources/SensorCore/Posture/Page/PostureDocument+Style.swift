@@ -7,8 +7,8 @@ extension PostureDocument {
         <svg class="defs" width="0" height="0" aria-hidden="true"><defs>\
         <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">\
         <path class="hatch" d="M0 0V6"/></pattern>\
-        <pattern id="cell" width=".25" height=".25" patternUnits="userSpaceOnUse">\
-        <path class="cell" d="M0 .25L.25 0"/></pattern>\
+        <pattern id="cell" width="2.5" height="2.5" patternUnits="userSpaceOnUse">\
+        <path class="cell" d="M0 2.5L2.5 0"/></pattern>\
         <pattern id="loss" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)">\
         <path class="loss" d="M0 0V4"/></pattern>\
         <pattern id="stripe" width="100" height="4" patternUnits="userSpaceOnUse">\
@@ -83,9 +83,9 @@ extension PostureDocument {
         .line{stroke:var(--accent);stroke-width:2;fill:none;stroke-linejoin:round}
         .unseen{stroke:var(--accent);stroke-width:1.5;stroke-dasharray:2 3;fill:none;opacity:.75}
         .unwatched{fill:url(#hatch)}.partly{fill:var(--partly)}.lossy{fill:url(#loss)}
-        .week .unwatched{fill:url(#cell)}
+        .week path{fill:none;stroke-width:8}.week .unwatched{stroke:url(#cell)}
         .hatch{stroke:var(--shade);stroke-width:1.4}.loss{stroke:var(--lossy);stroke-width:1.4}
-        .cell{stroke:var(--shade);stroke-width:.035}.stripe{stroke:var(--accent);stroke-width:2}
+        .cell{stroke:var(--shade);stroke-width:.35}.stripe{stroke:var(--accent);stroke-width:2}
         .key{color:var(--quiet);font-size:13px;margin:12px 0 0}
         .box{display:inline-block;width:12px;height:12px;border-radius:3px;margin:0 6px -1px 0}
         .key>span{display:inline-block;margin-right:20px}
@@ -105,13 +105,13 @@ extension PostureDocument {
         .bar{fill:var(--accent)}.sure{fill:var(--accent);opacity:.38}.unsure{fill:url(#stripe);opacity:.6}
         .sure-box{background:var(--accent);opacity:.5}
         .unsure-box{background:repeating-linear-gradient(0deg,var(--accent) 0 2px,transparent 2px 4px);opacity:.7}
-        .week{display:grid;grid-template-columns:40px minmax(0,1fr);gap:4px 0;max-width:720px}
-        .week svg{height:182px}
-        .days{display:grid;grid-template-rows:repeat(7,26px);font-size:13px;color:var(--quiet)}
-        .days span{line-height:26px}
+        .week{display:grid;grid-template-columns:40px minmax(0,1fr);gap:4px 0}
+        .week svg{height:126px}
+        .days{display:grid;grid-template-rows:repeat(7,18px);font-size:12px;color:var(--quiet)}
+        .days span{line-height:18px}
         .hours{grid-column:2;display:grid;grid-template-columns:repeat(4,1fr);font-size:13px;color:var(--quiet)}
-        .h0{fill:var(--h0)}.h1{fill:var(--h1)}.h2{fill:var(--h2)}.h3{fill:var(--h3)}.h4{fill:var(--h4)}\
-        .h5{fill:var(--h5)}
+        .h0{stroke:var(--h0)}.h1{stroke:var(--h1)}.h2{stroke:var(--h2)}.h3{stroke:var(--h3)}.h4{stroke:var(--h4)}\
+        .h5{stroke:var(--h5)}
         .h0-box{background:var(--h0)}.h1-box{background:var(--h1)}.h2-box{background:var(--h2)}\
         .h3-box{background:var(--h3)}.h4-box{background:var(--h4)}.h5-box{background:var(--h5)}
         .coverage{table-layout:fixed}.coverage th:first-child{width:110px}.coverage th:nth-child(2){width:120px}

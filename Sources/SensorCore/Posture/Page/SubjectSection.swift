@@ -132,10 +132,26 @@ struct SubjectSection {
     }
 
     private func week(_ text: inout MarkupText) {
-        guard let week = WeekHours(subject.hoursOfWeek, subject.snapshot.profile.time.observed) else { return }
-        text.markup("<h3>Hours of the week</h3>")
-        WeekPlot(week: week).write(to: &text)
+        let weeks = WeekHours.of(subject.hoursOfWeek, subject.snapshot.profile.time.observed)
+        if weeks.isEmpty { return }
+        text.markup(#"<h3>Hours of the week</h3><div class="curves">"#)
+        for week in weeks.prefix(Self.weekLimit) {
+            text.element("<figure><figcaption><b>", week.kind.name, "</b> ")
+            text.words("\(PageNumber.grouped(week.total)) times, up to \(PageNumber.grouped(week.most)) in an hour")
+            text.markup("</figcaption>")
+            WeekPlot(week: week).write(to: &text)
+            text.markup("</figure>")
+        }
+        text.markup("</div>")
+        WeekPlot.writeKey(to: &text)
+        let others = weeks.dropFirst(Self.weekLimit)
+        if others.isEmpty { return }
+        let names = others.map { "\($0.kind.name) (\(PageNumber.grouped($0.total)))" }.joined(separator: ", ")
+        text.element(#"<p class="quiet">"#, "Done more seldom: \(names).", "</p>")
     }
+
+    /// Kinds whose hours are drawn.
+    private static let weekLimit = 6
 }
 
 extension String {

@@ -1,28 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How often something was done, by hour of the week in UTC, Monday 00:00 first; and which of these hours were watched.
+/// How often one kind of things was done, by hour of the week in UTC, Monday 00:00 first; and which of these hours were watched.
 struct WeekHours: Equatable {
+    let kind: FactKind
     /// nil: never watched.
     let counts: [UInt64?]
+    let total: UInt64
 
     static let span = 168
 
-    /// nil: nobody has counted.
-    init?(_ counts: [FactKind: [UInt64]], _ observed: HourSet) {
-        let known = counts.values.filter { $0.count == Self.span }
-        if known.isEmpty { return nil }
-        var isWatched = [Bool](repeating: false, count: Self.span)
+    /// Kinds that were counted, what was done most first: each has a rhythm of its own.
+    static func of(_ counts: [FactKind: [UInt64]], _ observed: HourSet) -> [WeekHours] {
+        var isWatched = [Bool](repeating: false, count: span)
         for day in observed.days ?? 0...0 {
             let hours = observed.hours(of: day)
             for hour in 0..<24 where hours >> UInt32(hour) & 1 != 0 {
-                isWatched[Self.weekday(day) * 24 + hour] = true
+                isWatched[weekday(day) * 24 + hour] = true
             }
         }
-        self.counts = (0..<Self.span).map { hour in
-            let count = known.reduce(0) { $0 &+ $1[hour] }
-            // What was counted was seen, whatever else is known of the hour.
-            return count > 0 || isWatched[hour] ? count : nil
-        }
+        return counts.compactMap { kind, counts in WeekHours(kind, counts, isWatched) }
+            .sorted { ($1.total, $0.kind.rawValue) < ($0.total, $1.kind.rawValue) }
+    }
+
+    /// nil: nobody has counted anything.
+    private init?(_ kind: FactKind, _ counts: [UInt64], _ isWatched: [Bool]) {
+        total = counts.reduce(0, &+)
+        guard counts.count == Self.span, total > 0 else { return nil }
+        self.kind = kind
+        // What was counted was seen, whatever else is known of the hour.
+        self.counts = zip(counts, isWatched).map { $0 > 0 || $1 ? $0 : nil }
     }
 
     /// 0: Monday. The first day of 1970 was a Thursday.

@@ -8,8 +8,8 @@ package struct SharedProfile: Sendable, Equatable {
     package let subject: SubjectKey
     package private(set) var facts: [SharedFact.Identity: SharedFact] = [:]
     package private(set) var time = ObservedTimes()
-    /// Rollouts that were seen, and when: nanoseconds since 1970.
-    package private(set) var revisions: [String: ClosedRange<UInt64>] = [:]
+    /// Rollouts that were seen.
+    package private(set) var revisions: [String: SharedRevision] = [:]
     /// By writer.
     package private(set) var exercise: [String: Exercise] = [:]
     /// It has facts of kinds that this version does not know.
@@ -32,16 +32,11 @@ package struct SharedProfile: Sendable, Equatable {
         for message in share.facts { merge(message, writer: share.writer) }
         time.merge(with: ObservedTimes(share))
         if share.hasExercise { exercise[share.writer, default: Exercise()].merge(with: Exercise(share.exercise)) }
-        for revision in share.revisions {
-            let (first, last) = (revision.firstSeen.nanosecondsSince1970, revision.lastSeen.nanosecondsSince1970)
-            note(revision.name, first...max(first, last))
-        }
+        for revision in share.revisions { merge(SharedRevision(revision), named: revision.name) }
     }
 
-    private mutating func note(_ revision: String, _ seen: ClosedRange<UInt64>) {
-        let known = revisions[revision] ?? seen
-        revisions[revision] =
-            min(known.lowerBound, seen.lowerBound)...max(known.upperBound, seen.upperBound)
+    private mutating func merge(_ revision: SharedRevision, named name: String) {
+        if revisions[name]?.merge(with: revision) == nil { revisions[name] = revision }
     }
 
     package mutating func merge(_ message: PostureFact, writer: String) {
@@ -56,7 +51,7 @@ package struct SharedProfile: Sendable, Equatable {
     package mutating func merge(with other: SharedProfile) {
         hasUnknownFacts = hasUnknownFacts || other.hasUnknownFacts
         time.merge(with: other.time)
-        for (name, seen) in other.revisions { note(name, seen) }
+        for (name, revision) in other.revisions { merge(revision, named: name) }
         for (writer, known) in other.exercise { exercise[writer, default: Exercise()].merge(with: known) }
         for (identity, fact) in other.facts where facts[identity]?.merge(with: fact) == nil { facts[identity] = fact }
     }

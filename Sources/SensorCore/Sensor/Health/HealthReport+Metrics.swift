@@ -37,6 +37,10 @@ extension HealthReport {
         text.add(
             "posture_released_subjects_total", .counter, "Subjects that were let go.", statistics.releasedSubjects)
         text.add(
+            "posture_waiting_subjects", .gauge,
+            "Subjects that are kept and that there was no room for since the start (see --max-subjects).",
+            statistics.waitingSubjects)
+        text.add(
             "posture_clock_jumps_total", .counter, "Times that the clock jumped and was not believed at once.",
             statistics.clockJumps)
         text.add(

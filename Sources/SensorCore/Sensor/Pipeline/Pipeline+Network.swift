@@ -19,7 +19,7 @@ extension Pipeline {
             if let peer, !(peer.isUnspecified && network.peer_port == 0) {
                 detail.peer = Endpoint(
                     address: peer, port: network.peer_port,
-                    names: names.names(of: peer, for: workload.number, at: header.time))
+                    names: peerNames(peer, network.peer_port, detail, kind, for: workload.number, at: header.time))
             }
             if let local, !(local.isUnspecified && network.local_port == 0) {
                 detail.local = Endpoint(address: local, port: network.local_port)
@@ -44,6 +44,21 @@ extension Pipeline {
         if kind == .networkClose { detail.duration = network.duration }
         emit(
             kind, header, process: process, workload: workload, detail: .network(detail), elapsed: network.duration)
+    }
+
+    /// What a peer is called, at the end of a connection as at its beginning: both are told of the same peer.
+    private mutating func peerNames(
+        _ address: IPAddress, _ port: UInt16, _ detail: NetworkDetail, _ kind: EventKind, for workload: UInt64,
+        at time: UInt64
+    ) -> [String] {
+        guard detail.direction == .egress, kind == .networkConnect || kind == .networkClose else {
+            return names.names(of: address, for: workload, at: time)
+        }
+        let target = PeerNames.Target(address, port: port, transport: detail.transport, for: workload)
+        if kind == .networkClose, let known = names.names(ending: target) { return known }
+        let found = names.names(of: address, for: workload, at: time)
+        if kind == .networkConnect { names.begin(target, with: found) }
+        return found
     }
 
     /// A DNS message reached a socket of the process: its names are this workload's from now on.

@@ -90,6 +90,7 @@ extension Pipeline {
             $0.unattributedEvents = counters.unattributedEvents
             ($0.subjects, $0.facts) = (UInt64(profiles.count), UInt64(profiles.factCount))
             ($0.refusedEvents, $0.clockJumps) = (profiles.refused, profiles.clock.jumps)
+            $0.waitingSubjects = UInt64(profiles.waitingCount)
         }
         return [record]
     }

@@ -10,6 +10,7 @@ extension Pipeline {
     mutating func takePosture(all: Bool = false) -> JournalBatch {
         if all { giveUpAwaitedLosses() }
         var batch = JournalBatch()
+        batch.wanted = profiles.takeWanted()
         let told = profiles.takeChanged(limit: all ? .max : Self.toldFacts)
         for (profile, facts) in told { batch.records += records(of: profile, facts).map { RecordContent($0) } }
         let due = profiles.takeDue()
@@ -41,6 +42,11 @@ extension Pipeline {
     mutating func restore(_ restored: PostureJournal.Restored) {
         node.wasKilled = restored.wasKilled
         profiles.restore(restored.shares, damaged: restored.damaged, wasKilled: restored.wasKilled)
+    }
+
+    /// What was known of subjects that there was no room for then.
+    mutating func restore(_ reread: PostureJournal.Reread) {
+        profiles.restore(waiting: reread.shares, asked: reread.asked)
     }
 
     /// Facts that are kept at a tick, about: to write one down takes a few microseconds.

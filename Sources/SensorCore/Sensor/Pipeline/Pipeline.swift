@@ -153,6 +153,7 @@ package struct Pipeline: ~Copyable {
         statistics.knownFacts = UInt64(profiles.factCount)
         statistics.refusedSubjects = profiles.refused
         statistics.releasedSubjects = profiles.released
+        statistics.waitingSubjects = UInt64(profiles.waitingCount)
         statistics.clockJumps = profiles.clock.jumps
         statistics.refusedFacts = awaitedFacts.refused
         statistics.evictedProcesses = processes.evicted

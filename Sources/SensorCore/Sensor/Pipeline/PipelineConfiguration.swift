@@ -60,6 +60,8 @@ package struct PipelineStatistics: Sendable, Equatable {
     package var refusedSubjects: UInt64 = 0
     /// Subjects that were let go.
     package var releasedSubjects: UInt64 = 0
+    /// Subjects that are kept and that there was no room for since the start.
+    package var waitingSubjects: UInt64 = 0
     /// Times that the clock jumped and was not believed at once.
     package var clockJumps: UInt64 = 0
     /// Of each, what had to go before its time.

@@ -42,10 +42,25 @@ import Testing
         observed.insert(Self.first + 25)
         var counts = [UInt64](repeating: 0, count: 168)
         (counts[25], counts[30]) = (9, 4)
-        let week = try #require(WeekHours([.file: counts, .dns: [1, 2]], observed))
+        let weeks = WeekHours.of([.file: counts, .dns: [1, 2], .tool: counts.map { _ in 0 }], observed)
+        #expect(weeks.map(\.kind) == [.file])
+        let week = try #require(weeks.first)
         #expect(week.counts[0] == 0 && week.counts[1] == nil && week.counts[25] == 9 && week.counts[30] == 4)
         #expect(week.level(1) == nil && week.level(0) == 0 && week.level(25) == 5 && week.level(30) == 4)
-        #expect(WeekHours.name(25) == "Tue 01:00" && WeekHours([:], observed) == nil)
+        #expect(WeekHours.name(25) == "Tue 01:00" && WeekHours.of([:], observed).isEmpty)
+    }
+
+    @Test func `each kind has its own rhythm, however much there is of others`() throws {
+        var (files, calls) = ([UInt64](repeating: 0, count: 168), [UInt64](repeating: 0, count: 168))
+        (files[9], files[10], files[40], calls[40]) = (1_000_000, 1_000_000, 1, 3)
+        let weeks = WeekHours.of([.tool: calls, .file: files], HourSet())
+        #expect(weeks.map(\.kind) == [.file, .tool] && weeks.map(\.total) == [2_000_001, 3])
+        #expect(weeks.map { $0.level(40) } == [1, 5] && weeks.map { $0.level(9) } == [5, nil])
+        var text = MarkupText()
+        WeekPlot(week: weeks[0]).write(to: &text)
+        // Two hours on end are one stroke.
+        #expect(text.text.contains(#"<path class="h5" d="M91 5h18"/>"#))
+        #expect(text.text.contains("file by hour of the week, UTC. Most on Mon 09:00: 1000000 times."))
     }
 
     @Test func `what could be of several calls is told apart from what is of one`() throws {

@@ -32,6 +32,25 @@ import Testing
         }
     }
 
+    @Test func `of the hours of the week the kinds done most are drawn, each by itself, and the others are named`()
+        throws
+    {
+        var subject = PostureDocument.Subject(try SamplePosture.agent().snapshot)
+        let kinds: [FactKind] = [.file, .egress, .process, .dns, .tool, .effect, .credential, .ingress]
+        for (place, kind) in kinds.enumerated() {
+            subject.hoursOfWeek[kind] = (0..<168).map { UInt64($0 % 24 == place ? 100 - place : 0) }
+        }
+        let page = PostureDocument([subject], at: SamplePosture.agent().now).html
+        #expect(page.ranges(of: #"<div class="week">"#).count == 6)
+        #expect(page.contains("<b>effect</b> 665 times, up to 95 in an hour"))
+        #expect(page.contains("Done more seldom: credential (658), ingress (651)."))
+        #expect(page.ranges(of: "little to most of its kind").count == 1)
+        // Six pictures take little room.
+        let start = try #require(page.firstRange(of: "Hours of the week"))
+        let end = try #require(page.firstRange(of: "<h3>Behavioral"))
+        #expect(page[start.upperBound..<end.lowerBound].utf8.count < 12_000)
+    }
+
     @Test func `nothing on it comes from elsewhere`() throws {
         let page = try page([.agent()])
         for word in ["http:", "https:", "<script", "<link", "<img", "@import", "src=", "javascript:"] {

@@ -36,6 +36,22 @@ struct SamplePosture {
         for hour in hours { observed.insert(UInt32(Self.start / Self.hour + hour)) }
     }
 
+    /// A rollout ran in these hours since the start.
+    ///
+    /// - Parameter isKnown: whether anybody knows in which of them it was watched.
+    mutating func roll(_ revision: String, _ hours: Range<UInt64>, isKnown: Bool = true) {
+        var observed = HourSet()
+        for hour in hours where isKnown { observed.insert(UInt32(Self.start / Self.hour + hour)) }
+        share.revisions.append(
+            PostureRevision.with {
+                $0.name = revision
+                $0.firstSeen = Google_Protobuf_Timestamp(
+                    nanosecondsSince1970: Self.start + hours.lowerBound * Self.hour)
+                $0.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: Self.start + hours.upperBound * Self.hour)
+                $0.observed = PostureHours(observed)
+            })
+    }
+
     mutating func lose(_ hours: Range<UInt64>) {
         for hour in hours { lossy.insert(UInt32(Self.start / Self.hour + hour)) }
     }
@@ -56,9 +72,10 @@ struct SamplePosture {
 
     mutating func add(
         _ key: FactKey, _ qualifiers: FactQualifiers = FactQualifiers(), count: UInt64 = 1, from: UInt64 = 0,
-        until: UInt64? = nil, attributed: [UInt64] = [], sent: UInt64 = 0
+        until: UInt64? = nil, attributed: [UInt64] = [], sent: UInt64 = 0, in revisions: [String] = []
     ) {
         var fact = PostureFact(key, qualifiers)
+        fact.revisions = revisions
         fact.count = count
         (fact.bytesSent, fact.bytesReceived) = (sent, sent * 7)
         fact.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: Self.start + from * Self.hour)
@@ -106,7 +123,7 @@ struct SamplePosture {
         get throws { try PostureSnapshot(Array(line.utf8), name: "sample").subjects[0] }
     }
 
-    /// The hours of an office, and little at night.
+    /// The hours of an office, and little at night; credentials then.
     var week: [FactKind: [UInt64]] {
         var random = SplitMix(seed: 5)
         let counts = (0..<168).map { hour -> UInt64 in
@@ -115,7 +132,8 @@ struct SamplePosture {
             let isBusy = day < 5 && (8..<18).contains(time)
             return UInt64.random(in: isBusy ? 300...900 : 0...60, using: &random)
         }
-        return [.file: counts, .egress: counts.map { $0 / 3 }]
+        let nightly = (0..<168).map { hour -> UInt64 in hour < hours && hour % 24 == 2 ? 1 : 0 }
+        return [.file: counts, .egress: counts.map { $0 / 3 }, .credential: nightly]
     }
 }
 
