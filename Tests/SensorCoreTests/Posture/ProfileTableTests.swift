@@ -132,7 +132,8 @@ import Testing
     @Test(arguments: 0..<20 as Range<UInt64>)
     func `what is counted again is what is looked for anew, whoever asks in between`(_ seed: UInt64) {
         var random = SplitMix(seed: seed)
-        var (one, other) = (table(), table())
+        var one = table()
+        var other = table()
         let workload = workload("w")
         var places = [FactPlaces](repeating: FactPlaces(), count: 40)
         var boot: UInt64 = 1
@@ -390,7 +391,7 @@ import Testing
         #expect(profile.observedHours.days?.upperBound == UInt16(hour / 24))
         let fact = try #require(profile.message().facts.first)
         #expect(fact.count == 48 + 3 + 30)
-        #expect(fact.sightings.latestDay == hour / 24 && fact.days.latest == hour / 24)
+        #expect(fact.sightings.latestDay == hour / 24 && fact.days.latestDay == hour / 24)
         #expect(fact.lastSeen.nanosecondsSince1970 == Self.start + boot - Self.hour)
     }
 
