@@ -13,7 +13,8 @@ package final class ToolCallReference: Sendable, Equatable {
         case process
         /// Several were open; path, host or command stands in the arguments of exactly this one, and all of the others' are known.
         case argument
-        /// Several were open, or whoever did it acts for none: which of them it was is not known.
+        /// Several were open, or whoever did it acts for none: which of them it was is not known. One alone: it may have ended
+        /// before that.
         case candidates
         /// By time alone.
         case window

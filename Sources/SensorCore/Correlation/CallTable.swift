@@ -212,7 +212,17 @@ struct CallTable: ~Copyable {
         announcingThreads[call.thread] = count > 1 ? count - 1 : nil
     }
 
+    /// The call, if it is not known to have ended.
+    func open(_ number: UInt64) -> ToolCall? {
+        calls[number].flatMap { $0.endedAt == nil ? $0.call : nil }
+    }
+
     // MARK: Joining
+
+    /// Of what was done for this call, or for none since it had ended.
+    mutating func candidate(_ number: UInt64) -> ToolCallReference? {
+        reference([number], .candidates, mayBeNone: true)
+    }
 
     /// The call that something was done for, or those that it may have been done for; nil: none was open.
     mutating func join(_ deed: Deed, line: Line, traits: () -> Traits) -> ToolCallReference? {

@@ -22,6 +22,8 @@ package struct CollectorConfiguration: Sendable {
     package var streamedKinds: UInt64 = .max
     /// What the tool-call socket learns, where there is one.
     package var calls: CallInbox?
+    /// Where to ask up to when what agents have sent is in there; nil: all is before anything that they do after it.
+    package var hearing: CallHearing?
     /// Calls that OpenTelemetry spans tell of. There is no hurry with them: some are taken with each pass.
     package var spans: CallInbox?
     /// What keeps posture and tells of it; nil: none is learned. Finished with the collector.

@@ -32,6 +32,10 @@ final class CollectorLoop {
     private var unwatched: (fresh: Set<UInt64>, settled: Set<UInt64>) = ([], [])
     private var unenforcedCgroups: UInt64 = 0
     private var pending = PendingRecords()
+    /// Somebody has announced a call.
+    private var isHearing = false
+    /// Of the socket server.
+    private var knownAnswers: UInt64 = 0
     private(set) var trouble: String?
     /// Few: each has its cause in it, and nothing of the moment.
     private var toldTroubles: Set<String> = []
@@ -100,6 +104,7 @@ final class CollectorLoop {
             if began >= pipeline.nextDeadline, !kernel.isBehind || began &- pipeline.nextDeadline > Self.patience {
                 settle(at: began)
             }
+            askIfAwaited()
             let now = KernelSession.bootTime()
             if now >= nextTick { tick() }
             flushRecording(isQuiet: count == 0, now: now)
@@ -161,8 +166,18 @@ final class CollectorLoop {
     /// Hands on all that the kernel had written when this was called, however much more comes meanwhile.
     func catchUp() {
         kernel.drainPresent { record($0) }
+        // What waits for the socket server to look has been written, too.
+        let until = KernelSession.bootTime() &+ Self.hearingTime
+        while pipeline.awaitsHearing, KernelSession.bootTime() < until {
+            askIfAwaited()
+            configuration.hearing?.wait(milliseconds: Int32(Self.hearingTime / 1_000_000))
+            takeCalls()
+        }
         deliver()
     }
+
+    /// So long whoever wants all of it waits for the socket server (ns).
+    private static let hearingTime: UInt64 = 50_000_000
 
     /// As soon as nothing more comes, and at least each second: a kill -9 takes no more than that from a recording.
     private func flushRecording(isQuiet: Bool, now: UInt64) {
@@ -174,7 +189,20 @@ final class CollectorLoop {
     /// Before each record: what was done after a call's ack was done with that call open, whether the kernel names it or not.
     private func takeCalls() {
         guard let inbox = configuration.calls else { return }
-        for change in inbox.take() { consume(.call(change)) }
+        // What it had heard by then is in the inbox.
+        let heard = isHearing ? configuration.hearing?.answer(after: &knownAnswers) : nil
+        for change in inbox.take() {
+            if !isHearing, configuration.hearing != nil {
+                isHearing = true
+                consume(.heard(HeardTimes()))
+            }
+            consume(.call(change))
+        }
+        if let heard { consume(.heard(heard)) }
+    }
+
+    private func askIfAwaited() {
+        if pipeline.awaitsHearing { configuration.hearing?.ask() }
     }
 
     /// A client may send thousands at once, and each takes a while: the rings are emptied in between.
@@ -189,6 +217,7 @@ final class CollectorLoop {
         takeCalls()
         pipeline.record(view)
         recording?.record(view.bytes)
+        askIfAwaited()
         if pipeline.eventCount >= configuration.batch { deliver() }
     }
 

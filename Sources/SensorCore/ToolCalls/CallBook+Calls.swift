@@ -49,6 +49,7 @@ extension CallBook {
             number: number, id: id, name: name, session: key.name, scope: scope, initiator: initiator,
             process: sender.process.id, thread: thread?.id ?? 0, cgroup: sender.cgroup, time: time.boot, terms: terms,
             mentions: message.call?.arguments?.mentions, claims: claims, arguments: arguments)
+        told.workload = sender.workload
         told.parentCall = parent.map { LinkedCall($0, of: sender.workload) }
         tell(.begun(told))
         do throws(SystemError) {

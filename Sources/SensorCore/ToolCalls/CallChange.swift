@@ -58,6 +58,8 @@ package struct ToolCall: Sendable, Equatable, Codable {
     package var thread: UInt32
     /// Id of the announcing process's cgroup in the tracked hierarchy.
     package var cgroup: UInt64
+    /// Id of the cgroup that its container or unit begins at; nil: not known.
+    package var workload: UInt64?
     /// Boot clock, ns.
     package var time: UInt64
     /// Paths, hosts and commands among its arguments.

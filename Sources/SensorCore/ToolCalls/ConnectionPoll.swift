@@ -19,7 +19,8 @@ final class ConnectionPoll: Sendable {
         var hasHungUp: Bool
     }
 
-    private static let eventLimit = 1024
+    /// That one call tells of.
+    static let eventLimit = 1024
 
     private let descriptor: Int32
 

@@ -67,31 +67,50 @@ final class ToolCallConnection {
         sender.workload == peer?.workload || sender.process == peer?.process
     }
 
+    /// Those in whose calls it may have a say.
+    var workloads: [UInt64] {
+        guard let known = known?.sender, known.workload != account.workload, admits(known) else {
+            return [account.workload]
+        }
+        return [account.workload, known.workload]
+    }
+
     /// Whether to look for more from it.
     func isListening(at now: UInt64) -> Bool {
         !hasEnded && outgoing.count < Self.answerLimit && now >= pausedUntil
     }
 
+    /// Bytes that have come and are not read.
+    var waitingBytes: Int {
+        var count: Int32 = 0
+        return ioctl(descriptor, UInt(FIONREAD), &count) == 0 ? Int(count) : .max
+    }
+
     /// Reads once, a bounded amount, and hands on whole lines. What it reads counts with the workload's messages.
-    func receive(_ handle: (Line) -> Void) {
-        guard !hasEnded, outgoing.count < Self.answerLimit else { return }
-        withUnsafeTemporaryAllocation(byteCount: Self.readLimit, alignment: 1) { buffer in
+    ///
+    /// - Returns: how many bytes it has read.
+    @discardableResult
+    func receive(_ handle: (Line) -> Void) -> Int {
+        guard !hasEnded, outgoing.count < Self.answerLimit else { return 0 }
+        return withUnsafeTemporaryAllocation(byteCount: Self.readLimit, alignment: 1) { buffer in
             while true {
                 var process: pid_t = 0
                 var (user, group): (uid_t, gid_t) = (0, 0)
                 let count = sensor_receive_from(
                     descriptor, buffer.baseAddress, buffer.count, &process, &user, &group)
                 if count < 0, errno == EINTR { continue }
-                if count < 0, errno == EAGAIN { return }
+                if count < 0, errno == EAGAIN { return 0 }
                 guard count > 0 else {
                     hasEnded = true
                     // Many end the last line with the connection. One that was cut off is no message.
                     if count == 0, skipping != nil || !incoming.isEmpty { finishLine(handle) }
-                    return charge()
+                    charge()
+                    return 0
                 }
                 account.charge(count / CallAccount.messageBytes)
                 take(UnsafeRawBufferPointer(rebasing: buffer[..<count]), from: UInt32(max(process, 0)), handle)
-                return charge()
+                charge()
+                return count
             }
         }
     }

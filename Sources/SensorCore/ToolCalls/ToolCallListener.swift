@@ -10,6 +10,8 @@ package final class ToolCallListener: Sendable {
     /// Non-blocking.
     let descriptor: Int32
     private let path: String
+    /// Connections that wait to be accepted, at most: the system lets in one more than it is told.
+    static let queueLimit = 129
 
     package static func path(in runDirectory: String) -> String { runDirectory + "/agent/toolcalls.sock" }
 
@@ -34,7 +36,7 @@ package final class ToolCallListener: Sendable {
         guard sensor_pass_credentials(descriptor) == 0,
             UnixAddress.with(path, { bind(descriptor, $0, $1) }) == 0,
             // Before it listens, so that nobody gets in who may not.
-            access.apply(to: "toolcalls.sock", in: folder), listen(descriptor, 128) == 0
+            access.apply(to: "toolcalls.sock", in: folder), listen(descriptor, Int32(Self.queueLimit - 1)) == 0
         else {
             let error = SystemError("listen on \(path)")
             close(descriptor)

@@ -12,6 +12,8 @@ struct ToolCallLoop<Marker: CallMarker> {
     private static var second: UInt64 { 1_000_000_000 }
     /// What was learned is told of no more often than that, however much there is of it.
     private static var tellTime: UInt64 { 1_000_000 }
+    /// Between two looks at all that was sent.
+    private static var lookTime: UInt64 { 10_000_000 }
     /// Beside the connections, which are counted from 1.
     private static var wakeUpNumber: Int { Int.max }
     private static var crowdedLimit: Int { 1024 }
@@ -38,6 +40,13 @@ struct ToolCallLoop<Marker: CallMarker> {
     private var crowded: Set<UInt64> = []
     /// Time of this turn, by workload, ns.
     private var work: [UInt64: UInt64] = [:]
+    /// Somebody wants to know up to when all that was sent has been heard.
+    private var isAsked = false
+    /// This turn finds that out; of which workloads not all was, and that there may be some of which nothing is known.
+    private var isLooking = false
+    private var unheard: Set<UInt64> = []
+    private var isDeaf = false
+    private var lookedAt: UInt64 = 0
 
     init(
         server: ToolCallServer, listener: ToolCallListener, senders: CallTaskCache, poll: ConnectionPoll,
@@ -53,32 +62,63 @@ struct ToolCallLoop<Marker: CallMarker> {
     }
 
     mutating func run() {
-        _ = poll.add(server.wakeUp.descriptor, number: Self.wakeUpNumber, .read)
+        _ = poll.add(server.hearing.wakeUp.descriptor, number: Self.wakeUpNumber, .read)
         _ = poll.add(listener.descriptor, number: Self.listenerNumber, .read)
-        while !server.isStopping.load(ordering: .relaxed) {
-            let ready = wait(at: KernelSession.bootTime())
-            let now = KernelSession.bootTime()
-            work.removeAll(keepingCapacity: true)
-            turns += 1
-            // Who was first is last, so that one with many connections gets to each of them.
-            let first = ready.isEmpty ? 0 : turns % ready.count
-            for index in ready.indices {
-                let one = ready[(first + index) % ready.count]
-                switch one.number {
-                case Self.wakeUpNumber: server.wakeUp.take()
-                case Self.listenerNumber: acceptSome(at: now)
-                default: serve(one, at: now)
-                }
-            }
-            resume(at: now)
-            if now &- tickedAt >= Self.second { tick(at: now) }
-            if learned.isSet, now &- toldAt >= Self.tellTime { tell(at: now) }
-        }
+        while !server.isStopping.load(ordering: .relaxed) { turn() }
+        // What was done before it stops is its calls' for certain.
+        turn(isLast: true)
         // What is open stays so: its clients have not gone.
         connections = [:]
         book.finish()
         tick(at: KernelSession.bootTime())
         tell(at: KernelSession.bootTime())
+    }
+
+    private mutating func turn(isLast: Bool = false) {
+        if server.hearing.takeQuestion() { isAsked = true }
+        let began = KernelSession.bootTime()
+        isLooking = isLast || isAsked && began &- lookedAt >= Self.lookTime
+        if isLooking { prepareLook() }
+        let ready = isLooking ? poll.wait(milliseconds: 0) : wait(at: began)
+        let now = KernelSession.bootTime()
+        work.removeAll(keepingCapacity: true)
+        turns += 1
+        // Who was first is last, so that one with many connections gets to each of them.
+        let first = ready.isEmpty ? 0 : turns % ready.count
+        for index in ready.indices {
+            let one = ready[(first + index) % ready.count]
+            switch one.number {
+            case Self.wakeUpNumber: server.hearing.wakeUp.take()
+            case Self.listenerNumber: acceptSome(at: now)
+            default: serve(one, at: now)
+            }
+        }
+        resume(at: now)
+        if now &- tickedAt >= Self.second { tick(at: now) }
+        if isLooking, finishLook(from: began, ready.count) { tell(at: now) }
+        if learned.isSet, now &- toldAt >= Self.tellTime { tell(at: now) }
+    }
+
+    // MARK: Looking
+
+    /// Whoever is not ready now has sent nothing more, but for those that are not listened to.
+    private mutating func prepareLook() {
+        unheard.removeAll(keepingCapacity: true)
+        // Whose connections wait to be accepted is not known.
+        isDeaf = acceptsFrom != 0
+        for connection in connections.values where !connection.interest.contains(.read) && !connection.hasEnded {
+            unheard.formUnion(connection.workloads)
+        }
+    }
+
+    /// - Returns: whether all that was sent by then has been taken in, but of those of which it is known that it was not. Else
+    ///   it is looked again.
+    private mutating func finishLook(from time: UInt64, _ readyCount: Int) -> Bool {
+        lookedAt = time
+        if isDeaf || readyCount >= ConnectionPoll.eventLimit { return false }
+        isAsked = false
+        server.hearing.answer(heardUntil: time, butFor: unheard)
+        return true
     }
 
     // MARK: Waiting
@@ -88,6 +128,7 @@ struct ToolCallLoop<Marker: CallMarker> {
         var until = isIdle ? UInt64.max : tickedAt &+ Self.second
         if now < acceptsFrom { until = min(until, acceptsFrom) }
         if learned.isSet { until = min(until, toldAt &+ Self.tellTime) }
+        if isAsked { until = min(until, lookedAt &+ Self.lookTime) }
         for number in paused { until = min(until, connections[number]?.pausedUntil ?? now) }
         // A time that is up waits for nothing; another is waited for to its end.
         return poll.wait(
@@ -127,12 +168,16 @@ struct ToolCallLoop<Marker: CallMarker> {
         let number = ready.number
         guard let connection = connections[number] else { return }
         let account = connection.account
+        var isHeard = connection.hasEnded
+        defer { if isLooking, !isHeard { unheard.formUnion(connection.workloads) } }
         if work[account.workload, default: 0] >= CallAccount.turnTime { return }
         connection.pausedUntil = max(connection.pausedUntil, account.pausedUntil)
         if connection.isListening(at: now) {
             let began = Self.usedTime()
+            let waiting = isLooking ? connection.waitingBytes : 0
             var lines: [ToolCallConnection.Line] = []
-            connection.receive { lines.append($0) }
+            let count = connection.receive { lines.append($0) }
+            isHeard = count >= waiting || connection.hasEnded
             // What has been received at once has one sender, or is nobody's.
             var sender: (process: UInt32, known: CallSender?)?
             for line in lines {
@@ -228,12 +273,14 @@ struct ToolCallLoop<Marker: CallMarker> {
     // MARK: Accepting
 
     private mutating func acceptSome(at now: UInt64) {
-        for _ in 0..<Self.turnConnections {
+        // In a look all that were there when it began.
+        for _ in 0..<(isLooking ? ToolCallListener.queueLimit : Self.turnConnections) {
             switch listener.accept() {
             case .none: return
             case .exhausted:
                 // Who waits is accepted when others have gone.
                 acceptsFrom = now &+ Self.second / 10
+                isDeaf = true
                 return poll.change(listener.descriptor, number: Self.listenerNumber, [])
             case .connection(let descriptor): accept(descriptor, at: now)
             }
@@ -260,6 +307,7 @@ struct ToolCallLoop<Marker: CallMarker> {
         // Without memory to wait for it, it is closed.
         guard poll.add(descriptor, number: nextNumber, connection.interest) else { return }
         connections[nextNumber] = connection
+        if isLooking { unheard.formUnion(connection.workloads) }
         book.arrive(nextNumber)
     }
 

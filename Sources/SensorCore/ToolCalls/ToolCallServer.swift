@@ -31,7 +31,7 @@ package final class ToolCallServer: Sendable {
     }
 
     let limits: Limits
-    let wakeUp: WakeUp
+    let hearing: CallHearing
     let isStopping = Atomic(false)
     let backlog: @Sendable () -> CallInbox.Backlog
     let told: @Sendable () -> Void
@@ -47,10 +47,12 @@ package final class ToolCallServer: Sendable {
     ///     the server's thread.
     ///   - crowded: called once for a workload of which a connection was refused, with the process that wanted it or has lost
     ///     it. On the server's thread.
+    ///   - hearing: where it is asked up to when it has heard its clients; nil: nobody asks.
     ///   - tell: takes what is learned, in order, before any event could be joined to it. On the server's thread.
     package init(
         listener: ToolCallListener, marker: some CallMarker & Sendable, senders: CallSenders, limits: Limits = Limits(),
-        digests: DigestKeys? = nil, backlog: @escaping @Sendable () -> CallInbox.Backlog,
+        digests: DigestKeys? = nil, hearing: CallHearing? = nil,
+        backlog: @escaping @Sendable () -> CallInbox.Backlog,
         told: @escaping @Sendable () -> Void = {}, crowded: @escaping @Sendable (UInt32) -> Void = { _ in },
         tell: @escaping @Sendable (CallChange) -> Void
     ) throws(SystemError) {
@@ -58,7 +60,7 @@ package final class ToolCallServer: Sendable {
         self.backlog = backlog
         self.told = told
         self.crowded = crowded
-        wakeUp = try WakeUp()
+        if let hearing { self.hearing = hearing } else { self.hearing = try CallHearing() }
         let poll = try ConnectionPoll()
         let thread = try Worker(name: "sensord-calls") { [self] in
             let senders = CallTaskCache(senders)
@@ -82,7 +84,7 @@ package final class ToolCallServer: Sendable {
     /// Leaves all calls as they are and returns; no later than two seconds from now.
     package func stop() {
         isStopping.store(true, ordering: .relaxed)
-        wakeUp.signal()
+        hearing.wakeUp.signal()
         _ = worker.withLockedValue { $0.take() }?.join(milliseconds: 2000)
     }
 }

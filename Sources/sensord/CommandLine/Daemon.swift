@@ -50,10 +50,12 @@ struct Daemon {
 
         let inbox = CallInbox()
         configuration.calls = inbox
+        let hearing = try CallHearing()
+        configuration.hearing = hearing
         let spans = CallInbox()
         configuration.spans = spans
         let collector = try Collector(configuration, sinks: sinks)
-        let calls = try toolCalls(collector, inbox, configuration.pipeline.digests)
+        let calls = try toolCalls(collector, inbox, hearing, configuration.pipeline.digests)
         let server = try ControlServer(
             listener: listener, stream: configuration.streamID, hub: hub, recent: recent,
             controller: CollectorStreams(collector),
@@ -146,7 +148,7 @@ struct Daemon {
 
     /// The socket on which agents announce their calls.
     private func toolCalls(
-        _ collector: Collector, _ inbox: CallInbox, _ digests: DigestKeys?
+        _ collector: Collector, _ inbox: CallInbox, _ hearing: CallHearing, _ digests: DigestKeys?
     ) throws -> ToolCallServer {
         let (marker, hierarchy) = try collector.calls()
         let isLooking = Atomic(false)
@@ -158,7 +160,7 @@ struct Daemon {
         let log = log
         return try ToolCallServer(
             listener: ToolCallListener(runDirectory: settings.runDirectory, access: access()), marker: marker,
-            senders: CallSenders(hierarchy: hierarchy), limits: limits, digests: digests,
+            senders: CallSenders(hierarchy: hierarchy), limits: limits, digests: digests, hearing: hearing,
             backlog: { inbox.backlog },
             told: { collector.wake() },
             crowded: { process in

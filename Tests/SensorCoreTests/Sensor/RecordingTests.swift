@@ -246,6 +246,28 @@ import Testing
         #expect(String(decoding: replayed.lines, as: UTF8.self).contains("/data/x"))
     }
 
+    @Test func `what waited for what its agent had said is told the same in a replay`() throws {
+        var call = ToolCall(
+            number: 1, id: "c1", name: "read", session: "s1", scope: .thread, process: 100, cgroup: 42, time: 10)
+        call.workload = 42
+        let records = ["/heard", "/later", "/within", "/after"].enumerated().map { index, path in
+            RecordBytes(
+                Records.open(path, object: UInt64(index), time: UInt64(20 + 10 * index), calls: 5)
+            ).changing { $0.uid = 0 }
+        }
+        let (live, recording) = try record([
+            .record(Records.exec()), .heard(HeardTimes()), .call(.begun(call)), .call(.set(5, members: [1])),
+            .record(records[0]), .record(records[1]), .heard(HeardTimes(all: 50, behind: [42: 25, 7: 3])),
+            .record(records[2]), .heard(HeardTimes(all: 60, behind: [7: 3, 42: 35])), .record(records[3]),
+            .call(.ended(CallEnd(number: 1, status: "ok", time: 45, toldAt: 70))), .settle(.max),
+        ])
+        let (replayed, error) = try replay(recording)
+        #expect(error == nil)
+        #expect(replayed == live)
+        let text = String(decoding: live.lines, as: UTF8.self)
+        #expect(text.split(separator: "\n").filter { $0.contains(#""method":"exact""#) }.count == 3)
+    }
+
     @Test func `what was watched is part of the recording, so that its replay leaves out the same`() throws {
         let open = Records.open("/etc/passwd", cgroup: 60)
         let inputs: [Input] = [

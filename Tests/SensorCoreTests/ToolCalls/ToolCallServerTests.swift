@@ -17,15 +17,18 @@ private final class RunningServer {
     private let refused = NIOLockedValueBox<[UInt32]>([])
     /// As long as it keeps up, all that waits is taken after each message.
     private let pipeline = NIOLockedValueBox((keepsUp: true, backlog: CallInbox.Backlog()))
+    let hearing: CallHearing
+    private var knownAnswers: UInt64 = 0
     let server: ToolCallServer
 
     init(_ change: (inout ToolCallServer.Limits) -> Void = { _ in }) throws {
         directory = try TestDirectory()
         var limits = ToolCallServer.Limits()
         change(&limits)
+        hearing = try CallHearing()
         server = try ToolCallServer(
             listener: ToolCallListener(runDirectory: directory.path), marker: marker,
-            senders: CallSenders(hierarchy: .current()), limits: limits,
+            senders: CallSenders(hierarchy: .current()), limits: limits, hearing: hearing,
             backlog: { [pipeline] in
                 pipeline.withLockedValue {
                     if $0.keepsUp { $0.backlog.takes += 1 }
@@ -46,6 +49,18 @@ private final class RunningServer {
 
     /// - Parameter waiting: what others have put there.
     func fallBehind(waiting: Int) { pipeline.withLockedValue { $0 = (false, CallInbox.Backlog(changes: waiting)) } }
+
+    /// Up to when everybody has been heard, by a look that began after this call did.
+    func heard() throws -> HeardTimes {
+        let asked = KernelSession.bootTime()
+        var heard = HeardTimes()
+        try eventually {
+            hearing.ask()
+            heard = hearing.answer(after: &knownAnswers) ?? heard
+            return heard.all >= asked
+        }
+        return heard
+    }
 
     func catchUp() { pipeline.withLockedValue { $0 = (true, CallInbox.Backlog()) } }
 
@@ -276,6 +291,67 @@ extension SocketEnd {
         #expect(told[1].1.cgroup == cgroup.identifier)
         #expect(try client.ask(#"{"type":"end","session":"s","call":{"id":"c"}}"#).type == "ack")
         #expect(running.ended.map(\.status) == ["ok"])
+    }
+
+    @Test func `what was sent before a question was taken in before its answer`() throws {
+        let running = try RunningServer()
+        let clients = try (0..<4).map { _ in try running.connect() }
+        for (number, client) in clients.enumerated() { try client.hello("s\(number)") }
+        for call in 1...100 {
+            for (number, client) in clients.enumerated() {
+                let call = #""session":"s\#(number)","call":{"id":"\#(call)"}}"# + "\n"
+                client.send(#"{"type":"begin","scope":"none",\#(call){"type":"end",\#(call)"#)
+            }
+            let heard = try running.heard()
+            #expect(heard.behind.isEmpty)
+            #expect(running.ended.count == 4 * call)
+        }
+    }
+
+    @Test func `what is sent on a connection that nobody has accepted yet counts as unheard, or was taken in`() throws {
+        let running = try RunningServer()
+        let client = try running.connect()
+        try client.hello()
+        let workload = try #require(CallSenders(hierarchy: .current()).sender(UInt32(getpid()))).workload
+        for call in 1...30 {
+            _ = try client.ask(#"{"type":"begin","scope":"none","session":"s","call":{"id":"\#(call)"}}"#)
+            let other = try running.connect()
+            other.send(#"{"type":"end","session":"s","call":{"id":"\#(call)"}}"# + "\n")
+            let sent = KernelSession.bootTime()
+            let heard = try running.heard()
+            if heard.time(of: workload) >= sent { #expect(running.ended.count == call) }
+            try eventually { try running.heard().time(of: workload) >= sent }
+            #expect(running.ended.count == call)
+        }
+    }
+
+    @Test func `of a workload that is not listened to it is known that it was not heard`() throws {
+        let running = try RunningServer { $0.workload.messages = 20 }
+        let workload = try #require(CallSenders(hierarchy: .current()).sender(UInt32(getpid()))).workload
+        let client = try running.connect()
+        try client.hello()
+        _ = try client.ask(#"{"type":"begin","scope":"none","session":"s","call":{"id":"c"}}"#)
+        client.send(String(repeating: #"{"type":"wave"}"# + "\n", count: 200))
+        for _ in 0..<200 { _ = try client.answer() }
+        client.send(#"{"type":"end","session":"s","call":{"id":"c"}}"# + "\n")
+        let sent = KernelSession.bootTime()
+        let heard = try running.heard()
+        #expect(heard.time(of: workload) < sent)
+        // Nobody else is kept waiting.
+        #expect(heard.time(of: workload &+ 1) >= sent)
+        try eventually { try running.heard().time(of: workload) >= sent }
+        #expect(running.ended.map(\.number) == [1])
+    }
+
+    @Test func `what was sent before a server stops is taken in`() throws {
+        let running = try RunningServer()
+        let client = try running.connect()
+        try client.hello()
+        let sent = KernelSession.bootTime()
+        running.server.stop()
+        var known: UInt64 = 0
+        #expect(try #require(running.hearing.answer(after: &known)).all >= sent)
+        #expect(running.hearing.answer(after: &known) == nil)
     }
 
     @Test func `a server that stops leaves calls open, and nothing acts for them any more`() throws {

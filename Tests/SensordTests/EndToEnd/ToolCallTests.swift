@@ -244,6 +244,64 @@ final class ToolCallTests {
         }
     }
 
+    /// Calls of a client that goes on without waiting for the answer to its `end`; others keep the daemon from reading it at
+    /// once.
+    @Test(.enabled(if: hasPython))
+    func `what is done right after an end is never the call's, however late that is read`()
+        throws
+    {
+        let daemon = try daemon()
+        let count = 400
+        let outcome = try python(
+            """
+            import time
+            path = os.environ["SENSORD_TOOLCALLS"]
+            class Line:
+                def __init__(self, session):
+                    self.session = session
+                    self.socket = socket.socket(socket.AF_UNIX)
+                    self.socket.connect(path)
+                    self.answers = self.socket.makefile("r")
+                    self.say("hello", protocol=1)
+                    assert self.answer() == "ack"
+                def say(self, kind, **fields):
+                    fields.update(type=kind, session=self.session)
+                    self.socket.sendall(json.dumps(fields).encode() + b"\\n")
+                def answer(self):
+                    return json.loads(self.answers.readline())["type"]
+            # In a process of its own, as it would take turns with this one's only thread otherwise.
+            talker = os.fork()
+            if talker == 0:
+                lines = [Line("talker-%d" % number) for number in range(8)]
+                while True:
+                    for line in lines: line.say("begin", scope="none", call={"id": "c", "name": "talk"})
+                    for line in lines: line.say("end", call={"id": "c"})
+                    for line in lines: assert line.answer() and line.answer()
+                    time.sleep(0.002)
+            line = Line("raw")
+            for number in range(\(count)):
+                call = {"id": "call-%d" % number, "name": "raw"}
+                line.say("begin", scope="thread", threadId=threading.get_native_id(), call=call)
+                assert line.answer() == "ack"
+                touch("within-%d" % number)
+                # Some calls last until their first effects have been read.
+                if number % 8 == 0: time.sleep(0.06)
+                line.say("end", call=call, bootTime=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+                touch("after-%d" % number)
+                assert line.answer() == "ack"
+            os.kill(talker, 9)
+            os.wait()
+            """)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let records = try fixture.records(of: daemon, with: ["/within-", "/after-"])
+        for number in 0..<count {
+            let within = try records.maker(of: "within-\(number)")
+            #expect(within?.id == "call-\(number)" && within?.method == .exact, "\(number): \(within?.method as Any)")
+            let after = try records.maker(of: "after-\(number)")
+            #expect(after == nil || after?.method == .candidates, "\(number): \(after?.method as Any)")
+        }
+    }
+
     // MARK: Records of calls
 
     @Test(.enabled(if: hasPython)) func `a call is recorded once it is over, with all that was done for it`() throws {

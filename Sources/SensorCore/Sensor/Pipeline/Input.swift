@@ -28,6 +28,9 @@ package enum Input {
     case watch([String])
     /// What the tool-call socket has learned.
     case call(CallChange)
+    /// All that agents had sent on the tool-call socket by these times has been told before this. From the first one on what
+    /// seems to be a call's own waits until that is known.
+    case heard(HeardTimes)
     /// Events that have waited long enough for their workload at this time of the boot clock go as they are.
     case settle(UInt64)
 }

@@ -19,10 +19,9 @@ extension Pipeline {
     }
 
     /// - Parameter sequence: the event's.
-    mutating func judge(
-        _ sequence: UInt64, _ kind: EventKind, _ header: sensor_header, _ process: TrackedProcess?,
-        _ subject: EventSubject, _ detail: EventDetail, _ call: ToolCallReference?
-    ) {
+    mutating func judge(_ sequence: UInt64, _ occurrence: Occurrence, _ call: ToolCallReference?) {
+        let (kind, header, process) = (occurrence.kind, occurrence.header, occurrence.process)
+        let subject = occurrence.subject
         if kind == .processFork, let call {
             process?.startedFor =
                 call.id.isEmpty
@@ -31,7 +30,8 @@ extension Pipeline {
         // What the container's runtime does, or what the operator calls another workload's, is not the subject's doing.
         guard subject.workload.isWatched, !subject.isRuntimes, subject.mapped == nil, !header.isCopy,
             let deed = DeedClass(
-                kind, detail, executable: process?.description.executable, errorNumber: Int32(header.key.error)),
+                kind, occurrence.detail, executable: occurrence.description?.executable,
+                errorNumber: occurrence.errorNumber),
             let habits = habits.habits(of: subject.workload.description, subject.workload.number, at: header.time)
         else { return }
         if let call {

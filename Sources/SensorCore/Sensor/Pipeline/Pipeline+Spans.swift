@@ -46,15 +46,14 @@ extension Pipeline {
 
     /// Keeps what was done for no call that is known, for spans that come later. What is only streamed is none of it: the
     /// same would be joined otherwise while somebody watches.
-    mutating func keepForSpans(
-        _ sequence: UInt64, _ kind: EventKind, _ header: sensor_header, _ process: TrackedProcess?,
-        _ workload: Workload, _ detail: EventDetail
-    ) {
-        guard kind.isEffect, !header.isCopy else { return }
+    mutating func keepForSpans(_ sequence: UInt64, _ occurrence: Occurrence) {
+        let kind = occurrence.kind
+        guard kind.isEffect, !occurrence.header.isCopy else { return }
         spans.keep(
             SpanTable.Deed(
-                sequence: sequence, time: header.time, kind: kind, detail: detail,
-                executable: kind == .processExec ? process?.description.executable : nil), of: workload.number)
+                sequence: sequence, time: occurrence.header.time, kind: kind, detail: occurrence.detail,
+                executable: kind == .processExec ? occurrence.description?.executable : nil),
+            of: occurrence.subject.workload.number)
     }
 
     /// The word of a Collector that is trusted says whose the call is; nobody else's does.

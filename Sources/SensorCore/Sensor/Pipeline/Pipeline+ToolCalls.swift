@@ -21,6 +21,7 @@ extension Pipeline {
         case .set(let set, let members): calls.define(set, members: members)
         case .ended(let end):
             guard let call = calls.end(end) else { return }
+            tellUnheard(of: end.number)
             effects.end(end)
             for settled in effects.takeOverdue() { record(settled) }
             untoldEnds.append((call, end))

@@ -35,6 +35,9 @@ package struct Pipeline: ~Copyable {
     var callRecords: [ToolCallRecord] = []
     /// Ends of calls, in the order in which they became known.
     var untoldEnds: [(call: ToolCall, end: CallEnd)] = []
+    /// Up to when it is known which calls have ended, and what waits for that.
+    var heard = HeardTimes.always
+    var unheard = UnheardOccurrences()
     /// Workloads of which something was lost since the tick, 0: nobody knows whose; and when the tick before that was.
     var lostEffects: Set<UInt64> = []
     var tickBefore: UInt64 = 0
@@ -42,7 +45,7 @@ package struct Pipeline: ~Copyable {
     var countedSince: UInt64 = 0
     /// Sets of calls that have all ended, since the last tick and in the one before that.
     var settledSets: (fresh: [UInt32], late: [UInt32]) = ([], [])
-    private var templates: TemplateTable
+    var templates: TemplateTable
     private var waiting: WaitingEvents
     var clock: ClockReading
     var told: ToldLosses
@@ -122,10 +125,10 @@ package struct Pipeline: ~Copyable {
     /// Events that wait to be taken.
     package var eventCount: Int { events.count }
 
-    /// When events that wait for their workload, ends of calls, or calls that were told of after the fact, have waited long
-    /// enough, boot clock; the end of time if none waits.
+    /// When events that wait for their workload, or for what their agent has said, ends of calls, or calls that were told of
+    /// after the fact, have waited long enough, boot clock; the end of time if none waits.
     package var nextDeadline: UInt64 {
-        min(waiting.nextDeadline, spans.nextDeadline, untoldEnds.first?.end.arrival ?? .max)
+        min(waiting.nextDeadline, unheard.nextDeadline, spans.nextDeadline, untoldEnds.first?.end.arrival ?? .max)
     }
 
     /// Whether `takeUnforgotten` has something.
@@ -185,7 +188,9 @@ package struct Pipeline: ~Copyable {
         case .cluster(let changes): cluster(changes)
         case .watch(let selectors): watch(selectors)
         case .call(let change): call(change)
+        case .heard(let times): hear(times)
         case .settle(let time):
+            tellUnheard(by: time)
             tellEnds(by: time)
             settle(at: time)
             settleSpans(at: time)
@@ -213,6 +218,7 @@ package struct Pipeline: ~Copyable {
     package mutating func count(_ delta: CountDelta) {
         guard delta.count != 0 else { return }
         let key = MemoryKey(delta.key)
+        tellUnheard(key)
         guard var template = templates.use(key) else {
             lose(delta.key, .daemonLimit, count: delta.count)
             noteLoss(of: delta.key.cgroup)
@@ -366,28 +372,34 @@ package struct Pipeline: ~Copyable {
         _ kind: EventKind, _ header: sensor_header, process: TrackedProcess?, workload: Workload,
         detail: EventDetail, repeated: EventDetail? = nil, elapsed: UInt64 = 0
     ) {
-        let subject = subject(process, workload)
-        let via = Via(rawValue: header.key.hook) ?? .daemon
-        let errorNumber = Int32(header.key.error)
+        let occurrence = Occurrence(
+            kind: kind, header: header, process: process, description: process?.description,
+            subject: subject(process, workload), detail: detail, elapsed: elapsed)
         let toolCall = joined(header, process, workload, detail, elapsed: elapsed)
         if header.flags & UInt16(SENSOR_REMEMBERED) != 0 {
             templates.insert(
                 MemoryKey(header.key),
                 Template(
-                    kind: kind, via: via, errorNumber: errorNumber, process: process?.description, subject: subject,
-                    detail: repeated ?? detail, toolCall: toolCall, threadID: header.tid, isLate: header.uid == .max,
-                    toldAt: header.time))
+                    kind: kind, via: occurrence.via, errorNumber: occurrence.errorNumber,
+                    process: occurrence.description, subject: occurrence.subject, detail: repeated ?? detail,
+                    toolCall: toolCall, threadID: header.tid, isLate: occurrence.isLate, toldAt: header.time))
         }
+        if toolCall == nil { tell(occurrence, nil) } else { tell(occurrence, toolCall, mayWait: true) }
+    }
+
+    /// Makes an event of it.
+    mutating func tell(_ occurrence: Occurrence, _ toolCall: ToolCallReference?) {
+        let header = occurrence.header
         let before = sequence
         var facts = FactPlaces()
         append(
-            kind: kind, via: via, time: header.time, count: 1, flags: header.flags, isLate: header.uid == .max,
-            process: process?.description, threadID: header.tid, subject: subject, detail: detail,
-            errorNumber: errorNumber, toolCall: toolCall, facts: &facts)
+            kind: occurrence.kind, via: occurrence.via, time: header.time, count: 1, flags: header.flags,
+            isLate: occurrence.isLate, process: occurrence.description, threadID: header.tid,
+            subject: occurrence.subject, detail: occurrence.detail, errorNumber: occurrence.errorNumber,
+            toolCall: toolCall, facts: &facts)
         guard sequence != before else { return }
-        let number = before + 1
-        if toolCall == nil { keepForSpans(number, kind, header, process, workload, detail) }
-        if workload.announcesCalls { judge(number, kind, header, process, subject, detail, toolCall) }
+        if toolCall == nil { keepForSpans(before + 1, occurrence) }
+        if occurrence.subject.workload.announcesCalls { judge(before + 1, occurrence, toolCall) }
     }
 
     private mutating func append(

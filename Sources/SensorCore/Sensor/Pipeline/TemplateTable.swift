@@ -122,6 +122,11 @@ struct TemplateTable: ~Copyable {
             ?? leaving.modify(key) { ($0.toldAt, $0.facts) = (time, facts) }
     }
 
+    /// It is known better now which call the first sight was done for.
+    mutating func rejoin(_ key: MemoryKey, to call: ToolCallReference?) {
+        _ = table.modify(key) { $0.template.toolCall = call } ?? leaving.modify(key) { $0.toolCall = call }
+    }
+
     mutating func remove(_ key: MemoryKey) {
         if let gone = table.remove(key) { account(gone) }
         leaving.remove(key)

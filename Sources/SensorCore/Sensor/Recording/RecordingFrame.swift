@@ -32,6 +32,7 @@ enum RecordingFrame {
         case settle = 13
         case watch = 14
         case call = 15
+        case heard = 16
         /// Nothing follows; a file without it was cut.
         case end = 11
     }
@@ -116,6 +117,26 @@ extension ClockReading {
     init?(_ frame: inout FrameReader) {
         guard let boot: UInt64 = frame.integer(), let wallOffset: Int64 = frame.integer() else { return nil }
         self.init(boot: boot, wallOffset: wallOffset)
+    }
+}
+
+extension HeardTimes {
+    func write(to frame: inout FrameWriter) {
+        frame.append(all)
+        frame.append(UInt32(behind.count))
+        for (workload, time) in behind.sorted(by: { $0.key < $1.key }) {
+            frame.append(workload)
+            frame.append(time)
+        }
+    }
+
+    init?(_ frame: inout FrameReader) {
+        guard let all: UInt64 = frame.integer(), let count: UInt32 = frame.integer() else { return nil }
+        self.init(all: all)
+        for _ in 0..<count {
+            guard let workload: UInt64 = frame.integer(), let time: UInt64 = frame.integer() else { return nil }
+            behind[workload] = time
+        }
     }
 }
 

@@ -133,6 +133,9 @@ package final class RecordingReader {
         case .call:
             guard let change = CallChange(json: frame.remaining()) else { return nil }
             input = .call(change)
+        case .heard:
+            guard let times = HeardTimes(&frame) else { return nil }
+            input = .heard(times)
         case .settle:
             guard let time: UInt64 = frame.integer() else { return nil }
             input = .settle(time)

@@ -71,6 +71,7 @@ package final class RecordingWriter {
                 $0.append(UInt32(selectors.count))
                 for selector in selectors { $0.append(counted: selector.utf8) }
             }
+        case .heard(let times): frame(.heard) { times.write(to: &$0) }
         case .settle(let time): frame(.settle) { $0.append(time) }
         case .call(let change): frame(.call) { $0.bytes += change.masked(by: redactor).json }
         }
