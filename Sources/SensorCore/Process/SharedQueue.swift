@@ -36,6 +36,7 @@ struct SharedQueue<Element>: ~Copyable {
     var size: Int { all.size }
 
     func count(of owner: UInt64) -> Int { shares[owner]?.count ?? 0 }
+    func size(of owner: UInt64) -> Int { shares[owner]?.size ?? 0 }
 
     // MARK: Looking
 
