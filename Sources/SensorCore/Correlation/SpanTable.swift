@@ -213,6 +213,11 @@ struct SpanTable: ~Copyable {
         return true
     }
 
+    /// Whether a call was under way at that time, as far as is known now.
+    func covers(_ time: UInt64, of number: UInt64) -> Bool {
+        workloads[number]?.spans.contains { $0.call.covers(time) } ?? false
+    }
+
     private mutating func dropSpan(of workload: Workload) {
         guard let span = workload.spans.popFirst() else { return }
         workload.spansGoneUntil = max(workload.spansGoneUntil, span.call.end)
@@ -329,7 +334,7 @@ struct SpanTable: ~Copyable {
 }
 
 extension SpanCall {
-    fileprivate func covers(_ time: UInt64) -> Bool { begin <= time && time <= end }
+    func covers(_ time: UInt64) -> Bool { begin <= time && time <= end }
 
     fileprivate func isWithin(_ other: SpanCall) -> Bool { trace == other.trace && ancestors.contains(other.span) }
 }

@@ -133,6 +133,7 @@ package struct CgroupTable: ~Copyable {
         // What runs there next, as a unit that is started again, has announced nothing yet.
         if entry.workload.cgroups.isEmpty {
             (entry.workload.announcesCalls, entry.workload.hasAnnounced) = (false, false)
+            entry.workload.sendsSpans = false
         }
         if let gone = removed.insert(id, entry) { release(gone.value) }
     }

@@ -47,6 +47,17 @@ struct SharedQueue<Element>: ~Copyable {
         return later >= 0 ? later : nil
     }
 
+    /// In the order in which they came.
+    func places(of owner: UInt64) -> [Place] {
+        var places: [Place] = []
+        var next = shares[owner]?.first ?? -1
+        while next >= 0 {
+            places.append(next)
+            next = nodes[Int(next)].ownLater
+        }
+        return places
+    }
+
     subscript(place: Place) -> (element: Element, time: UInt64)? {
         let node = nodes[Int(place)]
         return node.element.map { ($0, node.time) }
