@@ -113,6 +113,13 @@ final class CallHabits {
         return breaking(&habit, at: time)
     }
 
+    /// Whether it was done in calls only, and in enough of them.
+    func isHabit(_ deed: DeedClass, at time: UInt64) -> Bool { deeds[deed].map { isHabit($0, at: time) } ?? false }
+
+    private func isHabit(_ habit: Habit, at time: UInt64) -> Bool {
+        habit.brokenAt == nil && habit.calls >= limits.calls && time >= habit.since &+ limits.time
+    }
+
     /// A call has ended well.
     ///
     /// - Returns: how many calls of the tool there were until now, if each of them caused something and this one nothing.
@@ -131,7 +138,7 @@ final class CallHabits {
     ///
     /// - Returns: how many calls there were until now, if it was a habit.
     private func breaking(_ habit: inout Habit, at time: UInt64) -> Int? {
-        let isHabit = habit.brokenAt == nil && habit.calls >= limits.calls && time >= habit.since &+ limits.time
+        let isHabit = isHabit(habit, at: time)
         habit.brokenAt = max(habit.brokenAt ?? 0, time)
         if isHabit { habit.breaks += 1 }
         return isHabit ? habit.calls : nil

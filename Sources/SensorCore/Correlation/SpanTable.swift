@@ -15,6 +15,9 @@ struct SpanTable: ~Copyable {
         /// Spans of all workloads and of one.
         var spans = 8192
         var spansOfWorkload = 1024
+        /// Spans of all workloads and of one that are known again when they are sent twice, as long as they would be kept.
+        var told = 16_384
+        var toldOfWorkload = 8192
         /// How long a span waits for others of the same time, and for what is still on its way from the kernel, ns. Exporters
         /// send every five seconds, as they come.
         var settling: UInt64 = 10_000_000_000
@@ -111,7 +114,9 @@ struct SpanTable: ~Copyable {
     private var waiting = SharedQueue<(span: KeptSpan, workload: UInt64)>()
     /// That could not wait.
     private var overdue: [Settled] = []
-    private var told: Set<Told> = []
+    /// By workload, with when they came.
+    private var told = SharedQueue<Told>()
+    private var isTold: Set<Told> = []
 
     private struct Told: Hashable {
         var trace: String
@@ -197,7 +202,9 @@ struct SpanTable: ~Copyable {
     mutating func add(_ call: SpanCall, of workload: UInt64?) -> Bool {
         // 0 is no workload's number.
         let number = workload ?? 0
-        guard told.insert(Told(trace: call.trace, span: call.span, workload: number)).inserted else { return false }
+        guard remember(Told(trace: call.trace, span: call.span, workload: number), at: call.received) else {
+            return false
+        }
         let span = KeptSpan(call)
         wait(span, number)
         guard workload != nil else { return true }
@@ -211,6 +218,27 @@ struct SpanTable: ~Copyable {
             dropSpan(of: largest)
         }
         return true
+    }
+
+    /// Whether a call was under way at that time, as far as is known now.
+    func covers(_ time: UInt64, of number: UInt64) -> Bool {
+        workloads[number]?.spans.contains { $0.call.covers(time) } ?? false
+    }
+
+    /// - Returns: false if it is known.
+    private mutating func remember(_ span: Told, at time: UInt64) -> Bool {
+        guard isTold.insert(span).inserted else { return false }
+        told.append(span, of: span.workload, at: time)
+        if told.count(of: span.workload) > limits.toldOfWorkload {
+            forget(told.takeFirst(of: span.workload))
+        } else if told.count > limits.told {
+            forget(told.takeFirstOfLargest())
+        }
+        return true
+    }
+
+    private mutating func forget(_ span: Told?) {
+        if let span { isTold.remove(span) }
     }
 
     private mutating func dropSpan(of workload: Workload) {
@@ -250,20 +278,18 @@ struct SpanTable: ~Copyable {
 
     /// Lets go of what is too old to be asked for.
     mutating func tick(at time: UInt64) {
-        guard !workloads.isEmpty, time > limits.life else { return }
+        guard time > limits.life else { return }
         let oldest = time - limits.life
-        for (number, workload) in workloads {
+        while let span = told.takeFirst(by: oldest - 1) { forget(span) }
+        for workload in workloads.values {
             let old = workload.deeds[workload.head...].prefix { $0.time < oldest }.count
             if old > 0 { drop(old, of: workload) }
             while let call = workload.spans.first?.call, call.received < oldest {
-                told.remove(Told(trace: call.trace, span: call.span, workload: number))
                 workload.spans.removeFirst()
                 spanCount -= 1
             }
         }
         forgetEmpty()
-        // Of spans that had to go before, or are nobody's.
-        if told.count > 2 * limits.spans { told = [] }
     }
 
     // MARK: Joining
@@ -329,7 +355,7 @@ struct SpanTable: ~Copyable {
 }
 
 extension SpanCall {
-    fileprivate func covers(_ time: UInt64) -> Bool { begin <= time && time <= end }
+    func covers(_ time: UInt64) -> Bool { begin <= time && time <= end }
 
     fileprivate func isWithin(_ other: SpanCall) -> Bool { trace == other.trace && ancestors.contains(other.span) }
 }

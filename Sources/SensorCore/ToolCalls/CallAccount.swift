@@ -158,12 +158,11 @@ final class CallAccounts {
         return account
     }
 
-    /// Forgets those of workloads that have nothing any more, and says which.
-    func prune(at now: UInt64) -> [UInt64] {
-        accounts.filter { $0.value.isIdle(at: now) }.map { workload, account in
+    /// Forgets those of workloads that have nothing any more.
+    func prune(at now: UInt64) {
+        for (workload, account) in accounts where account.isIdle(at: now) {
             refusedBefore.merge(account.refused) { $0 + $1 }
             accounts[workload] = nil
-            return workload
         }
     }
 

@@ -16,12 +16,13 @@ struct CallBook<Marker: CallMarker> {
     /// When clients have connected, as the book counts what happens.
     private(set) var arrivals: [Int: UInt64] = [:]
     private var moment: UInt64 = 0
-    /// Sessions that clients have ended, lately, by workload.
-    var endedSessions: [UInt64: RecentTable<Void>] = [:]
+    private let pastSessions: PastSessions
     /// Those that come in parts, by connection and server.
     var catalogs: [Int: [String: PartialCatalog]] = [:]
     /// By connection.
     var versions: [Int: KnownVersions] = [:]
+    /// By connection.
+    var refusedSessions: [Int: RefusedSessions] = [:]
     /// The number of the latest message on a connection, and whose that was.
     private var sequences: [Int: (process: CallTask, number: UInt64)] = [:]
     /// Connections on which something came that nobody has read: it may have been anything. For so many messages more it may
@@ -44,6 +45,7 @@ struct CallBook<Marker: CallMarker> {
         scopes = CallScopes(marker: marker, byteLimit: accounts.limits.bytes)
         self.tasks = tasks
         self.accounts = accounts
+        pastSessions = PastSessions(accounts: accounts)
         self.digests = digests
         self.clock = clock
         self.tell = tell
@@ -108,10 +110,13 @@ struct CallBook<Marker: CallMarker> {
             }
         }
         close(abandoned, status: "abandoned")
-        for key in keys where sessions[key]?.members.isEmpty ?? false { remove(key, status: "abandoned") }
+        for key in keys where sessions[key]?.members.isEmpty ?? false {
+            if let left = remove(key, status: "abandoned") { pastSessions.keep(left, of: key, at: now.boot) }
+        }
         for server in (catalogs[connection] ?? [:]).keys { dropCatalog(of: server, on: connection) }
         catalogs[connection] = nil
         dropVersions(on: connection)
+        dropRefusedSessions(on: connection)
         sequences[connection] = nil
         unread[connection] = nil
         arrivals[connection] = nil
@@ -130,12 +135,13 @@ struct CallBook<Marker: CallMarker> {
         close(open.filter { $0.value.process == process }.keys.sorted(), status: "abandoned")
     }
 
-    /// Tells what was held back and is due.
+    /// Tells what was held back and is due, and forgets what is long over.
     mutating func tick() {
         for (anomaly, origin) in gate.overdue(at: now.boot) { tell(.anomaly(anomaly, origin)) }
         scopes.tick(tell: tell)
         for account in accounts.all { account.setBytes = scopes.bytes(of: account.workload) }
-        for workload in accounts.prune(at: now.boot) { endedSessions[workload] = nil }
+        pastSessions.tick(at: now.boot)
+        accounts.prune(at: now.boot)
     }
 
     /// Tells all that was held back, at the end. Nothing acts for a call any more that is open: it did not end.
@@ -163,7 +169,7 @@ struct CallBook<Marker: CallMarker> {
             }
             return key
         }
-        if endedSessions[sender.workload]?[name] != nil {
+        if pastSessions.hasEnded(key) {
             raise(
                 Finding(
                     rule: .callAfterSessionEnd, expected: "nothing of a session that has ended", came: message.type),
@@ -187,31 +193,21 @@ struct CallBook<Marker: CallMarker> {
         let agent = try message.claimedAgent()
         let key = SessionKey(workload: sender.workload, name: name)
         let account = accounts.of(sender.workload)
-        let epoch = message.epoch ?? sessions[key]?.epoch ?? 0
-        if let session = sessions[key] {
-            if session.members[connection] == nil { try requireMemory(of: sender) }
-            guard epoch >= session.epoch else {
-                raise(
-                    Finding(
-                        rule: .epochMismatch, expected: "epoch \(session.epoch) or later", came: "epoch \(epoch)"),
-                    sender, name)
-                throw CallRefusal(.outOfOrder, "session \(name) is in epoch \(session.epoch)")
-            }
-            let agents = session.members.values.map(\.agent) + [session.agent]
-            if let agent, !agents.contains(agent), let known = agents.last(where: { $0?.name == agent.name }) ?? nil {
-                raise(
-                    Finding(
-                        rule: .versionMismatch, expected: Self.text(known), came: Self.text(agent)), sender, name)
-            }
-        } else {
-            guard account.allows(.sessions) else { throw CallRefusal(.rateLimited, "too many sessions are open") }
-            try requireMemory(of: sender)
-            let session = CallSession(name: name, epoch: epoch, opened: nextMoment(), agent: agent)
+        let isOpen = sessions[key] != nil
+        // Who has lost his connection comes back to the session that he was in.
+        let known = sessions[key] ?? pastSessions.left(key)
+        if !isOpen, !account.allows(.sessions) { throw CallRefusal(.rateLimited, "too many sessions are open") }
+        if known?.members[connection] == nil { try requireMemory(of: sender) }
+        let epoch = message.epoch ?? known?.epoch ?? 0
+        if let known { try judge(agent, epoch, of: known, sender, name) }
+        if !isOpen {
+            var session =
+                pastSessions.take(key) ?? CallSession(name: name, epoch: epoch, opened: 0, agent: agent)
+            session.opened = nextMoment()
             sessions[key] = session
             account.sessions += 1
             account.bytes += session.bytes
             holders[name, default: []].insert(key.workload)
-            endedSessions[sender.workload]?[name] = nil
         }
         change(key) { session in
             session.epoch = epoch
@@ -220,6 +216,24 @@ struct CallBook<Marker: CallMarker> {
         }
         sessionsOf[connection, default: []].insert(key)
         return .ack(message.seq)
+    }
+
+    /// What of a `hello` does not fit what is known of its session.
+    private mutating func judge(
+        _ agent: ToolCallClaims.Agent?, _ epoch: UInt64, of session: CallSession, _ sender: CallSender, _ name: String
+    ) throws(CallRefusal) {
+        guard epoch >= session.epoch else {
+            raise(
+                Finding(
+                    rule: .epochMismatch, expected: "epoch \(session.epoch) or later", came: "epoch \(epoch)"),
+                sender, name)
+            throw CallRefusal(.outOfOrder, "session \(name) is in epoch \(session.epoch)")
+        }
+        let agents = session.members.values.map(\.agent) + [session.agent]
+        if let agent, !agents.contains(agent), let known = agents.last(where: { $0?.name == agent.name }) ?? nil {
+            raise(
+                Finding(rule: .versionMismatch, expected: Self.text(known), came: Self.text(agent)), sender, name)
+        }
     }
 
     private static func text(_ agent: ToolCallClaims.Agent) -> String {
@@ -231,22 +245,22 @@ struct CallBook<Marker: CallMarker> {
     ) throws(CallRefusal) -> ToolCallAnswer {
         let key = try session(message, sender, connection)
         remove(key, status: "cancelled", error: "the session has ended")
-        if endedSessions[key.workload] == nil, endedSessions.count >= Self.endedWorkloads { endedSessions = [:] }
-        endedSessions[key.workload, default: RecentTable(limit: 64)][key.name] = ()
+        pastSessions.keep(nil, of: key, at: now.boot)
         return .ack(message.seq)
     }
 
-    private static var endedWorkloads: Int { 1024 }
-
-    private mutating func remove(_ key: SessionKey, status: String, error: String = "") {
+    /// - Returns: what was known of it.
+    @discardableResult
+    private mutating func remove(_ key: SessionKey, status: String, error: String = "") -> CallSession? {
         close(sessions[key]?.calls.values.sorted() ?? [], status: status, error: error)
-        guard let session = sessions.removeValue(forKey: key) else { return }
+        guard let session = sessions.removeValue(forKey: key) else { return nil }
         for connection in session.members.keys { sessionsOf[connection]?.remove(key) }
         let account = accounts.of(key.workload)
         account.sessions -= 1
         account.bytes -= session.bytes
         holders[key.name]?.remove(key.workload)
         if holders[key.name]?.isEmpty ?? false { holders[key.name] = nil }
+        return session
     }
 
     /// Refuses what would have to be remembered, where its workload has had the sensor remember too much.

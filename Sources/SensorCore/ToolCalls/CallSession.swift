@@ -6,7 +6,7 @@ struct SessionKey: Hashable {
     var name: String
 }
 
-/// What is known of a session that is open.
+/// What is known of a session.
 struct CallSession {
     /// Of a connection whose client knows it.
     struct Member {
@@ -35,7 +35,7 @@ struct CallSession {
     var agent: ToolCallClaims.Agent?
     var epoch: UInt64
     /// When it was opened, as the book counts what happens.
-    let opened: UInt64
+    var opened: UInt64
     /// Lately, by the client's ids.
     var settled = RecentTable<Settled>(limit: 256, cost: \.bytes)
     /// Calls whose beginnings were not taken, lately, by the client's ids.

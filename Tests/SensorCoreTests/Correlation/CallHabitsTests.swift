@@ -82,6 +82,16 @@ import Testing
             pipeline.record(Records.open(path, object: object, access: access, time: time, calls: calls))
         }
 
+        /// A span tells of a call.
+        mutating func span(at moment: UInt64) {
+            object += 1
+            let span = SpanCall(
+                trace: "01", span: "\(object)", ancestors: [], id: "x", name: "t", session: "", status: "ok", error: "",
+                service: "", agentName: "", agentID: "", agentVersion: "", begin: moment, end: moment, received: time,
+                process: 100, cgroup: 42)
+            pipeline.consume(.call(.span(span)))
+        }
+
         mutating func anomalies() -> [AnomalyDetail] {
             pipeline.takeEvents().compactMap { if case .anomaly(let anomaly) = $0.detail { anomaly } else { nil } }
         }
@@ -199,16 +209,55 @@ import Testing
         #expect(agent.anomalies().isEmpty)
     }
 
-    @Test func `where spans tell of calls it is not known that none was open`() {
+    @Test func `where spans tell of calls, what none covers is told when it has waited for one`() {
         var agent = Agent()
         for _ in 0..<20 { agent.call { $0.connect(7, calls: $1) } }
-        let span = SpanCall(
-            trace: "01", span: "02", ancestors: [], id: "x", name: "t", session: "", status: "ok", error: "",
-            service: "", agentName: "", agentID: "", agentVersion: "", begin: 1, end: 2, received: 3, process: 100,
-            cgroup: 42)
-        agent.pipeline.consume(.call(.span(span)))
+        agent.span(at: 1)
         agent.connect(7)
+        let due = agent.time + 10 * Self.second
+        #expect(agent.pipeline.nextDeadline <= due)
+        agent.pipeline.consume(.settle(due - 1))
         #expect(agent.anomalies().isEmpty)
+        agent.pipeline.consume(.settle(due))
+        #expect(agent.anomalies().map(\.expected) == ["egress to 10.0.0.7 only within tool calls, as in 20 of them"])
+        #expect(agent.pipeline.nextDeadline == .max)
+    }
+
+    @Test(arguments: [false, true])
+    func `what a span covers was done within a call, whichever comes first, and breaks no habit`(_ isLate: Bool) {
+        var agent = Agent()
+        for _ in 0..<20 { agent.call { $0.connect(7, calls: $1) } }
+        agent.span(at: isLate ? 1 : agent.time)
+        agent.connect(7)
+        if isLate { agent.span(at: agent.time) }
+        agent.pipeline.consume(.settle(agent.time + 60 * Self.second))
+        #expect(agent.anomalies().isEmpty)
+        agent.call { $0.connect(7, calls: $1) }
+        agent.connect(7)
+        agent.pipeline.consume(.settle(.max))
+        #expect(agent.anomalies().map(\.expected) == ["egress to 10.0.0.7 only within tool calls, as in 21 of them"])
+    }
+
+    @Test func `more than can wait for spans waits no longer`() {
+        var agent = Agent()
+        for _ in 0..<20 { agent.call { agent, set in for host in 1...70 { agent.connect(UInt8(host), calls: set) } } }
+        agent.span(at: 1)
+        for host in 1...64 as ClosedRange<UInt8> { agent.connect(host) }
+        #expect(agent.anomalies().isEmpty)
+        agent.connect(65)
+        #expect(agent.anomalies().map(\.expected) == ["egress to 10.0.0.1 only within tool calls, as in 20 of them"])
+    }
+
+    @Test func `spans of a unit that has ended say nothing of the one that is started again`() {
+        var agent = Agent()
+        for _ in 0..<20 { agent.call { $0.connect(7, calls: $1) } }
+        agent.span(at: 1)
+        agent.pipeline.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: 42, path: "/system.slice/agent.service"))
+        agent.pipeline.record(Records.cgroup(SENSOR_CGROUP_CREATED, id: 52, path: "/system.slice/agent.service"))
+        agent.call(of: 52)
+        _ = agent.anomalies()
+        agent.connect(7, cgroup: 52)
+        #expect(agent.anomalies().map(\.rule) == [.effectWithoutCall])
     }
 
     @Test func `another subject has habits of its own, another run of the same one has not`() {

@@ -120,6 +120,30 @@ import Testing
         #expect(table.settle(at: 2000).count == 2)
     }
 
+    @Test func `who sends many spans has nobody else's told twice`() {
+        let table = self.table { ($0.spans, $0.life) = (8, 2000) }
+        #expect(table.add(call("a", 10, 20), of: 8))
+        for number in 0..<100 { #expect(table.add(call("\(number)", 10, 20, received: 2500), of: 7)) }
+        table.tick(at: 2600)
+        #expect(!table.add(call("a", 10, 20, received: 2600), of: 8))
+        #expect(!table.add(call("99", 10, 20, received: 2600), of: 7))
+        // It is known as long as if it were kept.
+        table.tick(at: 3001)
+        #expect(table.add(call("a", 10, 20, received: 3001), of: 8))
+        #expect(!table.add(call("99", 10, 20, received: 3001), of: 7))
+    }
+
+    @Test func `of more spans than may be known whoever has sent most forgets his earliest`() {
+        let table = self.table { ($0.told, $0.toldOfWorkload) = (20, 16) }
+        for id in ["a", "b"] { #expect(table.add(call(id, 10, 20), of: 8)) }
+        for number in 0..<17 { #expect(table.add(call("\(number)", 10, 20), of: 7)) }
+        // Also those that are nobody's.
+        for number in 0..<10 { #expect(table.add(call("\(number)", 10, 20), of: nil)) }
+        for id in ["a", "b"] { #expect(!table.add(call(id, 10, 20), of: 8)) }
+        #expect(!table.add(call("16", 10, 20), of: 7))
+        #expect(table.add(call("0", 10, 20), of: 7))
+    }
+
     @Test func `nothing is joined to a call of which it is not known whose it is`() {
         let table = self.table()
         table.keep(deed(1, at: 15), of: 7)

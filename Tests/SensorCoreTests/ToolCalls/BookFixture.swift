@@ -138,6 +138,12 @@ final class BookFixture {
 
     func pass(seconds: UInt64) { clock.time.boot += seconds * 1_000_000_000 }
 
+    /// So long that nobody comes back to a session that is over.
+    func forget() {
+        clock.time.boot += PastSessions.life
+        book.tick()
+    }
+
     /// What the book answers to a line.
     @discardableResult
     func send(

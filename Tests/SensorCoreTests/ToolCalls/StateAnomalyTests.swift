@@ -8,13 +8,14 @@ import Testing
 @Suite struct StateAnomalyTests {
     private let fixture = BookFixture()
 
-    private func transition(_ kind: String, _ more: String) throws -> ToolCallAnswer {
-        try fixture.send(#"{"type":"transition","session":"s1","kind":"\#(kind)"\#(more)}"#)
+    private func transition(_ kind: String, _ more: String, on connection: Int = 1) throws -> ToolCallAnswer {
+        try fixture.send(#"{"type":"transition","session":"s1","kind":"\#(kind)"\#(more)}"#, on: connection)
     }
 
-    private func override(_ policy: String) throws {
+    private func override(_ policy: String, on connection: Int = 1) throws {
         try fixture.send(
-            #"{"type":"decision","session":"s1","call":"c1","policy":"\#(policy)","outcome":"override"}"#)
+            #"{"type":"decision","session":"s1","call":"c1","policy":"\#(policy)","outcome":"override"}"#,
+            on: connection)
     }
 
     // MARK: Order
@@ -153,6 +154,21 @@ import Testing
         fixture.book.leave(1)
         #expect(try fixture.begin("c1", on: 2).code == .unknownSession)
         #expect(fixture.anomalies.isEmpty)
+    }
+
+    @Test func `call_after_session_end: also when its client has gone meanwhile`() throws {
+        try fixture.hello()
+        try fixture.send(#"{"type":"session.end","session":"s1"}"#)
+        fixture.book.leave(1)
+        fixture.pass(seconds: 300)
+        fixture.book.tick()
+        #expect(try fixture.begin("c1", on: 2).code == .unknownSession)
+        #expect(fixture.rules == [.callAfterSessionEnd])
+        // Not for ever.
+        fixture.book.leave(2)
+        fixture.forget()
+        #expect(try fixture.begin("c1", on: 3).code == .unknownSession)
+        #expect(fixture.anomalies.count == 1)
     }
 
     // MARK: Epochs and versions
@@ -418,6 +434,95 @@ import Testing
         #expect(try fixture.begin("c1", from: BookFixture.mallory, on: 2).code == .notYourSession)
         #expect(fixture.rules == [.identityMismatch])
         #expect(fixture.anomalies.first?.came == "begin in a session of another workload")
+    }
+
+    @Test func `identity_mismatch: a session from after the client has connected, once it was refused`() throws {
+        fixture.arrive(2)
+        try fixture.hello()
+        try fixture.begin("c1")
+        // By chance, for all that is known.
+        #expect(try fixture.end("c1", from: BookFixture.mallory, on: 2).code == .notYourSession)
+        #expect(try fixture.end("c9", from: BookFixture.mallory, on: 2).code == .notYourSession)
+        #expect(fixture.anomalies.isEmpty)
+        #expect(try fixture.end("c1", from: BookFixture.mallory, on: 2).code == .notYourSession)
+        #expect(fixture.rules == [.identityMismatch])
+        #expect(fixture.anomalies.first?.came == "end in a session of another workload")
+        // Another session, and another connection, may be by chance again.
+        try fixture.hello("s2")
+        fixture.arrive(3)
+        try fixture.hello("s3")
+        for (session, connection) in [("s2", 2), ("s3", 2), ("s3", 3)] {
+            try fixture.begin("c1", session: session)
+            try fixture.end("c1", session: session, from: BookFixture.mallory, on: connection)
+            try fixture.end("c1", session: session)
+        }
+        #expect(fixture.rules == [.identityMismatch])
+    }
+
+    @Test func `what was refused to a connection is charged to its workload, and bounded`() throws {
+        fixture.arrive(2)
+        for number in 0..<200 {
+            try fixture.hello("s\(number)")
+            try fixture.end("c1", session: "s\(number)", from: BookFixture.mallory, on: 2)
+        }
+        #expect((64 * 64..<64 * 128).contains(fixture.accounts.of(BookFixture.mallory.workload).bytes))
+        fixture.book.leave(2)
+        #expect(fixture.accounts.of(BookFixture.mallory.workload).bytes == 0)
+    }
+
+    // MARK: Clients that come back
+
+    /// The only client of a session loses its connection.
+    private func lose(_ connection: Int) {
+        fixture.book.leave(connection)
+        fixture.pass(seconds: 300)
+        fixture.book.tick()
+    }
+
+    @Test func `epoch_mismatch: a client that comes back in an epoch that is over`() throws {
+        _ = try hello(epoch: 3)
+        lose(1)
+        #expect(try hello(epoch: 1, on: 2).code == .outOfOrder)
+        #expect(fixture.rules == [.epochMismatch])
+        #expect(fixture.anomalies.first?.expected == "epoch 3 or later")
+        #expect(fixture.book.sessions.isEmpty)
+        #expect(try hello(epoch: 3, on: 2).type == "ack")
+        #expect(try transition("reconnect", #","epoch":4"#, on: 2).type == "ack")
+        #expect(fixture.anomalies.count == 1)
+    }
+
+    @Test func `stale_trust and duplicate_operation: what a client brings back from before`() throws {
+        try fixture.hello()
+        try fixture.begin("c1", #","authority":{"grant":"g1"}"#)
+        try fixture.end("c1")
+        fixture.pass(seconds: 1)
+        _ = try transition("account", #","to":"bob""#)
+        lose(1)
+        try fixture.hello(on: 2)
+        try fixture.begin("c1", #","authority":{"grant":"g1"}"#, on: 2)
+        #expect(fixture.rules == [.duplicateOperation, .staleTrust])
+    }
+
+    @Test func `repeated_override and repeated_refresh: those from before count`() throws {
+        for number in 1...3 {
+            try fixture.hello(on: number)
+            try override("p", on: number)
+            #expect(try transition("refresh", #","from":"g1","to":"g2""#, on: number).type == "ack")
+            fixture.book.leave(number)
+        }
+        #expect(fixture.rules == [.repeatedRefresh, .repeatedOverride, .repeatedRefresh])
+    }
+
+    @Test func `what a client comes back to was the same workload's, and is forgotten in time`() throws {
+        _ = try hello(epoch: 3)
+        lose(1)
+        #expect(
+            try fixture.send(
+                #"{"type":"hello","protocol":1,"session":"s1","epoch":1}"#, from: BookFixture.mallory, on: 2
+            ).type == "ack")
+        fixture.forget()
+        #expect(try hello(epoch: 1, on: 3).type == "ack")
+        #expect(fixture.anomalies.isEmpty)
     }
 
     // MARK: How many are told

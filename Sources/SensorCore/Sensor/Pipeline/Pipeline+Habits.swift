@@ -41,15 +41,33 @@ extension Pipeline {
             if let number = call.numbers.last { habits.did(deed, within: number, at: header.time) }
             return
         }
+        guard habits.isHabit(deed, at: header.time) else {
+            _ = habits.did(deed, at: header.time)
+            return
+        }
+        let broken = HeldDeeds.Deed(
+            deed: deed, habits: habits, workload: subject.workload,
+            origin: CallOrigin(process: header.tgid, cgroup: header.key.cgroup, time: header.time),
+            text: "\(kind.name) with no call open\(Self.origin(of: process)): event \(session.streamID)-\(sequence)")
+        guard subject.workload.sendsSpans else { return judge(broken) }
         // Where calls are told of after the fact, it is not known now that none was under way.
-        guard let calls = habits.did(deed, at: header.time), !subject.workload.sendsSpans else { return }
+        if spans.covers(header.time, of: subject.workload.number) { return }
+        if let uncovered = heldDeeds.hold(broken) { judge(uncovered) }
+    }
+
+    /// No call was under way then, as far as anybody has told.
+    private mutating func judge(_ broken: HeldDeeds.Deed) {
+        guard let calls = broken.habits.did(broken.deed, at: broken.origin.time) else { return }
         raise(
             AnomalyDetail(
                 rule: .effectWithoutCall, session: "",
-                expected: "\(deed.text) only within tool calls, as in \(calls) of them",
-                came: "\(kind.name) with no call open\(Self.origin(of: process)): event \(session.streamID)-\(sequence)"
-            ),
-            subject.workload, CallOrigin(process: header.tgid, cgroup: header.key.cgroup, time: header.time))
+                expected: "\(broken.deed.text) only within tool calls, as in \(calls) of them", came: broken.text),
+            broken.workload, broken.origin)
+    }
+
+    /// Tells what was done without a call and has waited long enough for spans.
+    mutating func judgeHeldDeeds(at time: UInt64) {
+        while let uncovered = heldDeeds.takeUncovered(at: time) { judge(uncovered) }
     }
 
     /// The call, over by now, within which the process or what it descends from was started.

@@ -15,6 +15,7 @@ extension Pipeline {
         guard spans.add(call, of: workload?.number) else { return }
         tell(.toolCallBegin, call, at: call.begin, ToolCallDetail(call, assurance))
         for settled in spans.takeOverdue() { end(settled) }
+        if let workload { heldDeeds.cover(call, of: workload.number) }
     }
 
     /// Tells the end of calls that have waited long enough for others of the same time: of some of them, where there are many,

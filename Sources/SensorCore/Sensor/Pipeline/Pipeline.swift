@@ -25,6 +25,7 @@ package struct Pipeline: ~Copyable {
     /// By purpose and namespace.
     var digestKeys: [String: DigestKeys.Key] = [:]
     var habits = HabitTable()
+    var heldDeeds = HeldDeeds()
     var profiles: ProfileTable
     var node: ToldNode
     /// Of workloads that are not known yet.
@@ -125,10 +126,12 @@ package struct Pipeline: ~Copyable {
     /// Events that wait to be taken.
     package var eventCount: Int { events.count }
 
-    /// When events that wait for their workload, or for what their agent has said, ends of calls, or calls that were told of
-    /// after the fact, have waited long enough, boot clock; the end of time if none waits.
+    /// When events that wait for their workload, or for what their agent has said, ends of calls, calls that were told of after
+    /// the fact, or what was done without one, have waited long enough, boot clock; the end of time if none waits.
     package var nextDeadline: UInt64 {
-        min(waiting.nextDeadline, unheard.nextDeadline, spans.nextDeadline, untoldEnds.first?.end.arrival ?? .max)
+        min(
+            waiting.nextDeadline, unheard.nextDeadline, spans.nextDeadline, heldDeeds.nextDeadline,
+            untoldEnds.first?.end.arrival ?? .max)
     }
 
     /// Whether `takeUnforgotten` has something.
@@ -194,6 +197,7 @@ package struct Pipeline: ~Copyable {
             tellEnds(by: time)
             settle(at: time)
             settleSpans(at: time)
+            judgeHeldDeeds(at: time)
             if time == .max { finishCalls() }
         }
     }

@@ -36,6 +36,7 @@ struct SharedQueue<Element>: ~Copyable {
     var size: Int { all.size }
 
     func count(of owner: UInt64) -> Int { shares[owner]?.count ?? 0 }
+    func size(of owner: UInt64) -> Int { shares[owner]?.size ?? 0 }
 
     // MARK: Looking
 
@@ -44,6 +45,17 @@ struct SharedQueue<Element>: ~Copyable {
     func place(after place: Place) -> Place? {
         let later = nodes[Int(place)].later
         return later >= 0 ? later : nil
+    }
+
+    /// In the order in which they came.
+    func places(of owner: UInt64) -> [Place] {
+        var places: [Place] = []
+        var next = shares[owner]?.first ?? -1
+        while next >= 0 {
+            places.append(next)
+            next = nodes[Int(next)].ownLater
+        }
+        return places
     }
 
     subscript(place: Place) -> (element: Element, time: UInt64)? {
