@@ -82,6 +82,40 @@ static:
 	@.ci/setup build
 	$(RELEASE) --scratch-path .build-static -Xswiftc -static-executable
 
+# Installs what make static has built, or SENSORD=BINARY. The unit names the binary in PREFIX.
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(SYSCONFDIR)/systemd/system
+BINARY = $(or $(SENSORD),.build-static/release/sensord)
+install:
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sensord
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/sensord/README.md
+	install -D -m 644 deploy/README.md $(DESTDIR)$(PREFIX)/share/doc/sensord/deploy.md
+	install -d $(DESTDIR)$(UNITDIR)
+	sed -e 's|/usr/bin/|$(PREFIX)/bin/|' -e 's|/usr/share/|$(PREFIX)/share/|' -e 's|/etc/|$(SYSCONFDIR)/|' \
+		deploy/systemd/sensord.service >$(DESTDIR)$(UNITDIR)/sensord.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/sensord.service
+	[ -e $(DESTDIR)$(SYSCONFDIR)/sensord/config.json ] || \
+		install -D -m 644 deploy/systemd/config.json $(DESTDIR)$(SYSCONFDIR)/sensord/config.json
+	@[ -n '$(DESTDIR)' ] || echo 'now: systemctl daemon-reload && systemctl enable --now sensord'
+
+# Leaves the configuration and what was learned.
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/sensord $(DESTDIR)$(UNITDIR)/sensord.service
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sensord
+
+# The commit's time is that of all files. ARGS are further options of buildah, as in ARGS="--build-arg BASE=swift@sha256:...".
+TAG ?= sensord:$(shell sed -n 's/.*number = "\(.*\)".*/\1/p' Sources/sensord/CommandLine/Version.swift)
+image: EPOCH = $(shell git log -1 --format=%ct)
+image:
+	@.ci/setup deploy
+	buildah build --file deploy/Dockerfile --ignorefile deploy/Dockerfile.dockerignore --tag $(TAG) --timestamp $(EPOCH) \
+		--build-arg SOURCE_DATE_EPOCH=$(EPOCH) --build-arg VERSION=$(lastword $(subst :, ,$(TAG))) \
+		--build-arg REVISION=$(shell git rev-parse HEAD) $(ARGS) .
+
+deb: $(if $(SENSORD),,static)
+	@deploy/debian/build $(BINARY) .build-deb
+
 bench: build
 	@.ci/setup test
 	$(PRIVILEGED) Benchmarks/run $(if $(QUICK),--quick)
