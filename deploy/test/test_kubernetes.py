@@ -7,6 +7,8 @@ import re
 import sys
 import unittest
 
+import celpy
+
 import objects
 from support import CAPABILITIES, DEPLOY, Daemon, DeployTest, documents, eventually, needs, needs_root, run, sensord
 
@@ -105,6 +107,50 @@ class KubernetesTests(DeployTest):
             if call and call["call"]["name"] == "read_file":
                 return call
         return None
+
+
+class ReadOnlyPolicyTests(DeployTest):
+    """The admission policy, evaluated by CEL's own rules."""
+
+    def admits(self, volume, read_only, where="containers"):
+        policy, _ = documents((BASE / "examples/read-only-policy.yaml").read_text())
+        mount = {"name": "s", "mountPath": "/s", **({"readOnly": True} if read_only else {})}
+        spec = {"containers": [{"name": "a"}], "volumes": [{"name": "s", **volume}, {"name": "t", "emptyDir": {}}]}
+        spec.setdefault(where, []).append({"name": "b", "volumeMounts": [{"name": "t", "mountPath": "/t"}, mount]})
+        known = {"object": celpy.json_to_cel({"spec": spec})}
+        known["variables"] = celpy.celtypes.MapType(
+            {
+                celpy.celtypes.StringType(variable["name"]): self.value(variable["expression"], known)
+                for variable in policy["spec"]["variables"]
+            }
+        )
+        return all(self.value(one["expression"], known) for one in policy["spec"]["validations"])
+
+    def value(self, expression, known):
+        environment = celpy.Environment()
+        return environment.program(environment.compile(expression)).evaluate(known)
+
+    def test_who_may_write_into_the_directory_is_refused(self):
+        claim = {"persistentVolumeClaim": {"claimName": "sensord-agent"}}
+        read_only = {"persistentVolumeClaim": {"claimName": "sensord-agent", "readOnly": True}}
+        for path in "/run/sensord/agent", "/run/sensord", "/var/run/sensord/agent":
+            for where in "containers", "initContainers", "ephemeralContainers":
+                with self.subTest(path=path, where=where):
+                    self.assertFalse(self.admits({"hostPath": {"path": path}}, False, where))
+                    self.assertTrue(self.admits({"hostPath": {"path": path}}, True, where))
+        self.assertFalse(self.admits(claim, False))
+        self.assertTrue(self.admits(claim, True))
+        self.assertTrue(self.admits(read_only, False))
+
+    def test_others_are_none_of_its_business(self):
+        for volume in ({"hostPath": {"path": "/run/sensordish"}}, {"persistentVolumeClaim": {"claimName": "data"}}, {"emptyDir": {}}):
+            with self.subTest(volume):
+                self.assertTrue(self.admits(volume, False))
+
+    def test_it_takes_pods_without_volumes_and_mounts(self):
+        policy, _ = documents((BASE / "examples/read-only-policy.yaml").read_text())
+        known = {"object": celpy.json_to_cel({"spec": {"containers": [{"name": "a"}]}})}
+        self.assertEqual(self.value(policy["spec"]["variables"][0]["expression"], known), [])
 
 
 class CapabilityTests(DeployTest):
