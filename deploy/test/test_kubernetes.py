@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import re
 import sys
 import unittest
@@ -85,10 +86,9 @@ class KubernetesTests(DeployTest):
         places = ("--run-dir", run_directory, "--state-dir", self.directory / "state", "--listen", "none")
         with Daemon(sensord(), "run", *places, "--records", records, "--tick", "0.5", directory=self.directory) as daemon:
             daemon.said("collecting")
-            # The client looks where pods have the directory.
-            agent = (self.directory / "planner.py").read_text().replace(
-                "Client(", f'Client(path="{run_directory}/agent/toolcalls.sock", '
-            )
+            # Where pods have the directory the client looks by itself. A machine that is busy answers late.
+            place = f'path="{run_directory}/agent/toolcalls.sock", timeout=10'
+            agent = (self.directory / "planner.py").read_text().replace("Client(", f"Client({place}, ")
             (self.directory / "planner.py").write_text(agent)
             environment = dict(os.environ, PYTHONPATH=str(DEPLOY / "clients/python"), PYTHONDONTWRITEBYTECODE="1")
             with Daemon(sys.executable, self.directory / "planner.py", directory=self.directory, env=environment):
@@ -185,6 +185,27 @@ class CapabilityTests(DeployTest):
         for name in CAPABILITIES:
             place = lines.index(f"                - {name.upper()}")
             self.assertRegex(lines[place - 1], r"^ +# .*\.$", name)
+
+
+class MemoryTests(DeployTest):
+    # MiB, as the manifests have it: what maps and rings take, and the daemon at most.
+    MAPS, DAEMON = 36, 160
+
+    def test_limits_are_the_daemons_and_what_maps_take(self):
+        needs_root()
+        manifest = documents((BASE / "daemonset.yaml").read_text())[0]
+        resources = objects.pod(manifest)["containers"][0]["resources"]
+        self.assertEqual(resources["limits"]["memory"], f"{self.DAEMON + self.MAPS}Mi")
+        places = ("--run-dir", self.directory / "run", "--state-dir", self.directory / "state", "--listen", "none")
+        with Daemon(sensord(), "run", *places, directory=self.directory) as daemon:
+            daemon.said("collecting")
+            maps = {}
+            for entry in pathlib.Path(f"/proc/{daemon.process.pid}/fdinfo").iterdir():
+                fields = dict(line.split(":\t", 1) for line in entry.read_text().splitlines() if ":\t" in line)
+                if "map_id" in fields:
+                    maps[fields["map_id"]] = int(fields["memlock"])
+        self.assertGreater(len(maps), 10)
+        self.assertLessEqual(sum(maps.values()), self.MAPS << 20)
 
 
 class SeccompTests(DeployTest):
