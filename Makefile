@@ -105,13 +105,14 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sensord
 
 # The commit's time is that of all files. ARGS are further options of buildah, as in ARGS="--build-arg BASE=swift@sha256:...".
-TAG ?= sensord:$(shell sed -n 's/.*number = "\(.*\)".*/\1/p' Sources/sensord/CommandLine/Version.swift)
+VERSION = $(shell sed -n 's/.*number = "\(.*\)".*/\1/p' Sources/sensord/CommandLine/Version.swift)
+TAG ?= sensord:$(VERSION)
 image: EPOCH = $(shell git log -1 --format=%ct)
 image:
 	@.ci/setup deploy
 	buildah build --file deploy/Dockerfile --ignorefile deploy/Dockerfile.dockerignore --tag $(TAG) --timestamp $(EPOCH) \
-		--build-arg SOURCE_DATE_EPOCH=$(EPOCH) --build-arg VERSION=$(lastword $(subst :, ,$(TAG))) \
-		--build-arg REVISION=$(shell git rev-parse HEAD) $(ARGS) .
+		--build-arg SOURCE_DATE_EPOCH=$(EPOCH) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) \
+		$(ARGS) .
 
 deb: $(if $(SENSORD),,static)
 	@deploy/debian/build $(BINARY) .build-deb
