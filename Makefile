@@ -13,7 +13,7 @@ TOOLCHAIN = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePa
 RELEASE := $(SWIFT) build -c release --product sensord
 
 .NOTPARALLEL:
-.PHONY: help tail test test-agents test-page test-5.10 build static bench lint format proto sanitize fuzz bpf-arm64 clean
+.PHONY: help tail test test-agents test-page test-5.10 test-deploy build static install uninstall deb image bench lint format proto sanitize fuzz bpf-arm64 clean
 
 help:
 	@echo 'make tail       watch this machine live (ARGS="..." are options of sensord)'
@@ -21,8 +21,11 @@ help:
 	@echo 'make test-agents  agents with the official MCP and OpenTelemetry SDKs, which come from PyPI'
 	@echo 'make test-page  look at the page of posture in headless Chromium'
 	@echo 'make test-5.10  load and attach everything in a guest with the oldest kernel supported'
+	@echo 'make test-deploy  manifests, chart, unit, package, image and alerts; some of it comes from PyPI'
 	@echo 'make build      the release binary, .build/release/sensord'
 	@echo 'make static     the same without any shared library, .build-static/release/sensord'
+	@echo 'make install, make uninstall  binary and systemd unit (DESTDIR, PREFIX), make deb  the same as a package'
+	@echo 'make image      the container image (TAG=..., with buildah)'
 	@echo 'make bench      what sensord costs (QUICK=1: in two minutes)'
 	@echo 'make sanitize   the tests under AddressSanitizer and ThreadSanitizer'
 	@echo 'make fuzz       fuzz whatever reads foreign bytes (SECONDS=60)'
@@ -58,6 +61,19 @@ test-5.10: static
 	@.ci/setup vm
 	Tests/vm/test-5.10 .build-static/release/sensord
 
+# Kubernetes' schemas and Helm: Debian has neither.
+DEPLOY_TESTS := .build-deploy
+$(DEPLOY_TESTS)/installed: deploy/test/requirements.txt
+	@.ci/setup deploy
+	python3 -m venv --clear $(DEPLOY_TESTS)
+	$(DEPLOY_TESTS)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+# SENSORD=BINARY spares the build of the static one.
+test-deploy: $(DEPLOY_TESTS)/installed $(if $(SENSORD),,static)
+	@.ci/setup deploy
+	@SENSORD=$(abspath $(or $(SENSORD),.build-static/release/sensord)) PYTHON=$(CURDIR)/$(DEPLOY_TESTS)/bin/python3 deploy/test/run $(TESTS)
+
 build:
 	@.ci/setup build
 	$(RELEASE) --static-swift-stdlib
@@ -65,6 +81,41 @@ build:
 static:
 	@.ci/setup build
 	$(RELEASE) --scratch-path .build-static -Xswiftc -static-executable
+
+# Installs what make static has built, or SENSORD=BINARY. The unit names the binary in PREFIX.
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(SYSCONFDIR)/systemd/system
+BINARY = $(or $(SENSORD),.build-static/release/sensord)
+install:
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sensord
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/sensord/README.md
+	install -D -m 644 deploy/README.md $(DESTDIR)$(PREFIX)/share/doc/sensord/deploy.md
+	install -d $(DESTDIR)$(UNITDIR)
+	sed -e 's|/usr/bin/|$(PREFIX)/bin/|' -e 's|/usr/share/|$(PREFIX)/share/|' -e 's|/etc/|$(SYSCONFDIR)/|' \
+		deploy/systemd/sensord.service >$(DESTDIR)$(UNITDIR)/sensord.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/sensord.service
+	[ -e $(DESTDIR)$(SYSCONFDIR)/sensord/config.json ] || \
+		install -D -m 644 deploy/systemd/config.json $(DESTDIR)$(SYSCONFDIR)/sensord/config.json
+	@[ -n '$(DESTDIR)' ] || echo 'now: systemctl daemon-reload && systemctl enable --now sensord'
+
+# Leaves the configuration and what was learned.
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/sensord $(DESTDIR)$(UNITDIR)/sensord.service
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sensord
+
+# The commit's time is that of all files. ARGS are further options of buildah, as in ARGS="--build-arg BASE=swift@sha256:...".
+VERSION = $(shell sed -n 's/.*number = "\(.*\)".*/\1/p' Sources/sensord/CommandLine/Version.swift)
+TAG ?= sensord:$(VERSION)
+image: EPOCH = $(shell git log -1 --format=%ct)
+image:
+	@.ci/setup deploy
+	buildah build --file deploy/Dockerfile --ignorefile deploy/Dockerfile.dockerignore --tag $(TAG) --timestamp $(EPOCH) \
+		--build-arg SOURCE_DATE_EPOCH=$(EPOCH) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) \
+		$(ARGS) .
+
+deb: $(if $(SENSORD),,static)
+	@deploy/debian/build $(BINARY) .build-deb
 
 bench: build
 	@.ci/setup test
