@@ -348,6 +348,8 @@ import Testing
         var event = opened("/a", workload, at: now - 50 * 24 * Self.hour)
         (event.kind, event.detail) = (.toolCallBegin, .toolCall(call))
         table.note(event)
+        event.kind = .toolCallEnd
+        table.note(event)
         let profile = try #require(table.all.first)
         let fact = try #require(profile.message().facts.first { $0.kind == "tool" || $0.key.name == "exfil" })
         #expect(fact.firstSeen.nanosecondsSince1970 == Self.start + now)

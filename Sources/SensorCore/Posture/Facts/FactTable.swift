@@ -43,9 +43,9 @@ struct FactTable: ~Copyable {
 
     /// A fact that is there was so again.
     ///
-    /// - Returns: false if so many more cannot wait.
+    /// - Returns: false if so many more cannot wait, or it was so before it was first seen.
     mutating func countAgain(_ index: Int, _ count: UInt64, at time: UInt64) -> Bool {
-        facts[index].firstSeen = min(facts[index].firstSeen, time)
+        guard time >= facts[index].firstSeen else { return false }
         facts[index].lastSeen = max(facts[index].lastSeen, time)
         let (sum, isOver) = facts[index].repeats.addingReportingOverflow(UInt32(clamping: count))
         guard !isOver, count <= UInt32.max else { return false }
