@@ -38,6 +38,8 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup(title: "Agents") var agents: AgentOptions
 
+    @OptionGroup(title: "Delivery") var delivery: DeliveryOptions
+
     @Option(help: ArgumentHelp("How often counts are read (default: 10).", valueName: "seconds"))
     var tick: String?
 
@@ -75,6 +77,6 @@ struct RunCommand: ParsableCommand {
             .otlpForwarder: otlpForwarder,
             .watch: watch.isEmpty ? nil : watch.joined(separator: ","),
         ]
-        return own.compactMapValues { $0 }.merging(agents.flags) { $1 }
+        return own.compactMapValues { $0 }.merging(agents.flags) { $1 }.merging(delivery.flags) { $1 }
     }
 }
