@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sensor_inflate.h"
+#include "sensor_gzip.h"
 
 #include <limits.h>
 #include <stdint.h>

@@ -62,6 +62,8 @@ package final class NDJSONSink: EventSink, RecordSink, Sendable {
         }
     }
 
+    package var name: String { "records" }
+
     package func offer(_ envelope: RecordEnvelope) -> Bool {
         state.withLockedValue { state in
             if state.owed != nil { settle(&state) }

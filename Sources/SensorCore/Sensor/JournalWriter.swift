@@ -8,34 +8,38 @@ internal import SwiftProtobuf
 struct JournalWriter {
     private let log: StateLog
     private var stream: RecordStream
-    private let node: String
-    private let boot: String
-    private let sink: (any RecordSink)?
+    private let gaps: GapRecord
+    private var spool: SpoolKeeper
+    private var cursors: [SinkCursor]
     /// What is to be written of shares.
     private var shares: [[UInt8]: PostureRecord?] = [:]
-    /// Records that are not told, the next one first, as far as they need not be read again.
+    /// The latest records, so that they need not be read again.
     private var fresh = CircularBuffer<RecordEnvelope>()
-    /// The last record that the sink has taken.
-    private var told: UInt64
     private var freshBytes = 0
     /// What the disk did not take.
     private var unwritten: [RecordContent] = []
-    /// Records up to this one were dropped.
-    private var dropped: UInt64 = 0
     private var refused: UInt64 = 0
-    private var missing: UInt64 = 0
 
     /// Bytes of `fresh`.
     private static let freshLimit = 4 << 20
-    /// Records that are kept for a sink that takes none; beyond, the oldest half goes.
-    private static let unsettledLimit: UInt64 = 65_536
 
-    init(_ log: StateLog, _ stream: RecordStream, node: String, boot: String, _ sink: (any RecordSink)?) {
+    /// - Parameter wake: makes the thread hand on again. From any thread.
+    init(
+        _ log: StateLog, _ stream: RecordStream, gaps: GapRecord, spool: SpoolKeeper, sinks: [any RecordSink],
+        wake: @escaping @Sendable () -> Void
+    ) {
         self.log = log
         self.stream = stream
-        (self.node, self.boot) = (node, boot)
-        self.sink = sink
-        told = log.acknowledged
+        self.gaps = gaps
+        self.spool = spool
+        cursors = sinks.map { SinkCursor($0, log) }
+        for cursor in cursors {
+            // What goes before it has settled anything is a gap for it, also after a restart.
+            if cursor.isNew { log.change(cursor.key) }
+            cursor.sink.begin(
+                RecordSinkStart(
+                    stream: log.head.id, settled: cursor.settled, offered: log.committedHead.sequence, wake: wake))
+        }
     }
 
     var status: PostureJournal.Status {
@@ -47,10 +51,18 @@ struct JournalWriter {
             }
         return PostureJournal.Status(
             trouble: trouble, log: log.statistics, refused: refused, bytes: log.size.bytes,
-            sequence: log.head.sequence, unsettled: log.head.sequence - log.acknowledged, missing: missing)
+            sequence: log.head.sequence, unsettled: log.head.sequence - settled,
+            missing: cursors.reduce(0) { $0 + $1.missing }, spooledBytes: log.recordBytes,
+            sinks: cursors.map {
+                .init(name: $0.sink.name, unsettled: log.head.sequence - $0.settled, missing: $0.missing)
+            })
     }
 
+    /// The last record that all have settled.
+    private var settled: UInt64 { cursors.map(\.settled).min() ?? log.committedHead.sequence }
+
     mutating func write(_ batch: JournalBatch) {
+        settle()
         // First what is known, so that no commit has a record and not what it says.
         for (key, record) in batch.shares {
             let bytes = key.bytes
@@ -74,10 +86,9 @@ struct JournalWriter {
                 refused += 1
                 continue
             }
-            if freshBytes + envelope.payload.count <= Self.freshLimit {
-                fresh.append(envelope)
-                freshBytes += envelope.payload.count
-            }
+            fresh.append(envelope)
+            freshBytes += envelope.payload.count
+            while freshBytes > Self.freshLimit { freshBytes -= fresh.removeFirst().payload.count }
         }
         unwritten.removeFirst(count)
         commit()
@@ -97,12 +108,12 @@ struct JournalWriter {
 
     /// Keeps all, tells all that is taken, and says in the log that this is the end.
     mutating func finish() {
-        for _ in 0..<Self.settlingSteps where sink != nil && log.acknowledged < told {
+        for _ in 0..<Self.settlingSteps where cursors.contains(where: \.isSettling) {
             usleep(10_000)
             settle()
         }
         refused += UInt64(unwritten.count)
-        _ = log.close { [shares] key in (shares[key] ?? nil).flatMap { try? $0.serializedBytes() } }
+        _ = log.close { [shares, cursors, log] in Self.value(of: $0, shares, cursors, log) }
     }
 
     /// So often 10 ms are waited at the end for what was taken to be settled.
@@ -110,70 +121,54 @@ struct JournalWriter {
 
     @discardableResult
     private mutating func commit() -> Bool {
-        let outcome = log.commit { [shares] key in (shares[key] ?? nil).flatMap { try? $0.serializedBytes() } }
+        let outcome = log.commit { [shares, cursors, log] in Self.value(of: $0, shares, cursors, log) }
         guard case .committed = outcome else { return false }
         shares = [:]
         return true
+    }
+
+    private static func value(
+        of key: [UInt8], _ shares: [[UInt8]: PostureRecord?], _ cursors: [SinkCursor], _ log: StateLog
+    ) -> [UInt8]? {
+        if SinkPosition.isKey(key) {
+            return cursors.first { $0.key == key }.map {
+                SinkPosition(stream: log.head.id, sequence: $0.settled).bytes
+            }
+        }
+        return (shares[key] ?? nil).flatMap { try? $0.serializedBytes() }
     }
 
     // MARK: Telling
 
     /// Hands on what is kept, as far as it is taken.
     mutating func tell() {
-        defer { settle() }
-        while let (next, gone) = next() {
-            guard sink?.offer(next) ?? true else { return }
-            told = next.sequence
-            missing += gone
-            while let first = fresh.first, first.sequence <= told { removeFresh() }
+        for index in cursors.indices {
+            while let (next, gone) = next(after: cursors[index].told), cursors[index].offer(next, gone: gone) {}
         }
+        settle()
     }
 
     /// What is to be told, and how many records it stands for that are not to be had any more.
-    private func next() -> (envelope: RecordEnvelope, gone: UInt64)? {
+    private func next(after told: UInt64) -> (envelope: RecordEnvelope, gone: UInt64)? {
         // What is not committed is not there yet.
         guard told < log.committedHead.sequence else { return nil }
-        if let first = fresh.first, first.sequence == told + 1 { return (first, 0) }
+        if let first = fresh.first, told + 1 >= first.sequence {
+            let offset = Int(told + 1 - first.sequence)
+            if offset < fresh.count { return (fresh[fresh.index(fresh.startIndex, offsetBy: offset)], 0) }
+        }
         switch try? log.next(after: told) {
         case .record(let envelope)?: return (envelope, 0)
         case .hole(let range, let digest)?:
             let gap = RecordGap(range, reason: "not_kept", digest: digest)
-            return envelope(of: gap).map { ($0, gap.count) }
+            return gaps.envelope(for: gap, in: log.head.id, previous: nil, clock: .now()).map { ($0, gap.count) }
         case nil: return nil
         }
     }
 
-    /// In the place of what is not to be had any more.
-    private func envelope(of gap: RecordGap) -> RecordEnvelope? {
-        let now = ClockReading.now()
-        let record = PostureRecord.with {
-            ($0.schema, $0.node, $0.boot) = (PostureRecord.currentSchema, node, boot)
-            $0.time = Google_Protobuf_Timestamp(nanosecondsSince1970: now.wall)
-            $0.bootTime = now.boot
-            $0.gap = PostureGap(gap)
-        }
-        guard let payload: [UInt8] = try? record.jsonUTF8Bytes() else { return nil }
-        return stream.replacement(for: gap, payload: payload, previous: nil)
-    }
-
-    private mutating func removeFresh() { freshBytes -= fresh.removeFirst().payload.count }
-
     private mutating func settle() {
-        log.acknowledge(through: sink.map { min($0.settled, told) } ?? told)
-        let first = min(log.committedHead.sequence, max(log.acknowledged, dropped))
-        let kept = log.committedHead.sequence - first
-        guard kept > Self.unsettledLimit || log.condition == .full && kept > 0 else { return }
-        dropped = first + (kept + 1) / 2
-        log.discard(through: dropped)
-        while let next = fresh.first, next.sequence <= dropped { removeFresh() }
-    }
-}
-
-extension PostureGap {
-    init(_ gap: RecordGap) {
-        self.init()
-        (from, to) = (gap.range.lowerBound, gap.range.upperBound)
-        (reason, count) = (gap.reason, gap.count)
-        digest = gap.digest?.description ?? ""
+        for index in cursors.indices where cursors[index].settle() { log.change(cursors[index].key) }
+        log.acknowledge(through: settled)
+        // What goes for lack of room is not told as a hole to whoever has it already.
+        if let last = spool.excess(of: log, now: .now) { log.acknowledge(through: last) }
     }
 }

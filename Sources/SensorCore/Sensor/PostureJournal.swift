@@ -19,6 +19,18 @@ package final class PostureJournal: Sendable {
         package var unsettled: UInt64 = 0
         /// Records that were dropped since they were not taken for so long, and damaged ones: each in a `gap`.
         package var missing: UInt64 = 0
+        /// Of the records that are kept for those who take them.
+        package var spooledBytes = 0
+        package var sinks: [Sink] = []
+    }
+
+    /// One that takes the records.
+    package struct Sink: Sendable, Equatable {
+        package var name: String
+        /// Records that it has not taken, or not settled, yet.
+        package var unsettled: UInt64
+        /// Records in whose place it was told a `gap`.
+        package var missing: UInt64
     }
 
     /// What was known before a restart.
@@ -63,11 +75,12 @@ package final class PostureJournal: Sendable {
     ///   - directory: made if it is not there.
     ///   - boot: the machine's boot id; nil: as the kernel tells it.
     ///   - node: what records of the journal itself say.
-    ///   - sink: takes records that are kept, on the journal's thread; nil: nobody wants them.
+    ///   - spool: how much is kept for sinks that take nothing.
+    ///   - sinks: take records that are kept, on the journal's thread, each for itself.
     /// - Throws: why the directory cannot be used.
     package init(
         directory: String, boot: String? = nil, node: String = "", signer: RecordSigner? = nil,
-        sink: (any RecordSink)? = nil
+        spool: SpoolLimits = SpoolLimits(), sinks: [any RecordSink] = []
     ) throws(StateLogError) {
         let boot = boot ?? ProcFile.bootID
         let mailbox = Mailbox()
@@ -76,10 +89,13 @@ package final class PostureJournal: Sendable {
         let isOpen = ConditionLock(value: false)
         do throws(SystemError) {
             _ = try Worker(name: "journal") {
-                Self.work(directory, boot, mailbox) { log throws(StateLogError) in
+                Self.work(directory, boot, spool, mailbox) { log throws(StateLogError) in
                     let known = try Self.restored(from: log, directory)
                     restored.withLockedValue { $0 = known }
-                    return JournalWriter(log, RecordStream(log.head, signer: signer), node: node, boot: boot, sink)
+                    return JournalWriter(
+                        log, RecordStream(log.head, signer: signer),
+                        gaps: GapRecord(node: node, boot: boot, signer: signer),
+                        spool: SpoolKeeper(spool, boot: boot), sinks: sinks, wake: { mailbox.wake() })
                 } isOpen: { result in
                     answer.withLockedValue { $0 = result }
                     isOpen.lock()
@@ -185,13 +201,16 @@ package final class PostureJournal: Sendable {
     }
 
     private static func work(
-        _ directory: String, _ boot: String, _ mailbox: Mailbox,
+        _ directory: String, _ boot: String, _ spool: SpoolLimits, _ mailbox: Mailbox,
         _ makeWriter: (StateLog) throws(StateLogError) -> JournalWriter,
         isOpen: (Result<Opened, StateLogError>) -> Void
     ) {
         var writer: JournalWriter
         do throws(StateLogError) {
-            let log = try StateLog(directory: directory, boot: boot)
+            var limits = StateLog.Limits()
+            // Up to as much garbage as there is to be kept.
+            limits.bytes += 2 * spool.bytes
+            let log = try StateLog(directory: directory, boot: boot, limits: limits)
             writer = try makeWriter(log)
             isOpen(.success(Opened(report: log.opening, stream: log.head.id.description)))
         } catch { return isOpen(.failure(error)) }

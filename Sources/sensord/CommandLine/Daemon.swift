@@ -37,6 +37,7 @@ struct Daemon {
         if endpoint != nil { try settings.requireNode(environment: Environment.inCluster) }
         configuration.followsCluster = endpoint != nil
         configuration.watch = settings.watch
+        let reconciler = try ReconcilerSettings(settings, environment: Environment.proxies)
         let hub = TailHub()
         let writer = try self.writer(attention)
         let recent = RecentEvents(stream: configuration.streamID)
@@ -44,7 +45,11 @@ struct Daemon {
         var sinks: [any EventSink] = [hub, recent, losses]
         let lines = writer.map { NDJSONSink(stream: configuration.streamID, writer: $0) }
         if let lines { sinks.append(lines) }
-        let (journal, journalError) = try self.journal(lines, node: configuration.node)
+        let delivered = reconciler.map { ReconcilerSink(endpoints: $0.urls.count) }
+        var takers: [any RecordSink] = []
+        if let lines { takers.append(lines) }
+        if let delivered { takers.append(delivered) }
+        let (journal, journalError) = try self.journal(takers, node: configuration.node)
         configuration.journal = journal
         configuration.pipeline.learnsProfiles = configuration.journal != nil
 
@@ -67,7 +72,12 @@ struct Daemon {
         start(
             background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint,
             node: configuration.node, writer: writer, journal: journal,
-            journalError: journalError)
+            journalError: journalError, delivered: delivered)
+        // Ends after the collecting thread, which has the last records.
+        let delivery = try BackgroundServices(log: log, group: background.group)
+        if let reconciler, let delivered, journal != nil {
+            delivery.start([service(reconciler, delivered, delivery, node: configuration.node)])
+        }
         tellStart(collector, stream: configuration.streamID)
 
         var reload = Reload(running: settings, log: log, reread: reread)
@@ -78,6 +88,7 @@ struct Daemon {
         server.stop()
         background.stop()
         let summary = collector.stop()
+        delivery.stop()
         losses.tell(isEnd: true)
         tellEnd(summary, writer)
         if signal == SIGINT { return ExitStatus.interrupted }
@@ -86,12 +97,11 @@ struct Daemon {
     }
 
     /// What keeps posture; nil: there is no place for it, which is told.
-    private func journal(_ lines: NDJSONSink?, node: String) throws -> (PostureJournal?, String?) {
+    private func journal(_ sinks: [any RecordSink], node: String) throws -> (PostureJournal?, String?) {
         let directory = settings.stateDirectory
         do throws(StateLogError) {
             let journal = try PostureJournal(
-                directory: directory, node: node, signer: settings.signingKey.flatMap { RecordSigner(file: $0) },
-                sink: lines)
+                directory: directory, node: node, signer: signer, spool: settings.spool, sinks: sinks)
             tell(journal.opening, of: journal)
             return (journal, nil)
         } catch {
@@ -99,6 +109,18 @@ struct Daemon {
             log.error("posture is not learned: its state has no place", metadata: ["error": "\(error)"])
             return (nil, "\(error)")
         }
+    }
+
+    private var signer: RecordSigner? { settings.signingKey.flatMap { RecordSigner(file: $0) } }
+
+    /// What sends records to a reconciler.
+    private func service(
+        _ reconciler: ReconcilerSettings, _ sink: ReconcilerSink, _ delivery: BackgroundServices, node: String
+    ) -> ReconcilerService {
+        ReconcilerService(
+            reconciler, sink: sink, node: node,
+            gaps: GapRecord(node: node, signer: signer),
+            aside: SetAsideFiles(directory: settings.stateDirectory + "/aside"), group: delivery.group, log: log)
     }
 
     private func tell(_ opening: OpeningReport, of journal: PostureJournal) {
@@ -118,7 +140,7 @@ struct Daemon {
     private func start(
         _ background: BackgroundServices, _ traces: [TraceServer], _ receiver: TraceReceiver, calls: ToolCallServer,
         collector: Collector, endpoint: APIEndpoint?, node: String, writer: LineWriter?, journal: PostureJournal?,
-        journalError: String?
+        journalError: String?, delivered: ReconcilerSink?
     ) {
         let status = ClusterStatusBoard()
         var services: [any Service] = traces
@@ -137,7 +159,7 @@ struct Daemon {
                         var report = HealthReport(
                             collector: $0, identity: status.snapshot, output: writer?.output,
                             toolCalls: calls.statistics, traces: receiver.statistics,
-                            journal: journal?.status)
+                            journal: journal?.status, reconciler: delivered?.status)
                         report.journalError = journalError
                         return report
                     }
@@ -215,7 +237,9 @@ struct Daemon {
 
     private func writer(_ attention: WakeUp) throws -> LineWriter? {
         guard let records = settings.records else {
-            log.warning("no records are written: give --records FILE or --records -")
+            if settings.reconcilerURLs.isEmpty {
+                log.warning("no records are written: give --records FILE, --records - or --reconciler-url URL")
+            }
             return nil
         }
         let log = log

@@ -16,6 +16,13 @@ enum Environment {
         return found
     }
 
+    /// What may lead to a proxy.
+    static var proxies: [String: String] {
+        var found: [String: String] = [:]
+        for name in ProxySettings.variables { found[name] = value(name) }
+        return found
+    }
+
     /// All that there are.
     static var names: [String] {
         var names: [String] = []

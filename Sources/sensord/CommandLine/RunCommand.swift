@@ -50,6 +50,8 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup(title: "Agents") var agents: AgentOptions
 
+    @OptionGroup(title: "Delivery") var delivery: DeliveryOptions
+
     @Option(help: ArgumentHelp("How often counts are read (default: 10).", valueName: "seconds"))
     var tick: String?
 
@@ -88,6 +90,6 @@ struct RunCommand: ParsableCommand {
             .otlpForwarder: otlpForwarder,
             .watch: watch.isEmpty ? nil : watch.joined(separator: ","),
         ]
-        return own.compactMapValues { $0 }.merging(agents.flags) { $1 }
+        return own.compactMapValues { $0 }.merging(agents.flags) { $1 }.merging(delivery.flags) { $1 }
     }
 }

@@ -9,7 +9,7 @@ extension APIEndpoint {
             self.init(environment: environment)
             return
         }
-        do throws(APIEndpointError) {
+        do throws(EndpointError) {
             try self.init(kubeconfig: file)
         } catch {
             throw SettingsError(origin: .file(path: file, line: error.line), name: nil, reason: error.description)

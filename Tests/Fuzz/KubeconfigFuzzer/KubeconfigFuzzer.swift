@@ -26,7 +26,7 @@ private func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt 
             server: https://[::1]:6443
 
         """
-    do throws(APIEndpointError) {
+    do throws(EndpointError) {
         let endpoint = try APIEndpoint(kubeconfig: Array(beginning.utf8) + text, directory: "/etc/k/")
         precondition(!endpoint.description.isEmpty)
     } catch {

@@ -167,3 +167,28 @@ func eventually(_ condition: () throws -> Bool) throws {
         usleep(1000)
     }
 }
+
+extension RunningSensord {
+    /// As `eventually`, from a test that must not block.
+    func until(_ condition: () -> Bool) async throws {
+        do {
+            try await asyncEventually {
+                let isOver = isOver
+                if condition() { return true }
+                if isOver { throw Timeout(what: "sensord ended: \(errorsSoFar)") }
+                return false
+            }
+        } catch let timeout as Timeout {
+            throw Timeout(what: timeout.what ?? "sensord said: \(errorsSoFar)")
+        }
+    }
+}
+
+/// As the other, for conditions that must be waited for themselves.
+func asyncEventually(_ condition: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(120)
+    while try await !condition() {
+        if ContinuousClock.now >= deadline { throw Timeout() }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+}

@@ -87,7 +87,7 @@ struct IdentityCache: Sendable {
             }
             return content
         } catch {
-            let reason = (error as? APIEndpointError)?.description ?? "damaged, or of another version"
+            let reason = (error as? EndpointError)?.description ?? "damaged, or of another version"
             log.warning("the identity cache is not used", metadata: ["file": "\(path)", "reason": "\(reason)"])
             status.count(\.cacheFailures)
             return nil
@@ -98,7 +98,7 @@ struct IdentityCache: Sendable {
     func write(_ content: Content) {
         do {
             let bytes = [UInt8](try JSONEncoder().encode(content))
-            guard bytes.count <= Self.maximumBytes else { throw APIEndpointError("over \(Self.maximumBytes) bytes") }
+            guard bytes.count <= Self.maximumBytes else { throw EndpointError("over \(Self.maximumBytes) bytes") }
             SmallFile.makeDirectory(of: path)
             try SmallFile.replace(path, with: bytes)
             status.count(\.cacheWrites)

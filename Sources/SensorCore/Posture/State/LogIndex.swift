@@ -132,7 +132,7 @@ struct RecordIndex {
 
     private static let none = LogPlace(segment: 0, offset: 0, length: 0)
     /// So many may be missing at once, so that a damaged number costs no memory.
-    private static let limit = 4 << 20
+    private static let limit = 1 << 20
 
     subscript(sequence: UInt64) -> LogPlace? {
         guard let index = index(sequence), places[index] != Self.none else { return nil }
@@ -141,6 +141,18 @@ struct RecordIndex {
 
     /// Records that are there.
     private(set) var count = 0
+    /// Of their frames.
+    private(set) var bytes = 0
+
+    /// The last of the first records that take so many bytes together; nil: there are none.
+    func last(ofBytes limit: Int) -> UInt64? {
+        var sum = 0
+        for index in start..<places.count {
+            sum += Int(places[index].length)
+            if sum >= limit { return base + UInt64(index) }
+        }
+        return last
+    }
 
     /// The last record.
     var last: UInt64? { places.count > start ? base + UInt64(places.count) - 1 : nil }
@@ -172,10 +184,11 @@ struct RecordIndex {
             places.replaceSubrange(..<start, with: repeatElement(Self.none, count: Int(missing)))
             (base, start) = (sequence, 0)
         }
-        guard sequence - base < UInt64(Self.limit + start) else { return false }
+        guard sequence - base < UInt64(places.count + Self.limit) else { return false }
         let index = Int(sequence - base)
         while places.count <= index { places.append(Self.none) }
         if places[index] == Self.none { count += 1 }
+        bytes += Int(place.length) - Int(places[index].length)
         places[index] = place
         return true
     }
@@ -184,6 +197,7 @@ struct RecordIndex {
         guard let index = index(sequence), places[index] != Self.none else { return nil }
         defer { places[index] = Self.none }
         count -= 1
+        bytes -= Int(places[index].length)
         return places[index]
     }
 
@@ -193,6 +207,7 @@ struct RecordIndex {
         while start < places.count, base + UInt64(start) <= sequence {
             if places[start] != Self.none {
                 count -= 1
+                bytes -= Int(places[start].length)
                 removed.append(places[start])
             }
             places[start] = Self.none

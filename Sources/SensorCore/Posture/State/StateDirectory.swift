@@ -128,6 +128,17 @@ final class StateDirectory {
         guard renameat(folder, name, folder, other) == 0 else { throw SystemError("rename \(path)/\(name)") }
     }
 
+    /// Bytes of the file system: free for this program, and all; nil: it does not say.
+    var space: (free: Int, total: Int)? {
+        var status = statvfs()
+        guard fstatvfs(folder, &status) == 0, status.f_blocks > 0 else { return nil }
+        let block = Int(status.f_frsize)
+        return (
+            Int(clamping: status.f_bavail).multipliedReportingOverflow(by: block).partialValue,
+            Int(clamping: status.f_blocks).multipliedReportingOverflow(by: block).partialValue
+        )
+    }
+
     /// Makes what was created, renamed and removed outlive a loss of power.
     func sync() throws(SystemError) {
         guard fsync(folder) == 0 else { throw SystemError("sync \(path)") }

@@ -56,7 +56,7 @@ extension StateLog {
             return damaged
         }
         guard let first = segments.first, first.number != writer.number, !first.isMoved else { return nil }
-        return isForced || size.garbage > index.liveBytes + segmentLimit ? first : nil
+        return isForced || size.garbage > segmentLimit + (isShortOfRoom ? 0 : index.liveBytes) ? first : nil
     }
 
     /// Sorted by place, the last first.

@@ -41,14 +41,11 @@ extension StateLog {
         index.dropRecords(through: acknowledged)
     }
 
-    /// Drops records though nobody has acknowledged them: they are a hole from now on.
-    package func discard(through sequence: UInt64) { index.dropRecords(through: min(sequence, committedHead.sequence)) }
-
-    /// What follows a sequence among what is committed and not acknowledged; nil: nothing does.
+    /// What follows a sequence among what is committed; nil: nothing does. What is acknowledged is not to be had any more.
     package func next(after sequence: UInt64) throws(SystemError) -> Kept? {
         // Another stream has begun here, and that is not committed yet.
         guard committedHead.id == head.id else { return nil }
-        let next = max(sequence, acknowledged) + 1
+        let next = sequence + 1
         guard next <= committedHead.sequence else { return nil }
         if let envelope = try envelope(next) { return .record(envelope) }
         while let end = index.records.first(from: next) {
@@ -57,6 +54,12 @@ extension StateLog {
         }
         return .hole(next...committedHead.sequence, digest: committedHead.digest)
     }
+
+    /// Bytes that records take which are not acknowledged.
+    package var recordBytes: Int { index.records.bytes }
+
+    /// The last of the first records that take so many bytes together, as far as they are committed.
+    func lastRecord(ofBytes bytes: Int) -> UInt64? { index.records.last(ofBytes: bytes) }
 
     func loseRecord(_ sequence: UInt64, in segment: UInt32) {
         statistics.damagedRecords += 1

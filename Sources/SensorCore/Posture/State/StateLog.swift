@@ -49,6 +49,9 @@ package final class StateLog {
     package internal(set) var condition = Condition.working
     package internal(set) var statistics = StateLogStatistics()
 
+    /// Others need the disk's room: garbage goes as soon as there is a segment of it.
+    package var isShortOfRoom = false
+
     /// Where the stream of records goes on.
     package internal(set) var head: RecordStream.Head
     /// Records up to this one are not kept.
@@ -113,6 +116,9 @@ package final class StateLog {
         let bytes = segments.reduce(0) { $0 + $1.size }
         return (bytes, bytes - index.liveBytes)
     }
+
+    /// Bytes of the file system that are free for this program, and all that it has; nil: it does not say.
+    package var space: (free: Int, total: Int)? { directory.space }
 
     /// The value of a key as it was committed; the one before it where that is damaged, which is then counted.
     package func value(of key: [UInt8]) throws(SystemError) -> [UInt8]? {

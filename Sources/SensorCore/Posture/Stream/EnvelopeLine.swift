@@ -107,3 +107,12 @@ struct EnvelopeLine {
         return value
     }
 }
+
+extension RecordEnvelope {
+    /// What the payload says of records in whose place it stands; nil: it says nothing of any.
+    var replaced: RecordGap? {
+        guard let line else { return nil }
+        let gap = line.dropLast().withUnsafeBytes { (try? EnvelopeLine($0))?.gap }
+        return gap?.range.upperBound == sequence ? gap : nil
+    }
+}

@@ -16,10 +16,11 @@ package final class BackgroundServices: Sendable {
     private let ended: WakeUp
     private let log: Logger
 
-    package init(log: Logger) throws(SystemError) {
+    /// - Parameter group: the network thread of others, to share it; nil: a new one.
+    package init(log: Logger, group: (any EventLoopGroup)? = nil) throws(SystemError) {
         self.log = log
         ended = try WakeUp()
-        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        self.group = group ?? MultiThreadedEventLoopGroup(numberOfThreads: 1)
         services = NIOLockedValueBox(nil)
     }
 

@@ -12,6 +12,7 @@ extension HealthReport {
         if let toolCalls { add(toolCalls, to: &text) }
         if let traces { add(traces, to: &text) }
         if let journal { add(journal, to: &text) }
+        if let reconciler { add(reconciler, to: &text) }
         let heap = sensor_heap()
         text.add(
             "heap_bytes", .gauge, "Memory in use, and memory that is free and not given back.",
@@ -31,6 +32,15 @@ extension HealthReport {
         text.add(
             "posture_refused_records_total", .counter, "Records that were too large to be kept.", journal.refused)
         text.add(
+            "delivery_lag_records", .gauge, "Records that are kept and did not get through yet.",
+            journal.sinks.map { ([("sink", $0.name)], $0.unsettled) })
+        text.add(
+            "delivery_missing_records_total", .counter, "Records in whose place a gap was told.",
+            journal.sinks.map { ([("sink", $0.name)], $0.missing) })
+        text.add(
+            "delivery_spool_bytes", .gauge, "Records that are kept for those that have not taken them.",
+            UInt64(journal.spooledBytes))
+        text.add(
             "posture_unsettled_records", .gauge, "Records that are kept and not written out yet.", journal.unsettled)
         text.add(
             "posture_missing_records_total", .counter, "Records in whose place there is a gap.", journal.missing)
@@ -48,6 +58,36 @@ extension HealthReport {
             [
                 ([("result", "kept")], journal.log.commits), ([("result", "failed")], journal.log.failedCommits),
             ])
+    }
+
+    private func add(_ reconciler: ReconcilerStatus, to text: inout MetricsText) {
+        let counters = reconciler.counters
+        text.add(
+            "delivery_queue_records", .gauge, "Records that wait in memory for the reconciler.",
+            UInt64(reconciler.queuedRecords))
+        text.add("delivery_queue_bytes", .gauge, "Of their payloads.", UInt64(reconciler.queuedBytes))
+        text.add("delivery_sent_records_total", .counter, "Records sent, again or not.", counters.sentRecords)
+        text.add(
+            "delivery_resent_records_total", .counter, "Of these, those that may have been sent before.",
+            counters.resentRecords)
+        text.add(
+            "delivery_acknowledged_records_total", .counter, "Records that the reconciler has acknowledged.",
+            counters.acknowledgedRecords)
+        text.add("delivery_requests_total", .counter, "Batches sent, again or not.", counters.requests)
+        text.add(
+            "delivery_retries_total", .counter, "Batches that did not get through, by why.",
+            [
+                ([("reason", "unavailable")], counters.failures), ([("reason", "throttled")], counters.throttled),
+                ([("reason", "unauthorized")], counters.unauthorized), ([("reason", "too_large")], counters.splits),
+                ([("reason", "stale")], counters.stale), ([("reason", "disbelieved")], counters.disbelieved),
+            ])
+        text.add(
+            "delivery_refused_batches_total", .counter, "Batches that it refused for what they are.", counters.rejected)
+        text.add(
+            "delivery_aside_records_total", .counter, "Records that were set aside for that.", counters.asideRecords)
+        text.add(
+            "delivery_hanging", .gauge, "1 if nothing gets through: /readyz says why.",
+            reconciler.trouble == nil ? 0 : 1)
     }
 
     private func addCollector(_ text: inout MetricsText) {

@@ -14,6 +14,8 @@ package struct HealthReport: Sendable {
     package var traces: TraceStatistics?
     /// Of the state of posture; nil: none is kept.
     package var journal: PostureJournal.Status?
+    /// Of delivery to a reconciler; nil: there is none.
+    package var reconciler: ReconcilerStatus?
     /// Why no posture is learned; nil: it is.
     package var journalError: String?
 
@@ -32,7 +34,7 @@ package struct HealthReport: Sendable {
     package init(
         collector: CollectorSummary, identity: ClusterStatus, output: Output? = nil,
         toolCalls: ToolCallServer.Statistics? = nil, traces: TraceStatistics? = nil,
-        journal: PostureJournal.Status? = nil
+        journal: PostureJournal.Status? = nil, reconciler: ReconcilerStatus? = nil
     ) {
         self.collector = collector
         self.identity = identity
@@ -40,6 +42,7 @@ package struct HealthReport: Sendable {
         self.toolCalls = toolCalls
         self.traces = traces
         self.journal = journal
+        self.reconciler = reconciler
     }
 
     /// What `/readyz` answers.
@@ -118,6 +121,11 @@ package struct HealthReport: Sendable {
             reasons.append("there is no room for the posture of more workloads (see --max-subjects)")
         }
         if let trouble = journal?.trouble { reasons.append("posture is not kept: \(trouble)") }
+        if let trouble = reconciler?.trouble, let since = reconciler?.troubleSince {
+            reasons.append(
+                "records have not reached the reconciler for \(since.duration(to: now).components.seconds) s: \(trouble)"
+            )
+        }
         if let trouble = collector.trouble { reasons.append("collecting is not whole: \(trouble)") }
         if identity.unsettledPods > 0 {
             reasons.append(

@@ -110,11 +110,23 @@ package struct Settings: Sendable, Equatable {
     package var signingKeyFile: String?
     /// What stands in `signingKeyFile`, for whoever reads files to fill in.
     package var signingKey: [UInt8]?
+    /// Of one reconciler, to which records are sent; none: to nobody.
+    package var reconcilerURLs: [ServerURL] = []
+    package var reconcilerEncoding = ReconcilerEncoding.protobuf
+    /// File with the token that requests to it carry.
+    package var reconcilerTokenFile: String?
+    /// File with the certificates that it is believed by; nil: those that the machine trusts.
+    package var reconcilerAuthority: String?
+    /// Files that prove to it who sends.
+    package var reconcilerCertificate: String?
+    package var reconcilerKey: String?
+    /// What is kept of records that are not taken.
+    package var spool = SpoolLimits()
     /// Files that hold credentials, besides those that are known everywhere.
     package var credentialPaths: [CredentialPattern] = []
     package var limits = Limits()
     /// What was given, as it was written where it counts most.
-    private(set) var written: [SettingKey: String] = [:]
+    package private(set) var written: [SettingKey: String] = [:]
 
     package init() {}
 
@@ -195,6 +207,14 @@ package struct Settings: Sendable, Equatable {
         case .outputQueueBytes: limits.outputQueueBytes = try Self.number(value, 65_536...(1 << 30))
         case .tailQueueBytes: limits.tailQueueBytes = try Self.number(value, 65_536...(4 << 20))
         case .maximumTails: limits.maximumTails = try Self.number(value, 0...1024)
+        case .reconcilerURLs: reconcilerURLs = try Self.urls(value)
+        case .reconcilerEncoding: reconcilerEncoding = try Self.choice(value)
+        case .reconcilerTokenFile: reconcilerTokenFile = try Self.nonEmpty(value)
+        case .reconcilerAuthority: reconcilerAuthority = try Self.nonEmpty(value)
+        case .reconcilerCertificate: reconcilerCertificate = try Self.nonEmpty(value)
+        case .reconcilerKey: reconcilerKey = try Self.nonEmpty(value)
+        case .spoolBytes: spool.bytes = try Self.number(value, (16 << 20)...(1 << 40))
+        case .spoolAge: spool.age = try Self.seconds(value, 60...31_536_000)
         case .credentialPaths: credentialPaths = try Self.credentialPaths(value)
         case .maximumSubjects: limits.maximumSubjects = try Self.number(value, 1...65_536)
         case .maximumFacts: limits.maximumFacts = try Self.number(value, 100...100_000)
@@ -231,6 +251,20 @@ package struct Settings: Sendable, Equatable {
             throw SettingFault("KIND/NAME is expected, not \"\(value)\"")
         }
         return value
+    }
+
+    /// With commas between.
+    private static func urls(_ value: String) throws(SettingFault) -> [ServerURL] {
+        var urls: [ServerURL] = []
+        for text in value.split(separator: ",").map({ String($0.drop { $0 == " " }) }) {
+            guard let url = ServerURL(text) else {
+                // What is not taken may hold a password.
+                throw SettingFault("https://HOST[:PORT][/PATH], without a user, a query or a fragment, is expected")
+            }
+            urls.append(url)
+        }
+        guard (1...8).contains(urls.count) else { throw SettingFault("one to eight URLs of a reconciler are expected") }
+        return urls
     }
 
     /// As the SPIFFE standard has it.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CSensorBPF
 import NIOConcurrencyHelpers
 
 /// Takes the bodies of export requests, whoever brings them, and tells of the tool calls in them. From any thread; takes as
@@ -138,21 +137,17 @@ package final class TraceReceiver: Sendable {
     ) throws(Refusal) -> [UInt8] {
         guard body.count <= bodyLimit else { throw Refusal(status: 413, message: "more than \(bodyLimit) bytes") }
         guard packing == .gzip else { return body }
-        var result = 0
-        // What deflate can at most make of it.
-        let capacity = min(bodyLimit, body.count.multipliedReportingOverflow(by: 1032).partialValue + 1)
-        let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { room, count in
-            result = body.withUnsafeBytes { sensor_inflate($0.baseAddress, $0.count, room.baseAddress, room.count) }
-            count = max(result, 0)
-        }
-        switch result {
-        case 0...:
-            size = max(size, result)
+        do throws(Gzip.Fault) {
+            let bytes = try Gzip.unpack(body, limit: bodyLimit)
+            size = max(size, bytes.count)
             return bytes
-        case -2:
-            size = bodyLimit
-            throw Refusal(status: 413, message: "more than \(bodyLimit) bytes when unpacked")
-        default: throw Refusal(status: 400, message: "the body is not packed as it says, or not whole")
+        } catch {
+            switch error {
+            case .tooLarge:
+                size = bodyLimit
+                throw Refusal(status: 413, message: "more than \(bodyLimit) bytes when unpacked")
+            case .malformed: throw Refusal(status: 400, message: "the body is not packed as it says, or not whole")
+            }
         }
     }
 }

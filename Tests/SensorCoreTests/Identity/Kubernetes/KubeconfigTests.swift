@@ -40,7 +40,7 @@ import Testing
               args: []
         """
 
-    private func endpoint(_ text: String) throws(APIEndpointError) -> APIEndpoint {
+    private func endpoint(_ text: String) throws(EndpointError) -> APIEndpoint {
         try APIEndpoint(kubeconfig: Array(text.utf8), directory: "/etc/k/")
     }
 

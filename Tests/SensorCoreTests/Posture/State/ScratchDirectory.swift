@@ -80,7 +80,7 @@ extension StateLog {
     /// Records that are to be told, and holes as their ranges.
     var kept: [Kept] {
         var kept: [Kept] = []
-        var sequence: UInt64 = 0
+        var sequence = acknowledged
         while let next = try? next(after: sequence) {
             kept.append(next)
             switch next {

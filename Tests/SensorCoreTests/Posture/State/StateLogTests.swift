@@ -99,16 +99,17 @@ import Testing
         #expect(again.kept == [.record(envelope)])
     }
 
-    @Test func `discarded records are a hole with a digest`() throws {
+    @Test func `acknowledged records are a hole with a digest, for whoever still asks for them`() throws {
         let log = try scratch.log()
         var stream = RecordStream(log.head)
         let envelopes = (1...3).compactMap { log.append(Array(#"{"n":\#($0)}"#.utf8), to: &stream) }
         #expect(log.commit([:]) != .failed)
-        log.discard(through: 2)
-        let expected: [StateLog.Kept] = [
-            .hole(1...2, digest: PayloadDigest(of: envelopes[1].payload)), .record(envelopes[2]),
-        ]
-        #expect(log.kept == expected)
+        log.acknowledge(through: 2)
+        #expect(try log.next(after: 0) == .hole(1...2, digest: PayloadDigest(of: envelopes[1].payload)))
+        #expect(log.kept == [.record(envelopes[2])])
+        log.acknowledge(through: 3)
+        #expect(try log.next(after: 2) == .hole(3...3, digest: PayloadDigest(of: envelopes[2].payload)))
+        #expect(try log.next(after: 3) == nil)
     }
 
     @Test func `records that find no room have no place`() throws {

@@ -43,7 +43,8 @@ struct APIClient: Sendable {
         self.endpoint = endpoint
         self.limits = limits
         self.status = status
-        tls = TLSMaterial(endpoint)
+        tls = TLSMaterial(
+            authority: endpoint.authority, isVerified: endpoint.isVerified, certificate: endpoint.certificate)
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
             timeout: .init(connect: TimeAmount(limits.connect), read: TimeAmount(limits.silence)))
@@ -126,16 +127,7 @@ struct APIClient: Sendable {
         _ time: Duration, _ body: @escaping @Sendable () async throws -> Value
     ) async throws(APIError) -> Value {
         do {
-            return try await withThrowingTaskGroup(of: Value.self) { group in
-                defer { group.cancelAll() }
-                group.addTask { try await body() }
-                group.addTask {
-                    try await Task.sleep(for: time, clock: .continuous)
-                    throw APIError(.timedOut, "no answer within \(time)")
-                }
-                guard let answer = try await group.next() else { throw CancellationError() }
-                return answer
-            }
+            return try await TimeLimit(time).run(body)
         } catch {
             throw Task.isCancelled ? APIError(.cancelled, "cancelled") : APIError(error)
         }

@@ -2,21 +2,10 @@
 
 /// Where the API server is, how it proves itself, and as whom this program speaks to it.
 package struct APIEndpoint: Sendable, CustomStringConvertible {
-    /// Key material, as PEM or by a file's path.
-    enum Material: Sendable, Equatable {
-        case file(String)
-        case bytes([UInt8])
-    }
-
-    struct ClientCertificate: Sendable {
-        var chain: Material
-        var key: Material
-    }
-
     /// With scheme, host and port, without a slash at the end.
     var url: String
     /// nil: those that the machine trusts.
-    var authority: Material?
+    var authority: KeyMaterial?
     /// The name that the server's certificate is for; nil: the URL's host.
     var serverName: String?
     var isVerified = true
@@ -33,18 +22,6 @@ package struct APIEndpoint: Sendable, CustomStringConvertible {
             return String(authority[..<end].dropFirst())
         }
         return String(authority.prefix { $0 != ":" })
-    }
-}
-
-/// Why the API server cannot be spoken to, as a phrase. Never holds a secret.
-package struct APIEndpointError: Error, Equatable, CustomStringConvertible {
-    package var description: String
-    /// Of the file that says it, where it is on one.
-    package var line: Int?
-
-    init(_ description: String, line: Int? = nil) {
-        self.description = description
-        self.line = line
     }
 }
 

@@ -67,7 +67,8 @@ struct APIError: Error, Sendable, CustomStringConvertible {
         switch error {
         case let error as APIError: self = error
         case is CancellationError: self.init(.cancelled, "cancelled")
-        case let error as APIEndpointError: self.init(.connection, error.description)
+        case let error as EndpointError: self.init(.connection, error.description)
+        case let error as TimeLimit.Exceeded: self.init(.timedOut, error.description)
         case is NIOTooManyBytesError: self.init(.tooLarge, "the answer is too long")
         case let error as HTTPClientError:
             let timeouts: [HTTPClientError] = [

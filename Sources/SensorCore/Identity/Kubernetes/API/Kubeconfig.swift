@@ -76,36 +76,36 @@ struct Kubeconfig: Decodable, Sendable {
     }
 
     /// - Throws: what is wrong and, of YAML, on which line.
-    static func parse(_ text: [UInt8]) throws(APIEndpointError) -> Kubeconfig {
-        guard let string = String(validating: text, as: UTF8.self) else { throw APIEndpointError("not UTF-8") }
+    static func parse(_ text: [UInt8]) throws(EndpointError) -> Kubeconfig {
+        guard let string = String(validating: text, as: UTF8.self) else { throw EndpointError("not UTF-8") }
         do {
             if string.first(where: { !$0.isWhitespace }) == "{" {
                 return try JSONDecoder().decode(Kubeconfig.self, from: Data(text))
             }
             let document = try YAMLReader.read(string)
-            guard case .mapping = document else { throw APIEndpointError("no kubeconfig: a mapping is expected") }
+            guard case .mapping = document else { throw EndpointError("no kubeconfig: a mapping is expected") }
             return try JSONDecoder().decode(Kubeconfig.self, from: JSONEncoder().encode(document))
         } catch let fault as YAMLReader.Fault {
-            throw APIEndpointError(fault.reason, line: fault.line)
-        } catch let error as APIEndpointError {
+            throw EndpointError(fault.reason, line: fault.line)
+        } catch let error as EndpointError {
             throw error
         } catch {
-            throw APIEndpointError("no kubeconfig: the JSON cannot be read")
+            throw EndpointError("no kubeconfig: the JSON cannot be read")
         }
     }
 
     /// What the current context names.
-    func selected() throws(APIEndpointError) -> (cluster: Cluster, user: User?) {
-        guard let current, !current.isEmpty else { throw APIEndpointError("no current-context is set") }
+    func selected() throws(EndpointError) -> (cluster: Cluster, user: User?) {
+        guard let current, !current.isEmpty else { throw EndpointError("no current-context is set") }
         guard let context = contextList?.elements.first(where: { $0.name == current })?.context else {
-            throw APIEndpointError("context \"\(current)\" is not there")
+            throw EndpointError("context \"\(current)\" is not there")
         }
         guard let name = context.cluster,
             let cluster = clusterList?.elements.first(where: { $0.name == name })?.cluster
-        else { throw APIEndpointError("cluster \"\(context.cluster ?? "")\" is not there") }
+        else { throw EndpointError("cluster \"\(context.cluster ?? "")\" is not there") }
         guard let userName = context.user, !userName.isEmpty else { return (cluster, nil) }
         guard let user = userList?.elements.first(where: { $0.name == userName })?.user else {
-            throw APIEndpointError("user \"\(userName)\" is not there")
+            throw EndpointError("user \"\(userName)\" is not there")
         }
         return (cluster, user)
     }

@@ -13,9 +13,9 @@ package enum SmallFile {
 
     /// - Parameter isOwn: whether it must be a file that nobody but this user and root can have written.
     /// - Throws: why not, without the path. What is longer than `limit` is refused, not cut.
-    static func read(_ path: String, limit: Int, isOwn: Bool = false) throws(APIEndpointError) -> [UInt8] {
+    package static func read(_ path: String, limit: Int, isOwn: Bool = false) throws(EndpointError) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (isOwn ? O_NOFOLLOW : 0))
-        guard descriptor >= 0 else { throw APIEndpointError(SystemError.text(of: errno)) }
+        guard descriptor >= 0 else { throw EndpointError(SystemError.text(of: errno)) }
         defer { close(descriptor) }
         if isOwn { try checkOwner(descriptor) }
         var content: [UInt8] = []
@@ -24,20 +24,20 @@ package enum SmallFile {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count == 0 { return content }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw APIEndpointError(SystemError.text(of: errno)) }
+            guard count > 0 else { throw EndpointError(SystemError.text(of: errno)) }
             content += buffer.prefix(count)
-            guard content.count <= limit else { throw APIEndpointError("longer than \(limit) bytes") }
+            guard content.count <= limit else { throw EndpointError("longer than \(limit) bytes") }
         }
     }
 
-    private static func checkOwner(_ descriptor: Int32) throws(APIEndpointError) {
+    private static func checkOwner(_ descriptor: Int32) throws(EndpointError) {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw APIEndpointError(SystemError.text(of: errno)) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw APIEndpointError("no regular file") }
+        guard fstat(descriptor, &status) == 0 else { throw EndpointError(SystemError.text(of: errno)) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw EndpointError("no regular file") }
         guard status.st_uid == 0 || status.st_uid == geteuid() else {
-            throw APIEndpointError("it belongs to user \(status.st_uid)")
+            throw EndpointError("it belongs to user \(status.st_uid)")
         }
-        guard status.st_mode & 0o022 == 0 else { throw APIEndpointError("others may write to it") }
+        guard status.st_mode & 0o022 == 0 else { throw EndpointError("others may write to it") }
     }
 
     /// Puts `content` in the place of what is there, whole or not at all, so that it outlives a loss of power. For the

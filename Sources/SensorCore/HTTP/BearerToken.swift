@@ -28,23 +28,23 @@ final class BearerToken: Sendable, CustomStringConvertible {
     var description: String { "(a token)" }
 
     /// - Throws: when the file cannot be read and no earlier token is known.
-    func current() throws(APIEndpointError) -> String {
+    func current() throws(EndpointError) -> String {
         guard let file else { return state.withLockedValue { $0.text ?? "" } }
         let now = ContinuousClock.now
         let (known, isFresh) = state.withLockedValue { state in
             (state.text, state.readAt.map { now - $0 < Self.maximumAge } ?? false)
         }
         if let known, isFresh { return known }
-        do throws(APIEndpointError) {
+        do throws(EndpointError) {
             let text = String(decoding: try SmallFile.read(file, limit: 65536), as: UTF8.self).filter {
                 !$0.isWhitespace
             }
-            guard !text.isEmpty else { throw APIEndpointError("empty") }
+            guard !text.isEmpty else { throw EndpointError("empty") }
             state.withLockedValue { $0 = State(text: text, readAt: now) }
             return text
         } catch {
             if let known { return known }
-            throw APIEndpointError("the token in \(file) cannot be read: \(error)")
+            throw EndpointError("the token in \(file) cannot be read: \(error)")
         }
     }
 

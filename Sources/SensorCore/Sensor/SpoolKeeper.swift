@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import SwiftProtobuf
+
+/// Decides what of a log's records has to go though somebody has not taken it.
+struct SpoolKeeper {
+    private let limits: SpoolLimits
+    private let boot: String
+    private var lookedAtAge: ContinuousClock.Instant?
+
+    /// - Parameter boot: the machine's boot id.
+    init(_ limits: SpoolLimits, boot: String) {
+        self.limits = limits
+        self.boot = boot
+    }
+
+    /// The last record that has to go; nil: none has.
+    mutating func excess(of log: StateLog, now: ContinuousClock.Instant) -> UInt64? {
+        let (taken, garbage, space) = (log.recordBytes, log.size.garbage, log.space)
+        log.isShortOfRoom = space.map { $0.free < limits.reserve(of: $0.total) } ?? false
+        guard taken > 0 else { return nil }
+        var allowance = limits.allowance(taken: taken, garbage: garbage, space: space)
+        if log.condition == .full { allowance = min(allowance, taken / 2) }
+        // Somewhat more than must be, so that not each record leads to a gap of its own.
+        let large = taken > allowance ? log.lastRecord(ofBytes: taken - allowance + allowance / 16) : nil
+        guard lookedAtAge.map({ now - $0 >= Self.interval }) ?? true else { return large }
+        lookedAtAge = now
+        let old = oldest(in: log, clock: .now())
+        return large.map { max($0, old ?? 0) } ?? old
+    }
+
+    private static let interval = Duration.seconds(30)
+
+    /// The last record that is too old.
+    private func oldest(in log: StateLog, clock: ClockReading) -> UInt64? {
+        var (low, high) = (log.acknowledged, log.committedHead.sequence)
+        // All up to `low` are too old, and those behind `high` are not.
+        guard low < high, isOld(low + 1, log, clock) else { return nil }
+        low += 1
+        while low < high {
+            let middle = low + (high - low + 1) / 2
+            if isOld(middle, log, clock) { low = middle } else { high = middle - 1 }
+        }
+        return low
+    }
+
+    private func isOld(_ sequence: UInt64, _ log: StateLog, _ clock: ClockReading) -> Bool {
+        guard case .record(let envelope)? = try? log.next(after: sequence - 1) else { return false }
+        var options = JSONDecodingOptions()
+        options.ignoreUnknownFields = true
+        guard let record = try? PostureRecord(jsonUTF8Bytes: envelope.payload, options: options) else { return false }
+        // The time of day may have been set since, where it is of this boot that does not count.
+        let (then, now) =
+            record.boot == boot
+            ? (record.bootTime, clock.boot) : (record.time.nanosecondsSince1970, clock.wall)
+        return now > then && Duration.nanoseconds(now - then) > limits.age
+    }
+}
