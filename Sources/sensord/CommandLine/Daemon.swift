@@ -37,7 +37,7 @@ struct Daemon {
         if endpoint != nil { try settings.requireNode(environment: Environment.inCluster) }
         configuration.followsCluster = endpoint != nil
         configuration.watch = settings.watch
-        let reconciler = try ReconcilerSettings(settings, environment: Environment.proxies)
+        let receivers = try ReconcilerSettings.all(settings, environment: Environment.proxies)
         let hub = TailHub()
         let writer = try self.writer(attention)
         let recent = RecentEvents(stream: configuration.streamID)
@@ -45,10 +45,10 @@ struct Daemon {
         var sinks: [any EventSink] = [hub, recent, losses]
         let lines = writer.map { NDJSONSink(stream: configuration.streamID, writer: $0) }
         if let lines { sinks.append(lines) }
-        let delivered = reconciler.map { ReconcilerSink(endpoints: $0.urls.count) }
+        let delivered = receivers.map { ReconcilerSink(name: $0.form.sinkName, endpoints: $0.urls.count) }
         var takers: [any RecordSink] = []
         if let lines { takers.append(lines) }
-        if let delivered { takers.append(delivered) }
+        takers += delivered
         let (journal, journalError) = try self.journal(takers, node: configuration.node)
         configuration.journal = journal
         configuration.pipeline.learnsProfiles = configuration.journal != nil
@@ -75,8 +75,9 @@ struct Daemon {
             journalError: journalError, delivered: delivered)
         // Ends after the collecting thread, which has the last records.
         let delivery = try BackgroundServices(log: log, group: background.group)
-        if let reconciler, let delivered, journal != nil {
-            delivery.start([service(reconciler, delivered, delivery, node: configuration.node)])
+        if journal != nil {
+            delivery.start(
+                zip(receivers, delivered).map { service($0, $1, delivery, node: configuration.node) })
         }
         tellStart(collector, stream: configuration.streamID)
 
@@ -117,10 +118,11 @@ struct Daemon {
     private func service(
         _ reconciler: ReconcilerSettings, _ sink: ReconcilerSink, _ delivery: BackgroundServices, node: String
     ) -> ReconcilerService {
-        ReconcilerService(
-            reconciler, sink: sink, node: node,
-            gaps: GapRecord(node: node, signer: signer),
-            aside: SetAsideFiles(directory: settings.stateDirectory + "/aside"), group: delivery.group, log: log)
+        var aside = settings.stateDirectory + "/aside"
+        if sink.name != "reconciler" { aside += "-\(sink.name)" }
+        return ReconcilerService(
+            reconciler, sink: sink, node: node, gaps: GapRecord(node: node, signer: signer),
+            aside: SetAsideFiles(directory: aside), group: delivery.group, log: log)
     }
 
     private func tell(_ opening: OpeningReport, of journal: PostureJournal) {
@@ -140,7 +142,7 @@ struct Daemon {
     private func start(
         _ background: BackgroundServices, _ traces: [TraceServer], _ receiver: TraceReceiver, calls: ToolCallServer,
         collector: Collector, endpoint: APIEndpoint?, node: String, writer: LineWriter?, journal: PostureJournal?,
-        journalError: String?, delivered: ReconcilerSink?
+        journalError: String?, delivered: [ReconcilerSink]
     ) {
         let status = ClusterStatusBoard()
         var services: [any Service] = traces
@@ -159,7 +161,7 @@ struct Daemon {
                         var report = HealthReport(
                             collector: $0, identity: status.snapshot, output: writer?.output,
                             toolCalls: calls.statistics, traces: receiver.statistics,
-                            journal: journal?.status, reconciler: delivered?.status)
+                            journal: journal?.status, deliveries: delivered.map { ($0.name, $0.status) })
                         report.journalError = journalError
                         return report
                     }
@@ -237,7 +239,7 @@ struct Daemon {
 
     private func writer(_ attention: WakeUp) throws -> LineWriter? {
         guard let records = settings.records else {
-            if settings.reconcilerURLs.isEmpty {
+            if settings.reconcilerURLs.isEmpty, settings.otlpURLs.isEmpty {
                 log.warning("no records are written: give --records FILE, --records - or --reconciler-url URL")
             }
             return nil

@@ -26,6 +26,27 @@ struct DeliveryOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Key of that certificate.", valueName: "file"))
     var reconcilerKey: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Where records go as OTLP over HTTP (…/v1/logs, …/v1/traces); the first that answers.", valueName: "url,…"))
+    var otlpUrl: String?
+
+    @Option(
+        help: ArgumentHelp("Of logs (all records) and traces (tool calls), what goes there.", valueName: "signal,…"))
+    var otlpSignals: String?
+
+    @Option(help: ArgumentHelp("Token for it.", valueName: "file"))
+    var otlpTokenFile: String?
+
+    @Option(help: ArgumentHelp("Certificates to believe it by.", valueName: "file"))
+    var otlpCa: String?
+
+    @Option(help: ArgumentHelp("Certificate that proves to it who sends.", valueName: "file"))
+    var otlpCert: String?
+
+    @Option(help: ArgumentHelp("Key of that certificate.", valueName: "file"))
+    var otlpKey: String?
+
     @Option(help: ArgumentHelp("Records that wait for whoever does not take them.", valueName: "bytes"))
     var spoolMaxBytes: String?
 
@@ -36,7 +57,9 @@ struct DeliveryOptions: ParsableArguments {
         let given: [SettingKey: String?] = [
             .reconcilerURLs: reconcilerUrl, .reconcilerEncoding: reconcilerEncoding,
             .reconcilerTokenFile: reconcilerTokenFile, .reconcilerAuthority: reconcilerCa,
-            .reconcilerCertificate: reconcilerCert, .reconcilerKey: reconcilerKey, .spoolBytes: spoolMaxBytes,
+            .reconcilerCertificate: reconcilerCert, .reconcilerKey: reconcilerKey, .otlpURLs: otlpUrl,
+            .otlpSignals: otlpSignals, .otlpTokenFile: otlpTokenFile, .otlpAuthority: otlpCa,
+            .otlpCertificate: otlpCert, .otlpKey: otlpKey, .spoolBytes: spoolMaxBytes,
             .spoolAge: spoolMaxAge,
         ]
         return given.compactMapValues { $0 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
 import Glibc
 import SensorCore
 import SensorTestSupport
@@ -95,5 +96,95 @@ final class OpenTelemetryTests {
             #expect(detail.path.text == folder + file)
             #expect(seen?.workload.name == event.workload.name)
         }
+    }
+
+    /// What a collector says of a log record or a span.
+    private struct Told: Decodable {
+        var name: String?
+        var span: String?
+        var body: String?
+        var trace: String?
+        var parent: String?
+        var events: [Event]?
+        var attributes: [String: Value]
+
+        /// A name and attributes.
+        struct Event: Decodable {
+            var name: String
+            var attributes: [String: Value]
+
+            init(from decoder: any Decoder) throws {
+                var parts = try decoder.unkeyedContainer()
+                name = try parts.decode(String.self)
+                attributes = try parts.decode([String: Value].self)
+            }
+        }
+
+        /// As text, whatever it is.
+        struct Value: Decodable {
+            var text: String
+
+            init(from decoder: any Decoder) throws {
+                let value = try decoder.singleValueContainer()
+                if let text = try? value.decode(String.self) {
+                    self.text = text
+                } else if let number = try? value.decode(Int64.self) {
+                    text = "\(number)"
+                } else {
+                    text = (try? value.decode([String].self))?.joined(separator: " ") ?? ""
+                }
+            }
+        }
+    }
+
+    @Test func `a collector reads records as logs and calls as spans, each once, though it is busy at first`() throws {
+        let fixture = try AgentFixture()
+        let collector = try fixture.start(
+            [try #require(AgentPython.path), "-B", AgentFixture.agents + "/collector.py", "2"])
+        try collector.eventually { collector.outputSoFar.contains("\n") }
+        let port = try #require(collector.outputSoFar.split(separator: "\n").first)
+        let delivery = ["--listen", "none", "--tick", "1", "--otlp-url", "http://127.0.0.1:\(port)"]
+        let daemon = try fixture.daemon(delivery)
+        let call = try sensord(
+            "tool-call", "--name", "write_file", "--session", "s1", "--run-dir", fixture.folder + "/run", "--", "sh",
+            "-c",
+            ": > \(fixture.folder)/made")
+        #expect(call.status == 0, "\(call.errors)")
+        try collector.eventually { collector.outputSoFar.contains(#""span": "execute_tool write_file""#) }
+        kill(daemon.pid, SIGTERM)
+        let outcome = try daemon.wait()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        // What it could not send before its end is the next daemon's.
+        let next = try fixture.daemon(delivery)
+        var payloads: [String: String] = [:]
+        for line in outcome.lines where line.hasPrefix(#"{"stream":"#) {
+            let parts = line.split(separator: "\"", maxSplits: 8)
+            let payload = try #require(line.firstRange(of: #""payload":"#)).upperBound
+            payloads[String(parts[7])] = String(line[payload...].dropLast())
+        }
+        #expect(!payloads.isEmpty)
+        func told() -> [Told] {
+            collector.outputSoFar.split(separator: "\n").dropFirst().compactMap {
+                try? JSONDecoder().decode(Told.self, from: Data($0.utf8))
+            }
+        }
+        func bodies() -> [String: String] {
+            let logs = told().filter { $0.name != nil }
+            return Dictionary(
+                logs.map { ($0.attributes["sensord.sequence"]?.text ?? "", $0.body ?? "") }, uniquingKeysWith: { $1 })
+        }
+        try next.eventually { Set(payloads.keys).isSubset(of: bodies().keys) }
+        let sent = bodies()
+        for (sequence, payload) in payloads { #expect(sent[sequence] == payload) }
+        let spans = told().filter { $0.span != nil }
+        #expect(spans.count == 1)
+        let span = try #require(spans.first)
+        #expect(span.attributes["gen_ai.tool.name"]?.text == "write_file" && span.trace?.utf8.count == 32)
+        let made = span.events?.filter { $0.attributes["file.path"]?.text == fixture.folder + "/made" } ?? []
+        #expect(made.map(\.name) == ["file.create"])
+        kill(next.pid, SIGTERM)
+        #expect(try next.wait().status == 0)
+        kill(collector.pid, SIGKILL)
+        _ = try collector.wait()
     }
 }

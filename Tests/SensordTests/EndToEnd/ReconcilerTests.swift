@@ -128,12 +128,14 @@ final class ReconcilerTests {
         try await kill(second)
         let third = try await start("http://127.0.0.1:\(port)")
         try await act("alone")
-        try await asyncEventually { try await self.get("/metrics", of: third).contains("sensord_delivery_hanging 1\n") }
-        #expect(try await get("/readyz", of: third).contains("records have not reached the reconciler for "))
+        try await asyncEventually {
+            try await self.get("/metrics", of: third).contains("sensord_delivery_hanging{sink=\"reconciler\"} 1\n")
+        }
+        #expect(try await get("/readyz", of: third).contains("records have not got through for "))
         try await reconciler.serve(port: port) { _ in
             try await arrival(of: "killed", "alone", from: third)
             try await asyncEventually {
-                try await self.get("/metrics", of: third).contains("sensord_delivery_hanging 0\n")
+                try await self.get("/metrics", of: third).contains("sensord_delivery_hanging{sink=\"reconciler\"} 0\n")
             }
             #expect(third.errorsSoFar.contains("records reach the reconciler again"))
             try await act("end")
@@ -186,7 +188,9 @@ final class ReconcilerTests {
             let daemon = try await start(server.url)
             try await act("mark")
             try await arrival(of: "mark", from: daemon)
-            #expect(try await get("/metrics", of: daemon).contains("sensord_delivery_refused_batches_total 1\n"))
+            #expect(
+                try await get("/metrics", of: daemon).contains(
+                    "sensord_delivery_refused_batches_total{sink=\"reconciler\"} 1\n"))
             try await stop(daemon)
         }
         let aside = try await run("exec cat '\(folder)'/state/aside/*.ndjson").split(separator: "\n")
@@ -265,7 +269,7 @@ final class ReconcilerTests {
             // The machine does not trust the test's authority.
             let daemon = try await start(server.url)
             try await asyncEventually {
-                try await self.get("/metrics", of: daemon).contains("sensord_delivery_hanging 1\n")
+                try await self.get("/metrics", of: daemon).contains("sensord_delivery_hanging{sink=\"reconciler\"} 1\n")
             }
             try await stop(daemon)
         }

@@ -38,7 +38,8 @@ struct ReconcilerClient: Sendable {
             configuration.connectionPool.retryConnectionEstablishment = false
             endpoints.append(
                 Endpoint(
-                    url: "\(url)/v1/posture", http: HTTPClient(eventLoopGroup: group, configuration: configuration),
+                    url: "\(url)\(settings.form.path)",
+                    http: HTTPClient(eventLoopGroup: group, configuration: configuration),
                     isSecure: url.isSecure))
         }
         self.endpoints = endpoints
@@ -49,12 +50,13 @@ struct ReconcilerClient: Sendable {
         for endpoint in endpoints { try? await endpoint.http.shutdown() }
     }
 
-    /// - Parameter body: packed by gzip.
-    func post(_ body: [UInt8], to endpoint: Int) async -> ReconcilerOutcome {
-        let endpoint = endpoints[endpoint]
+    /// - Parameter body: what is sent of the batch, packed by gzip.
+    func post(_ body: [UInt8], of batch: ReconcilerDelivery.Batch) async -> ReconcilerOutcome {
+        guard let last = batch.records.last else { return .unavailable("the batch is empty") }
+        let endpoint = endpoints[batch.endpoint]
         let outcome: ReconcilerOutcome
         do {
-            outcome = try await TimeLimit(settings.times.request).run { try await post(body, to: endpoint) }
+            outcome = try await TimeLimit(settings.times.request).run { try await post(body, to: endpoint, last) }
         } catch {
             // Certificates rotate, too.
             tls.invalidate()
@@ -68,11 +70,13 @@ struct ReconcilerClient: Sendable {
         return outcome
     }
 
-    private func post(_ body: [UInt8], to endpoint: Endpoint) async throws -> ReconcilerOutcome {
+    private func post(
+        _ body: [UInt8], to endpoint: Endpoint, _ last: RecordEnvelope
+    ) async throws -> ReconcilerOutcome {
         var request = HTTPClientRequest(url: endpoint.url)
         request.method = .POST
         if endpoint.isSecure { request.tlsConfiguration = try tls.configuration() }
-        request.headers.add(name: "content-type", value: settings.encoding.contentType)
+        request.headers.add(name: "content-type", value: settings.form.contentType)
         request.headers.add(name: "content-encoding", value: "gzip")
         request.headers.add(name: "accept", value: "application/json, \(ReconcilerEncoding.protobuf.contentType)")
         request.headers.add(name: "user-agent", value: "sensord")
@@ -82,10 +86,10 @@ struct ReconcilerClient: Sendable {
         // An acknowledgement has less than a hundred bytes; of what else is said nothing is read but its end, so that the
         // connection can be used again.
         let answer = try await response.body.collect(upTo: Self.answerBytes)
-        return ReconcilerOutcome(
+        return settings.form.outcome(
             status: Int(response.status.code), contentType: response.headers.first(name: "content-type"),
             body: Array(answer.readableBytesView), retryAfter: response.headers.first(name: "retry-after"),
-            wall: ClockReading.now().wall)
+            wall: ClockReading.now().wall, last: last)
     }
 
     private static let answerBytes = 65_536

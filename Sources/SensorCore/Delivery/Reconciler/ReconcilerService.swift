@@ -62,14 +62,17 @@ package struct ReconcilerService: Service {
         let (settings, node) = (settings, node)
         // Packing takes a while, which threads of Swift concurrency do not have.
         let body =
-            await Worker.value("delivery") {
-                settings.encoding.encode(batch.records, node: node).flatMap { Gzip.pack($0) }
-            } ?? nil
+            await Worker.value("delivery") { () -> DeliveryForm.Body in
+                let body = settings.form.encode(batch.records, node: node)
+                guard case .bytes(let bytes) = body else { return body }
+                return Gzip.pack(bytes).map { .bytes($0) } ?? .impossible
+            } ?? .impossible
         let before = sink.status.trouble
-        if let body {
-            sink.finish(await client.post(body, to: batch.endpoint))
-        } else {
-            sink.finish(.tooLarge("the batch cannot be written"))
+        switch (body, batch.records.last) {
+        case (.bytes(let bytes), _): sink.finish(await client.post(bytes, of: batch))
+        case (.nothing, let last?):
+            sink.finish(.acknowledged(stream: last.stream.description, sequence: last.sequence))
+        default: sink.finish(.tooLarge("the batch cannot be written"))
         }
         if !Task.isCancelled { tell(before, batch) }
     }

@@ -12,7 +12,7 @@ package struct ReconcilerSettings: Sendable {
 
     /// Of one reconciler; the first that can be had is used.
     package var urls: [ServerURL]
-    package var encoding = ReconcilerEncoding.protobuf
+    package var form = DeliveryForm.posture(.protobuf)
     /// A file with the token that requests carry; nil: none.
     package var tokenFile: String?
     /// A file with the certificates that are believed; nil: those that the machine trusts.

@@ -5,7 +5,7 @@ internal import NIOConcurrencyHelpers
 /// Between the thread that keeps records and the service that sends them: a bounded queue, so that neither waits for the
 /// other.
 package final class ReconcilerSink: RecordSink, Sendable {
-    package let name = "reconciler"
+    package let name: String
     private let state: NIOLockedValueBox<State>
     /// One element for however many reasons there were to look again.
     let news: AsyncStream<Void>
@@ -16,10 +16,15 @@ package final class ReconcilerSink: RecordSink, Sendable {
         var start: RecordSinkStart?
     }
 
-    /// - Parameter endpoints: how many URLs the reconciler has.
-    package convenience init(endpoints: Int) { self.init(endpoints: endpoints, limits: .init()) }
+    /// - Parameters:
+    ///   - name: see `RecordSink`.
+    ///   - endpoints: how many URLs the reconciler has.
+    package convenience init(name: String = "reconciler", endpoints: Int) {
+        self.init(name: name, endpoints: endpoints, limits: .init())
+    }
 
-    init(endpoints: Int, limits: ReconcilerDelivery.Limits) {
+    init(name: String = "reconciler", endpoints: Int, limits: ReconcilerDelivery.Limits) {
+        self.name = name
         state = NIOLockedValueBox(State(delivery: ReconcilerDelivery(endpoints: endpoints, limits: limits)))
         (news, newsSource) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     }

@@ -12,7 +12,7 @@ extension HealthReport {
         if let toolCalls { add(toolCalls, to: &text) }
         if let traces { add(traces, to: &text) }
         if let journal { add(journal, to: &text) }
-        if let reconciler { add(reconciler, to: &text) }
+        if !deliveries.isEmpty { addDeliveries(to: &text) }
         let heap = sensor_heap()
         text.add(
             "heap_bytes", .gauge, "Memory in use, and memory that is free and not given back.",
@@ -60,34 +60,44 @@ extension HealthReport {
             ])
     }
 
-    private func add(_ reconciler: ReconcilerStatus, to text: inout MetricsText) {
-        let counters = reconciler.counters
+    private func addDeliveries(to text: inout MetricsText) {
+        func each(_ value: (ReconcilerStatus) -> UInt64) -> [(labels: [(String, String)], value: UInt64)] {
+            deliveries.map { (labels: [("sink", $0.sink)], value: value($0.status)) }
+        }
         text.add(
-            "delivery_queue_records", .gauge, "Records that wait in memory for the reconciler.",
-            UInt64(reconciler.queuedRecords))
-        text.add("delivery_queue_bytes", .gauge, "Of their payloads.", UInt64(reconciler.queuedBytes))
-        text.add("delivery_sent_records_total", .counter, "Records sent, again or not.", counters.sentRecords)
+            "delivery_queue_records", .gauge, "Records that wait in memory.", each { UInt64($0.queuedRecords) })
+        text.add("delivery_queue_bytes", .gauge, "Of their payloads.", each { UInt64($0.queuedBytes) })
+        text.add(
+            "delivery_sent_records_total", .counter, "Records sent, again or not.", each { $0.counters.sentRecords })
         text.add(
             "delivery_resent_records_total", .counter, "Of these, those that may have been sent before.",
-            counters.resentRecords)
+            each { $0.counters.resentRecords })
         text.add(
-            "delivery_acknowledged_records_total", .counter, "Records that the reconciler has acknowledged.",
-            counters.acknowledgedRecords)
-        text.add("delivery_requests_total", .counter, "Batches sent, again or not.", counters.requests)
+            "delivery_acknowledged_records_total", .counter, "Records that were acknowledged.",
+            each { $0.counters.acknowledgedRecords })
+        text.add("delivery_requests_total", .counter, "Batches sent, again or not.", each { $0.counters.requests })
+        let reasons: [(String, (ReconcilerCounters) -> UInt64)] = [
+            ("unavailable", \.failures), ("throttled", \.throttled), ("unauthorized", \.unauthorized),
+            ("too_large", \.splits), ("stale", \.stale), ("disbelieved", \.disbelieved),
+        ]
         text.add(
             "delivery_retries_total", .counter, "Batches that did not get through, by why.",
-            [
-                ([("reason", "unavailable")], counters.failures), ([("reason", "throttled")], counters.throttled),
-                ([("reason", "unauthorized")], counters.unauthorized), ([("reason", "too_large")], counters.splits),
-                ([("reason", "stale")], counters.stale), ([("reason", "disbelieved")], counters.disbelieved),
-            ])
+            deliveries.flatMap { delivery in
+                reasons.map { reason, count in
+                    (
+                        labels: [("sink", delivery.sink), ("reason", reason)], value: count(delivery.status.counters)
+                    )
+                }
+            })
         text.add(
-            "delivery_refused_batches_total", .counter, "Batches that it refused for what they are.", counters.rejected)
+            "delivery_refused_batches_total", .counter, "Batches that were refused for what they are.",
+            each { $0.counters.rejected })
         text.add(
-            "delivery_aside_records_total", .counter, "Records that were set aside for that.", counters.asideRecords)
+            "delivery_aside_records_total", .counter, "Records that were set aside for that.",
+            each { $0.counters.asideRecords })
         text.add(
             "delivery_hanging", .gauge, "1 if nothing gets through: /readyz says why.",
-            reconciler.trouble == nil ? 0 : 1)
+            each { $0.trouble == nil ? 0 : 1 })
     }
 
     private func addCollector(_ text: inout MetricsText) {

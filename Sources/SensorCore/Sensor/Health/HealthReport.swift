@@ -14,8 +14,8 @@ package struct HealthReport: Sendable {
     package var traces: TraceStatistics?
     /// Of the state of posture; nil: none is kept.
     package var journal: PostureJournal.Status?
-    /// Of delivery to a reconciler; nil: there is none.
-    package var reconciler: ReconcilerStatus?
+    /// Of delivery, by the sink's name.
+    package var deliveries: [(sink: String, status: ReconcilerStatus)]
     /// Why no posture is learned; nil: it is.
     package var journalError: String?
 
@@ -34,7 +34,7 @@ package struct HealthReport: Sendable {
     package init(
         collector: CollectorSummary, identity: ClusterStatus, output: Output? = nil,
         toolCalls: ToolCallServer.Statistics? = nil, traces: TraceStatistics? = nil,
-        journal: PostureJournal.Status? = nil, reconciler: ReconcilerStatus? = nil
+        journal: PostureJournal.Status? = nil, deliveries: [(sink: String, status: ReconcilerStatus)] = []
     ) {
         self.collector = collector
         self.identity = identity
@@ -42,7 +42,7 @@ package struct HealthReport: Sendable {
         self.toolCalls = toolCalls
         self.traces = traces
         self.journal = journal
-        self.reconciler = reconciler
+        self.deliveries = deliveries
     }
 
     /// What `/readyz` answers.
@@ -121,10 +121,10 @@ package struct HealthReport: Sendable {
             reasons.append("there is no room for the posture of more workloads (see --max-subjects)")
         }
         if let trouble = journal?.trouble { reasons.append("posture is not kept: \(trouble)") }
-        if let trouble = reconciler?.trouble, let since = reconciler?.troubleSince {
-            reasons.append(
-                "records have not reached the reconciler for \(since.duration(to: now).components.seconds) s: \(trouble)"
-            )
+        for (sink, status) in deliveries {
+            guard let trouble = status.trouble, let since = status.troubleSince else { continue }
+            let seconds = since.duration(to: now).components.seconds
+            reasons.append("records have not got through for \(seconds) s (\(sink)): \(trouble)")
         }
         if let trouble = collector.trouble { reasons.append("collecting is not whole: \(trouble)") }
         if identity.unsettledPods > 0 {

@@ -7,6 +7,14 @@ package struct Settings: Sendable, Equatable {
         case json
     }
 
+    /// What OpenTelemetry tells apart of what it is told.
+    package enum OTLPSignal: String, Sendable, CaseIterable {
+        /// All records.
+        case logs
+        /// Calls that are over.
+        case traces
+    }
+
     package enum LogLevel: String, Sendable, CaseIterable {
         case trace, debug, info, notice, warning, error, critical
     }
@@ -120,6 +128,14 @@ package struct Settings: Sendable, Equatable {
     /// Files that prove to it who sends.
     package var reconcilerCertificate: String?
     package var reconcilerKey: String?
+    /// Of one OpenTelemetry Collector, or whoever else takes OTLP; none: nobody does.
+    package var otlpURLs: [ServerURL] = []
+    /// What it is sent.
+    package var otlpSignals: [OTLPSignal] = OTLPSignal.allCases
+    package var otlpTokenFile: String?
+    package var otlpAuthority: String?
+    package var otlpCertificate: String?
+    package var otlpKey: String?
     /// What is kept of records that are not taken.
     package var spool = SpoolLimits()
     /// Files that hold credentials, besides those that are known everywhere.
@@ -213,6 +229,15 @@ package struct Settings: Sendable, Equatable {
         case .reconcilerAuthority: reconcilerAuthority = try Self.nonEmpty(value)
         case .reconcilerCertificate: reconcilerCertificate = try Self.nonEmpty(value)
         case .reconcilerKey: reconcilerKey = try Self.nonEmpty(value)
+        case .otlpURLs: otlpURLs = try Self.urls(value)
+        case .otlpSignals:
+            otlpSignals = []
+            for word in value.split(separator: ",") { otlpSignals.append(try Self.choice(String(word))) }
+            guard !otlpSignals.isEmpty else { throw SettingFault("logs, traces or both are expected") }
+        case .otlpTokenFile: otlpTokenFile = try Self.nonEmpty(value)
+        case .otlpAuthority: otlpAuthority = try Self.nonEmpty(value)
+        case .otlpCertificate: otlpCertificate = try Self.nonEmpty(value)
+        case .otlpKey: otlpKey = try Self.nonEmpty(value)
         case .spoolBytes: spool.bytes = try Self.number(value, (16 << 20)...(1 << 40))
         case .spoolAge: spool.age = try Self.seconds(value, 60...31_536_000)
         case .credentialPaths: credentialPaths = try Self.credentialPaths(value)
