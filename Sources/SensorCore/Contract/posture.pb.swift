@@ -2001,7 +2001,8 @@ package nonisolated struct PostureEnvelope: Sendable {
   /// Of the Ed25519 key that signed it: the first 16 hexadecimal digits of the SHA-256 of the public key. Empty: nobody did.
   package var keyID: String = String()
 
-  /// 64 bytes.
+  /// 64 bytes. Of five lines in ASCII, each with its newline: `posture.v1`; the stream; the sequence; `previous`, empty if there
+  /// is none; the digest of the payload, spelled as `previous` is.
   package var signature: Data = Data()
 
   /// It was set aside under this sequence, and is sent again under another.
@@ -2012,7 +2013,13 @@ package nonisolated struct PostureEnvelope: Sendable {
   package init() {}
 }
 
-/// What a node sends: consecutive records of one stream.
+/// What a node sends: consecutive records of one stream, by `POST /v1/posture`, as this message (`application/x-protobuf`) or
+/// its JSON (`application/json`), packed by gzip or not. The answer is an Acknowledgement.
+///
+/// A receiver takes a record if it is the next one of its stream: its `sequence` follows, and `previous` is the digest of the
+/// payload before. What it has already it acknowledges again, and counts once. Where records are missing it acknowledges what
+/// it has, and the sender goes back; where the sender has them no more, a record of the body `gap` stands for them. What is
+/// acknowledged is on disk. What can never be taken is answered with 400 or 422. `sensord receive` is an example.
 package nonisolated struct PostureBatch: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

@@ -17,12 +17,7 @@ struct VerifyCommand: ParsableCommand {
     var keys: [String] = []
 
     func run() throws {
-        let keys = try keys.map { path in
-            guard let key = RecordKey(file: try Self.bytes(path)) else {
-                throw CommandFailure(status: ExitStatus.badConfiguration, message: "\(path): no Ed25519 public key")
-            }
-            return key
-        }
+        let keys = try keys.map { try RecordKey(path: $0) }
         let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY)
         guard descriptor >= 0 else { throw SystemError("open \(file)") }
         var verifier = StreamVerifier(keys: keys)
@@ -61,6 +56,16 @@ struct VerifyCommand: ParsableCommand {
         if report.cutLines > 0 { text += "\(report.cutLines) lines were cut short\n" }
         if report.tornBytes > 0 { text += "the last line is cut short: \(report.tornBytes) bytes\n" }
         return text
+    }
+}
+
+extension RecordKey {
+    /// - Parameter path: of a file that holds a public key.
+    init(path: String) throws {
+        guard let key = RecordKey(file: try Self.bytes(path)) else {
+            throw CommandFailure(status: ExitStatus.badConfiguration, message: "\(path): no Ed25519 public key")
+        }
+        self = key
     }
 
     private static func bytes(_ path: String) throws -> [UInt8] {

@@ -60,7 +60,7 @@ struct JSONScanner {
         switch byte {
         case UInt8(ascii: "\""): _ = try string()
         case UInt8(ascii: "{"): try object { (scanner, _) throws(Fault) in try scanner.value() }
-        case UInt8(ascii: "["): try array()
+        case UInt8(ascii: "["): try array { (scanner) throws(Fault) in try scanner.value() }
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): number()
         case UInt8(ascii: "t"): try word("true")
         case UInt8(ascii: "f"): try word("false")
@@ -92,12 +92,15 @@ struct JSONScanner {
         try leave(UInt8(ascii: "}"))
     }
 
-    private mutating func array() throws(Fault) {
+    /// An array.
+    ///
+    /// - Parameter element: steps over an element.
+    mutating func array(_ element: (inout JSONScanner) throws(Fault) -> Void) throws(Fault) {
         try enter(UInt8(ascii: "["))
         if next != UInt8(ascii: "]") {
             while true {
                 space()
-                try value()
+                try element(&self)
                 space()
                 if next != UInt8(ascii: ",") { break }
                 place += 1

@@ -17,6 +17,28 @@ struct StreamProgress {
         summary = VerifierReport.Stream(firstLine: line)
     }
 
+    /// Goes on from where it had come.
+    init(_ position: Position, history: Int) {
+        (order, historyLimit, digest) = (0, history, position.digest)
+        summary = position.summary
+        for record in position.recent.suffix(history) { remember(record.sequence, record.digest) }
+    }
+
+    /// What is to be kept in order to go on from here.
+    var position: Position {
+        Position(
+            summary: summary, digest: digest,
+            recent: history.filter { $0.sequence > 0 }.sorted { $0.sequence < $1.sequence })
+    }
+
+    struct Position {
+        var summary: VerifierReport.Stream
+        /// Of the payload with the last sequence; nil where it is not known.
+        var digest: PayloadDigest?
+        /// Of the latest records.
+        var recent: [(sequence: UInt64, digest: PayloadDigest)]
+    }
+
     /// Returns what is wrong with the record, which the next one is then expected to follow nevertheless.
     mutating func take(_ envelope: EnvelopeLine, _ digest: PayloadDigest) -> StreamBreak.Fault? {
         let sequence = envelope.sequence
@@ -66,13 +88,17 @@ struct StreamProgress {
         }
         summary.last = envelope.sequence
         self.digest = isReplacement(envelope) ? envelope.gap?.digest : digest
+        remember(envelope.sequence, digest)
+    }
+
+    private mutating func remember(_ sequence: UInt64, _ digest: PayloadDigest) {
         guard historyLimit > 0 else { return }
-        let place = Int(envelope.sequence % UInt64(historyLimit))
+        let place = Int(sequence % UInt64(historyLimit))
         if history.count < historyLimit, history.count <= place {
             history += Array(
                 repeating: (0, digest), count: min(historyLimit, max(place + 1, history.count * 2)) - history.count)
         }
-        history[place] = (envelope.sequence, digest)
+        history[place] = (sequence, digest)
     }
 
     private mutating func repetition(_ envelope: EnvelopeLine, _ digest: PayloadDigest) -> StreamBreak.Fault? {

@@ -20,7 +20,7 @@ package struct StreamVerifier {
     }
 
     package private(set) var report = VerifierReport()
-    private let keys: [String: RecordKey]
+    private let keys: RecordKeys
     private let limits: Limits
     private var streams: [StreamID: StreamProgress] = [:]
     /// What has come of a line.
@@ -30,7 +30,7 @@ package struct StreamVerifier {
 
     /// - Parameter keys: of those whose records are to be trusted; none: signatures are not looked at.
     package init(keys: [RecordKey] = [], limits: Limits = Limits()) {
-        self.keys = Dictionary(keys.map { ($0.id, $0) }) { first, _ in first }
+        self.keys = RecordKeys(keys)
         self.limits = limits
     }
 
@@ -111,7 +111,12 @@ package struct StreamVerifier {
         }
         report.records += 1
         let digest = PayloadDigest(of: UnsafeRawBufferPointer(rebasing: line[envelope.payload]))
-        if let fault = signatureFault(envelope, digest) { note(fault, in: envelope) }
+        if envelope.signature != nil { report.signed += 1 }
+        if let fault = keys.fault(in: envelope, digest) {
+            note(fault, in: envelope)
+        } else if !keys.isEmpty {
+            report.verified += 1
+        }
         guard streams[envelope.stream] != nil || streams.count < limits.streams else {
             return note(.tooManyStreams(limit: limits.streams), in: envelope)
         }
@@ -120,18 +125,6 @@ package struct StreamVerifier {
             envelope.stream, default: StreamProgress(order: order, line: self.line, history: limits.history)
         ].take(envelope, digest)
         if let fault { note(fault, in: envelope) }
-    }
-
-    private mutating func signatureFault(_ envelope: EnvelopeLine, _ digest: PayloadDigest) -> StreamBreak.Fault? {
-        if envelope.signature != nil { report.signed += 1 }
-        guard !keys.isEmpty else { return nil }
-        guard let signature = envelope.signature else { return .unsigned }
-        guard let key = keys[signature.keyID] else { return .unknownKey(signature.keyID) }
-        let bytes = RecordEnvelope.signedBytes(
-            stream: envelope.stream, sequence: envelope.sequence, previous: envelope.previous, digest: digest)
-        guard key.verifies(signature.value, of: bytes) else { return .wrongSignature(signature.keyID) }
-        report.verified += 1
-        return nil
     }
 
     private mutating func note(_ fault: StreamBreak.Fault, in envelope: EnvelopeLine? = nil) {

@@ -65,21 +65,25 @@ package struct StreamBreak: Equatable, Sendable, CustomStringConvertible {
     package var description: String {
         var place = "line \(line)"
         if let stream, let sequence { place += ", stream \(stream), sequence \(sequence)" }
-        let what =
-            switch fault {
-            case .malformed(let byte): "this is no record, from byte \(byte) of the line on"
-            case .tooLong(let limit): "the line is longer than \(limit) bytes"
-            case .tooManyStreams(let limit): "there are more than \(limit) streams; this one is not checked"
-            case .missing(let expected, let found):
-                "\(found - expected) records are missing: sequence \(expected) was expected, or a gap from it on"
-            case .outOfOrder(let expected, _): "sequence \(expected) was expected"
-            case .reused: "the sequence was there before, with another payload"
-            case .wrongPrevious(let expected, let found):
-                "previous should be \(expected?.description ?? "absent") and is \(found?.description ?? "absent")"
-            case .unsigned: "the record is not signed"
-            case .unknownKey(let id): "the record is signed with another key (\(id))"
-            case .wrongSignature(let id): "the signature does not match (key \(id))"
-            }
-        return "\(place): \(what)"
+        return "\(place): \(fault)"
+    }
+}
+
+extension StreamBreak.Fault: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .malformed(let byte): "this is no record, from byte \(byte) of the line on"
+        case .tooLong(let limit): "the line is longer than \(limit) bytes"
+        case .tooManyStreams(let limit): "there are more than \(limit) streams; this one is not checked"
+        case .missing(let expected, let found):
+            "\(found - expected) records are missing: sequence \(expected) was expected, or a gap from it on"
+        case .outOfOrder(let expected, _): "sequence \(expected) was expected"
+        case .reused: "the sequence was there before, with another payload"
+        case .wrongPrevious(let expected, let found):
+            "previous should be \(expected?.description ?? "absent") and is \(found?.description ?? "absent")"
+        case .unsigned: "the record is not signed"
+        case .unknownKey(let id): "the record is signed with another key (\(id))"
+        case .wrongSignature(let id): "the signature does not match (key \(id))"
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 internal import HTTPTypes
 internal import HummingbirdCore
+internal import HummingbirdTLS
 internal import Logging
 internal import NIOCore
+internal import NIOSSL
 internal import ServiceLifecycle
 
 /// An HTTP server of this node's own: few connections, one answer and a bounded time for each.
@@ -19,6 +21,8 @@ struct LocalHTTPServer: Sendable {
     var complaint: Logger.Message
     /// Handlers of a connection of their own, before others.
     var handlers: @Sendable () -> [any RemovableChannelHandler] = { [] }
+    /// nil: it speaks plain HTTP.
+    var tls: TLSConfiguration?
     var group: any EventLoopGroup
     var log: Logger
 
@@ -57,9 +61,10 @@ struct LocalHTTPServer: Sendable {
         var quiet = log
         quiet.logLevel = .critical
         let (connectionTime, handlers) = (connectionTime, handlers)
-        let server = try HTTPServerBuilder.http1(
-            configuration: .init(additionalChannelHandlers: handlers() + [ConnectionEnd(after: connectionTime)])
-        ).buildServer(
+        let plain = HTTPServerBuilder.http1(
+            configuration: .init(additionalChannelHandlers: handlers() + [ConnectionEnd(after: connectionTime)]))
+        let builder = try tls.map { try HTTPServerBuilder.tls(plain, tlsConfiguration: $0) } ?? plain
+        let server = try builder.buildServer(
             configuration: ServerConfiguration(
                 address: address, serverName: "sensord",
                 availableConnectionsDelegate: MaximumAvailableConnections(maximumConnections)),

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import SwiftProtobuf
+
+extension SharedProfile {
+    /// What is known beside the facts, with one writer's exercise.
+    func header(of writer: String) -> PostureProfile {
+        PostureProfile.with {
+            $0.observed = PostureHours(time.observed)
+            $0.active = PostureHours(time.active)
+            for (discipline, hours) in time.lossy { $0.lossy[discipline.name] = PostureHours(hours) }
+            $0.revisions = revisions.sorted { ($0.value.lowerBound, $0.key) < ($1.value.lowerBound, $1.key) }.map {
+                name, seen in
+                PostureRevision.with {
+                    $0.name = name
+                    $0.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: seen.lowerBound)
+                    $0.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: seen.upperBound)
+                }
+            }
+            if let exercise = exercise[writer] { $0.exercise = PostureExercise(exercise) }
+        }
+    }
+}

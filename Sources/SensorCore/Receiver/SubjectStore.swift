@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// All subjects, as far as there is room.
+struct SubjectStore {
+    private(set) var subjects: [SubjectKey: ReceivedSubject] = [:]
+    private(set) var factCount = 0
+    private(set) var writerCount = 0
+    /// Records of subjects, or of writers, for which there was no room.
+    private(set) var leftOutRecords: UInt64 = 0
+    /// Facts for which there was none.
+    private(set) var leftOutFacts: UInt64 = 0
+    private(set) var revision: UInt64 = 0
+    private let limits: ReceiverLimits
+
+    init(limits: ReceiverLimits) { self.limits = limits }
+
+    /// In order.
+    var keys: [SubjectKey] { subjects.keys.sorted() }
+
+    /// Takes in a record of the body `facts` or `profile`.
+    ///
+    /// - Parameter page: that its facts were kept on; nil: it is new here.
+    /// - Returns: what has changed.
+    mutating func merge(_ record: PostureRecord, node: String, page: UInt32? = nil) -> [ReceiverKey] {
+        let key = SubjectKey(record.subject)
+        let name: String
+        switch record.body {
+        case .facts(let facts)?: name = facts.writer
+        case .profile(let profile)?: name = profile.writer
+        default: return []
+        }
+        let writer = ReceivedSubject.writer(name, of: node)
+        let isKnown = subjects[key]?.writers[writer] != nil
+        guard subjects[key] != nil || subjects.count < limits.subjects, isKnown || writerCount < limits.writers else {
+            leftOutRecords += 1
+            return []
+        }
+        if !isKnown { writerCount += 1 }
+        // Taken out meanwhile, so that it is changed where it stands.
+        var subject = subjects.removeValue(forKey: key) ?? ReceivedSubject(key)
+        let (facts, leftOut) = (subject.factCount, subject.leftOut)
+        let pages = subject.merge(record, node: node, room: limits.facts - factCount, limits: limits, page: page)
+        factCount += subject.factCount - facts
+        leftOutFacts += subject.leftOut - leftOut
+        revision += 1
+        subject.revision = revision
+        subjects[key] = subject
+        return [.share(key, writer: writer, page: nil)] + pages.sorted().map { .share(key, writer: writer, page: $0) }
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SwiftProtobuf
+import Testing
+
+@testable import SensorCore
+
+/// How batches are judged.
+@Suite struct ReceiverStateTests {
+    private var state = ReceiverState()
+    private static let now = NodeStream.start + 100 * NodeStream.hour
+
+    private static func node(_ name: String = "n1", records: UInt64 = 6, seed: UInt64 = 1) -> NodeStream {
+        var node = NodeStream(name, seed: seed)
+        for number in 0..<records { node.tellOfNode(number) }
+        return node
+    }
+
+    private mutating func take(_ batch: ReceivedBatch) -> Result<UInt64, ReceiverRefusal> {
+        Result { () throws(ReceiverRefusal) in try state.take(batch, at: Self.now) }
+    }
+
+    private func reason(_ result: Result<UInt64, ReceiverRefusal>) -> ReceiverRefusal.Reason? {
+        if case .failure(let refusal) = result { refusal.reason } else { nil }
+    }
+
+    @Test mutating func `batches in order are acknowledged, repeated ones again, and counted once`() {
+        let node = Self.node()
+        #expect(take(node.batch(0..<3)) == .success(3))
+        #expect(take(node.batch(0..<3)) == .success(3))
+        #expect(take(node.batch(1..<5)) == .success(5))
+        #expect(take(node.batch(5..<6)) == .success(6))
+        #expect(take(node.batch(0..<1)) == .success(6))
+        #expect(state.statistics.records == 6 && state.statistics.repeated == 6)
+        #expect(state.events.entries.count == 6)
+    }
+
+    @Test mutating func `a batch beyond what is known is answered with what is known`() {
+        let node = Self.node()
+        #expect(take(node.batch(0..<2)) == .success(2))
+        #expect(take(node.batch(3..<6)) == .success(2))
+        #expect(take(node.batch(3..<6)) == .success(2))
+        #expect(state.statistics.holes == 2 && state.statistics.records == 2)
+        #expect(take(node.batch(2..<6)) == .success(6))
+    }
+
+    @Test mutating func `a stream that is not known may begin in the middle, if its node has nothing before`() {
+        let node = Self.node()
+        #expect(take(node.batch(3..<5)) == .success(0))
+        #expect(take(node.batch(3..<5)) == .success(5))
+        let other = Self.node("n2", seed: 2)
+        #expect(take(other.batch(3..<5)) == .success(0))
+        #expect(take(other.batch(0..<5)) == .success(5))
+    }
+
+    @Test mutating func `a gap stands for what is missing`() throws {
+        var node = Self.node()
+        let told = node.tellOfGap(3...4)
+        let gap = try #require(told)
+        let batch = NodeStream.batch("n1", node.stream.head.id, [gap, node.records[4]])
+        #expect(take(node.batch(0..<2)) == .success(2))
+        #expect(take(batch) == .success(5))
+        #expect(state.streams.streams[node.stream.head.id]?.progress.summary.missing == 2)
+        // What its sender has dropped, and the receiver has.
+        let tooLate = node.tellOfGap(1...2)
+        let late = try #require(tooLate)
+        #expect(take(NodeStream.batch("n1", node.stream.head.id, [late])) == .success(5))
+    }
+
+    @Test mutating func `what contradicts a record that was taken is refused, and named`() throws {
+        let node = Self.node()
+        #expect(take(node.batch(0..<3)) == .success(3))
+        var other = node.records[1]
+        other.payload = node.records[2].payload
+        #expect(reason(take(NodeStream.batch("n1", node.stream.head.id, [other]))) == .contradiction)
+        let stream = try #require(state.streams.streams[node.stream.head.id])
+        #expect(stream.refused == 1 && stream.lastRefusal.contains("sequence 2"), "\(stream.lastRefusal)")
+        #expect(take(node.batch(3..<6)) == .success(6))
+    }
+
+    @Test mutating func `what breaks the chain is refused, and what comes before it is acknowledged first`() {
+        let node = Self.node()
+        var records = node.records
+        records[3].previous = PayloadDigest(of: [1])
+        let batch = NodeStream.batch("n1", node.stream.head.id, records)
+        #expect(take(batch) == .success(3))
+        #expect(reason(take(NodeStream.batch("n1", node.stream.head.id, Array(records[3...])))) == .brokenChain)
+        // Set aside by its sender.
+        var sender = node
+        let gap = sender.tellOfGap(4...4)
+        #expect(take(NodeStream.batch("n1", node.stream.head.id, [gap, records[4]].compactMap { $0 })) == .success(5))
+    }
+
+    @Test mutating func `a stream is the node's that it came from first`() {
+        let node = Self.node()
+        #expect(take(node.batch(0..<2)) == .success(2))
+        #expect(reason(take(NodeStream.batch("n2", node.stream.head.id, Array(node.records[2...])))) == .foreign)
+    }
+
+    @Test mutating func `records of other nodes, schemas, streams and of none are refused`() throws {
+        let node = Self.node()
+        #expect(reason(take(NodeStream.batch("n2", node.stream.head.id, node.records))) == .wrongPayload)
+        var random = SplitMix(seed: 9)
+        #expect(reason(take(NodeStream.batch("n1", StreamID(using: &random), node.records))) == .wrongPayload)
+        for payload in [#"{"schema":"posture.v9","node":"n1"}"#, #"{"schema":1}"#, #"{"node":"n1"}"#] {
+            var stream = RecordStream()
+            let record = stream.append(Array(payload.utf8))
+            #expect(reason(take(NodeStream.batch("n1", stream.head.id, [record]))) == .wrongPayload, "\(payload)")
+            #expect(state.streams.streams[stream.head.id] == nil)
+        }
+        var batch = node.batch(0..<2)
+        batch.records[0] = Array("{}".utf8)
+        #expect(reason(take(batch)) == .wrongPayload)
+        #expect(state.statistics.records == 0)
+    }
+
+    @Test mutating func `with keys, records are signed by one of them`() {
+        let (signer, other) = (RecordSigner(), RecordSigner())
+        state = ReceiverState(keys: RecordKeys([signer.publicKey]))
+        for (signer, isTaken) in [(signer, true), (other, false), (nil, false)] {
+            var random = SplitMix(seed: isTaken ? 1 : signer == nil ? 2 : 3)
+            var node = NodeStream("n1", seed: random.next(), signer: signer)
+            node.tellOfNode(1)
+            #expect(reason(take(node.batch())) == (isTaken ? nil : .signature))
+        }
+    }
+
+    @Test mutating func `there is room for so many streams, subjects, facts and events`() {
+        var limits = ReceiverLimits()
+        (limits.streamsOfNode, limits.streams, limits.subjects, limits.facts, limits.events) = (2, 3, 1, 10, 4)
+        state = ReceiverState(limits: limits)
+        for seed in 1...3 as ClosedRange<UInt64> {
+            #expect(take(Self.node("n1", records: 2, seed: seed).batch()) == .success(2))
+        }
+        #expect(state.streams.streams.count == 2)
+        #expect(take(Self.node("n2", records: 1, seed: 4).batch()) == .success(1))
+        #expect(reason(take(Self.node("n3", records: 1, seed: 5).batch())) == .noRoom)
+        #expect(state.events.entries.map(\.number) == [4, 5, 6, 7] && state.events.dropped == 3)
+
+        var random = SplitMix(seed: 1)
+        var first = NodeStream("n1", seed: 10)
+        for _ in 0..<9 { first.act(&random, times: 20) }
+        var second = NodeStream("n1", SubjectKey(kind: "Host"), seed: 11)
+        second.act(&random)
+        for node in [first, second] { #expect(take(node.batch()) == .success(UInt64(node.records.count))) }
+        let statistics = state.currentStatistics
+        #expect(statistics.subjects == 1 && statistics.facts == 10)
+        #expect(statistics.leftOutFacts > 0 && statistics.leftOutRecords > 0)
+    }
+}
