@@ -9,7 +9,7 @@ package enum DeliveryForm: Sendable, Equatable {
     /// The same: each call that is over is a span, and all other records are left out.
     case spans
 
-    enum Body: Equatable {
+    enum Encoded: Equatable {
         case bytes([UInt8])
         /// There is nothing in these records that is to be sent.
         case nothing
@@ -42,7 +42,7 @@ package enum DeliveryForm: Sendable, Equatable {
     }
 
     /// - Parameter records: of one stream, one after the other.
-    func encode(_ records: [RecordEnvelope], node: String) -> Body {
+    func encode(_ records: [RecordEnvelope], node: String) -> Encoded {
         switch self {
         case .posture(let encoding): encoding.encode(records, node: node).map { .bytes($0) } ?? .impossible
         case .logs:

@@ -62,7 +62,7 @@ package struct ReconcilerService: Service {
         let (settings, node) = (settings, node)
         // Packing takes a while, which threads of Swift concurrency do not have.
         let body =
-            await Worker.value("delivery") { () -> DeliveryForm.Body in
+            await Worker.value("delivery") { () -> DeliveryForm.Encoded in
                 let body = settings.form.encode(batch.records, node: node)
                 guard case .bytes(let bytes) = body else { return body }
                 return Gzip.pack(bytes).map { .bytes($0) } ?? .impossible
