@@ -100,6 +100,7 @@ struct ClockClamp {
         for index in profile.revisions.indices {
             clamp(&profile.revisions[index].firstSeen)
             clamp(&profile.revisions[index].lastSeen)
+            clamp(&profile.revisions[index].observed)
         }
         clamp(&profile.observed)
         clamp(&profile.active)

@@ -45,7 +45,7 @@ package final class TokenFile: Sendable {
 
     private static func read(_ path: String) throws(TokenFileError) -> NodeTokens {
         let bytes: [UInt8]
-        do throws(APIEndpointError) { bytes = try SmallFile.read(path, limit: 16 << 20) } catch {
+        do throws(EndpointError) { bytes = try SmallFile.read(path, limit: 16 << 20) } catch {
             throw TokenFileError(description: "\(path): \(error)")
         }
         do throws(ReceiverRefusal) { return try NodeTokens(bytes) } catch {

@@ -9,12 +9,13 @@ extension SharedProfile {
             $0.observed = PostureHours(time.observed)
             $0.active = PostureHours(time.active)
             for (discipline, hours) in time.lossy { $0.lossy[discipline.name] = PostureHours(hours) }
-            $0.revisions = revisions.sorted { ($0.value.lowerBound, $0.key) < ($1.value.lowerBound, $1.key) }.map {
-                name, seen in
+            $0.revisions = revisions.sorted { ($0.value.firstSeen, $0.key) < ($1.value.firstSeen, $1.key) }.map {
+                name, revision in
                 PostureRevision.with {
                     $0.name = name
-                    $0.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: seen.lowerBound)
-                    $0.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: seen.upperBound)
+                    $0.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: revision.firstSeen)
+                    $0.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: revision.lastSeen)
+                    $0.observed = PostureHours(revision.observed)
                 }
             }
             if let exercise = exercise[writer] { $0.exercise = PostureExercise(exercise) }
