@@ -21,6 +21,8 @@ struct CallBook<Marker: CallMarker> {
     var catalogs: [Int: [String: PartialCatalog]] = [:]
     /// By connection.
     var versions: [Int: KnownVersions] = [:]
+    /// By connection.
+    var refusedSessions: [Int: RefusedSessions] = [:]
     /// The number of the latest message on a connection, and whose that was.
     private var sequences: [Int: (process: CallTask, number: UInt64)] = [:]
     /// Connections on which something came that nobody has read: it may have been anything. For so many messages more it may
@@ -114,6 +116,7 @@ struct CallBook<Marker: CallMarker> {
         for server in (catalogs[connection] ?? [:]).keys { dropCatalog(of: server, on: connection) }
         catalogs[connection] = nil
         dropVersions(on: connection)
+        dropRefusedSessions(on: connection)
         sequences[connection] = nil
         unread[connection] = nil
         arrivals[connection] = nil

@@ -436,6 +436,39 @@ import Testing
         #expect(fixture.anomalies.first?.came == "begin in a session of another workload")
     }
 
+    @Test func `identity_mismatch: a session from after the client has connected, once it was refused`() throws {
+        fixture.arrive(2)
+        try fixture.hello()
+        try fixture.begin("c1")
+        // By chance, for all that is known.
+        #expect(try fixture.end("c1", from: BookFixture.mallory, on: 2).code == .notYourSession)
+        #expect(try fixture.end("c9", from: BookFixture.mallory, on: 2).code == .notYourSession)
+        #expect(fixture.anomalies.isEmpty)
+        #expect(try fixture.end("c1", from: BookFixture.mallory, on: 2).code == .notYourSession)
+        #expect(fixture.rules == [.identityMismatch])
+        #expect(fixture.anomalies.first?.came == "end in a session of another workload")
+        // Another session, and another connection, may be by chance again.
+        try fixture.hello("s2")
+        fixture.arrive(3)
+        try fixture.hello("s3")
+        for (session, connection) in [("s2", 2), ("s3", 2), ("s3", 3)] {
+            try fixture.begin("c\(connection)", session: session)
+            try fixture.end("c\(connection)", session: session, from: BookFixture.mallory, on: connection)
+        }
+        #expect(fixture.rules == [.identityMismatch])
+    }
+
+    @Test func `what was refused to a connection is charged to its workload, and bounded`() throws {
+        fixture.arrive(2)
+        for number in 0..<200 {
+            try fixture.hello("s\(number)")
+            try fixture.end("c1", session: "s\(number)", from: BookFixture.mallory, on: 2)
+        }
+        #expect((64 * 64..<64 * 128).contains(fixture.accounts.of(BookFixture.mallory.workload).bytes))
+        fixture.book.leave(2)
+        #expect(fixture.accounts.of(BookFixture.mallory.workload).bytes == 0)
+    }
+
     // MARK: Clients that come back
 
     /// The only client of a session loses its connection.
