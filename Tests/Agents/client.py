@@ -7,6 +7,7 @@ import copy
 import faulthandler
 import functools
 import gc
+import hashlib
 import json
 import multiprocessing
 import os
@@ -834,6 +835,333 @@ late.circle = late
 def work_in_worker(client, sender):
     with client.call("worker") as call:
         sender.send(call.is_known)
+
+
+class ChainTests(ClientTests):
+    """What is said of calls beyond what they are, and beside them."""
+
+    def setUp(self):
+        super().setUp()
+        self.fake = self.daemon()
+        self.sensor = self.client()
+
+    def calls(self, count):
+        """By the names of their tools."""
+        return {message["call"]["name"]: message["call"] for message in self.fake.until("begin", count)}
+
+    def parents(self, count):
+        calls = self.calls(count)
+        names = {call["id"]: name for name, call in calls.items()}
+        return {name: names.get(call.get("parent")) for name, call in calls.items()}
+
+    def test_a_call_names_the_one_around_it(self):
+        call = self.sensor.call
+        with call("outer") as outer:
+            with call("inner"), call("innermost"):
+                pass
+            with call("second"):
+                pass
+            with call("other", parent="elsewhere"):
+                pass
+            thread = threading.Thread(target=lambda: call("thread").__enter__())
+            thread.start()
+            thread.join()
+            with sensord.Client(session="s2", path=self.path, timeout=LONG).call("session"):
+                with call("within both"):
+                    pass
+        with call("after"), call("named", parent=outer):
+            pass
+        self.assertEqual(
+            self.parents(10),
+            {
+                "outer": None, "inner": "outer", "innermost": "inner", "second": "outer", "other": None, "thread": None,
+                "session": None, "within both": "outer", "after": None, "named": "outer",
+            },
+        )  # fmt: skip
+        self.assertEqual(self.calls(10)["other"]["parent"], "elsewhere")
+
+    def test_tasks_name_the_call_that_they_were_made_in_while_it_lasts(self):
+        call = self.sensor.call
+
+        async def one(name, before=None, after=None):
+            if before is not None:
+                await before.wait()
+            async with call(name):
+                await asyncio.sleep(0)
+            if after is not None:
+                after.set()
+
+        async def main():
+            over = asyncio.Event()
+            async with call("outer"):
+                late = asyncio.create_task(one("late", before=over))
+                await asyncio.gather(one("first"), one("second"))
+                await asyncio.to_thread(call("thread").__enter__)
+            over.set()
+            await late
+            await one("alone")
+
+        asyncio.run(main())
+        parents = {"outer": None, "first": "outer", "second": "outer", "thread": "outer", "late": None, "alone": None}
+        self.assertEqual(self.parents(6), parents)
+
+    def test_between_a_generators_steps_nothing_is_called_within_its_call(self):
+        @self.sensor.tool()
+        def steps():
+            yield 1
+            yield 2
+
+        @self.sensor.tool()
+        async def asynchronous():
+            yield 1
+            yield 2
+
+        async def main():
+            async for number in asynchronous():
+                with self.sensor.call("other %d" % number):
+                    pass
+
+        for number in steps():
+            with self.sensor.call("one %d" % number):
+                pass
+        asyncio.run(main())
+        self.assertEqual(set(self.parents(6).values()), {None})
+
+    def test_a_call_that_is_left_out_of_turn_is_nobodys_parent(self):
+        call = self.sensor.call
+
+        def steps():
+            with call("generator"):
+                yield
+
+        generator = steps()
+        next(generator)
+        with call("within"):
+            generator.close()
+            with call("inner"):
+                pass
+        with call("after"):
+            pass
+        self.assertEqual(
+            self.parents(4), {"generator": None, "within": "generator", "inner": "within", "after": None})
+
+    def test_what_nobody_knows_of_is_no_parent(self):
+        self.fake.answer = lambda message: {"type": "error", "code": "rate_limited", "message": "no"}
+        with self.sensor.call("refused"):
+            self.fake.answer = ack
+            with self.sensor.call("inner"):
+                # A child does not learn when it ends.
+                child = os.fork()
+                if child == 0:
+                    with contextlib.suppress(BaseException), self.sensor.call("child"):
+                        pass
+                    os._exit(0)
+                os.waitpid(child, 0)
+        self.assertEqual(self.parents(3), {"refused": None, "inner": None, "child": None})
+
+    def test_of_what_a_model_was_shown_digests_are_told(self):
+        sources = [
+            {"kind": "user", "text": "what?"}, {"kind": "retrieval", "uri": "https://x/y", "text": b"what?"},
+            {"kind": "tool", "digest": "abc"}, {"kind": "system"},
+        ]  # fmt: skip
+        self.assertEqual(self.sensor.context("p1", sources, turn=3), "p1")
+        digest = "sha256:" + hashlib.sha256(b"what?").hexdigest()
+        (message,) = self.fake.of_type("context")
+        self.assertEqual((message["id"], message["session"], message["turn"]), ("p1", "s1", 3))
+        self.assertEqual(
+            message["sources"],
+            [
+                {"kind": "user", "digest": digest}, {"kind": "retrieval", "uri": "https://x/y", "digest": digest},
+                {"kind": "tool", "digest": "abc"}, {"kind": "system"},
+            ],
+        )  # fmt: skip
+        with self.sensor.call("first"), self.sensor.call("other", context="p0"):
+            pass
+        thread = threading.Thread(target=lambda: self.sensor.call("thread").__enter__())
+        thread.start()
+        thread.join()
+        with sensord.Client(session="s2", path=self.path, timeout=LONG).call("session"):
+            pass
+        contexts = {name: call.get("context") for name, call in self.calls(4).items()}
+        self.assertEqual(contexts, {"first": "p1", "other": "p0", "thread": None, "session": None})
+
+    def test_a_context_of_many_sources_is_said_without_where_they_are(self):
+        source = {"kind": "retrieval", "uri": "u" * 5000, "text": "t" * 5000}
+        self.sensor.context("p1", [source] * 20)
+        self.sensor.context("p2", iter([source] * 1000))
+        first, second = self.fake.until("context", 2)
+        self.assertEqual({len(source["uri"]) for source in first["sources"]}, {1024})
+        self.assertEqual((len(second["sources"]), "uri" in second["sources"][0]), (sensord.SOURCE_LIMIT, False))
+
+    def test_a_call_says_what_it_is_allowed_by(self):
+        authority = {
+            "grant": "g" * 300, "scopes": ["read", "x" * 300], "issuedAt": 1.5, "expiresAt": "2027-01-15T08:00:00Z",
+            "approval": {"id": "a1", "kind": "human"}, "more": None,
+        }  # fmt: skip
+        trace = "00-0102030405060708090a0b0c0d0e0f10-1112131415161718-01"
+        with self.sensor.call("pay", authority=authority, impact="high", traceparent=trace, type="function"):
+            pass
+
+        @self.sensor.tool(authority={"grant": "g2"}, impact="low")
+        def function():
+            pass
+
+        function()
+        asyncio.run(self.sensor.mcp(PlainSession(), authority={"grant": "g3"}).call_tool("mcp"))
+        pay, function, mcp = self.fake.until("begin", 3)
+        self.assertEqual(
+            pay["authority"],
+            {
+                "grant": "g" * 256, "scopes": ["read", "x" * 256], "issuedAt": 1.5, "expiresAt": "2027-01-15T08:00:00Z",
+                "approval": {"id": "a1", "kind": "human"},
+            },
+        )  # fmt: skip
+        self.assertEqual((pay["impact"], pay["call"]["traceparent"], pay["call"]["type"]), ("high", trace, "function"))
+        self.assertEqual((function["authority"], function["impact"]), ({"grant": "g2"}, "low"))
+        self.assertEqual(mcp["authority"], {"grant": "g3"})
+        self.assertNotIn("impact", mcp)
+
+    def test_what_is_not_understood_of_it_costs_no_call(self):
+        self.fake.answer = lambda message: (
+            {"type": "error", "code": "malformed", "message": "no"} if "authority" in message else ack(message)
+        )
+        with self.sensor.call("tool", authority=[object()], impact=7) as call:
+            self.assertTrue(call.is_known)
+        self.assertEqual([message.get("impact") for message in self.fake.of_type("begin")], [7, None])
+
+    def test_reports_are_as_the_daemon_takes_them(self):
+        sensor = self.sensor
+        with sensor.call("tool") as call:
+            sensor.decision(call, "limits", "override", by="ada")
+        sensor.decision("c9", "p" * 300, "allow")
+        sensor.model("acme", "large", "small")
+        sensor.model("acme", "large")
+        sensor.transition("mode", "auto", from_="ask", initiator={"kind": "human", "id": "ada"})
+        sensor.transition("refresh", "g2", "g1", authority={"grant": "g2", "scopes": ["r"]})
+
+        def told(kind):
+            messages = [dict(message) for message in self.fake.of_type(kind)]
+            for message in messages:
+                self.assertEqual((message.pop("type"), message.pop("session")), (kind, "s1"))
+                self.assertGreater(message.pop("seq"), 0)
+            return messages
+
+        self.assertEqual(
+            told("decision"),
+            [
+                {"call": call.id, "policy": "limits", "outcome": "override", "by": "ada"},
+                {"call": "c9", "policy": "p" * 256, "outcome": "allow"},
+            ],
+        )
+        self.assertEqual(
+            told("model"),
+            [
+                {"provider": "acme", "requested": "large", "responding": "small"},
+                {"provider": "acme", "requested": "large"},
+            ],
+        )
+        self.assertEqual(
+            told("transition"),
+            [
+                {"kind": "mode", "from": "ask", "to": "auto", "initiator": {"kind": "human", "id": "ada"}},
+                {"kind": "refresh", "from": "g1", "to": "g2", "authority": {"grant": "g2", "scopes": ["r"]}},
+            ],
+        )
+
+    def test_a_catalog_is_told_in_parts_on_one_connection_names_only(self):
+        class Tool:
+            name = "read"
+            inputSchema = {"type": "object", "properties": {"path": {"default": "a secret"}}}
+
+        self.sensor.catalog("files", [Tool(), {"name": "none"}], version=2, transport="stdio")
+        (catalog,) = self.fake.of_type("catalog")
+        self.assertEqual(catalog["server"], {"name": "files", "version": "2", "transport": "stdio"})
+        self.assertEqual((catalog["part"], catalog["parts"]), (1, 1))
+        read = {"name": "read", "inputSchema": {"properties": {"path": {}}}}
+        self.assertEqual(catalog["tools"], [read, {"name": "none", "inputSchema": {"properties": {}}}])
+
+        many = {"properties": {"%03d" % number + "n" * 200: {} for number in range(300)}}
+        self.sensor.catalog("many", ({"name": "t%d" % number, "inputSchema": many} for number in range(20)))
+        parts = [(number, message) for number, message in self.fake.messages if message.get("parts", 1) > 1]
+        self.assertEqual(len({number for number, _ in parts}), 1)
+        self.assertEqual([message["part"] for _, message in parts], list(range(1, parts[0][1]["parts"] + 1)))
+        tools = [tool["name"] for _, message in parts for tool in message["tools"]]
+        self.assertEqual(tools, ["t%d" % number for number in range(20)])
+
+    def test_after_an_epoch_has_begun_every_connection_says_so(self):
+        sensor = sensord.Client(session="s1", path=self.path, timeout=LONG, epoch=3)
+        both = threading.Barrier(2)
+
+        def work():
+            with sensor.call("tool"):
+                both.wait()
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([message["epoch"] for message in self.fake.of_type("hello")], [3, 3])
+        sensor.transition("reconnect", epoch=4)
+        (number,) = [number for number, message in self.fake.messages if message["type"] == "transition"]
+        both.reset()
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        hellos = [(number, message["epoch"]) for number, message in self.fake.messages if message["type"] == "hello"]
+        self.assertEqual(hellos[2:], [(3 - number, 4)])
+        # Not where it was refused.
+        self.fake.answer = lambda message: {"type": "error", "code": "out_of_order", "message": "no"}
+        sensor.transition("recovery", epoch=2)
+        self.assertEqual((sensor._epoch, pickle.loads(pickle.dumps(sensor))._epoch), (4, 4))
+
+    def test_a_session_that_is_closed_says_nothing_more(self):
+        with self.sensor as sensor:
+            call = sensor.call("open")
+            call.__enter__()
+            # It is the parent's.
+            child = os.fork()
+            if child == 0:
+                sensor.close()
+                os._exit(0)
+            os.waitpid(child, 0)
+            self.assertEqual(self.fake.of_type("session.end"), [])
+        call.__exit__(None, None, None)
+        with sensor.call("later") as later:
+            self.assertFalse(later.is_known)
+        sensor.model("acme", "large")
+        sensor.close()
+        self.assertEqual([message["type"] for _, message in self.fake.messages], ["hello", "begin", "session.end"])
+        self.assertEqual(sensor._pool._all, [])
+
+    def test_nothing_of_it_raises_or_waits_where_nobody_answers(self):
+        def everything(sensor):
+            sensor.context("p1", [None, {"kind": object()}])
+            sensor.context(object(), 7)
+            sensor.decision(None, object(), {})
+            sensor.model(None, None)
+            sensor.catalog("files", [object(), 7])
+            sensor.catalog("files", None)
+            sensor.transition(object(), to=object(), authority=object(), epoch=object())
+            sensor.transition("mode", epoch=1)
+            sensor.close()
+
+        everything(sensord.Client(path=self.path + ".none"))
+        self.fake.goes_on.clear()
+        began = time.monotonic()
+        everything(self.client(timeout=0.2))
+        # What comes after the first is not waited for.
+        self.assertLess(time.monotonic() - began, 2)
+
+        async def main():
+            began = time.monotonic()
+            sensor = self.client(timeout=LONG)
+            everything(sensor)
+            return time.monotonic() - began
+
+        self.assertLess(asyncio.run(main()), LONG / 2)
 
 
 class DecoratorTests(ClientTests):

@@ -387,6 +387,44 @@ final class ToolCallTests {
         }
     }
 
+    @Test(.enabled(if: hasPython)) func `what the Python client says of a call, and beside it, is known of it`() throws
+    {
+        let daemon = try daemon()
+        let outcome = try python(
+            """
+            with sensord.Client(agent="planner", session="s1", epoch=1) as client:
+                client.context("p1", [{"kind": "user", "text": "what is it?"}], turn=2)
+                client.catalog("files", [{"name": "inner"}], version="1")
+                with client.call("outer", authority={"grant": "g1", "scopes": ["read"]}, impact="high") as outer:
+                    assert outer.is_known
+                    client.decision(outer, "limits", "allow", by="ada")
+                    with client.call("inner", authority={"grant": "g2", "scopes": ["read", "write"]}) as inner:
+                        assert inner.is_known
+                client.model("acme", "large", "small")
+                client.transition("account", to="bob")
+                client.transition("reconnect", epoch=2)
+                with client.call("last", authority={"grant": "g1"}) as last:
+                    assert last.is_known
+            """)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let records = try records(of: daemon)
+        let begun = records.calls(.toolCallBegin)
+        try #require(begun.map(\.name) == ["outer", "inner", "last"])
+        #expect(begun[1].claims.parent == begun[0].id && begun[2].claims.parent.isEmpty)
+        #expect(begun.map(\.claims.context) == ["p1", "p1", "p1"])
+        #expect(begun.map(\.claims.impact) == ["high", "", ""])
+        #expect(begun.map(\.claims.authority?.grant) == ["g1", "g2", "g1"])
+        let contexts = records.events.compactMap { if case .context(let context) = $0.detail { context } else { nil } }
+        #expect(contexts.map(\.id) == ["p1"] && contexts.map(\.turn) == [2])
+        #expect(contexts.first?.sources.map(\.kind) == ["user"] && contexts.first?.sources.first?.digest != nil)
+        let decisions = records.events.compactMap { if case .decision(let found) = $0.detail { found } else { nil } }
+        #expect(
+            decisions == [
+                DecisionDetail(session: "s1", call: begun[0].id, policy: "limits", outcome: "allow", by: "ada")
+            ])
+        #expect(records.anomalies.map(\.anomaly.rule) == [.authorityWidened, .staleTrust])
+    }
+
     // MARK: Others' calls
 
     @Test(.enabled(if: hasPython)) func `a process of another workload ends nobody's call, and is told so`() throws {

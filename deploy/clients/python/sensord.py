@@ -15,6 +15,17 @@ One file, no dependencies, Python 3.8 and later:
 
     tools = client.mcp(session)              # an MCP client session; each tools.call_tool(…) is announced
 
+What a call came from, and what it is allowed by, can be said with it:
+
+    client.context("p1", [{"kind": "user", "text": question}, {"kind": "retrieval", "uri": address, "text": page}])
+    with client.call("pay", authority={"grant": "payments", "scopes": ["pay"]}, impact="high") as call:
+        client.decision(call, policy="limits", outcome="allow")
+        with client.call("http_post"): ...   # names the call around it as its parent
+
+`context` is what the model was shown, of which only digests leave this process; `decision`, `model`, `catalog` and `transition`
+tell what else belongs to it; `close` ends the session. What is called in a thread or task names the call around it, and what
+its model was shown last, without being asked to, but for what is called within a generator's call. New threads know of neither.
+
 Within a plain `with`, the announcing thread acts for the call. Within `async with`, in a coroutine, and for coroutines and
 generators, the process does: an asyncio task shares its thread with others, and a generator lends it to whoever takes its next step. Where
 several calls are open in a process, sensord says which they are. A generator's call lasts from its first step to its last,
@@ -24,14 +35,17 @@ process and all its descendants act.
 Nothing here raises into the agent, and without a daemon all of it does nothing. A call costs a round trip on a local socket
 when it begins, as the daemon answers once the kernel knows of it, and one when it ends, so that what comes next is not taken
 for the call's; an event loop goes on meanwhile. A daemon that does not answer is waited for `timeout` seconds at most, and
-then, for a time that grows, is told without being waited for: nothing acts for such a call in the kernel. What the daemon
-refuses is logged (logger `sensord`, level INFO).
+then, for a time that grows, is told without being waited for: nothing acts for such a call in the kernel. Whatever else is
+said costs a round trip as well; in an event loop its answer is not waited for. What the daemon refuses is logged (logger
+`sensord`, level INFO).
 """
 
 import _thread
 import asyncio
 import collections
+import contextvars
 import functools
+import hashlib
 import inspect
 import itertools
 import json
@@ -75,6 +89,14 @@ INTEGER_BITS = 256
 # Bytes of a name, and of another word, as the daemon takes them.
 NAME_LIMIT = 128
 WORD_LIMIT = 256
+TEXT_WORD_LIMIT = 1024
+# Of a context.
+SOURCE_LIMIT = 256
+# Of a catalog: tools, names of a tool's arguments, parts that it is told in, and bytes of each.
+TOOL_LIMIT = 513
+PARAMETER_LIMIT = 256
+PART_LIMIT = 64
+PART_BYTES = 48 << 10
 
 # That events are told by; it goes on while a machine sleeps.
 BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
@@ -111,6 +133,26 @@ def _word(value, limit=WORD_LIMIT):
 
 def _name(value):
     return _word(value, NAME_LIMIT)
+
+
+def _words(said):
+    """What is said of somebody, or of what he may do, with words as long as they may be, and without what is not known."""
+    if isinstance(said, str):
+        return _word(said)
+    if isinstance(said, list):
+        return [_words(item) for item in said]
+    if isinstance(said, dict):
+        return {name: _words(item) for name, item in said.items() if item is not None}
+    return said
+
+
+def _claim(value):
+    return None if value is None else _words(_Arguments().reduced(value))
+
+
+def _fields(message, /, **fields):
+    """Of a message, without what is not known."""
+    return {"type": message, **{name: value for name, value in fields.items() if value is not None}}
 
 
 def _running_loop():
@@ -186,6 +228,43 @@ class _Arguments:
             name = str(key) if is_plain else kind.__name__
         self._bytes -= len(name.encode())
         return name
+
+
+def _source(source):
+    """Where something came from that a model was shown. What it is stays here: its digest is told, which the daemon keys."""
+    uri, digest, text = source.get("uri"), source.get("digest"), source.get("text")
+    if digest is None and text is not None:
+        data = _text(text).encode() if isinstance(text, str) else text
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    said = {"kind": _name(source.get("kind", ""))}
+    if uri is not None:
+        said["uri"] = _word(uri, TEXT_WORD_LIMIT)
+    if digest is not None:
+        said["digest"] = _word(digest, TEXT_WORD_LIMIT)
+    return said
+
+
+def _tool(tool):
+    """A tool as a server lists it: its name, and those of its arguments."""
+    get = tool.get if isinstance(tool, dict) else functools.partial(getattr, tool)
+    # As the SDK has it, before its second version and from then on.
+    schema = get("inputSchema", None) or get("input_schema", None)
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    names = itertools.islice(properties, PARAMETER_LIMIT) if isinstance(properties, dict) else ()
+    return {"name": _name(get("name", "")), "inputSchema": {"properties": {_name(name): {} for name in names}}}
+
+
+def _parts(tools):
+    """In lists, each as much as a message takes."""
+    parts, room = [[]], PART_BYTES
+    for tool in tools:
+        size = len(_encode(tool).encode())
+        if parts[-1] and size > room:
+            parts.append([])
+            room = PART_BYTES
+        parts[-1].append(tool)
+        room -= size
+    return parts
 
 
 class _Pause:
@@ -527,7 +606,23 @@ class _Pool:
     def __init__(self, path, hello, connecting, waiting):
         self._path, self._hello = path, hello
         self._connecting, self._waiting = connecting, waiting
+        self._is_closed = False
         self._renew()
+
+    def greet_anew(self, hello, known=None):
+        """Says another hello from now on: on all connections but that one, where the daemon knows."""
+        self._hello = hello
+        for connection in self._all[:]:
+            if connection is not known:
+                connection.sessions.discard(hello["session"])
+
+    def close(self):
+        """Those in use close when they are given back."""
+        self._is_closed = True
+        for connection in self._free[:]:
+            if self._claim(connection):
+                self._remove(connection)
+                connection.close()
 
     def _renew(self):
         self._process = os.getpid()
@@ -600,6 +695,10 @@ class _Pool:
         self._wake()
 
     def _keep(self, connection):
+        if self._is_closed:
+            self._remove(connection)
+            connection.close()
+            return
         connection.idle_since = time.monotonic()
         if connection.is_full:
             self._free.insert(0, connection)
@@ -717,21 +816,43 @@ class _Pool:
             pass
 
 
+# The call that a thread or task is in, and what its model was shown last: a session and an id.
+_current_call = contextvars.ContextVar("sensord_call", default=None)
+_current_context = contextvars.ContextVar("sensord_context", default=("", None))
+
+
+def _enclosing(session=None):
+    """The call around what is called now; of that session."""
+    call = _current_call.get()
+    # Tasks outlive the calls that they were made in, and a child does not learn when its parent's end.
+    while call is not None and not (call.is_open and session in (None, call.session)):
+        call = call.outer
+    return call
+
+
 class _Call:
     """A call that is being made. `id` is its id; `is_known`: the daemon had acknowledged it when the agent went on.
 
     One that is not known may have been begun all the same, and ends as any other.
     """
 
-    def __init__(self, client, name, arguments, scope, initiator):
+    def __init__(self, client, name, arguments, scope, initiator, claims, encloses):
         self.id = "%d-%d" % (os.getpid(), next(_numbers))
         self.is_known = False
+        self.session = client.session
+        # The one around it.
+        self.outer = None
+        # The process that is in it.
+        self._process = 0
         self._failure = None
         self._client = client
         self._name = name
         self._arguments = arguments
         self._scope = scope
         self._initiator = initiator
+        self._claims = claims
+        # What is called meanwhile, in the same thread or task, is called within it.
+        self._encloses = encloses
         # Of the begin: where it was sent, and what came of it.
         self._connection = None
         self._begun = None
@@ -739,6 +860,10 @@ class _Call:
     def fail(self, error):
         """The call ends as an error, though nothing is raised. error: what kind of one, in a word."""
         self._failure = error
+
+    @property
+    def is_open(self):
+        return self._process == os.getpid()
 
     def __enter__(self):
         line = None
@@ -755,10 +880,11 @@ class _Call:
             self._leave(type(error))
             raise
         finally:
-            self._give_back(line)
+            self._client._give_back(line)
         return self
 
     def __exit__(self, kind, error, trace):
+        self._depart()
         if self._begun is None or issubclass(kind or Exception, GeneratorExit):
             # Nor is whoever has the garbage collector close a generator to wait.
             self._leave(kind)
@@ -774,7 +900,7 @@ class _Call:
             self._client._forgive(failure)
         finally:
             self._connection = None
-            self._give_back(line)
+            self._client._give_back(line)
         return False
 
     async def __aenter__(self):
@@ -791,10 +917,11 @@ class _Call:
             self._leave(type(error))
             raise
         finally:
-            self._give_back(line)
+            self._client._give_back(line)
         return self
 
     async def __aexit__(self, kind, error, trace):
+        self._depart()
         if self._begun is None or issubclass(kind or Exception, GeneratorExit):
             # A coroutine that is closed may not wait.
             self._leave(kind)
@@ -813,15 +940,8 @@ class _Call:
             self._client._forgive(failure)
         finally:
             self._connection = None
-            self._give_back(line)
+            self._client._give_back(line)
         return False
-
-    def _give_back(self, line):
-        try:
-            if line is not None:
-                line.give_back()
-        except Exception as error:
-            self._client._forgive(error)
 
     def _begin(self, line, scope):
         """Gives the messages whose answers are to be waited for, one after the other."""
@@ -834,8 +954,7 @@ class _Call:
         bare = dict(fields, call=dict(call))
         if self._arguments is not None:
             call["arguments"] = _Arguments().reduced(self._arguments)
-        if self._initiator is not None:
-            fields["initiator"] = self._initiator_said()
+        fields.update(self._claimed(call))
         for attempt in (fields, bare):
             message = self._message(attempt, line.seconds)
             if message is None:
@@ -847,11 +966,21 @@ class _Call:
             if message.code not in ("malformed", "too_large"):
                 return
 
-    def _initiator_said(self):
-        said = _Arguments().reduced(self._initiator)
-        if isinstance(said, dict):
-            said = {name: _word(word) if isinstance(word, str) else word for name, word in said.items()}
-        return said
+    def _claimed(self, call):
+        """What is said of it beyond what it is; what is part of its own description goes there."""
+        claims = dict(self._claims)
+        parent = claims.pop("parent", None) or _enclosing(self.session)
+        session, context = _current_context.get()
+        context = claims.pop("context", None) or (context if session == self.session else None)
+        words = {
+            "type": claims.pop("type", None),
+            "context": context,
+            "parent": parent.id if isinstance(parent, _Call) else parent,
+            "traceparent": claims.pop("traceparent", None),
+        }
+        call.update({name: _name(word) for name, word in words.items() if word is not None})
+        claims["initiator"] = self._initiator
+        return {name: _claim(value) for name, value in claims.items() if value is not None}
 
     @staticmethod
     def _message(fields, patience):
@@ -870,6 +999,15 @@ class _Call:
 
     def _enter(self):
         self.is_known = self._begun is not None and self._begun.is_acknowledged
+        if self._encloses and self._begun is not None and self._begun.code is None:
+            self.outer, self._process = _enclosing(), os.getpid()
+            _current_call.set(self)
+
+    def _depart(self):
+        """Nothing more is called within it."""
+        self._process = 0
+        if _current_call.get() is self:
+            _current_call.set(_enclosing())
 
     def _end(self, kind):
         """What is to be said of the end, which is now."""
@@ -900,7 +1038,7 @@ class _Call:
     def _say(self, fields, connection):
         """Says it, once; returns the message."""
         begun, self._begun = self._begun, None
-        if begun is None or begun.code is not None or connection.is_broken:
+        if begun is None or begun.code is not None or connection.is_broken or self._client.is_closed:
             return None
         message = _Message(fields)
         connection.send(message)
@@ -924,11 +1062,10 @@ class _Call:
 class _Tools:
     """An MCP client session whose tool calls are announced; for the rest, the session itself."""
 
-    def __init__(self, client, session, scope, initiator):
+    def __init__(self, client, session, claims):
         self._client = client
         self._session = session
-        self._scope = scope
-        self._initiator = initiator
+        self._claims = claims
 
     def __getattr__(self, name):
         # What copies it asks before it has a session, and not for the session's own way to be copied.
@@ -937,7 +1074,7 @@ class _Tools:
         return getattr(self._session, name)
 
     async def call_tool(self, name, arguments=None, *values, **named):
-        async with self._client.call(name, arguments, self._scope, self._initiator) as call:
+        async with self._client.call(name, arguments, **self._claims) as call:
             result = await self._session.call_tool(name, arguments, *values, **named)
             if self._is_error(result):
                 call.fail("tool_error")
@@ -957,10 +1094,11 @@ class Client:
 
     agent: name of the agent; session: an id of its own making (default: one for this process);
     path: of the socket (default: $SENSORD_TOOLCALLS, or where the daemon has it);
-    timeout: seconds that the agent waits for an answer at most (default: TIMEOUT).
+    timeout: seconds that the agent waits for an answer at most (default: TIMEOUT);
+    epoch: of the session, where its harness counts its lives.
     """
 
-    def __init__(self, agent="", session=None, path=None, timeout=None, framework=None, version=None):
+    def __init__(self, agent="", session=None, path=None, timeout=None, framework=None, version=None, epoch=None):
         self.session = _name(session or "%d-%x" % (os.getpid(), time.time_ns()))
         self._path = path or os.environ.get("SENSORD_TOOLCALLS", DEFAULT_PATH)
         self._timeout = TIMEOUT if timeout is None else timeout
@@ -969,26 +1107,52 @@ class Client:
             self._agent["framework"] = _word(framework)
         if version:
             self._agent["version"] = _word(version)
+        self._epoch = epoch
+        # That the session began in.
+        self._process = os.getpid()
+        self.is_closed = False
         self._connecting = _Pause()
         self._waiting = _Pause()
-        hello = {"type": "hello", "protocol": 1, "session": self.session, "agent": self._agent}
-        self._pool = _Pool(self._path, hello, self._connecting, self._waiting)
+        self._pool = _Pool(self._path, self._hello(), self._connecting, self._waiting)
+
+    def _hello(self):
+        return _fields("hello", protocol=1, session=self.session, agent=self._agent, epoch=self._epoch)
 
     def __reduce__(self):
         agent = self._agent
         values = (agent["name"], self.session, self._path, self._timeout, agent.get("framework"), agent.get("version"))
-        return (Client, values)
+        return (Client, (*values, self._epoch), {"_process": self._process})
 
-    def call(self, name, arguments=None, scope=None, initiator=None):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.close()
+        return False
+
+    def call(
+        self, name, arguments=None, scope=None, initiator=None, *,
+        context=None, parent=None, traceparent=None, authority=None, impact=None, type=None,
+    ):  # fmt: skip
         """A call of the tool `name`, for `with` or `async with`.
 
         arguments: what it is called with; values never leave this process and the daemon.
         scope: `thread`, `process`, `tree` or `none`: what acts for it (default: the thread, where it has no event loop).
         initiator: {"kind": "human" | "agent" | "service" | "schedule", "id": ..., "onBehalfOf": ...}
+        context: id of what the model was shown (default: the last of this thread or task).
+        parent: the call that it is made within, or its id (default: the one around it).
+        traceparent: its place in a trace, as W3C Trace Context has it.
+        authority: what it is allowed by: {"grant": a name, never the secret, "scopes": [...], "issuedAt": ..., "expiresAt": ...,
+        "approval": {"id": ..., "kind": ...}}, with times in seconds since 1970 or as RFC 3339 has them.
+        impact: `low` or `high`. type: as the model asked for it: `function`, `mcp`, ...
         """
-        return _Call(self, name, arguments, scope, initiator)
+        claims = {
+            "context": context, "parent": parent, "traceparent": traceparent, "authority": authority, "impact": impact,
+            "type": type,
+        }  # fmt: skip
+        return _Call(self, name, arguments, scope, initiator, claims, True)
 
-    def tool(self, name=None, scope=None, initiator=None):
+    def tool(self, name=None, scope=None, initiator=None, *, authority=None, impact=None):
         """Makes each call of a function, coroutine function, or generator function of either kind, a tool call.
 
         Of a function that is none of these but returns what is yet to be run, only itself is part of the call.
@@ -1006,12 +1170,14 @@ class Client:
             is_plain = inspect.isroutine(function) or isinstance(function, (type, functools.partial))
             body = function if is_plain else getattr(type(function), "__call__", function)
 
-            def call(values, named, default=None):
+            claims = {"authority": authority, "impact": impact}
+
+            def call(values, named, default=None, encloses=True):
                 try:
                     arguments = dict(signature.bind_partial(*values, **named).arguments)
                 except Exception:
                     arguments = {}
-                return self.call(tool, arguments, scope or default, initiator)
+                return _Call(self, tool, arguments, scope or default, initiator, claims, encloses)
 
             if inspect.iscoroutinefunction(body):
 
@@ -1025,7 +1191,8 @@ class Client:
                 @functools.wraps(function)
                 async def announced(*values, **named):
                     steps = function(*values, **named)
-                    async with call(values, named):
+                    # Between its steps it is whoever takes them that calls something.
+                    async with call(values, named, encloses=False):
                         try:
                             step = await steps.__anext__()
                             while True:
@@ -1046,7 +1213,7 @@ class Client:
                 @functools.wraps(function)
                 def announced(*values, **named):
                     steps = function(*values, **named)
-                    with call(values, named, "process"):
+                    with call(values, named, "process", encloses=False):
                         return (yield from steps)
 
             else:
@@ -1061,18 +1228,139 @@ class Client:
 
         return decorate
 
-    def mcp(self, session, scope="tree", initiator=None):
+    def mcp(self, session, scope="tree", initiator=None, *, authority=None, impact=None):
         """The MCP client session `session` (of the official SDK, say), with every call_tool() a tool call.
 
         scope: `tree`, as the server was started by this process; `none` where it runs elsewhere.
         """
-        return _Tools(self, session, scope, initiator)
+        claims = {"scope": scope, "initiator": initiator, "authority": authority, "impact": impact}
+        return _Tools(self, session, claims)
+
+    def context(self, id, sources=(), turn=None):
+        """What the model was shown: calls that this thread or task makes from now on came from it. Returns its id.
+
+        id: unique within the session; turn: its number in a conversation;
+        sources: [{"kind": "user" | "retrieval" | "tool" | "memory" | "system", "uri": ..., "text" or "digest": ...}]: of a text,
+        only the digest leaves this process.
+        """
+        try:
+            id = _name(id)
+            _current_context.set((self.session, id))
+            said = [_source(source) for source in itertools.islice(sources, SOURCE_LIMIT)]
+            if len(_encode(said).encode()) > PART_BYTES:
+                for source in said:
+                    source.pop("uri", None)
+            self._report(_fields("context", id=id, turn=turn, sources=said))
+        except Exception as error:
+            self._forgive(error)
+        return id
+
+    def decision(self, call, policy, outcome, by=None):
+        """A policy was asked about a call, or its id. outcome: `allow`, `deny`, `override` or `escalate`; by: who decided."""
+        self._tell(
+            lambda: _fields(
+                "decision", call=call.id if isinstance(call, _Call) else _name(call), policy=_word(policy),
+                outcome=_word(outcome), by=None if by is None else _word(by),
+            )
+        )  # fmt: skip
+
+    def model(self, provider, requested, responding=None):
+        """A model was asked, and one has responded, which may be another."""
+        self._tell(
+            lambda: _fields(
+                "model", provider=_word(provider), requested=_word(requested),
+                responding=None if responding is None else _word(responding),
+            )
+        )  # fmt: skip
+
+    def catalog(self, server, tools, version=None, transport=None):
+        """The tools that a server offers, as dictionaries or objects with `name` and `inputSchema`, as MCP lists them."""
+        try:
+            known = {"name": _name(server), "version": version, "transport": transport}
+            known = {name: _word(word) for name, word in known.items() if word is not None}
+            parts = _parts(_tool(tool) for tool in itertools.islice(tools, TOOL_LIMIT))
+            if len(parts) > PART_LIMIT:
+                _log.info("catalog of %s cannot be said: too large", known["name"])
+                return
+            self._report(
+                *(
+                    _fields("catalog", server=known, tools=part, part=number, parts=len(parts))
+                    for number, part in enumerate(parts, 1)
+                )
+            )
+        except Exception as error:
+            self._forgive(error)
+
+    def transition(self, kind, to=None, from_=None, initiator=None, authority=None, epoch=None):
+        """A change in the agent's harness. kind: of its `mode`, its `account`, its credential (`refresh`: `from_` and `to` are
+        grants), or its connection (`reconnect`, `recovery`: an epoch begins).
+        """
+        try:
+            connection, message = self._report(
+                _fields(
+                    "transition", kind=_name(kind), to=None if to is None else _word(to),
+                    initiator=_claim(initiator), authority=_claim(authority), epoch=epoch,
+                    **{"from": None if from_ is None else _word(from_)},
+                )
+            )  # fmt: skip
+            if epoch is not None and (message is None or message.code != "out_of_order"):
+                self._epoch = epoch
+                self._pool.greet_anew(self._hello(), connection)
+        except Exception as error:
+            self._forgive(error)
+
+    def close(self):
+        """Ends the session, and what is open in it: in the process that it began in. Nothing more is announced."""
+        if self.is_closed:
+            return
+        if self._process == os.getpid():
+            self._tell(lambda: _fields("session.end"))
+        self.is_closed = True
+        try:
+            self._pool.close()
+        except Exception as error:
+            self._forgive(error)
+
+    def _tell(self, report):
+        try:
+            self._report(report())
+        except Exception as error:
+            self._forgive(error)
+
+    def _report(self, *reports):
+        """Says it, in this order. Returns where, and the last message; None: nothing was said."""
+        line = None
+        try:
+            messages = [_Message({**report, "session": self.session}) for report in reports]
+            if any(len(message.body) >= LINE_LIMIT - 32 for message in messages):
+                _log.info("%s cannot be said: too large", messages[0].kind)
+                return None, None
+            loop = _running_loop()
+            line = self._line(loop)
+            if line is None or line.connection.is_full:
+                return None, None
+            for message in messages:
+                line.connection.send(message)
+            if loop is None:
+                self._wait(line, messages[-1])
+            return line.connection, messages[-1]
+        finally:
+            self._give_back(line)
+
+    def _give_back(self, line):
+        try:
+            if line is not None:
+                line.give_back()
+        except Exception as error:
+            self._forgive(error)
 
     def _until(self):
         """When no answer is waited for any more; 0: none is at all."""
         return time.monotonic() + min(self._timeout, LONGEST_WAIT) if self._waiting.is_over else 0.0
 
     def _line(self, loop=None, generation=math.inf):
+        if self.is_closed:
+            return None
         until = self._until()
         line = self._pool.line(until, loop, generation)
         if line is not None and not line.is_own and 0 < until <= time.monotonic():
@@ -1081,6 +1369,8 @@ class Client:
         return line
 
     def _line_on(self, connection, loop=None):
+        if self.is_closed:
+            return None
         return self._pool.line_on(connection, self._until(), loop)
 
     @staticmethod
