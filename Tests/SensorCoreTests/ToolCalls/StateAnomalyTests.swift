@@ -452,9 +452,8 @@ import Testing
         fixture.arrive(3)
         try fixture.hello("s3")
         for (session, connection) in [("s2", 2), ("s3", 2), ("s3", 3)] {
-            try fixture.begin("c1", session: session)
-            try fixture.end("c1", session: session, from: BookFixture.mallory, on: connection)
-            try fixture.end("c1", session: session)
+            try fixture.begin("c\(connection)", session: session)
+            try fixture.end("c\(connection)", session: session, from: BookFixture.mallory, on: connection)
         }
         #expect(fixture.rules == [.identityMismatch])
     }
