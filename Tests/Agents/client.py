@@ -1090,28 +1090,22 @@ class ChainTests(ClientTests):
 
     def test_after_an_epoch_has_begun_every_connection_says_so(self):
         sensor = sensord.Client(session="s1", path=self.path, timeout=LONG, epoch=3)
-        both = threading.Barrier(2)
 
-        def work():
-            with sensor.call("tool"):
-                both.wait()
+        def use_two():
+            lines = [sensor._line() for _ in range(2)]
+            for line in lines:
+                line.give_back()
 
-        threads = [threading.Thread(target=work) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual([message["epoch"] for message in self.fake.of_type("hello")], [3, 3])
+        use_two()
+        self.assertEqual([message["epoch"] for message in self.fake.until("hello", 2)], [3, 3])
         sensor.transition("reconnect", epoch=4)
-        (number,) = [number for number, message in self.fake.messages if message["type"] == "transition"]
-        both.reset()
-        threads = [threading.Thread(target=work) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        (used,) = [number for number, message in self.fake.messages if message["type"] == "transition"]
+        use_two()
+        self.fake.until("hello", 3)
+        with sensor.call("tool"):
+            pass
         hellos = [(number, message["epoch"]) for number, message in self.fake.messages if message["type"] == "hello"]
-        self.assertEqual(hellos[2:], [(3 - number, 4)])
+        self.assertEqual(hellos[2:], [(3 - used, 4)])
         # Not where it was refused.
         self.fake.answer = lambda message: {"type": "error", "code": "out_of_order", "message": "no"}
         sensor.transition("recovery", epoch=2)
