@@ -27,7 +27,15 @@ import Testing
     }
 
     private func offer(_ range: ClosedRange<UInt64>, to delivery: inout ReconcilerDelivery) {
-        for sequence in range { #expect(delivery.offer(record(sequence))) }
+        for sequence in range { #expect(offer(record(sequence), &delivery)) }
+    }
+
+    private func offer(_ record: RecordEnvelope, _ delivery: inout ReconcilerDelivery) -> Bool {
+        delivery.offer(record)
+    }
+
+    private func finish(_ outcome: ReconcilerOutcome, _ delivery: inout ReconcilerDelivery) -> Bool {
+        delivery.finish(outcome, now: start)
     }
 
     /// The sequences that are sent now, and where to; nil: nothing is.
@@ -48,7 +56,7 @@ import Testing
         offer(1...25, to: &delivery)
         for (sequences, settled) in [(1...10, 10), (11...20, 20), (21...25, 25)] as [(ClosedRange<UInt64>, UInt64)] {
             #expect(sent(&delivery)?.sequences == Array(sequences))
-            #expect(delivery.finish(acknowledged(settled), now: start))
+            #expect(finish(acknowledged(settled), &delivery))
             #expect(delivery.settled == settled)
         }
         #expect(delivery.next(now: start) == .wait(until: nil))
@@ -59,12 +67,12 @@ import Testing
     @Test func `the queue is bounded, and a record larger than it goes by itself`() {
         var delivery = delivery()
         offer(1...100, to: &delivery)
-        #expect(!delivery.offer(record(101)) && !delivery.hasRoom)
+        #expect(!offer(record(101), &delivery) && !delivery.hasRoom)
         while sent(&delivery) != nil { delivery.finish(acknowledged(delivery.settled + 10), now: start) }
         #expect(delivery.hasRoom)
         var large = record(101)
         large.payload = [UInt8](repeating: 0, count: 5000)
-        #expect(delivery.offer(large) && !delivery.offer(record(102)))
+        #expect(offer(large, &delivery) && !offer(record(102), &delivery))
         #expect(sent(&delivery)?.sequences == [101])
     }
 
@@ -84,7 +92,7 @@ import Testing
             now += ceiling
         }
         #expect(sent(&delivery, at: now)?.sequences == [1, 2])
-        #expect(delivery.finish(acknowledged(2), now: start) && delivery.trouble == nil)
+        #expect(finish(acknowledged(2), &delivery) && delivery.trouble == nil)
         #expect(delivery.counters.failures == 5 && delivery.counters.resentRecords == 10)
     }
 
@@ -125,7 +133,7 @@ import Testing
         var delivery = delivery()
         offer(1...6, to: &delivery)
         #expect(sent(&delivery)?.sequences == [1, 2, 3, 4, 5, 6])
-        #expect(delivery.finish(acknowledged(4), now: start))
+        #expect(finish(acknowledged(4), &delivery))
         #expect(sent(&delivery)?.sequences == [5, 6])
     }
 
@@ -136,7 +144,7 @@ import Testing
         _ = sent(&delivery)
         let outcome =
             isOther ? ReconcilerOutcome.acknowledged(stream: "\(StreamID())", sequence: 10) : acknowledged(11)
-        #expect(!delivery.finish(outcome, now: start))
+        #expect(!finish(outcome, &delivery))
         #expect(delivery.settled == 0 && delivery.counters.disbelieved == 1 && delivery.trouble != nil)
         #expect(sent(&delivery, at: 2)?.sequences == Array(1...10))
     }
@@ -145,9 +153,9 @@ import Testing
         var delivery = delivery()
         offer(1...15, to: &delivery)
         _ = sent(&delivery)
-        #expect(delivery.finish(acknowledged(10), now: start))
+        #expect(finish(acknowledged(10), &delivery))
         _ = sent(&delivery)
-        #expect(!delivery.finish(acknowledged(10), now: start))
+        #expect(!finish(acknowledged(10), &delivery))
         #expect(delivery.counters.stale == 1 && delivery.counters.acknowledgedRecords == 10)
         #expect(sent(&delivery, at: 2)?.sequences == Array(11...15))
     }
@@ -156,10 +164,10 @@ import Testing
         var delivery = delivery(settled: 3, offered: 20)
         offer(4...6, to: &delivery)
         #expect(sent(&delivery)?.sequences == [4, 5, 6])
-        #expect(delivery.finish(acknowledged(20), now: start) && delivery.settled == 20)
+        #expect(finish(acknowledged(20), &delivery) && delivery.settled == 20)
         offer(7...21, to: &delivery)
         #expect(sent(&delivery)?.sequences == [21])
-        #expect(!delivery.finish(acknowledged(22), now: start))
+        #expect(!finish(acknowledged(22), &delivery))
         #expect(delivery.counters.resentRecords == 3)
     }
 
@@ -199,7 +207,7 @@ import Testing
         var delivery = delivery()
         var large = record(1)
         large.payload = [UInt8](repeating: 0, count: 200)
-        #expect(delivery.offer(large))
+        #expect(offer(large, &delivery))
         offer(2...4, to: &delivery)
         #expect(sent(&delivery)?.sequences == [1])
         delivery.finish(outcome, now: start)

@@ -3,6 +3,7 @@
 import Logging
 import NIOPosix
 import SensorTestSupport
+import SwiftProtobuf
 import Testing
 
 @testable import SensorCore
