@@ -101,7 +101,8 @@ import Testing
     @Test func `a record is a log record, its payload byte for byte and its envelope in attributes`() throws {
         let facts = try record(4) {
             $0.subject = PostureSubject.with {
-                ($0.cluster, $0.namespace, $0.kind, $0.name, $0.container) = ("uid", "agents", "CronJob", "sweep", "main")
+                ($0.cluster, $0.namespace, $0.kind) = ("uid", "agents", "CronJob")
+                ($0.name, $0.container) = ("sweep", "main")
             }
             $0.facts = PostureFacts.with { $0.writer = "w" }
         }
@@ -187,7 +188,8 @@ import Testing
     @Test(arguments: [
         "", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
         "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", "a trace",
     ])
     func `what is no traceparent makes a trace of its own`(_ text: String) throws {
