@@ -170,5 +170,8 @@ struct JournalWriter {
         log.acknowledge(through: settled)
         // What goes for lack of room is not told as a hole to whoever has it already.
         if let last = spool.excess(of: log, now: .now) { log.acknowledge(through: last) }
+        while let first = fresh.first, first.sequence <= log.acknowledged {
+            freshBytes -= fresh.removeFirst().payload.count
+        }
     }
 }

@@ -54,6 +54,7 @@ struct SpoolKeeper {
         let (then, now) =
             record.boot == boot
             ? (record.bootTime, clock.boot) : (record.time.nanosecondsSince1970, clock.wall)
-        return now > then && Duration.nanoseconds(now - then) > limits.age
+        // What says no time is not judged by it.
+        return then > 0 && now > then && Duration.nanoseconds(now - then) > limits.age
     }
 }

@@ -98,9 +98,10 @@ package struct ReconcilerService: Service {
                 return .success(try aside.keep(records, time: clock.wall / 1_000_000_000))
             } catch { return .failure(error) }
         }
+        // The reconciler may have some of them, of answers that were lost: which payload it has before the gap is not known.
         let gap = Self.gap(in: first, last)
         guard case .success(let file)? = kept,
-            let envelope = gaps.envelope(for: gap, in: first.stream, previous: first.previous, clock: clock)
+            let envelope = gaps.envelope(for: gap, in: first.stream, previous: nil, clock: clock)
         else {
             var why = "no thread is to be had"
             if case .failure(let error)? = kept { why = "\(error)" }
