@@ -65,6 +65,35 @@ import Testing
         #expect(!pipeline.awaitsHearing && pipeline.nextDeadline == 6 * second)
     }
 
+    @Test func `a connection begun after an end that is read late is not the call's`() {
+        var pipeline = self.pipeline()
+        func connection(_ kind: sensor_kind, _ port: UInt16, from begin: UInt64, told: UInt64) {
+            // What the state of a socket tells names no user.
+            pipeline.record(
+                RecordBytes(
+                    Records.network(
+                        kind, peer: (10, 0, 0, 9), port: port, object: UInt64(port), duration: told - begin, time: told)
+                ).changing {
+                    $0.uid = .max
+                    $0.key.calls = 5
+                })
+        }
+        connection(SENSOR_NETWORK_CONNECT, 1, from: 3 * second, told: 3 * second + 1)
+        connection(SENSOR_NETWORK_CONNECT, 2, from: 5 * second, told: 5 * second + 1)
+        connection(SENSOR_NETWORK_CONNECT, 3, from: 4 * second - 1, told: 5 * second)
+        connection(SENSOR_NETWORK_CLOSE, 1, from: 3 * second, told: 6 * second)
+        end(&pipeline, at: 4 * second, toldAt: 7 * second)
+        pipeline.consume(.heard(HeardTimes(all: 8 * second)))
+        let methods = pipeline.takeEvents().compactMap { event -> String? in
+            guard case .network(let network) = event.detail, let port = network.peer?.port else { return nil }
+            return "\(event.kind.name) \(port) \(event.toolCall?.method.rawValue ?? "none")"
+        }
+        #expect(
+            methods.sorted() == [
+                "network.close 1 exact", "network.connect 1 exact", "network.connect 2 none", "network.connect 3 exact",
+            ])
+    }
+
     @Test func `where all that was said by then has been heard it is the call's`() {
         var pipeline = self.pipeline()
         open(&pipeline, "/a", object: 1, at: 3 * second)

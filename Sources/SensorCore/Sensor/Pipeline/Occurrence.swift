@@ -18,4 +18,7 @@ struct Occurrence {
     var errorNumber: Int32 { Int32(header.key.error) }
     /// The kernel tells what came of something done before.
     var isLate: Bool { header.uid == .max }
+
+    /// Boot clock, ns: when it was done, as far as is known of what is told later.
+    var doneAt: UInt64 { isLate ? header.time - min(elapsed, header.time) : header.time }
 }

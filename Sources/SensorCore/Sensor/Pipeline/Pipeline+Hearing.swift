@@ -13,7 +13,7 @@ extension Pipeline {
         if unheard.count == 0 { return }
         var waiting = UnheardOccurrences()
         swap(&waiting, &unheard)
-        let known = waiting.take { occurrence, call in !mayHaveEnded(call, by: occurrence.header.time) }
+        let known = waiting.take { occurrence, call in !mayHaveEnded(call, by: occurrence.doneAt) }
         swap(&waiting, &unheard)
         for occurrence in known { tell(occurrence, joined(occurrence), mayWait: true) }
     }
@@ -58,13 +58,13 @@ extension Pipeline {
         tell(occurrence, call)
     }
 
-    /// The one call that it is told to be of, where that may have ended before it. What came of something that was done
-    /// before does not depend on that.
+    /// The one call that it is told to be of, where that may have ended before it was done. Of what came of something that was
+    /// done nobody knows when it is not asked.
     private func doubtful(_ call: ToolCallReference?, _ occurrence: Occurrence) -> UInt64? {
-        guard let call, call.method != .candidates, !occurrence.isLate, let number = call.numbers.first else {
-            return nil
-        }
-        return mayHaveEnded(number, by: occurrence.header.time) ? number : nil
+        guard let call, call.method != .candidates, !occurrence.isLate || occurrence.elapsed > 0,
+            let number = call.numbers.first
+        else { return nil }
+        return mayHaveEnded(number, by: occurrence.doneAt) ? number : nil
     }
 
     /// Whether that cannot be told yet.

@@ -160,6 +160,9 @@ extension Pipeline {
             if Self.isOfSeveralQuestions(header.key.kind, header.key.calls) {
                 deed.times = max(done, header.time - min(Self.questionLife, header.time))...header.time
                 (deed.isLate, deed.thread) = (false, 0)
+            } else if elapsed > 0 {
+                // Its calls may have been over by then, though the kernel had not been told.
+                deed.isLate = false
             }
         }
         return calls.join(
