@@ -47,7 +47,8 @@ final class AgentFixture {
         }
         return AgentRecords(
             events: lines.compactMap { Event(json: Array($0.utf8)[...]) },
-            calls: lines.compactMap { ToolCallRecord(line: Array($0.utf8)[...]) }, folder: folder)
+            calls: lines.compactMap { ToolCallRecord(line: Array($0.utf8)[...]) }, folder: folder,
+            losses: outcome.lines.filter { $0.hasPrefix("{\"coverage\":[") }.map { String($0) })
     }
 
     // MARK: Python
@@ -111,9 +112,11 @@ struct AgentRecords {
     /// Of files, by path.
     private let makings: [String: [Event]]
     private let folder: String
+    /// Lines that tell what was lost.
+    let losses: [String]
 
-    init(events: [Event], calls: [ToolCallRecord], folder: String) {
-        (self.events, self.calls, self.folder) = (events, calls, folder)
+    init(events: [Event], calls: [ToolCallRecord], folder: String, losses: [String] = []) {
+        (self.events, self.calls, self.folder, self.losses) = (events, calls, folder, losses)
         var makings: [String: [Event]] = [:]
         for event in events where event.kind == .fileCreate {
             if case .file(let file) = event.detail { makings[file.path.text, default: []].append(event) }
@@ -127,6 +130,8 @@ struct AgentRecords {
         try #require(found.count == 1, "\(name): \(found.count) events")
         return found[0]
     }
+
+    func isTold(_ name: String) -> Bool { makings["\(folder)/\(name)"] != nil }
 
     /// What the making of a file was joined to.
     func maker(of name: String) throws -> ToolCallReference? { try making(of: name).toolCall }

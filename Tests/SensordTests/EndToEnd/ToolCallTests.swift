@@ -295,6 +295,11 @@ final class ToolCallTests {
         #expect(outcome.status == 0, "\(outcome.errors)")
         let records = try fixture.records(of: daemon, with: ["/within-", "/after-"])
         for number in 0..<count {
+            // What a machine with too much to do loses is told.
+            guard records.isTold("within-\(number)"), records.isTold("after-\(number)") else {
+                #expect(!records.losses.isEmpty, "\(number)")
+                continue
+            }
             let within = try records.maker(of: "within-\(number)")
             #expect(within?.id == "call-\(number)" && within?.method == .exact, "\(number): \(within?.method as Any)")
             let after = try records.maker(of: "after-\(number)")
