@@ -33,6 +33,15 @@ final class Pipe {
         writer = -1
     }
 
+    /// Leaves no room for a single byte before somebody reads, with empty lines: what is written from now on waits, however
+    /// the writer's thread and the test are scheduled.
+    func fill() {
+        var entry = pollfd(fd: writer, events: Int16(POLLOUT), revents: 0)
+        // A pipe that is writable has a page free.
+        let lines = [UInt8](repeating: UInt8(ascii: "\n"), count: 4096)
+        while poll(&entry, 1, 0) == 1, write(writer, lines, lines.count) > 0 {}
+    }
+
     /// What is in the pipe now.
     func readAvailable() -> String {
         var entry = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
