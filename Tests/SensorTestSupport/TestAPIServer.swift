@@ -3,11 +3,8 @@
 import HTTPTypes
 import HummingbirdCore
 import HummingbirdTLS
-import Logging
 import NIOCore
-import NIOPosix
 import NIOSSL
-import ServiceLifecycle
 
 /// An API server on loopback, with TLS, for one test: `cluster` is what it serves and how it fails.
 package struct TestAPIServer: Sendable {
@@ -23,56 +20,20 @@ package struct TestAPIServer: Sendable {
         as name: String = "server", requiringClientCertificate: Bool = false,
         _ body: (TestAPIServer) async throws -> Void
     ) async throws {
-        let certificates = try TestCertificates.shared.get()
-        var tls = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMFile(certificates.path(name + ".crt")).map {
-                .certificate($0)
-            },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: certificates.path(name + ".key"), format: .pem)))
-        if requiringClientCertificate {
-            tls.certificateVerification = .noHostnameVerification
-            tls.trustRoots = .file(certificates.path("ca.crt"))
-        }
+        let tls = try TestServer.tls(as: name, requiringClientCertificate: requiringClientCertificate)
         let cluster = TestCluster()
-        let (ports, port) = AsyncStream<Int>.makeStream()
-        var quiet = Logger(label: "test-api-server")
-        quiet.logLevel = .critical
-        let server = try HTTPServerBuilder.tls(.http1(), tlsConfiguration: tls).buildServer(
-            configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: 0)),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet
-        ) { request, writer, channel in
-            let certificate = try await channel.nioSSL_peerCertificate().get()
-            let response = try await cluster.answer(request, client: certificate.flatMap(Self.commonName))
+        try await TestServer.run(try .tls(.http1(), tlsConfiguration: tls)) { request, writer, channel in
+            let response = try await cluster.answer(request, client: try await TestServer.clientName(of: channel))
             if response.status == Self.hangUp {
                 try? await channel.close()
                 throw CancellationError()
             }
             try await writer.write(response: response.head, body: response.body)
-        } onServerRunning: { channel in
-            port.yield(channel.localAddress?.port ?? 0)
-            port.finish()
+        } while: { port in
+            // Watches go on until they are ended.
+            defer { cluster.endAll() }
+            try await body(TestAPIServer(cluster: cluster, port: port))
         }
-        let services = ServiceGroup(configuration: .init(services: [server], logger: quiet))
-        let serving = Task { try await services.run() }
-        let bound = await ports.first { _ in true } ?? 0
-        let outcome: Result<Void, any Error>
-        do {
-            try await body(TestAPIServer(cluster: cluster, port: bound))
-            outcome = .success(())
-        } catch {
-            outcome = .failure(error)
-        }
-        cluster.endAll()
-        await services.triggerGracefulShutdown()
-        serving.cancel()
-        _ = try? await serving.value
-        try outcome.get()
-    }
-
-    /// From how a certificate shows itself, which is all that it shows of its name.
-    private static func commonName(_ certificate: NIOSSLCertificate) -> String? {
-        certificate.description.split(separator: ";").first { $0.hasPrefix("common_name=") }
-            .map { String($0.drop { $0 != "=" }.dropFirst().prefix { $0 != ">" }) }
     }
 
     /// No status: the connection is to be closed without an answer.

@@ -5,13 +5,10 @@ import HTTPTypes
 import HummingbirdCore
 import HummingbirdHTTP2
 import HummingbirdTLS
-import Logging
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOPosix
 import NIOSSL
 package import SensorCore
-import ServiceLifecycle
 import SwiftProtobuf
 
 /// A reconciler on loopback for one test: what it has kept outlives its servers, as a database would.
@@ -116,66 +113,27 @@ package final class TestReconciler: Sendable {
         port: Int = 0, isSecure: Bool = false, offersHTTP2: Bool = false, requiringClientCertificate: Bool = false,
         _ body: (Server) async throws -> Void
     ) async throws {
-        let (ports, source) = AsyncStream<Int>.makeStream()
-        var quiet = Logger(label: "test-reconciler")
-        quiet.logLevel = .critical
         var builder = HTTPServerBuilder.http1()
         if isSecure {
-            let certificates = try TestCertificates.shared.get()
-            var tls = TLSConfiguration.makeServerConfiguration(
-                certificateChain: try NIOSSLCertificate.fromPEMFile(certificates.path("server.crt")).map {
-                    .certificate($0)
-                },
-                privateKey: .privateKey(try NIOSSLPrivateKey(file: certificates.path("server.key"), format: .pem)))
-            if requiringClientCertificate {
-                tls.certificateVerification = .noHostnameVerification
-                tls.trustRoots = .file(certificates.path("ca.crt"))
-            }
+            let tls = try TestServer.tls(requiringClientCertificate: requiringClientCertificate)
             if offersHTTP2 {
                 builder = try .http2Upgrade(tlsConfiguration: tls)
             } else {
                 builder = try .tls(.http1(), tlsConfiguration: tls)
             }
         }
-        let server = try builder.buildServer(
-            configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: port)),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet
-        ) { [self] request, writer, channel in
+        try await TestServer.run(builder, port: port) { [self] request, writer, channel in
             let isHTTP2 = "\(type(of: channel))".contains("HTTP2StreamChannel")
-            var client: String?
-            if requiringClientCertificate {
-                client = try await channel.nioSSL_peerCertificate().get().flatMap(Self.commonName)
-            }
+            let client = try await requiringClientCertificate ? TestServer.clientName(of: channel) : nil
             let response = try await answer(request, isHTTP2: isHTTP2, client: client)
             guard let response else {
                 try? await channel.close()
                 throw CancellationError()
             }
             try await writer.write(response: response.head, body: response.body)
-        } onServerRunning: { channel in
-            source.yield(channel.localAddress?.port ?? 0)
-            source.finish()
-        }
-        let services = ServiceGroup(configuration: .init(services: [server], logger: quiet))
-        let serving = Task { try await services.run() }
-        let bound = await ports.first { _ in true } ?? 0
-        let outcome: Result<Void, any Error>
-        do {
+        } while: { bound in
             try await body(Server(port: bound, url: "\(isSecure ? "https" : "http")://127.0.0.1:\(bound)"))
-            outcome = .success(())
-        } catch {
-            outcome = .failure(error)
         }
-        await services.triggerGracefulShutdown()
-        serving.cancel()
-        _ = try? await serving.value
-        try outcome.get()
-    }
-
-    /// From how a certificate shows itself, which is all that it shows of its name.
-    private static func commonName(_ certificate: NIOSSLCertificate) -> String? {
-        certificate.description.split(separator: ";").first { $0.hasPrefix("common_name=") }
-            .map { String($0.drop { $0 != "=" }.dropFirst().prefix { $0 != ">" }) }
     }
 
     /// - Returns: nil: the connection is to be closed.

@@ -76,10 +76,14 @@ int reap(pid_t child)
 /* gate PROGRAM …: says that it is there, waits for a byte on stdin, then becomes the program. */
 static _Noreturn void wait_at_gate(char **command)
 {
+	ssize_t length;
 	char byte;
 
 	say("done");
-	if (read(STDIN_FILENO, &byte, 1) != 1)
+	do {
+		length = read(STDIN_FILENO, &byte, 1);
+	} while (length < 0 && errno == EINTR);
+	if (length != 1)
 		_exit(STATUS_GAVE_UP);
 	execvp(command[0], command);
 	give_up("execvp");

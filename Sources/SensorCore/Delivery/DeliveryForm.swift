@@ -13,7 +13,7 @@ package enum DeliveryForm: Sendable, Equatable {
         case bytes([UInt8])
         /// There is nothing in these records that is to be sent.
         case nothing
-        /// Something of it is too large to be written.
+        /// Something of it is too large to be written, or cannot be read.
         case impossible
     }
 
@@ -44,11 +44,13 @@ package enum DeliveryForm: Sendable, Equatable {
     /// - Parameter records: of one stream, one after the other.
     func encode(_ records: [RecordEnvelope], node: String) -> Encoded {
         switch self {
-        case .posture(let encoding): encoding.encode(records, node: node).map { .bytes($0) } ?? .impossible
-        case .logs:
-            .bytes(LogsRequest.encoded(records.compactMap { TelemetryRecord($0) }))
-        case .spans:
-            SpansRequest.encoded(records.compactMap { TelemetryRecord($0) }).map { .bytes($0) } ?? .nothing
+        case .posture(let encoding): return encoding.encode(records, node: node).map { .bytes($0) } ?? .impossible
+        case .logs, .spans:
+            let readable = records.compactMap { TelemetryRecord($0) }
+            // What cannot be read is not left out in silence: it is set aside, as what is refused is.
+            guard readable.count == records.count else { return .impossible }
+            guard self == .spans else { return .bytes(LogsRequest.encoded(readable)) }
+            return SpansRequest.encoded(readable).map { .bytes($0) } ?? .nothing
         }
     }
 

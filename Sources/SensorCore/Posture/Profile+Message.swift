@@ -21,20 +21,18 @@ extension Profile {
                 PostureRevision(entry)
             }
             $0.exercise = PostureExercise(exercise)
-            $0.observed = PostureHours(observedHours)
-            $0.active = PostureHours(activeHours)
-            for (discipline, hours) in lossyHours { $0.lossy[discipline.name] = PostureHours(hours) }
+            $0.set(hours)
         }
     }
 
     package func message(of index: Int) -> PostureFact {
         settleRepeats(of: index)
         let fact = facts.facts[index]
-        var message = PostureFact(facts.key(at: index), qualifiers[Int(facts.qualifiers(at: index))])
+        var message = PostureFact(facts.key(at: index), qualifiers[facts.qualifiers(at: index)])
         message.count = fact.count
         message.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: fact.firstSeen)
         message.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: fact.lastSeen)
-        if let history = history(of: index) {
+        if let history = facts.history(of: index) {
             message.hourOfDay = history.hours
             message.days = PostureDays(history.days)
             message.firstDays = (0..<24).map { UInt32(history.firsts[$0] ?? 0) }
@@ -52,17 +50,6 @@ extension Profile {
         message.sightings = PostureSightings(fact.sightings)
         message.revisions = revisions.names(of: fact.revisions)
         return message
-    }
-
-    static func message(_ kind: FactKind, _ overflow: Overflow) -> PostureFact {
-        PostureFact.with {
-            ($0.discipline, $0.kind) = (kind.discipline.name, kind.name)
-            ($0.overflow, $0.count, $0.distinct) = (
-                true, overflow.count, max(overflow.distinct.estimate, overflow.distinctBefore)
-            )
-            $0.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.firstSeen)
-            $0.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.lastSeen)
-        }
     }
 }
 

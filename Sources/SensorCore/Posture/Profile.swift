@@ -11,16 +11,6 @@ package final class Profile {
         init() {}
     }
 
-    /// Of facts that there was no room for.
-    struct Overflow {
-        var count: UInt64 = 0
-        var distinct = DistinctSample()
-        /// How many different ones there were before a restart: which ones is not known any more.
-        var distinctBefore: UInt64 = 0
-        var firstSeen: UInt64
-        var lastSeen: UInt64
-    }
-
     /// Who did it, and for what.
     struct Deed {
         var count: UInt64 = 1
@@ -40,28 +30,24 @@ package final class Profile {
     package let writer: String
     private(set) var facts: FactTable
     private(set) var names = SharedNames()
-    private(set) var qualifiers: [FactQualifiers] = []
+    private(set) var qualifiers = QualifierTable()
     private(set) var overflow: [FactKind: Overflow] = [:]
-    private var histories: [FactHistory] = []
     /// When it does what, and with which tools.
     var exercise = Exercise()
     private var countOfKind: [FactKind: Int] = [:]
     private(set) var revisions = RevisionTable()
-    private var lastTools: [(session: String, tools: [String])] = []
+    /// What its sessions call one after the other.
+    var sequences: ToolSequences
     private var lastContainer: String?
     /// Of the event before, mostly the same.
     private var lastReplica: (name: ByteString, number: UInt16) = ("", 0)
     private var lastProgram: (name: ByteString, number: UInt16) = ("", 0)
     /// Names that there was no room for since it was last made.
     private var unnamed = SharedNames.capacity / 2
-    private var toldOverflow: [FactKind: UInt64] = [:]
     private let limits: Limits
     private(set) var coverage = CoverageBook()
-    /// Hours in which a container of it ran here and was watched, in which it did anything, and in which something of a
-    /// discipline was lost.
-    private(set) var observedHours = HourSet()
-    private(set) var activeHours = HourSet()
-    private(set) var lossyHours: [Discipline: HourSet] = [:]
+    /// In which it was watched on this node, and did anything.
+    private(set) var hours = ObservedTimes()
     /// Something was noted since it was last asked.
     private(set) var isTouched = false
     /// When it last did something, or ran and was watched: wall clock, nanoseconds since 1970.
@@ -90,14 +76,14 @@ package final class Profile {
         self.limits = limits
         self.writer = writer
         facts = FactTable(seed: seed)
+        sequences = ToolSequences(limit: limits.sessions)
     }
 
     var count: Int { facts.count }
 
     /// Bytes of it, about.
     var bytes: Int {
-        1024 + facts.bytes + names.bytes + histories.capacity * MemoryLayout<FactHistory>.stride
-            + exercise.bytes + revisions.bytes + qualifiers.count * 128 + overflow.count * 640
+        1024 + facts.bytes + names.bytes + exercise.bytes + revisions.bytes + qualifiers.bytes + overflow.count * 640
     }
 
     // MARK: Watching
@@ -115,27 +101,25 @@ package final class Profile {
         // What it does not do tells as much of a rollout as what it does.
         if !revision.isEmpty { _ = place(of: revision, at: now) }
         // To write all of it down each time would cost more than all else.
-        if !observedHours.contains(Sightings.hour(of: now)) { unkept.hasHeader = true }
-        observedHours.insert(Sightings.hour(of: now))
+        if !hours.observed.contains(Sightings.hour(of: now)) { unkept.hasHeader = true }
+        hours.observed.insert(Sightings.hour(of: now))
     }
 
     /// - Parameter loss: an event that is gone.
     func lose(_ loss: LossLedger.Key, count: UInt64, of container: String, at now: UInt64) {
         coverage.lose(loss, count: count, of: container, at: now)
         unkept.hasHeader = true
-        for discipline in Discipline.allCases
-        where FactKind.allCases.contains(where: { $0.discipline == discipline && $0.isFed(by: loss.kind) }) {
-            lossyHours[discipline, default: HourSet()].insert(Sightings.hour(of: now))
+        let disciplines = Discipline.allCases.filter { discipline in
+            FactKind.allCases.contains { $0.discipline == discipline && $0.isFed(by: loss.kind) }
         }
+        hours.lose(disciplines, in: Sightings.hour(of: now))
     }
 
     /// Something was done in a way that no event tells of.
     func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64) {
         coverage.miss(operation, count: count, of: container, at: now)
         unkept.hasHeader = true
-        for discipline in Discipline.allCases {
-            lossyHours[discipline, default: HourSet()].insert(Sightings.hour(of: now))
-        }
+        hours.lose(in: Sightings.hour(of: now))
     }
 
     // MARK: Noting
@@ -147,14 +131,14 @@ package final class Profile {
         if lastContainer != deed.container {
             lastContainer = deed.container
             coverage.meet(deed.container, at: deed.time)
-            observedHours.insert(hour)
+            hours.observed.insert(hour)
             unkept.hasHeader = true
         }
-        guard let index = place(of: statement.key, number(of: qualifiers), deed) else {
+        guard let index = place(of: statement.key, self.qualifiers.number(of: qualifiers), deed) else {
             var other = overflow[statement.key.kind] ?? Overflow(firstSeen: deed.time, lastSeen: deed.time)
             if !statement.isAfterword { other.count &+= deed.count }
             other.distinct.note(StableHash.of(statement.key.bytes))
-            other.lastSeen = max(other.lastSeen, deed.time)
+            other.extend(from: deed.time, to: deed.time)
             overflow[statement.key.kind] = other
             unkept.hasHeader = true
             return nil
@@ -208,8 +192,8 @@ package final class Profile {
         seenAt = max(seenAt, time)
         unkept.isHeaderStale = true
         let hour = Sightings.hour(of: time)
-        if !activeHours.contains(hour) {
-            activeHours.insert(hour)
+        if !hours.active.contains(hour) {
+            hours.active.insert(hour)
             unkept.hasHeader = true
         }
         return hour
@@ -236,39 +220,10 @@ package final class Profile {
     }
 
     private func add(_ count: UInt64, to index: Int, hour: UInt32, at time: UInt64) {
-        addToHistory(count, of: index, hour: hour, at: time)
+        facts.addToHistory(count, of: index, hour: hour, at: time)
         exercise.note(facts.kind(at: index), count, hour: hour)
         facts.facts[index].count &+= count
         facts.facts[index].sightings.note(hour: hour)
-    }
-
-    /// - Precondition: its count is that of before.
-    private func addToHistory(_ count: UInt64, of index: Int, hour: UInt32, at time: UInt64) {
-        let fact = facts.facts[index]
-        if fact.historyPlace == 0 {
-            let first = Sightings.hour(of: fact.firstSeen)
-            if fact.count == 0 || first == hour { return }
-            var history = FactHistory()
-            history.add(fact.count, hour: first, random: StableHash.mixed(time))
-            add(history)
-            facts.facts[index].historyPlace = UInt32(histories.count)
-        }
-        let place = Int(facts.facts[index].historyPlace) - 1
-        histories[place].add(count, hour: hour, random: StableHash.mixed(time ^ UInt64(index) << 48))
-    }
-
-    /// A little at a time: of many subjects most grow no more.
-    private func add(_ history: FactHistory) {
-        if histories.count == histories.capacity {
-            histories.reserveCapacity(histories.count + max(histories.count / 8, 8))
-        }
-        histories.append(history)
-    }
-
-    /// nil: the fact was so in the hour that it was first seen in, and in no other.
-    func history(of index: Int) -> FactHistory? {
-        let place = Int(facts.facts[index].historyPlace)
-        return place == 0 ? nil : histories[place - 1]
     }
 
     private func place(of key: FactKey, _ qualifiers: UInt8?, _ deed: Deed) -> Int? {
@@ -278,24 +233,6 @@ package final class Profile {
         countOfKind[key.kind, default: 0] += 1
         return facts.insert(key, qualifiers, Fact(firstSeen: deed.time))
     }
-
-    /// nil: there is no room for one more way in which things come about.
-    private func number(of qualifiers: FactQualifiers) -> UInt8? {
-        if let known = self.qualifiers.firstIndex(of: qualifiers) { return UInt8(known) }
-        if self.qualifiers.count < Self.qualifierLimit {
-            self.qualifiers.append(qualifiers)
-            return UInt8(self.qualifiers.count - 1)
-        }
-        // Agents call themselves what they like.
-        var plain = qualifiers
-        plain.agent = "(others)"
-        if let known = self.qualifiers.firstIndex(of: plain) { return UInt8(known) }
-        guard self.qualifiers.count < Int(UInt8.max) else { return nil }
-        self.qualifiers.append(plain)
-        return UInt8(self.qualifiers.count - 1)
-    }
-
-    private static let qualifierLimit = 128
 
     /// A bit of `Fact.revisions`.
     private func place(of revision: String, at time: UInt64) -> UInt16 {
@@ -336,11 +273,7 @@ package final class Profile {
     func restore(header message: PostureProfile, _ coverage: [PostureCoverage], keptAt time: UInt64) {
         self.coverage.restore(coverage)
         seenAt = max(seenAt, time)
-        observedHours = HourSet(message.observed)
-        activeHours = HourSet(message.active)
-        for discipline in Discipline.allCases {
-            if let hours = message.lossy[discipline.name] { lossyHours[discipline] = HourSet(hours) }
-        }
+        hours = ObservedTimes(message)
         exercise = Exercise(message.exercise)
         for revision in message.revisions { revisions.restore(RevisionTable.Entry(revision)) }
         for message in message.facts {
@@ -399,7 +332,7 @@ package final class Profile {
         guard let identity = SharedFact.Identity(message), !identity.isOverflow else { return .damaged }
         var fact = Fact(message)
         let (before, deed) = (count, Deed(time: fact.firstSeen))
-        guard let index = place(of: identity.key, number(of: identity.qualifiers), deed) else {
+        guard let index = place(of: identity.key, qualifiers.number(of: identity.qualifiers), deed) else {
             return .withoutRoom(identity.key.kind)
         }
         // The same fact twice, after damage: the larger one has counted on from the other.
@@ -407,10 +340,7 @@ package final class Profile {
         for name in message.replicas { fact.replicas.note(number(of: ByteString(name))) { names.hash($0) } }
         for name in message.processes { fact.processes.note(number(of: ByteString(name))) { names.hash($0) } }
         for name in message.revisions { fact.revisions |= revisions.bit(of: name) }
-        if let history = FactHistory(message) {
-            add(history)
-            fact.historyPlace = UInt32(histories.count)
-        }
+        if let history = FactHistory(message) { fact.historyPlace = facts.keep(history) }
         facts.facts[index] = fact
         return count > before ? .kept : .damaged
     }
@@ -421,16 +351,14 @@ package final class Profile {
         var other = overflow[kind] ?? Overflow(firstSeen: first, lastSeen: last)
         other.count &+= message.count
         other.distinctBefore &+= 1
-        (other.firstSeen, other.lastSeen) = (min(other.firstSeen, first), max(other.lastSeen, last))
+        other.extend(from: first, to: last)
         overflow[kind] = other
     }
 
     /// The sensor was killed after `time`: what was counted since it last kept anything is in no count.
     func restore(killedAfter time: UInt64, startedAt now: UInt64) {
         coverage.restart(from: time, to: now)
-        for discipline in Discipline.allCases {
-            lossyHours[discipline, default: HourSet()].insert(Sightings.hour(of: time))
-        }
+        hours.lose(in: Sightings.hour(of: time))
         unkept.hasHeader = true
     }
 
@@ -438,9 +366,7 @@ package final class Profile {
     func restore(waitingSince time: UInt64, until now: UInt64) {
         seenAt = max(seenAt, now)
         coverage.wait(from: time, to: now)
-        for discipline in Discipline.allCases {
-            lossyHours[discipline, default: HourSet()].insert(Sightings.hour(of: now))
-        }
+        hours.lose(in: Sightings.hour(of: now))
         unkept.hasHeader = true
     }
 
@@ -448,24 +374,6 @@ package final class Profile {
         seenAt = max(seenAt, now)
         coverage.damage(at: now)
         unkept.hasHeader = true
-    }
-
-    // MARK: Tools
-
-    /// A session called a tool.
-    ///
-    /// - Returns: the sequences of two and of three that it makes with the ones before.
-    func follow(_ tool: String, in session: String) -> [FactKey] {
-        var tools = [tool]
-        if let index = lastTools.firstIndex(where: { $0.session == session }) {
-            tools = lastTools.remove(at: index).tools.suffix(2) + tools
-        } else if lastTools.count >= limits.sessions {
-            lastTools.removeFirst()
-        }
-        lastTools.append((session, tools))
-        return (2...3).filter { $0 <= tools.count }.map { length in
-            FactKey(.sequence, tools.suffix(length).map { ByteString($0) })
-        }
     }
 
     // MARK: Telling
@@ -507,16 +415,13 @@ package final class Profile {
 
     /// Kinds of which there was no room for more, where that has changed enough since it was told.
     var newOverflow: [FactKind] {
-        overflow.filter { kind, other in
-            let told = toldOverflow[kind] ?? 0
-            return other.count > told && other.count / 2 >= told
-        }.keys.sorted { $0.rawValue < $1.rawValue }
+        overflow.filter { $0.value.isNews }.keys.sorted { $0.rawValue < $1.rawValue }
     }
 
     /// The same, which is told then.
     func takeOverflow() -> [FactKind] {
         let kinds = newOverflow
-        for kind in kinds { toldOverflow[kind] = overflow[kind]?.count }
+        for kind in kinds { overflow[kind]?.tell() }
         return kinds
     }
 
@@ -530,9 +435,8 @@ package final class Profile {
     func forgetWhatIsToCome(from now: UInt64) {
         settleRepeats()
         let hour = Sightings.hour(of: now)
-        observedHours.remove(after: hour)
-        activeHours.remove(after: hour)
-        for discipline in lossyHours.keys { lossyHours[discipline]?.remove(after: hour) }
+        coverage.turnBack(to: now)
+        hours.remove(after: hour)
         exercise.turnBack(to: hour)
         revisions.turnBack(to: now)
         for index in facts.facts.indices {
@@ -541,7 +445,8 @@ package final class Profile {
             facts.facts[index].sightings.remove(after: hour)
             unkept.insert(page: index / Self.pageSize)
         }
-        for index in histories.indices { histories[index].turnBack(to: hour) }
+        facts.turnHistoriesBack(to: hour)
+        for kind in overflow.keys { overflow[kind]?.turnBack(to: now) }
         unkept.hasHeader = true
     }
 

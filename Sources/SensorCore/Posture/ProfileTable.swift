@@ -99,7 +99,7 @@ package struct ProfileTable: ~Copyable {
             return
         }
         if let call {
-            statements = profile.follow(call.name, in: call.session).map { Event.Statement(key: $0) }
+            statements = profile.sequences.follow(call.name, in: call.session).map { Event.Statement(key: $0) }
             profile.exercise.note(call, at: time(of: event))
         }
         if case .context(let context) = event.detail { profile.exercise.note(context) }
@@ -317,10 +317,19 @@ package struct ProfileTable: ~Copyable {
             if profiles.count < limits.subjects { restore(share, state) } else { waiting[share.subject] = state }
         }
         for subject in damaged.sorted() where profiles[subject] == nil && waiting[subject] == nil {
-            guard profiles.count < limits.subjects else { return }
-            add(Profile(subject, limits: limits.profile, seed: seed, writer: writer(of: subject)))
-            profiles[subject]?.restore(damagedAt: clock.now)
+            if profiles.count < limits.subjects {
+                addDamaged(subject)
+            } else {
+                waiting[subject] = WaitingShare(wasKilled: wasKilled, isDamaged: true)
+            }
         }
+    }
+
+    /// One of which nothing else is known any more.
+    private mutating func addDamaged(_ subject: SubjectKey) {
+        let profile = Profile(subject, limits: limits.profile, seed: seed, writer: writer(of: subject))
+        profile.restore(damagedAt: clock.now)
+        add(profile)
     }
 
     @discardableResult
@@ -342,7 +351,8 @@ package struct ProfileTable: ~Copyable {
 
     /// What was read of those that were wanted.
     ///
-    /// - Parameter asked: of whom all was read that there is. Who has nothing any more begins anew.
+    /// - Parameter asked: of whom all was read that there is. Who has nothing any more begins anew, and says so if it was
+    ///   damaged.
     mutating func restore(waiting shares: [KeptShare], asked: Set<SubjectKey>) {
         var left = asked
         for share in shares {
@@ -351,7 +361,11 @@ package struct ProfileTable: ~Copyable {
             waiting[share.subject] = nil
             restore(share, state).restore(waitingSince: share.keptAt, until: clock.now)
         }
-        for subject in left { waiting[subject] = nil }
+        for subject in left {
+            guard let state = waiting[subject], !state.isDamaged || profiles.count < limits.subjects else { continue }
+            waiting[subject] = nil
+            if state.isDamaged { addDamaged(subject) }
+        }
     }
 
     // MARK: Keeping

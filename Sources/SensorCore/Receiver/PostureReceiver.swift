@@ -13,6 +13,7 @@ package actor PostureReceiver {
     private let clock: @Sendable () -> UInt64
     private let journal: StateLog
     private var state: ReceiverState
+    private var refusals = RefusalLog()
     /// Part of each tag: revisions begin anew with each start.
     private let start = StreamID()
 
@@ -93,12 +94,14 @@ package actor PostureReceiver {
         }
     }
 
-    /// Counts and tells of a refusal.
+    /// Counts a refusal and, unless there are many, tells of it.
     func refuse(_ refusal: ReceiverRefusal, _ origin: Logger.Metadata = [:]) {
         state.count(refusal)
-        let metadata: Logger.Metadata = [
+        guard let untold = refusals.note(refusal.reason, at: .now) else { return }
+        var metadata: Logger.Metadata = [
             "reason": "\(refusal.reason.rawValue)", "message": "\(refusal.message)",
         ]
+        if untold > 0 { metadata["untold"] = "\(untold)" }
         log.warning("a batch was refused", metadata: metadata.merging(origin) { $1 })
     }
 

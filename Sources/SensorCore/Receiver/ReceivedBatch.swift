@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CSensorBPF
 internal import SwiftProtobuf
 
 /// What a sender says it sends: the body of `POST /v1/posture`, not checked any further.
@@ -44,17 +43,13 @@ struct ReceivedBatch: Equatable {
 
     /// What gzip has packed.
     static func unpacked(_ body: [UInt8], limit: Int) throws(ReceiverRefusal) -> [UInt8] {
-        var result = 0
-        // What deflate can at most make of it.
-        let capacity = min(limit, Saturating.sum(body.count.multipliedReportingOverflow(by: 1032).partialValue, 1))
-        let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { room, count in
-            result = body.withUnsafeBytes { sensor_inflate($0.baseAddress, $0.count, room.baseAddress, room.count) }
-            count = max(result, 0)
-        }
-        switch result {
-        case 0...: return bytes
-        case -2: throw ReceiverRefusal(.tooLarge, "more than \(limit) bytes when unpacked")
-        default: throw ReceiverRefusal(.malformed, "the body is not packed by gzip, or not whole")
+        do throws(Gzip.Fault) {
+            return try Gzip.unpack(body, limit: limit)
+        } catch {
+            switch error {
+            case .tooLarge: throw ReceiverRefusal(.tooLarge, "more than \(limit) bytes when unpacked")
+            case .malformed: throw ReceiverRefusal(.malformed, "the body is not packed by gzip, or not whole")
+            }
         }
     }
 

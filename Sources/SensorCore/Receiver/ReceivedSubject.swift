@@ -16,14 +16,18 @@ struct ReceivedSubject {
     private(set) var writers: [String: Writer] = [:]
     /// Facts, once for each writer.
     private(set) var factCount = 0
-    /// Facts for which there was no room, or that this version does not know, since the receiver was started.
+    /// Facts for which there was no room, or that this version does not know.
     var leftOut: UInt64 = 0
+    /// Times that a rollout was named for which there was no room, since the receiver was started.
+    private(set) var leftOutRevisions: UInt64 = 0
     /// Another one whenever anything has changed.
     var revision: UInt64 = 0
 
     /// Facts are kept by the page, so that only what has changed is written anew. A fact is on the same page for all writers.
     private var pages: [[SharedFact.Identity]] = []
     private var pageOf: [SharedFact.Identity: UInt32] = [:]
+    /// Names of rollouts, those that facts alone have among them.
+    private var revisions: Set<String> = []
 
     private static let factsOfPage = 64
 
@@ -56,7 +60,7 @@ struct ReceivedSubject {
         let writer = Self.writer(share.writer, of: node)
         var changed: Set<UInt32> = []
         var left = room
-        for fact in share.facts {
+        for var fact in share.facts {
             guard fact.isWithin(limits), let identity = SharedFact.Identity(fact) else {
                 leftOut += 1
                 continue
@@ -69,11 +73,18 @@ struct ReceivedSubject {
                 left -= 1
                 factCount += 1
             }
+            // Seldom: changing a message copies it.
+            if fact.revisions.contains(where: { !revisions.contains($0) }) {
+                fact.revisions.removeAll { !takes(revision: $0, limits) }
+            }
             profile.merge(fact, writer: writer)
             changed.insert(place(of: identity, page))
         }
         (share.facts, share.writer) = ([], writer)
-        if isProfile { profile.merge(share) }
+        if isProfile {
+            share.revisions.removeAll { !takes(revision: $0.name, limits) }
+            profile.merge(share)
+        }
         note(record, node: node, writer)
         return changed
     }
@@ -84,6 +95,17 @@ struct ReceivedSubject {
         if time >= known.time, !record.coverage.isEmpty { known.coverage = record.coverage }
         known.time = max(known.time, time)
         writers[writer] = known
+    }
+
+    /// Whether there is room for a rollout of that name.
+    private mutating func takes(revision name: String, _ limits: ReceiverLimits) -> Bool {
+        if revisions.contains(name) { return true }
+        guard revisions.count < limits.revisions, name.utf8.count <= limits.revisionBytes else {
+            leftOutRevisions += 1
+            return false
+        }
+        revisions.insert(name)
+        return true
     }
 
     private mutating func place(of identity: SharedFact.Identity, _ wanted: UInt32?) -> UInt32 {

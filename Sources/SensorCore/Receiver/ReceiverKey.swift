@@ -10,6 +10,8 @@ enum ReceiverKey: Hashable {
     case share(SubjectKey, writer: String, page: UInt32?)
     /// A record of a call, an anomaly or a node, as it came.
     case event(UInt64)
+    /// How many facts of a subject there was no room for.
+    case leftOut(SubjectKey)
 
     /// A key of the state's log.
     var bytes: [UInt8] {
@@ -23,6 +25,9 @@ enum ReceiverKey: Hashable {
             bytes += writer.utf8
             return bytes
         case .event(let number): return [Self.layout, 2] + Self.bytes(number)
+        case .leftOut(let subject):
+            let name: [UInt8] = (try? PostureSubject(subject).serializedBytes()) ?? []
+            return [Self.layout, 3] + name
         }
     }
 
@@ -45,6 +50,9 @@ enum ReceiverKey: Hashable {
                 SubjectKey(subject), writer: String(decoding: names.dropFirst(Int(length)), as: UTF8.self),
                 page: number == 0 ? nil : UInt32(number - 1))
         case 2 where rest.count == 8: self = .event(Self.number(rest))
+        case 3:
+            guard let subject = try? PostureSubject(serializedBytes: Array(rest)) else { return nil }
+            self = .leftOut(SubjectKey(subject))
         default: return nil
         }
     }

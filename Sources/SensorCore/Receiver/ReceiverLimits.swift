@@ -18,6 +18,9 @@ package struct ReceiverLimits: Sendable {
     package var facts = 2_000_000
     /// Bytes of a fact's names.
     package var factBytes = 32 << 10
+    /// Rollouts of a subject, and bytes of one's name.
+    package var revisions = 1024
+    package var revisionBytes = 253
     /// Bytes of what a record says of a subject beside its facts.
     package var headerBytes = 1 << 20
     /// Nodes' shares of subjects.

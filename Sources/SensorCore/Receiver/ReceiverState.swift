@@ -176,6 +176,7 @@ struct ReceiverState {
         case .share(let subject, let writer, let page):
             subjects.subjects[subject]?.kept(writer, page: page).flatMap { try? $0.serializedBytes() }
         case .event(let number): lines[number]
+        case .leftOut(let subject): subjects.subjects[subject].map { Array("\($0.leftOut)".utf8) }
         }
     }
 
@@ -195,6 +196,9 @@ struct ReceiverState {
         case .event(let number)?:
             guard let event = KeptEvent(bytes) else { return false }
             events.restore(.init(number: number, node: event.node, body: event.body, bytes: event.line.count))
+        case .leftOut(let subject)?:
+            guard let count = UInt64(String(decoding: bytes, as: UTF8.self)) else { return false }
+            subjects.restore(leftOut: count, of: subject)
         case nil: return false
         }
         return true
@@ -211,6 +215,7 @@ struct ReceiverState {
         (all.streams, all.subjects, all.facts) = (streams.streams.count, subjects.subjects.count, subjects.factCount)
         (all.writers, all.events) = (subjects.writerCount, events.entries.count)
         (all.leftOutRecords, all.leftOutFacts) = (subjects.leftOutRecords, subjects.leftOutFacts)
+        all.leftOutRevisions = subjects.leftOutRevisions
         all.droppedEvents = events.dropped
         return all
     }

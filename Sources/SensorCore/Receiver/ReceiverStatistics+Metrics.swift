@@ -15,7 +15,10 @@ extension ReceiverStatistics {
             ReceiverRefusal.Reason.allCases.map { ([("reason", $0.rawValue)], refused[$0] ?? 0) })
         text.add(
             "receiver_left_out_total", .counter, "What there was no room for.",
-            [([("what", "record")], leftOutRecords), ([("what", "fact")], leftOutFacts)])
+            [
+                ([("what", "record")], leftOutRecords), ([("what", "fact")], leftOutFacts),
+                ([("what", "revision")], leftOutRevisions),
+            ])
         text.add(
             "receiver_dropped_events_total", .counter, "Records of calls, anomalies and nodes that made room.",
             droppedEvents)

@@ -13,9 +13,10 @@ struct ReceiverStatistics: Sendable, Equatable {
     /// Records whose body this version does not know.
     var unknown: UInt64 = 0
     var refused: [ReceiverRefusal.Reason: UInt64] = [:]
-    /// Subjects or writers, and facts, for which there was no room.
+    /// Subjects or writers, facts, and names of rollouts, for which there was no room.
     var leftOutRecords: UInt64 = 0
     var leftOutFacts: UInt64 = 0
+    var leftOutRevisions: UInt64 = 0
     var droppedEvents: UInt64 = 0
     var streams = 0
     var subjects = 0

@@ -9,6 +9,8 @@ struct SubjectStore {
     private(set) var leftOutRecords: UInt64 = 0
     /// Facts for which there was none.
     private(set) var leftOutFacts: UInt64 = 0
+    /// Times that a rollout was named for which there was none.
+    private(set) var leftOutRevisions: UInt64 = 0
     private(set) var revision: UInt64 = 0
     private let limits: ReceiverLimits
 
@@ -38,13 +40,23 @@ struct SubjectStore {
         if !isKnown { writerCount += 1 }
         // Taken out meanwhile, so that it is changed where it stands.
         var subject = subjects.removeValue(forKey: key) ?? ReceivedSubject(key)
-        let (facts, leftOut) = (subject.factCount, subject.leftOut)
+        let (facts, leftOut, leftOutRevisions) = (subject.factCount, subject.leftOut, subject.leftOutRevisions)
         let pages = subject.merge(record, node: node, room: limits.facts - factCount, limits: limits, page: page)
         factCount += subject.factCount - facts
         leftOutFacts += subject.leftOut - leftOut
+        self.leftOutRevisions += subject.leftOutRevisions - leftOutRevisions
         revision += 1
         subject.revision = revision
         subjects[key] = subject
-        return [.share(key, writer: writer, page: nil)] + pages.sorted().map { .share(key, writer: writer, page: $0) }
+        var changed: [ReceiverKey] = [.share(key, writer: writer, page: nil)]
+        changed += pages.sorted().map { .share(key, writer: writer, page: $0) }
+        if subject.leftOut != leftOut { changed.append(.leftOut(key)) }
+        return changed
+    }
+
+    /// As it was kept. Before or after the subject's shares.
+    mutating func restore(leftOut: UInt64, of key: SubjectKey) {
+        guard subjects[key] != nil || subjects.count < limits.subjects else { return }
+        subjects[key, default: ReceivedSubject(key)].leftOut += leftOut
     }
 }

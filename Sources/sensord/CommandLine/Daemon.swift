@@ -240,7 +240,8 @@ struct Daemon {
     private func writer(_ attention: WakeUp) throws -> LineWriter? {
         guard let records = settings.records else {
             if settings.reconcilerURLs.isEmpty, settings.otlpURLs.isEmpty {
-                log.warning("no records are written: give --records FILE, --records - or --reconciler-url URL")
+                log.warning(
+                    "no records are written: give --records FILE, --records -, --reconciler-url URL or --otlp-url URL")
             }
             return nil
         }

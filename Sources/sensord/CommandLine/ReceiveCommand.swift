@@ -74,7 +74,7 @@ struct ReceiveCommand: ParsableCommand {
         let receiver: PostureReceiver
         do throws(StateLogError) {
             receiver = try PostureReceiver(directory: dir, keys: keys, limits: limits, log: log)
-        } catch { throw CommandFailure(status: ExitStatus.failure, message: "\(error)") }
+        } catch { throw CommandFailure(status: ExitStatus.failure, message: Self.text(of: error)) }
         let background = try BackgroundServices(log: log)
         let server = ReceiverServer(
             address, receiver: receiver, credentials: credentials, limits: limits, tls: tls, group: background.group,
@@ -149,6 +149,17 @@ struct ReceiveCommand: ParsableCommand {
         var flags: [SettingKey: String] = [:]
         (flags[.logLevel], flags[.logFormat]) = (logLevel, logFormat)
         return Logger(try Settings(flags: flags, environment: Environment.settings, file: nil))
+    }
+
+    /// A receiver's directory has another option than a daemon's.
+    private static func text(of error: StateLogError) -> String {
+        switch error.reason {
+        case .locked(let lock, let process):
+            "process \(process) has \(error.directory), as \(lock) says: stop it or choose another --dir"
+        case .newer(let file, _):
+            "\(error.directory)/\(file) is a later version's: run that version or choose another --dir"
+        case .untrusted, .system: error.description
+        }
     }
 
     private func usage(_ message: String) -> CommandFailure {

@@ -88,13 +88,18 @@ final class WorkloadProcess {
     }
 
     func openGate() throws {
-        guard write(input, "x", 1) == 1 else { throw SystemError("open the gate") }
+        if write(input, "x", 1) == 1 { return }
+        let error = SystemError("open the gate")
+        // What has become of it.
+        var info = siginfo_t()
+        let isKnown = waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_signo != 0
+        throw TestFailure("\(error); \(isKnown ? "ended: code \(info.si_code)" : "not ended"); it said \(lines)")
     }
 
     /// Collects lines until one that says "done"; false if the output ends before.
     ///
     /// - Parameter seconds: how long each line may take.
-    func readLines(within seconds: Int32 = 20) throws -> Bool {
+    func readLines(within seconds: Int32 = 60) throws -> Bool {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
             while let end = pending.firstIndex(of: UInt8(ascii: "\n")) {

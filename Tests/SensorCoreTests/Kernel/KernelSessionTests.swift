@@ -8,9 +8,9 @@ import Testing
 @testable import SensorCore
 
 @Suite(.tags(.kernel), .needsKernel, .serialized) struct KernelSessionTests {
-    /// Drains until `isDone`, ten seconds at most.
+    /// Drains until `isDone`, a minute at most.
     private func drain(_ session: KernelSession, until isDone: () -> Bool, _ handle: (RecordView) -> Void) {
-        let deadline = KernelSession.bootTime() + 10_000_000_000
+        let deadline = KernelSession.bootTime() + 60_000_000_000
         while !isDone(), KernelSession.bootTime() < deadline {
             _ = session.wait(until: deadline)
             session.drain(handle)
@@ -89,7 +89,7 @@ import Testing
             session.detach()
         }
         #expect(!identifiers.isEmpty)
-        let deadline = KernelSession.bootTime() + 10_000_000_000
+        let deadline = KernelSession.bootTime() + 60_000_000_000
         var left = identifiers
         while !left.isEmpty, KernelSession.bootTime() < deadline {
             left = left.filter { identifier in

@@ -231,7 +231,7 @@ import Testing
         let profile = try #require(other)
         #expect(profile.count == 41 && profile.writer == one?.writer)
         let reasons = Set(profile.coverage.messages().flatMap(\.lost).map(\.reason))
-        #expect(reasons == ["subjects_limit", "state_damaged"] && profile.lossyHours.count == 3)
+        #expect(reasons == ["subjects_limit", "state_damaged"] && profile.hours.lossy.count == 3)
         counts = [next.count, next.waitingCount, next.takeReleased().count]
         #expect(counts == [3, 0, 0])
     }
@@ -260,6 +260,23 @@ import Testing
         table.note(opened("/a", early, at: 13))
         let writers = table.all.map(\.writer)
         #expect(writers.count == 1 && writers[0] != "a" && writers[0] != "b")
+    }
+
+    @Test func `what was damaged says so when there is room for it at last`() throws {
+        var table = table { $0.subjects = 1 }
+        let (first, second) = (workload("a"), workload("b"))
+        let subjects = [first, second].map { SubjectKey($0.identity) }
+        table.restore([], damaged: Set(subjects), wasKilled: false)
+        let counts = [table.count, table.waitingCount]
+        #expect(counts == [1, 1])
+        for round in 10...12 as ClosedRange<UInt64> { table.tick(reading(round)) }
+        table.note(opened("/a", second, at: 12))
+        let wanted = table.takeWanted()
+        #expect(wanted == [subjects[1]])
+        table.restore(waiting: [], asked: wanted)
+        let found = table.profile(of: subjects[1])
+        let profile = try #require(found)
+        #expect(profile.coverage.messages().contains { $0.lost.first?.reason == "state_damaged" })
     }
 
     @Test func `what is counted again is written a page at a time`() {
@@ -354,7 +371,7 @@ import Testing
         let fact = try #require(profile.message().facts.first { $0.kind == "tool" || $0.key.name == "exfil" })
         #expect(fact.firstSeen.nanosecondsSince1970 == Self.start + now)
         let hour = Sightings.hour(of: Self.start + now)
-        #expect(profile.activeHours.firstHour == hour && profile.observedHours.firstHour == hour)
+        #expect(profile.hours.active.firstHour == hour && profile.hours.observed.firstHour == hour)
     }
 
     @Test func `a clock that was a year ahead leaves nothing that keeps the days that come out`() throws {
@@ -381,7 +398,7 @@ import Testing
             boot += Self.hour
         }
         let far = Sightings.hour(of: Self.start + year)
-        let observed = try #require(table.all.first).observedHours
+        let observed = try #require(table.all.first).hours.observed
         #expect(try #require(observed.firstHour) >= far, "it was believed")
         for _ in 0..<30 {
             live(boot)
@@ -389,12 +406,14 @@ import Testing
         }
         let profile = try #require(table.all.first)
         let hour = Sightings.hour(of: Self.start + boot - Self.hour)
-        #expect(profile.observedHours.contains(hour) && profile.activeHours.contains(hour))
-        #expect(profile.observedHours.days?.upperBound == UInt16(hour / 24))
+        #expect(profile.hours.observed.contains(hour) && profile.hours.active.contains(hour))
+        #expect(profile.hours.observed.days?.upperBound == UInt16(hour / 24))
         let fact = try #require(profile.message().facts.first)
         #expect(fact.count == 48 + 3 + 30)
         #expect(fact.sightings.latestDay == hour / 24 && fact.days.latestDay == hour / 24)
         #expect(fact.lastSeen.nanosecondsSince1970 == Self.start + boot - Self.hour)
+        let rows = profile.coverage.messages()
+        #expect(!rows.isEmpty && rows.allSatisfy { $0.to.nanosecondsSince1970 <= Self.start + boot })
     }
 
     @Test func `what has not run for long is let go; a container without a lasting name after an hour`() {
@@ -422,7 +441,7 @@ import Testing
         next.restore(try shares(values), damaged: [SubjectKey(other.identity)], wasKilled: true)
         let known = next.profile(of: SubjectKey(one.identity))
         let profile = try #require(known)
-        #expect(profile.lossyHours.count == 3)
+        #expect(profile.hours.lossy.count == 3)
         let rows = profile.coverage.messages()
         #expect(rows.count { $0.lost.first?.reason == "killed" && $0.state == "lossy" } == 3)
         #expect(rows[0].from.nanosecondsSince1970 == Self.start + Self.hour)

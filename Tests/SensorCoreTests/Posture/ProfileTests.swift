@@ -279,7 +279,7 @@ import Testing
         let profile = profile()
         var found: [[String]] = []
         for (tool, session) in [("a", "1"), ("x", "2"), ("b", "1"), ("c", "1"), ("y", "2")] {
-            found += profile.follow(tool, in: session).map { $0.values.map(\.text) }
+            found += profile.sequences.follow(tool, in: session).map { $0.values.map(\.text) }
         }
         #expect(found == [["a", "b"], ["b", "c"], ["a", "b", "c"], ["x", "y"]])
     }

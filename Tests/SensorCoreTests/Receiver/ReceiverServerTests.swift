@@ -63,7 +63,7 @@ import Testing
                 request.headers.add(name: "content-type", value: "application/x-protobuf")
             }
         }
-        let response = try await client.execute(request, timeout: .seconds(20))
+        let response = try await client.execute(request, timeout: .seconds(60))
         return Answer(
             status: Int(response.status.code), headers: response.headers,
             body: String(buffer: try await response.body.collect(upTo: 16 << 20)))

@@ -147,4 +147,46 @@ import Testing
         #expect(statistics.subjects == 1 && statistics.facts == 10)
         #expect(statistics.leftOutFacts > 0 && statistics.leftOutRecords > 0)
     }
+
+    @Test mutating func `how many facts there was no room for is known after a restart`() throws {
+        var limits = ReceiverLimits()
+        limits.facts = 10
+        state = ReceiverState(limits: limits)
+        var random = SplitMix(seed: 1)
+        var node = NodeStream("n1")
+        for _ in 0..<9 { node.act(&random, times: 20) }
+        #expect(take(node.batch()) == .success(UInt64(node.records.count)))
+        let leftOut = try #require(state.subjects.subjects[node.subject]).leftOut
+        #expect(leftOut > 0)
+
+        var next = ReceiverState(limits: limits)
+        for key in state.takeChanges() {
+            guard let value = state.value(of: key) else { continue }
+            let isKnown = next.restore(key.bytes, value)
+            #expect(isKnown, "\(key)")
+        }
+        next.finishRestoring()
+        #expect(next.subjects.subjects[node.subject]?.leftOut == leftOut)
+        #expect(next.subjects.factCount == 10)
+    }
+
+    @Test mutating func `names of rollouts have a bound, and what is beyond it is counted`() {
+        var limits = ReceiverLimits()
+        limits.revisions = 3
+        state = ReceiverState(limits: limits)
+        var node = NodeStream("n1")
+        let subject = node.subject
+        for number in 0..<5 {
+            let record = PostureRecord.with {
+                ($0.schema, $0.node) = (PostureRecord.currentSchema, "n1")
+                $0.subject = PostureSubject(subject)
+                $0.profile.writer = "w"
+                $0.profile.revisions = [PostureRevision.with { $0.name = "\(number)" }]
+            }
+            node.append(record)
+        }
+        #expect(take(node.batch()) == .success(5))
+        #expect(state.subjects.subjects[subject]?.profile.revisions.keys.sorted() == ["0", "1", "2"])
+        #expect(state.currentStatistics.leftOutRevisions == 2)
+    }
 }

@@ -16,9 +16,9 @@ final class KeepingSink: EventSink, Sendable {
     func receive(_ events: [Event]) { state.withLockedValue { $0.events += events } }
     func finish() { state.withLockedValue { $0.isFinished = true } }
 
-    /// Waits until an event is there for which `condition` holds; nil after ten seconds.
+    /// Waits until an event is there for which `condition` holds; nil after a minute.
     func first(_ condition: (Event) -> Bool) -> Event? {
-        for _ in 0..<1000 {
+        for _ in 0..<6000 {
             if let event = events.first(where: condition) { return event }
             usleep(10_000)
         }

@@ -56,12 +56,16 @@ struct CommandTailTests {
     }
 
     @Test func `it waits for what the command leaves behind`() throws {
-        let outcome = try sensord(
-            "--tail", "--json", "--kind", "process.*", "--", "sh", "-c", "setsid sleep 0.3 & exit 5")
+        let folder = try TestDirectory()
+        defer { withExtendedLifetime(folder) {} }
+        let path = folder.path + "/pipe"
+        // What is left reads what nobody but the command holds, so that it ends after the command, however they are scheduled.
+        let script = "mkfifo '\(path)'; setsid cat <'\(path)' & exec 3>'\(path)'; exit 5"
+        let outcome = try sensord("--tail", "--json", "--kind", "process.*", "--", "sh", "-c", script)
         #expect(outcome.status == 5)
         let last = try #require(events(outcome).last)
         #expect(last.kind == .processExit)
-        #expect(last.process?.executable.text.hasSuffix("/sleep") ?? false)
+        #expect(last.process?.executable.text.hasSuffix("/cat") ?? false)
     }
 
     @Test func `a connection shows its port, and its bytes when it is closed`() throws {
@@ -78,7 +82,7 @@ struct CommandTailTests {
 
     @Test func `a socket that outlives the command is shown as not final`() throws {
         let listener = try Listener()
-        let script = "exec 3<>/dev/tcp/127.0.0.1/\(listener.port); timeout 0.3 head -c 8000000 /dev/zero >&3; true"
+        let script = "exec 3<>/dev/tcp/127.0.0.1/\(listener.port); timeout 3 head -c 8000000 /dev/zero >&3; true"
         let outcome = try sensord("--tail", "--json", "--kind", "network.close", "--", "bash", "-c", script)
         #expect(outcome.output.contains("\"final\":false"), "\(outcome.output)")
     }
@@ -117,7 +121,7 @@ struct CommandTailTests {
         #expect(command.errors.contains("lines could not be written to /dev/full"))
         let recording = try sensord("--tail", "--record", "/dev/full", "--", "true")
         #expect(recording.status == 125)
-        let alone = try RunningSensord(["--tail", "--output", "/dev/full", "--duration", "3"])
+        let alone = try RunningSensord(["--tail", "--output", "/dev/full", "--duration", "10"])
         try eventually {
             close(open("/etc/hostname", O_RDONLY | O_CLOEXEC))
             return alone.errorsSoFar.contains("write /dev/full")
@@ -127,9 +131,9 @@ struct CommandTailTests {
 
     @Test func `the terminal's interrupt is the command's, a signal to sensord is passed on`() throws {
         let tail = try RunningSensord([
-            "--tail", "--kind", "process.*", "--", "sh", "-c", "trap 'exit 7' TERM; sleep 20 & wait",
+            "--tail", "--kind", "process.*", "--", "sh", "-c", "trap 'exit 7' TERM; sleep 200 & wait",
         ])
-        try eventually { tail.outputSoFar.contains("/sleep: sleep 20") }
+        try eventually { tail.outputSoFar.contains("/sleep: sleep 200") }
         kill(tail.pid, SIGTERM)
         // The shell has ended; what it left behind is waited for until somebody insists.
         try eventually { tail.outputSoFar.contains(" status 7") }

@@ -50,7 +50,7 @@ final class DaemonTests {
             try #require(daemon.errorsSoFar.split(separator: "\n").first { $0.contains(mark) })
             .split(separator: "=").last ?? ""
         func get(_ path: String) throws -> String {
-            try sensord(wrapper: ["sh", "-c", "exec curl -s -m 10 http://\(address)\(path)"]).output
+            try sensord(wrapper: ["sh", "-c", "exec curl -s -m 60 http://\(address)\(path)"]).output
         }
         #expect(try get("/healthz") == "ok\n")
         let readiness = try get("/readyz")

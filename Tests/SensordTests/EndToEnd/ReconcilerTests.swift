@@ -77,7 +77,7 @@ final class ReconcilerTests {
         let mark = "listening for HTTP address="
         let line = try #require(daemon.errorsSoFar.split(separator: "\n").first { $0.contains(mark) })
         let address = try #require(line.split(separator: "=").last)
-        return try await run("exec curl -s -m 10 http://\(address)\(path)")
+        return try await run("exec curl -s -m 60 http://\(address)\(path)")
     }
 
     /// That what has arrived is one stream from its beginning, each sequence once, nothing missing.

@@ -83,9 +83,14 @@ struct ReconcilerClient: Sendable {
         if let token { request.headers.add(name: "authorization", value: "Bearer \(try token.current())") }
         request.body = .bytes(ByteBuffer(bytes: body))
         let response = try await endpoint.http.execute(request, timeout: TimeAmount(settings.times.request))
-        // An acknowledgement has less than a hundred bytes; of what else is said nothing is read but its end, so that the
-        // connection can be used again.
-        let answer = try await response.body.collect(upTo: Self.answerBytes)
+        // An acknowledgement has less than a hundred bytes. What else is said is read to its end only so that the connection
+        // can be used again; where that is too far, the status has said it all.
+        let answer: ByteBuffer
+        do {
+            answer = try await response.body.collect(upTo: Self.answerBytes)
+        } catch is NIOTooManyBytesError {
+            answer = ByteBuffer()
+        }
         return settings.form.outcome(
             status: Int(response.status.code), contentType: response.headers.first(name: "content-type"),
             body: Array(answer.readableBytesView), retryAfter: response.headers.first(name: "retry-after"),

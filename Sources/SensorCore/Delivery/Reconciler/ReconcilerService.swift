@@ -39,21 +39,11 @@ package struct ReconcilerService: Service {
     }
 
     private func deliver(_ client: ReconcilerClient) async {
-        var news = sink.news.makeAsyncIterator()
         while !Task.isCancelled {
             switch sink.next() {
             case .send(let batch): await send(batch, client)
             case .setAside(let records, let reason): await setAside(records, reason)
-            case .wait(let until):
-                let (sink, timer) = (sink, until)
-                let alarm = timer.map { time in
-                    Task {
-                        _ = try? await Task.sleep(until: time, clock: .continuous)
-                        sink.wake()
-                    }
-                }
-                _ = await news.next()
-                alarm?.cancel()
+            case .wait(let time): await sink.wait(until: time)
             }
         }
     }
@@ -80,7 +70,7 @@ package struct ReconcilerService: Service {
     private func tell(_ before: String?, _ batch: ReconcilerDelivery.Batch) {
         let after = sink.status.trouble
         guard before != after else { return }
-        var metadata: Logger.Metadata = ["url": "\(settings.urls[batch.endpoint])"]
+        var metadata: Logger.Metadata = ["sink": "\(sink.name)", "url": "\(settings.urls[batch.endpoint])"]
         guard let after else {
             log.notice("records reach the reconciler again", metadata: metadata)
             return
@@ -112,8 +102,8 @@ package struct ReconcilerService: Service {
         log.error(
             "the reconciler refuses records: they were set aside, and a gap takes their place",
             metadata: [
-                "reason": "\(reason)", "from": "\(first.sequence)", "to": "\(last.sequence)", "file": "\(file.path)",
-                "droppedFiles": "\(file.dropped)",
+                "sink": "\(sink.name)", "reason": "\(reason)", "from": "\(first.sequence)", "to": "\(last.sequence)",
+                "file": "\(file.path)", "droppedFiles": "\(file.dropped)",
             ])
     }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Where a reconciler is, and how it is spoken to.
+///
+/// Here and in all that bears its name a reconciler is whoever takes records by HTTP and answers what became of them. An OTLP
+/// collector is one that says less: what is its own is in `DeliveryForm`.
 package struct ReconcilerSettings: Sendable {
     package struct Times: Sendable {
         package var connect = Duration.seconds(10)

@@ -8,7 +8,7 @@ package final class ReconcilerSink: RecordSink, Sendable {
     package let name: String
     private let state: NIOLockedValueBox<State>
     /// One element for however many reasons there were to look again.
-    let news: AsyncStream<Void>
+    private let news: AsyncStream<Void>
     private let newsSource: AsyncStream<Void>.Continuation
 
     private struct State {
@@ -75,6 +75,17 @@ package final class ReconcilerSink: RecordSink, Sendable {
 
     func keep(_ reason: String) { state.withLockedValue { $0.delivery.keep(reason, now: .now) } }
 
-    /// Makes the service look again.
-    func wake() { newsSource.yield() }
+    /// Waits until there is a reason to look again, or until that time. For one caller at a time.
+    func wait(until time: ContinuousClock.Instant?) async {
+        let alarm = time.map { time in
+            Task { [newsSource] in
+                // One that is called off must not ring: it would end the next wait, whose own alarm would end the one after.
+                do { try await Task.sleep(until: time, clock: .continuous) } catch { return }
+                newsSource.yield()
+            }
+        }
+        var reasons = news.makeAsyncIterator()
+        _ = await reasons.next()
+        alarm?.cancel()
+    }
 }

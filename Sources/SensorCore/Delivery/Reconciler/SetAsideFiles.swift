@@ -38,9 +38,10 @@ package struct SetAsideFiles: Sendable {
 
     /// Removes the earliest files. Whatever else is there stays.
     private func makeRoom(for size: Int) -> Int {
-        let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).filter {
-            $0.hasSuffix(".ndjson")
-        }.sorted()
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        // Drafts of runs that were killed at it: what they were to keep was not settled, and comes again.
+        for name in all where name.hasSuffix(".ndjson.new") { unlink("\(directory)/\(name)") }
+        let names = all.filter { $0.hasSuffix(".ndjson") }.sorted()
         let sizes = names.map { name in
             var status = stat()
             return stat("\(directory)/\(name)", &status) == 0 ? Int(status.st_size) : 0

@@ -32,6 +32,9 @@ struct CoverageAccount {
         announcesCalls = announcesCalls && other.announcesCalls
     }
 
+    /// It is this time, not as late as it was noted to be.
+    mutating func turnBack(to now: UInt64) { (from, to) = (min(from, now), min(to, now)) }
+
     /// What is known of a kind of facts.
     func state(of kind: FactKind, _ hooks: HookCoverage) -> State {
         if kind.isOnlyClaimed || kind.isAnnounced && !tellsCalls { return .notWatched }

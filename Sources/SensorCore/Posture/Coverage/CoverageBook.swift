@@ -80,57 +80,63 @@ struct CoverageBook {
 
     /// The sensor was killed after `time` and started again at `now`.
     mutating func restart(from time: UInt64, to now: UInt64) {
-        earlier += Discipline.allCases.map { discipline in
-            PostureCoverage.with {
-                ($0.discipline, $0.state) = (discipline.name, CoverageAccount.State.lossy.rawValue)
-                $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: time)
-                $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
-                $0.why = "the sensor was killed: what was counted since it kept its counts last is missing"
-                $0.lost = [PostureLoss.with { ($0.hook, $0.reason) = ("daemon", "killed") }]
-            }
-        }
-        foldEarlier()
+        noteEarlier(
+            "killed", from: time, to: now,
+            why: "the sensor was killed: what was counted since it kept its counts last is missing")
     }
 
     /// Part of what was known is gone.
     mutating func damage(at now: UInt64) {
-        earlier += Discipline.allCases.map { discipline in
-            PostureCoverage.with {
-                ($0.discipline, $0.state) = (discipline.name, CoverageAccount.State.lossy.rawValue)
-                $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
-                $0.why = "part of what was kept of it was damaged"
-                $0.lost = [PostureLoss.with { ($0.hook, $0.reason) = ("daemon", "state_damaged") }]
-            }
-        }
-        foldEarlier()
+        noteEarlier("state_damaged", to: now, why: "part of what was kept of it was damaged")
     }
 
     /// So many facts have lost their places, with what was counted of them, since there is room for fewer.
     mutating func fold(_ facts: Int, of kind: FactKind, count: UInt64, at now: UInt64) {
-        let row = PostureCoverage.with {
-            ($0.discipline, $0.kind, $0.state) = (
-                kind.discipline.name, kind.name, CoverageAccount.State.lossy.rawValue
-            )
-            $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
-            $0.why = "\(facts) of its facts are not told apart any more: --max-facts has room for fewer than before"
-            $0.lost = [PostureLoss.with { ($0.hook, $0.reason, $0.count) = ("daemon", "facts_limit", count) }]
-        }
-        earlier.append(row)
-        foldEarlier()
+        noteEarlier(
+            "facts_limit", of: kind, to: now, count: count,
+            why: "\(facts) of its facts are not told apart any more: --max-facts has room for fewer than before")
     }
 
     /// Nobody noted what it did.
     mutating func wait(from time: UInt64, to now: UInt64) {
-        earlier += Discipline.allCases.map { discipline in
+        noteEarlier(
+            "subjects_limit", from: time, to: now,
+            why: "there was no room for it since the sensor was started (--max-subjects)")
+    }
+
+    /// What the daemon itself has lost, of any container.
+    ///
+    /// - Parameters:
+    ///   - kind: nil: of all disciplines.
+    ///   - time: nil: it may be as old as all that is known.
+    private mutating func noteEarlier(
+        _ reason: String, of kind: FactKind? = nil, from time: UInt64? = nil, to now: UInt64, count: UInt64 = 0,
+        why: String
+    ) {
+        earlier += (kind.map { [$0.discipline] } ?? Discipline.allCases).map { discipline in
             PostureCoverage.with {
-                ($0.discipline, $0.state) = (discipline.name, CoverageAccount.State.lossy.rawValue)
-                $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: time)
+                ($0.discipline, $0.kind) = (discipline.name, kind?.name ?? "")
+                $0.state = CoverageAccount.State.lossy.rawValue
+                if let time { $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: time) }
                 $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
-                $0.why = "there was no room for it since the sensor was started (--max-subjects)"
-                $0.lost = [PostureLoss.with { ($0.hook, $0.reason) = ("daemon", "subjects_limit") }]
+                $0.why = why
+                $0.lost = [PostureLoss.with { ($0.hook, $0.reason, $0.count) = ("daemon", reason, count) }]
             }
         }
         foldEarlier()
+    }
+
+    /// It is this time, not as late as it was noted to be.
+    mutating func turnBack(to now: UInt64) {
+        for id in accounts.keys { accounts[id]?.turnBack(to: now) }
+        for index in earlier.indices {
+            if earlier[index].hasFrom, now < earlier[index].from.nanosecondsSince1970 {
+                earlier[index].from = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
+            }
+            if now < earlier[index].to.nanosecondsSince1970 {
+                earlier[index].to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
+            }
+        }
     }
 
     /// Where there are many rows, those that say the same of several containers and times become one.
@@ -179,95 +185,5 @@ struct CoverageBook {
             if state != common { messages.append(PostureCoverage(id, account, discipline, kind, state, hooks)) }
         }
         return messages
-    }
-}
-
-extension PostureCoverage {
-    fileprivate init(
-        _ id: String, _ account: CoverageAccount, _ discipline: Discipline, _ kind: FactKind?,
-        _ state: CoverageAccount.State, _ hooks: HookCoverage
-    ) {
-        self.init()
-        container = id
-        self.discipline = discipline.name
-        self.kind = kind?.name ?? ""
-        self.state = state.rawValue
-        from = Google_Protobuf_Timestamp(nanosecondsSince1970: account.from)
-        to = Google_Protobuf_Timestamp(nanosecondsSince1970: account.to)
-        observedSeconds = account.observed / 1_000_000_000
-        self.hooks = hooks.absent(of: kind, discipline)
-        switch state {
-        case .complete: break
-        case .notWatched:
-            let isClaimed = kind?.isOnlyClaimed ?? false
-            why =
-                if isClaimed {
-                    "known by the word of agents alone"
-                } else if account.sendsSpans {
-                    "tool calls are told of by spans, after the fact"
-                } else {
-                    "nobody in it has announced tool calls"
-                }
-        case .blind:
-            let kinds = kind.map { [$0] } ?? FactKind.allCases.filter { $0.discipline == discipline }
-            let unseen = Set(kinds.compactMap { hooks.blindness(of: $0) }).sorted()
-            why = (account.blind.keys.sorted() + unseen).joined(separator: ", ")
-            lost = losses(account, kind, discipline)
-        case .lossy: lost = losses(account, kind, discipline)
-        }
-    }
-
-    /// Of another container or time.
-    fileprivate mutating func fold(_ other: PostureCoverage) {
-        if container != other.container { container = "" }
-        // What has no beginning began before all that is known.
-        if !other.hasFrom || hasFrom && other.from.nanosecondsSince1970 < from.nanosecondsSince1970 {
-            if other.hasFrom { from = other.from } else { clearFrom() }
-        }
-        if to.nanosecondsSince1970 < other.to.nanosecondsSince1970 { to = other.to }
-        observedSeconds &+= other.observedSeconds
-        for loss in other.lost {
-            let same = lost.firstIndex { ($0.hook, $0.reason) == (loss.hook, loss.reason) }
-            if let same { lost[same].count &+= loss.count } else { lost.append(loss) }
-        }
-        let reasons = why.isEmpty ? [] : why.split(separator: "; ").map(String.init)
-        if !other.why.isEmpty, !reasons.contains(other.why), reasons.count < Self.reasonLimit {
-            why = (reasons + [other.why]).joined(separator: "; ")
-        }
-    }
-
-    private static let reasonLimit = 16
-
-    private func losses(
-        _ account: CoverageAccount, _ kind: FactKind?, _ discipline: Discipline
-    ) -> [PostureLoss] {
-        let kinds = kind.map { [$0] } ?? FactKind.allCases.filter { $0.discipline == discipline }
-        var sums: [PostureLoss] = []
-        for (key, count) in account.lost where kinds.contains(where: { $0.isFed(by: key.kind) }) {
-            let (hook, reason) = (key.hookName, key.reasonName)
-            if let place = sums.firstIndex(where: { ($0.hook, $0.reason) == (hook, reason) }) {
-                sums[place].count &+= count
-            } else {
-                sums.append(PostureLoss.with { ($0.hook, $0.reason, $0.count) = (hook, reason, count) })
-            }
-        }
-        return sums.sorted { ($1.count, $0.hook, $0.reason) < ($0.count, $1.hook, $1.reason) }
-    }
-}
-
-extension Profile {
-    /// With what there was no room to tell apart.
-    func withOverflow(_ rows: [PostureCoverage]) -> [PostureCoverage] {
-        rows
-            + overflow.sorted { $0.key.rawValue < $1.key.rawValue }.map { kind, overflow in
-                PostureCoverage.with {
-                    ($0.discipline, $0.kind, $0.state) = (kind.discipline.name, kind.name, "lossy")
-                    $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.firstSeen)
-                    $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.lastSeen)
-                    $0.lost = [
-                        PostureLoss.with { ($0.hook, $0.reason, $0.count) = ("daemon", "facts_full", overflow.count) }
-                    ]
-                }
-            }
     }
 }

@@ -19,35 +19,34 @@ package struct RevisionSelection: Sendable {
         var found: [Reference] = []
         for reference in references { found.append(try Reference(reference, in: candidates)) }
         guard let first = found.first else { throw RevisionSelectionError(.unknownWorkload, "no workload is named") }
+        let workload = first.workload.fullName
         for other in found where other.workload != first.workload {
             throw RevisionSelectionError(
                 .severalWorkloads,
-                "two revisions of one workload are compared, not \(first.workload) and \(other.workload)")
+                "two revisions of one workload are compared, not \(workload) and \(other.workload.fullName)")
         }
         self.subjects = first.subjects
         let known = first.revisions
-        if known.isEmpty {
-            throw RevisionSelectionError(.unknownRevision, "\(first.workload): no revision of it is known")
-        }
+        if known.isEmpty { throw RevisionSelectionError(.unknownRevision, "\(workload): no revision of it is known") }
         let names = found.map(\.revision)
         if names.count == 1, names[0] == nil {
             guard known.count > 1 else {
                 throw RevisionSelectionError(
                     .unknownRevision,
-                    "\(first.workload): there is nothing to compare revision \(known[0]) with, no other is known")
+                    "\(workload): there is nothing to compare revision \(known[0].shown) with, no other is known")
             }
             (before, after) = (known[known.count - 2], known[known.count - 1])
         } else if names.count == 2, let one = names[0], let other = names[1] {
             for name in [one, other] where !known.contains(name) {
                 throw RevisionSelectionError(
                     .unknownRevision,
-                    "\(first.workload): revision \(name) is not known, but \(known.joined(separator: ", "))")
+                    "\(workload): revision \(name) is not known, but \(known.map(\.shown).joined(separator: ", "))")
             }
             (before, after) = (one, other)
         } else {
+            let example = "\(first.workload.workload.shown)@\(known[0].shown)"
             throw RevisionSelectionError(
-                .missingRevision,
-                "\(first.workload): two revisions are expected, as \(first.name)@\(known[0]), or the workload alone")
+                .missingRevision, "\(workload): two revisions are expected, as \(example), or the workload alone")
         }
     }
 
@@ -71,7 +70,8 @@ package struct RevisionSelection: Sendable {
 
     /// What one of the names stands for.
     private struct Reference {
-        /// Containers of one workload.
+        let workload: SubjectKey
+        /// Its containers.
         let subjects: [SubjectSnapshot]
         let revision: String?
 
@@ -88,17 +88,12 @@ package struct RevisionSelection: Sendable {
                         "\(text[..<end]) is any of \(workloads.map(\.fullName).joined(separator: ", ")): "
                             + "give its kind and --namespace")
                 }
-                subjects = found
+                (workload, subjects) = (workloads[0], found)
                 revision = end == text.endIndex ? nil : String(text[text.index(after: end)...])
                 return
             }
             throw RevisionSelectionError(.unknownWorkload, "\(text): no workload of that name is known")
         }
-
-        var workload: String { subjects.first?.profile.subject.ofWorkload.fullName ?? "" }
-
-        /// With its kind.
-        var name: String { subjects.first?.profile.subject.workload ?? "" }
 
         /// The one that came first first.
         var revisions: [String] {
@@ -112,30 +107,6 @@ package struct RevisionSelection: Sendable {
     }
 }
 
-/// Why names do not stand for two revisions.
-package struct RevisionSelectionError: Error, Sendable, Equatable, CustomStringConvertible {
-    package struct Code: Sendable, Equatable {
-        private let name: String
-
-        /// Nothing is known of a workload of that name.
-        package static let unknownWorkload = Code(name: "unknown_workload")
-        /// There are several of that name.
-        package static let ambiguous = Code(name: "ambiguous")
-        /// The names are of more than one workload.
-        package static let severalWorkloads = Code(name: "several_workloads")
-        /// It was not seen, or is none of the latest sixteen.
-        package static let unknownRevision = Code(name: "unknown_revision")
-        /// A workload is named, and of what of it is not.
-        package static let missingRevision = Code(name: "missing_revision")
-    }
-
-    package var code: Code
-    /// One line for a person.
-    package var description: String
-
-    init(_ code: Code, _ description: String) { (self.code, self.description) = (code, description) }
-}
-
 extension SubjectKey {
     /// All its containers together.
     fileprivate var ofWorkload: SubjectKey {
@@ -144,7 +115,13 @@ extension SubjectKey {
         return key
     }
 
-    fileprivate var fullName: String { namespace.isEmpty ? workload : "\(namespace)/\(workload)" }
+    /// As a message names it.
+    fileprivate var fullName: String { (namespace.isEmpty ? workload : "\(namespace)/\(workload)").shown }
 
     fileprivate func isNamed(_ text: Substring) -> Bool { text == name || text == workload }
+}
+
+extension String {
+    /// In a message, where a name from whoever is watched moves no cursor and turns no direction.
+    fileprivate var shown: String { VisibleText(self).text }
 }

@@ -14,6 +14,7 @@ struct FactTable: ~Copyable {
     private(set) var count = 0
     private var entries: [Entry] = []
     var facts: [Fact] = []
+    private var histories: [FactHistory] = []
     private var keys: [UInt8] = []
     /// Index of a fact and 1 more, 0: empty. As many as a power of two.
     private var slots: [UInt32] = []
@@ -24,7 +25,7 @@ struct FactTable: ~Copyable {
 
     var bytes: Int {
         entries.capacity * MemoryLayout<Entry>.stride + facts.capacity * MemoryLayout<Fact>.stride + keys.capacity
-            + slots.capacity * 4
+            + slots.capacity * 4 + histories.capacity * MemoryLayout<FactHistory>.stride
     }
 
     func key(at index: Int) -> FactKey {
@@ -51,6 +52,40 @@ struct FactTable: ~Copyable {
         guard !isOver, count <= UInt32.max else { return false }
         facts[index].repeats = sum
         return true
+    }
+
+    /// nil: the fact was so in the hour that it was first seen in, and in no other.
+    func history(of index: Int) -> FactHistory? {
+        let place = Int(facts[index].historyPlace)
+        return place == 0 ? nil : histories[place - 1]
+    }
+
+    /// - Precondition: its count is that of before.
+    mutating func addToHistory(_ count: UInt64, of index: Int, hour: UInt32, at time: UInt64) {
+        if facts[index].historyPlace == 0 {
+            let first = Sightings.hour(of: facts[index].firstSeen)
+            if facts[index].count == 0 || first == hour { return }
+            var history = FactHistory()
+            history.add(facts[index].count, hour: first, random: StableHash.mixed(time))
+            facts[index].historyPlace = keep(history)
+        }
+        let place = Int(facts[index].historyPlace) - 1
+        histories[place].add(count, hour: hour, random: StableHash.mixed(time ^ UInt64(index) << 48))
+    }
+
+    /// Where it is from now on: of `Fact.historyPlace`.
+    mutating func keep(_ history: FactHistory) -> UInt32 {
+        // A little at a time: of many subjects most grow no more.
+        if histories.count == histories.capacity {
+            histories.reserveCapacity(histories.count + max(histories.count / 8, 8))
+        }
+        histories.append(history)
+        return UInt32(histories.count)
+    }
+
+    /// It is this UTC hour since 1970, not as late as it was noted to be.
+    mutating func turnHistoriesBack(to hour: UInt32) {
+        for index in histories.indices { histories[index].turnBack(to: hour) }
     }
 
     /// - Precondition: it is not there yet.

@@ -15,6 +15,8 @@ struct CoverageTable {
         var key: Key
         var containers: Set<String> = []
         var from: UInt64 = .max
+        /// Since when some of it is so, nobody knows.
+        var hasUnknownStart = false
         var to: UInt64 = 0
         var seconds: UInt64 = 0
         var lost: [String: UInt64] = [:]
@@ -32,7 +34,11 @@ struct CoverageTable {
                 state: message.state, discipline: message.discipline, kind: message.kind, why: message.why)
             var row = rows[key] ?? Row(key: key)
             row.containers.insert(message.container)
-            row.from = min(row.from, message.from.nanosecondsSince1970)
+            if message.hasFrom {
+                row.from = min(row.from, message.from.nanosecondsSince1970)
+            } else {
+                row.hasUnknownStart = true
+            }
             row.to = max(row.to, message.to.nanosecondsSince1970)
             row.seconds &+= message.observedSeconds
             for loss in message.lost { row.lost["\(loss.hook) (\(loss.reason))", default: 0] &+= loss.count }
@@ -73,6 +79,11 @@ struct CoverageTable {
         }
     }
 
+    private func since(_ row: Row) -> String {
+        let time = row.hasUnknownStart ? row.to : row.from
+        return (row.hasUnknownStart ? "until " : "") + PageNumber.date(day: time / 86_400_000_000_000)
+    }
+
     private func write(_ row: Row, _ text: inout MarkupText) {
         text.markup("<tr><td>")
         text.name(row.key.kind.isEmpty ? row.key.discipline : row.key.kind, limit: 40)
@@ -85,7 +96,7 @@ struct CoverageTable {
         default: text.name(row.key.state, limit: 40)
         }
         text.markup("</td><td>")
-        text.words("\(PageNumber.date(day: row.from / 86_400_000_000_000)), ")
+        text.words("\(since(row)), ")
         text.words(PageNumber.hours(Int(clamping: row.seconds / 3600)))
         let containers = row.containers.subtracting([""]).count
         if containers > 1 { text.words(" in \(containers) containers") }

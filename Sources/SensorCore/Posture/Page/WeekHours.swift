@@ -7,15 +7,13 @@ struct WeekHours: Equatable {
     let counts: [UInt64?]
     let total: UInt64
 
-    static let span = 168
-
     /// Kinds that were counted, what was done most first: each has a rhythm of its own.
     static func of(_ counts: [FactKind: [UInt64]], _ observed: HourSet) -> [WeekHours] {
-        var isWatched = [Bool](repeating: false, count: span)
+        var isWatched = [Bool](repeating: false, count: HourOfWeek.cells)
         for day in observed.days ?? 0...0 {
             let hours = observed.hours(of: day)
-            for hour in 0..<24 where hours >> UInt32(hour) & 1 != 0 {
-                isWatched[weekday(day) * 24 + hour] = true
+            for hour in 0..<24 as Range<UInt32> where hours >> hour & 1 != 0 {
+                isWatched[HourOfWeek.cell(of: UInt32(day) * 24 + hour)] = true
             }
         }
         return counts.compactMap { kind, counts in WeekHours(kind, counts, isWatched) }
@@ -25,14 +23,11 @@ struct WeekHours: Equatable {
     /// nil: nobody has counted anything.
     private init?(_ kind: FactKind, _ counts: [UInt64], _ isWatched: [Bool]) {
         total = counts.reduce(0, &+)
-        guard counts.count == Self.span, total > 0 else { return nil }
+        guard counts.count == HourOfWeek.cells, total > 0 else { return nil }
         self.kind = kind
         // What was counted was seen, whatever else is known of the hour.
         self.counts = zip(counts, isWatched).map { $0 > 0 || $1 ? $0 : nil }
     }
-
-    /// 0: Monday. The first day of 1970 was a Thursday.
-    static func weekday(_ day: UInt16) -> Int { (Int(day) + 3) % 7 }
 
     static let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 

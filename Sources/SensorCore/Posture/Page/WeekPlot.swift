@@ -10,7 +10,7 @@ struct WeekPlot {
         text.markup(#"</div><svg viewBox="0 0 240 70" preserveAspectRatio="none" role="img"><title>"#)
         text.words(description)
         text.markup("</title>")
-        let levels = (0..<WeekHours.span).map(week.level)
+        let levels = (0..<HourOfWeek.cells).map(week.level)
         cells(levels, nil, #"<path class="unwatched" d=""#, &text)
         cells(levels, 0, #"<path class="h0" d=""#, &text)
         cells(levels, 1, #"<path class="h1" d=""#, &text)

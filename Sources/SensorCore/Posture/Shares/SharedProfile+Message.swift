@@ -6,9 +6,7 @@ extension SharedProfile {
     /// What is known beside the facts, with one writer's exercise.
     func header(of writer: String) -> PostureProfile {
         PostureProfile.with {
-            $0.observed = PostureHours(time.observed)
-            $0.active = PostureHours(time.active)
-            for (discipline, hours) in time.lossy { $0.lossy[discipline.name] = PostureHours(hours) }
+            $0.set(time)
             $0.revisions = revisions.sorted { ($0.value.firstSeen, $0.key) < ($1.value.firstSeen, $1.key) }.map {
                 name, revision in
                 PostureRevision.with {

@@ -56,28 +56,3 @@ package struct SharedProfile: Sendable, Equatable {
         for (identity, fact) in other.facts where facts[identity]?.merge(with: fact) == nil { facts[identity] = fact }
     }
 }
-
-/// Hours in which a subject was watched and did something, and in which something of a discipline was lost.
-package struct ObservedTimes: Sendable, Equatable {
-    package var observed = HourSet()
-    package var active = HourSet()
-    package var lossy: [Discipline: HourSet] = [:]
-
-    package init() {}
-
-    mutating func merge(with other: Self) {
-        observed.merge(with: other.observed)
-        active.merge(with: other.active)
-        for (discipline, hours) in other.lossy { lossy[discipline, default: HourSet()].merge(with: hours) }
-    }
-}
-
-extension ObservedTimes {
-    init(_ message: PostureProfile) {
-        observed = HourSet(message.observed)
-        active = HourSet(message.active)
-        for discipline in Discipline.allCases {
-            if let hours = message.lossy[discipline.name] { lossy[discipline] = HourSet(hours) }
-        }
-    }
-}

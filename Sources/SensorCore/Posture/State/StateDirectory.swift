@@ -132,11 +132,13 @@ final class StateDirectory {
     var space: (free: Int, total: Int)? {
         var status = statvfs()
         guard fstatvfs(folder, &status) == 0, status.f_blocks > 0 else { return nil }
-        let block = Int(status.f_frsize)
-        return (
-            Int(clamping: status.f_bavail).multipliedReportingOverflow(by: block).partialValue,
-            Int(clamping: status.f_blocks).multipliedReportingOverflow(by: block).partialValue
-        )
+        let block = Int(clamping: status.f_frsize)
+        // What a file system without an end says leaves room for sums.
+        func bytes(_ blocks: Int) -> Int {
+            let (bytes, isOver) = blocks.multipliedReportingOverflow(by: block)
+            return isOver ? Int.max / 4 : min(bytes, Int.max / 4)
+        }
+        return (bytes(Int(clamping: status.f_bavail)), bytes(Int(clamping: status.f_blocks)))
     }
 
     /// Makes what was created, renamed and removed outlive a loss of power.

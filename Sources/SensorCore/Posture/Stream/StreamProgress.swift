@@ -49,12 +49,10 @@ struct StreamProgress {
             guard sequence == 1, envelope.gap == nil, let previous = envelope.previous else { return nil }
             return .wrongPrevious(expected: nil, found: previous)
         }
+        guard sequence > summary.last else { return repetition(envelope, digest) }
         let expected = summary.last + 1
-        if sequence < expected { return repetition(envelope, digest) }
         defer { advance(envelope, digest) }
-        // The gap's record is the last one of those that it stands for, or follows them.
-        let covered = envelope.gap.map { $0.range.contains(expected) && sequence - $0.range.upperBound <= 1 } ?? false
-        guard sequence == expected || covered && (envelope.gap?.range.upperBound ?? .max) <= sequence else {
+        guard sequence == expected || accounts(envelope, for: expected) else {
             return .missing(expected: expected, found: sequence)
         }
         guard sequence == expected || envelope.gap?.range.lowerBound == expected && isReplacement(envelope) else {
@@ -75,6 +73,14 @@ struct StreamProgress {
         return previous == known ? nil : .wrongPrevious(expected: known, found: previous)
     }
 
+    /// A gap's record is the last one of those that it stands for, or follows them.
+    private func accounts(_ envelope: EnvelopeLine, for expected: UInt64) -> Bool {
+        guard let range = envelope.gap?.range, range.contains(expected), range.upperBound <= envelope.sequence else {
+            return false
+        }
+        return envelope.sequence - range.upperBound <= 1
+    }
+
     private func isReplacement(_ envelope: EnvelopeLine) -> Bool {
         envelope.gap?.range.upperBound == envelope.sequence
     }
@@ -83,7 +89,8 @@ struct StreamProgress {
         let expected = summary.last + 1
         if let gap = envelope.gap {
             summary.gaps += 1
-            let (from, to) = (max(expected, gap.range.lowerBound), gap.range.upperBound)
+            // Of what is to come after it, it can say nothing.
+            let (from, to) = (max(expected, gap.range.lowerBound), min(gap.range.upperBound, envelope.sequence))
             if from <= to { summary.missing += to - from + 1 }
         }
         summary.last = envelope.sequence
@@ -104,7 +111,7 @@ struct StreamProgress {
     private mutating func repetition(_ envelope: EnvelopeLine, _ digest: PayloadDigest) -> StreamBreak.Fault? {
         let place = historyLimit == 0 ? 0 : Int(envelope.sequence % UInt64(historyLimit))
         guard place < history.count, history[place].sequence == envelope.sequence else {
-            return .outOfOrder(expected: summary.last + 1, found: envelope.sequence)
+            return .outOfOrder(expected: Saturating.sum(summary.last, 1), found: envelope.sequence)
         }
         guard history[place].digest == digest else { return .reused }
         summary.repeated += 1

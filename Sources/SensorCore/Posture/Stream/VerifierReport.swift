@@ -82,8 +82,8 @@ extension StreamBreak.Fault: CustomStringConvertible {
         case .wrongPrevious(let expected, let found):
             "previous should be \(expected?.description ?? "absent") and is \(found?.description ?? "absent")"
         case .unsigned: "the record is not signed"
-        case .unknownKey(let id): "the record is signed with another key (\(id))"
-        case .wrongSignature(let id): "the signature does not match (key \(id))"
+        case .unknownKey(let id): "the record is signed with another key (\(VisibleText(id, limit: 64).text))"
+        case .wrongSignature(let id): "the signature does not match (key \(VisibleText(id, limit: 64).text))"
         }
     }
 }

@@ -16,6 +16,9 @@ import Testing
             [stream.append(Array("{\"n\":\(number)}".utf8)), stream.append(Array("{}".utf8))]
         }
         var paths: [String] = []
+        // What a kill left.
+        SmallFile.makeDirectory(of: folder + "/draft")
+        try SmallFile.replace(folder + "/1-draft.ndjson.new", with: Array("{".utf8))
         for (number, batch) in batches.enumerated() {
             let kept = try files.keep(batch, time: UInt64(1_000_000_000 + number))
             paths.append(kept.path)

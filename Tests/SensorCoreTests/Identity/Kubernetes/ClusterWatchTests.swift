@@ -212,7 +212,7 @@ import Testing
     @Test func `an answer that does not come is given up`() async throws {
         try await TestAPIServer.run { server in
             server.cluster.fail(.list, .silence)
-            try await ledger.watching(.test(server), .fast { $0.limits.list = .milliseconds(50) }) {
+            try await ledger.watching(.test(server), .fast { $0.limits.list = .seconds(1) }) {
                 try await ledger.wait("in sync") { $0.isSynced }
             }
         }

@@ -102,6 +102,16 @@ import Testing
         #expect(found.onlyBefore.isEmpty && found.onlyAfter.map(\.container) == ["proxy"])
     }
 
+    @Test(arguments: [["@7"], ["@9", "@8"]])
+    func `a message has no control characters of whoever is watched`(_ revisions: [String]) throws {
+        var sample = sample("\u{1b}[2Jplanner")
+        sample.roll("\u{1b}[1m", 120..<130)
+        let known = [try sample.snapshot]
+        let names = revisions.map { "\u{1b}[2Jplanner" + $0 }
+        let error = #expect(throws: RevisionSelectionError.self) { try RevisionSelection(names, in: known) }
+        #expect(error?.message.contains("⟨U+001B⟩") == true && error?.message.contains("\u{1b}") == false)
+    }
+
     @Test func `a name may have the mark in it`() throws {
         var sample = sample("user@1000.service")
         sample.record.subject.kind = "SystemdUnit"

@@ -97,4 +97,12 @@ import Testing
                 && PageNumber.decimal(.infinity) == "∞")
         #expect(PageNumber.time(SamplePosture.start + 61_000_000_000) == "2026-06-01 00:01 UTC")
     }
+
+    @Test func `of what has no known beginning the page says until when it may be`() {
+        var book = CoverageBook()
+        book.damage(at: SamplePosture.start)
+        var text = MarkupText()
+        CoverageTable(book.messages()).write(to: &text)
+        #expect(text.text.contains("until 2026-06-01") && !text.text.contains("1970"))
+    }
 }

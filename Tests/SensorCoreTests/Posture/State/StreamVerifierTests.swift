@@ -132,6 +132,28 @@ import Testing
         #expect(verify([first, times]).firstBreak?.fault == .missing(expected: 2, found: 6))
     }
 
+    @Test func `a gap accounts for nothing that is to come`() {
+        var stream = RecordStream()
+        let first = stream.append(Array("{}".utf8))
+        var skipped = RecordStream(.init(id: stream.head.id, sequence: 4))
+        let ahead = skipped.append(gap(2, 9))
+        #expect(verify([first, ahead]).firstBreak?.fault == .missing(expected: 2, found: 5))
+        let report = verify([first, stream.append(gap(2, 9)), stream.append(Array("{}".utf8))])
+        #expect(report.firstBreak == nil)
+        #expect(report.streams.first?.missing == 1)
+    }
+
+    @Test func `behind the last sequence that there is nothing follows`() {
+        var stream = RecordStream()
+        let first = stream.append(Array("{}".utf8))
+        var late = RecordStream(.init(id: stream.head.id, sequence: UInt64.max - 1))
+        let last = late.append(Array(#"{"gap":{"from":"2","to":"\#(UInt64.max)"}}"#.utf8))
+        #expect(verify([first, last, first]).firstBreak == nil)
+        var other = RecordStream(.init(id: stream.head.id, sequence: 6))
+        let again = verify([first, last, other.append(Array("{}".utf8))])
+        #expect(again.firstBreak?.fault == .outOfOrder(expected: .max, found: 7))
+    }
+
     @Test func `what is sent again is no break`() {
         let envelopes = envelopes(10)
         let report = verify(Array(envelopes[..<7]) + envelopes[4...])

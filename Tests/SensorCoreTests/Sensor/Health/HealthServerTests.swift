@@ -36,7 +36,7 @@ import Testing
         #expect(bound.port != 0)
         let get = { (path: String) in
             let response = try await HTTPClient.shared.execute(
-                HTTPClientRequest(url: "http://\(bound)\(path)"), timeout: .seconds(10))
+                HTTPClientRequest(url: "http://\(bound)\(path)"), timeout: .seconds(60))
             return Answer(
                 status: Int(response.status.code), type: response.headers.first(name: "content-type"),
                 body: String(buffer: try await response.body.collect(upTo: 1 << 20)))
@@ -173,7 +173,8 @@ import Testing
     }
 
     @Test func `clients that ask nothing do not keep others out`() async throws {
-        try await serving(report(.synced), connectionTime: .milliseconds(200)) { get, address in
+        // Time enough for who does ask, on a machine with much else to do.
+        try await serving(report(.synced), connectionTime: .seconds(3)) { get, address in
             var idle: [any Channel] = []
             for _ in 0..<HealthServer.maximumConnections {
                 idle.append(
