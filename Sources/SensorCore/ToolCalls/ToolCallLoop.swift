@@ -40,6 +40,8 @@ struct ToolCallLoop<Marker: CallMarker> {
     private var crowded: Set<UInt64> = []
     /// Time of this turn, by workload, ns.
     private var work: [UInt64: UInt64] = [:]
+    /// Up to then (processor time) it is known whose this turn's time was.
+    private var spentUntil: UInt64 = 0
     /// Somebody wants to know up to when all that was sent has been heard.
     private var isAsked = false
     /// This turn finds that out; of which workloads not all was, and that there may be some of which nothing is known.
@@ -85,6 +87,7 @@ struct ToolCallLoop<Marker: CallMarker> {
         turns += 1
         // Who was first is last, so that one with many connections gets to each of them.
         let first = ready.isEmpty ? 0 : turns % ready.count
+        spentUntil = Self.usedTime()
         for index in ready.indices {
             let one = ready[(first + index) % ready.count]
             switch one.number {
@@ -173,7 +176,6 @@ struct ToolCallLoop<Marker: CallMarker> {
         if work[account.workload, default: 0] >= CallAccount.turnTime { return }
         connection.pausedUntil = max(connection.pausedUntil, account.pausedUntil)
         if connection.isListening(at: now) {
-            let began = Self.usedTime()
             let waiting = isLooking ? connection.waitingBytes : 0
             var lines: [ToolCallConnection.Line] = []
             let count = connection.receive { lines.append($0) }
@@ -184,7 +186,7 @@ struct ToolCallLoop<Marker: CallMarker> {
                 if let answer = answer(to: line, number, connection, &sender, at: now) { connection.answer(answer) }
             }
             if account.isExhausted(at: now) { connection.pausedUntil = account.nextSecond }
-            spend(since: began, account)
+            spend(since: spentUntil, account)
         } else if ready.hasHungUp, now < connection.pausedUntil {
             // What it has said too much before it went is not waited for.
             return drop(number)
@@ -252,7 +254,8 @@ struct ToolCallLoop<Marker: CallMarker> {
 
     /// Counts what was done for a workload.
     private mutating func spend(since began: UInt64, _ account: CallAccount) {
-        let spent = Self.usedTime() &- began
+        spentUntil = Self.usedTime()
+        let spent = spentUntil &- began
         work[account.workload, default: 0] += spent
         account.spend(spent, at: KernelSession.bootTime())
     }
@@ -268,6 +271,8 @@ struct ToolCallLoop<Marker: CallMarker> {
         guard connections.removeValue(forKey: number) != nil else { return }
         paused.remove(number)
         book.leave(number)
+        // Nobody pays for the end of another's.
+        spentUntil = Self.usedTime()
     }
 
     // MARK: Accepting
