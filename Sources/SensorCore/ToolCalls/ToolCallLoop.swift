@@ -10,8 +10,9 @@ struct ToolCallLoop<Marker: CallMarker> {
     /// Connections that are accepted in a turn.
     private static var turnConnections: Int { 64 }
     private static var second: UInt64 { 1_000_000_000 }
-    /// What was learned is told of no more often than that, however much there is of it.
-    private static var tellTime: UInt64 { 1_000_000 }
+    /// What was learned is told of no more often than that, however much there is of it: each time wakes the collecting thread,
+    /// and that the writing one. What is learned is not late for any event, since it is looked for before each.
+    private static var tellTime: UInt64 { 5_000_000 }
     /// Between two looks at all that was sent.
     private static var lookTime: UInt64 { 10_000_000 }
     /// Beside the connections, which are counted from 1.
