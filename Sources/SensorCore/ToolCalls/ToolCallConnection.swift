@@ -93,12 +93,13 @@ final class ToolCallConnection {
     /// Reads once, a bounded amount, and hands on whole lines. What it reads counts with the workload's messages, and is gone
     /// from the socket after `flush`.
     ///
+    /// - Parameter space: of `readLimit` bytes, which any connection may use.
     /// - Returns: how many bytes it has read.
     @discardableResult
-    func receive(_ handle: (Line) -> Void) -> Int {
+    func receive(in space: inout [UInt8], _ handle: (Line) -> Void) -> Int {
         guard !hasEnded, outgoing.count < Self.answerLimit else { return 0 }
         discard()
-        return withUnsafeTemporaryAllocation(byteCount: Self.readLimit, alignment: 1) { buffer in
+        return space.withUnsafeMutableBytes { buffer in
             while true {
                 var process: pid_t = 0
                 var (user, group): (uid_t, gid_t) = (0, 0)

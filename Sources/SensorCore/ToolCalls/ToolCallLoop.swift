@@ -39,6 +39,8 @@ struct ToolCallLoop<Marker: CallMarker> {
     private var acceptsFrom: UInt64 = 0
     /// Workloads of which a connection was refused.
     private var crowded: Set<UInt64> = []
+    /// What is read goes through here: memory of its own would cost more than reading into it.
+    private var space = [UInt8](repeating: 0, count: ToolCallConnection.readLimit)
     /// Time of this turn, by workload, ns.
     private var work: [UInt64: UInt64] = [:]
     /// Up to then (processor time) it is known whose this turn's time was.
@@ -179,7 +181,7 @@ struct ToolCallLoop<Marker: CallMarker> {
         if connection.isListening(at: now) {
             let waiting = isLooking ? connection.waitingBytes : 0
             var lines: [ToolCallConnection.Line] = []
-            let count = connection.receive { lines.append($0) }
+            let count = connection.receive(in: &space) { lines.append($0) }
             isHeard = count >= waiting || connection.hasEnded
             // What has been received at once has one sender, or is nobody's.
             var sender: (process: UInt32, known: CallSender?)?
