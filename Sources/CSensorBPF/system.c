@@ -77,7 +77,7 @@ int sensor_pass_credentials(int descriptor)
 	return setsockopt(descriptor, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 }
 
-ssize_t sensor_receive_from(int descriptor, void *bytes, size_t capacity, pid_t *process, uid_t *user, gid_t *group)
+ssize_t sensor_peek_from(int descriptor, void *bytes, size_t capacity, pid_t *process, uid_t *user, gid_t *group)
 {
 	union {
 		struct cmsghdr head;
@@ -90,7 +90,7 @@ ssize_t sensor_receive_from(int descriptor, void *bytes, size_t capacity, pid_t 
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
-	ssize_t length = recvmsg(descriptor, &message, MSG_CMSG_CLOEXEC);
+	ssize_t length = recvmsg(descriptor, &message, MSG_PEEK | MSG_CMSG_CLOEXEC);
 
 	*process = 0;
 	if (length < 0)
@@ -116,6 +116,21 @@ ssize_t sensor_receive_from(int descriptor, void *bytes, size_t capacity, pid_t 
 		}
 	}
 	return length;
+}
+
+void sensor_discard(int descriptor, size_t count)
+{
+	char bytes[8192];
+
+	while (count > 0) {
+		ssize_t length = recv(descriptor, bytes, count < sizeof(bytes) ? count : sizeof(bytes), MSG_DONTWAIT);
+
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length <= 0)
+			return;
+		count -= length;
+	}
 }
 
 int sensor_peer_credentials(int descriptor, pid_t *process, uid_t *user, gid_t *group)

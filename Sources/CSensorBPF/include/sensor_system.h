@@ -37,10 +37,13 @@ pid_t sensor_thread_id(void);
 int sensor_terminal_columns(int descriptor);
 
 /*
- * Receives from a socket with SO_PASSCRED: what one process has sent, and which. Returns as recv(2) does; *process is 0 if the kernel did
- * not say.
+ * Looks at what has come on a stream socket with SO_PASSCRED: what one process has sent, and which. It stays there until it is discarded.
+ * Returns as recv(2) does; *process is 0 if the kernel did not say.
  */
-ssize_t sensor_receive_from(int descriptor, void *bytes, size_t capacity, pid_t *process, uid_t *user, gid_t *group);
+ssize_t sensor_peek_from(int descriptor, void *bytes, size_t capacity, pid_t *process, uid_t *user, gid_t *group);
+
+/* Takes out what has been looked at. */
+void sensor_discard(int descriptor, size_t count);
 
 /* From now on what is received says who sent it; connections that a listening socket accepts take it over. 0 or -1 with errno set. */
 int sensor_pass_credentials(int descriptor);

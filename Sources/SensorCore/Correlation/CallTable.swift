@@ -60,10 +60,11 @@ struct CallTable: ~Copyable {
     /// comes from none that is looked for.
     typealias Line = (_ isLookedFor: (UInt32) -> Bool) -> [Ancestor]
 
-    private struct Known {
-        var call: ToolCall
+    /// Changed where it is: it is large.
+    private final class Known {
+        let call: ToolCall
         /// Whose it is.
-        var workload: UInt64
+        let workload: UInt64
         /// Among those that have ended and whose terms are known.
         var termsPlace: SharedQueue<UInt64>.Place?
         var terms: CallTerms
@@ -72,6 +73,15 @@ struct CallTable: ~Copyable {
         var endedAt: UInt64?
         /// Another call has been seen to have a program do something that was started for this one.
         var hasDrivers = false
+
+        init(_ call: ToolCall, of workload: UInt64) {
+            self.workload = workload
+            terms = CallTerms(call.terms)
+            mentions = call.mentions.map { CallTerms($0) }
+            var call = call
+            (call.terms, call.mentions, call.arguments) = ([], nil, [])
+            self.call = call
+        }
 
         var termBytes: Int { terms.bytes + (mentions?.bytes ?? 0) }
 
@@ -141,12 +151,7 @@ struct CallTable: ~Copyable {
     // MARK: Learning
 
     mutating func begin(_ call: ToolCall, of workload: UInt64) {
-        var known = Known(
-            call: call, workload: workload, terms: CallTerms(call.terms), mentions: call.mentions.map { CallTerms($0) })
-        known.call.terms = []
-        known.call.mentions = nil
-        known.call.arguments = []
-        calls[call.number] = known
+        calls[call.number] = Known(call, of: workload)
         guard call.scope != .none else { return }
         announcers[call.process, default: Announcer()].open.append(call.number)
         if call.scope == .thread, call.thread != 0 { announcingThreads[call.thread, default: 0] += 1 }
@@ -157,14 +162,13 @@ struct CallTable: ~Copyable {
     /// - Returns: the call, if it was open.
     mutating func end(_ end: CallEnd) -> ToolCall? {
         guard let known = calls[end.number], known.endedAt == nil else { return nil }
-        calls[end.number]?.endedAt = end.time
+        known.endedAt = end.time
         // By when it was told: an end may say that it was earlier.
         let time = end.arrival
         announcers[known.call.process]?.end(end.number, at: time)
         ended.append(end.number, of: known.workload, at: time)
         if known.termBytes > 0 {
-            calls[end.number]?.termsPlace = unsettled.append(
-                end.number, of: known.workload, size: known.termBytes, at: time)
+            known.termsPlace = unsettled.append(end.number, of: known.workload, size: known.termBytes, at: time)
         }
         forget(at: end.time)
         return known.call
@@ -194,9 +198,8 @@ struct CallTable: ~Copyable {
     }
 
     private mutating func forgetTerms(of number: UInt64) {
-        calls[number]?.terms = CallTerms([])
-        calls[number]?.mentions = nil
-        calls[number]?.termsPlace = nil
+        guard let known = calls[number] else { return }
+        (known.terms, known.mentions, known.termsPlace) = (CallTerms([]), nil, nil)
     }
 
     private mutating func forget(_ number: UInt64) {

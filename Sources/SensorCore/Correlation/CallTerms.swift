@@ -39,7 +39,8 @@ struct CallTerms {
 
     private mutating func add(_ part: Substring) {
         var word = part
-        if let scheme = word.firstRange(of: "://") {
+        // Looking for it by character costs more than all else here.
+        if word.utf8.contains(UInt8(ascii: ":")), let scheme = word.firstRange(of: "://") {
             let isFile = word[..<scheme.lowerBound] == "file"
             word = word[scheme.upperBound...]
             if !isFile {

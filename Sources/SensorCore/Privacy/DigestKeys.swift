@@ -22,12 +22,20 @@ package struct DigestKeys: Sendable {
     package static let minimumBytes = 16
 
     struct Key: Sendable {
-        fileprivate let key: SymmetricKey
-        fileprivate let id: String
+        /// Of no bytes yet: to take the key in is as much work as to digest a short value.
+        private let code: HMAC<SHA256>
+        private let id: String
+
+        fileprivate init(_ key: SymmetricKey) {
+            code = HMAC(key: key)
+            let id = HMAC<SHA256>.authenticationCode(for: Array("key id".utf8), using: key)
+            self.id = String(Hexadecimal.text(id).prefix(16))
+        }
 
         func digest(_ value: String) -> KeyedDigest {
-            KeyedDigest(
-                keyID: id, value: Hexadecimal.text(HMAC<SHA256>.authenticationCode(for: Array(value.utf8), using: key)))
+            var code = code
+            code.update(data: Array(value.utf8))
+            return KeyedDigest(keyID: id, value: Hexadecimal.text(code.finalize()))
         }
     }
 
@@ -54,9 +62,8 @@ package struct DigestKeys: Sendable {
 
     private static func derive(_ root: SymmetricKey, _ step: String, _ purpose: Purpose, _ namespace: String) -> Key {
         let info = ["sensord digest", step, purpose.rawValue, namespace].joined(separator: "\0")
-        let key = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: root, info: Array(info.utf8), outputByteCount: SHA256.byteCount)
-        let id = HMAC<SHA256>.authenticationCode(for: Array("key id".utf8), using: key)
-        return Key(key: key, id: String(Hexadecimal.text(id).prefix(16)))
+        return Key(
+            HKDF<SHA256>.deriveKey(
+                inputKeyMaterial: root, info: Array(info.utf8), outputByteCount: SHA256.byteCount))
     }
 }

@@ -33,7 +33,13 @@ package struct Redactor: Sendable {
 
     /// A text that is no command line, and may hold what one would.
     func text(_ text: String) -> String {
-        text.isEmpty ? text : arguments(Array(text.utf8) + [0]).joined(separator: " ")
+        if text.isEmpty { return text }
+        var block: [UInt8] = []
+        block.reserveCapacity(text.utf8.count + 1)
+        block += text.utf8
+        block.append(0)
+        let shown = arguments(block)
+        return shown.count == 1 ? shown[0] : shown.joined(separator: " ")
     }
 
     /// A command line with its secrets overwritten byte for byte, so that a record of it keeps its layout; `arguments`

@@ -79,6 +79,8 @@ struct JournalWriter {
             if envelope == nil {
                 // What waits for a commit has a bound. Where the disk takes nothing, it is tried again with the next batch.
                 guard commit() else { break }
+                // While it need not be read again.
+                tell()
                 envelope = log.append(payload, to: &stream)
             }
             count += 1

@@ -201,7 +201,7 @@ struct CallBook<Marker: CallMarker> {
         let epoch = message.epoch ?? known?.epoch ?? 0
         if let known { try judge(agent, epoch, of: known, sender, name) }
         if !isOpen {
-            var session =
+            let session =
                 pastSessions.take(key) ?? CallSession(name: name, epoch: epoch, opened: 0, agent: agent)
             session.opened = nextMoment()
             sessions[key] = session
@@ -272,12 +272,11 @@ struct CallBook<Marker: CallMarker> {
 
     /// Changes what is known of a session, and what its workload is charged for it.
     @discardableResult
-    mutating func change<Result>(_ key: SessionKey, _ body: (inout CallSession) -> Result) -> Result? {
-        guard var session = sessions.removeValue(forKey: key) else { return nil }
+    func change<Result>(_ key: SessionKey, _ body: (CallSession) -> Result) -> Result? {
+        guard let session = sessions[key] else { return nil }
         let before = session.bytes
-        let result = body(&session)
+        let result = body(session)
         accounts.of(key.workload).bytes += session.bytes - before
-        sessions[key] = session
         return result
     }
 

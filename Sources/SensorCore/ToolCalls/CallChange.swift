@@ -4,21 +4,23 @@ internal import FoundationEssentials
 
 /// What the tool-call socket has learned, as the pipeline takes it in: in this order, and before the first event that
 /// could be joined to it.
+///
+/// It goes from hand to hand, and into arrays that grow: what is large is boxed.
 package enum CallChange: Sendable, Equatable, Codable {
-    case begun(ToolCall)
+    indirect case begun(ToolCall)
     /// A set of calls that tasks act for; its number is never used again.
     case set(UInt32, members: [UInt64])
     case ended(CallEnd)
     /// All calls of the set have ended: no task acts for it any more.
     case closed(UInt32)
-    case context(ContextDetail, CallOrigin)
-    case decision(DecisionDetail, CallOrigin)
-    case anomaly(AnomalyDetail, CallOrigin)
-    case catalog(ToolCatalog, CallOrigin)
-    case model(ModelUse, CallOrigin)
-    case transition(SessionTransition, CallOrigin)
+    indirect case context(ContextDetail, CallOrigin)
+    indirect case decision(DecisionDetail, CallOrigin)
+    indirect case anomaly(AnomalyDetail, CallOrigin)
+    indirect case catalog(ToolCatalog, CallOrigin)
+    indirect case model(ModelUse, CallOrigin)
+    indirect case transition(SessionTransition, CallOrigin)
     /// A call that an OpenTelemetry span has told of, after the fact.
-    case span(SpanCall)
+    indirect case span(SpanCall)
 }
 
 extension CallChange {

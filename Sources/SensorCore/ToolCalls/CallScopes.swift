@@ -276,9 +276,14 @@ package struct CallScopes<Marker: CallMarker> {
         let there = marker.entry(ofThread: thread.id)
         if let there, there.start > thread.start { return }
         let entry = Self.own(there, thread)
+        let own = threadCalls[thread]?.calls ?? []
+        // It acts for nothing of its own any more, whatever its process does.
+        if own.isEmpty, self.inherited(entry, beside: []).isEmpty {
+            if entry != nil { try marker.mark(thread: thread, set: nil, base: 0, over: there) }
+            return
+        }
         let base = Self.own(marker.entry(ofProcess: process.id), process)
         let shared = base.flatMap { members[$0.number] } ?? []
-        let own = threadCalls[thread]?.calls ?? []
         let inherited = inherited(entry, beside: own + shared)
         let isMoreThanItsProcess = !inherited.isEmpty || own.contains { isOpen($0) && !shared.contains($0) }
         let origin = inherited.isEmpty ? 0 : entry?.origin ?? 0

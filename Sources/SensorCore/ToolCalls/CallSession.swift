@@ -6,8 +6,8 @@ struct SessionKey: Hashable {
     var name: String
 }
 
-/// What is known of a session.
-struct CallSession {
+/// What is known of a session. Changed where it is: each message looks at it several times. For one thread.
+final class CallSession {
     /// Of a connection whose client knows it.
     struct Member {
         var process: CallTask

@@ -34,6 +34,10 @@ final class ToolCallConnection {
     private var sender: UInt32 = 0
     private var outgoing: [UInt8] = []
     private var charged = 0
+    /// Bytes that were read and are in the socket still.
+    ///
+    /// To take them out would wake a client that waits for its answer, only for it to find none.
+    private var undiscarded = 0
     private(set) var isBlocked = false
     /// The peer will send nothing more.
     private(set) var hasEnded = false
@@ -86,17 +90,20 @@ final class ToolCallConnection {
         return ioctl(descriptor, UInt(FIONREAD), &count) == 0 ? Int(count) : .max
     }
 
-    /// Reads once, a bounded amount, and hands on whole lines. What it reads counts with the workload's messages.
+    /// Reads once, a bounded amount, and hands on whole lines. What it reads counts with the workload's messages, and is gone
+    /// from the socket after `flush`.
     ///
+    /// - Parameter space: of `readLimit` bytes, which any connection may use.
     /// - Returns: how many bytes it has read.
     @discardableResult
-    func receive(_ handle: (Line) -> Void) -> Int {
+    func receive(in space: inout [UInt8], _ handle: (Line) -> Void) -> Int {
         guard !hasEnded, outgoing.count < Self.answerLimit else { return 0 }
-        return withUnsafeTemporaryAllocation(byteCount: Self.readLimit, alignment: 1) { buffer in
+        discard()
+        return space.withUnsafeMutableBytes { buffer in
             while true {
                 var process: pid_t = 0
                 var (user, group): (uid_t, gid_t) = (0, 0)
-                let count = sensor_receive_from(
+                let count = sensor_peek_from(
                     descriptor, buffer.baseAddress, buffer.count, &process, &user, &group)
                 if count < 0, errno == EINTR { continue }
                 if count < 0, errno == EAGAIN { return 0 }
@@ -107,6 +114,7 @@ final class ToolCallConnection {
                     charge()
                     return 0
                 }
+                undiscarded = count
                 account.charge(count / CallAccount.messageBytes)
                 take(UnsafeRawBufferPointer(rebasing: buffer[..<count]), from: UInt32(max(process, 0)), handle)
                 charge()
@@ -153,7 +161,10 @@ final class ToolCallConnection {
     /// Sends what waits. False: the peer is gone.
     func flush() -> Bool {
         isBlocked = false
-        defer { charge() }
+        defer {
+            discard()
+            charge()
+        }
         while !outgoing.isEmpty {
             let sent = outgoing.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             if sent < 0 {
@@ -164,6 +175,11 @@ final class ToolCallConnection {
             outgoing.removeFirst(sent)
         }
         return true
+    }
+
+    private func discard() {
+        sensor_discard(descriptor, undiscarded)
+        undiscarded = 0
     }
 
     var isDone: Bool { hasEnded && outgoing.isEmpty }

@@ -10,8 +10,9 @@ struct ToolCallLoop<Marker: CallMarker> {
     /// Connections that are accepted in a turn.
     private static var turnConnections: Int { 64 }
     private static var second: UInt64 { 1_000_000_000 }
-    /// What was learned is told of no more often than that, however much there is of it.
-    private static var tellTime: UInt64 { 1_000_000 }
+    /// What was learned is told of no more often than that, however much there is of it: each time wakes the collecting thread,
+    /// and that the writing one. What is learned is not late for any event, since it is looked for before each.
+    private static var tellTime: UInt64 { 5_000_000 }
     /// Between two looks at all that was sent.
     private static var lookTime: UInt64 { 10_000_000 }
     /// Beside the connections, which are counted from 1.
@@ -38,8 +39,12 @@ struct ToolCallLoop<Marker: CallMarker> {
     private var acceptsFrom: UInt64 = 0
     /// Workloads of which a connection was refused.
     private var crowded: Set<UInt64> = []
+    /// What is read goes through here: memory of its own would cost more than reading into it.
+    private var space = [UInt8](repeating: 0, count: ToolCallConnection.readLimit)
     /// Time of this turn, by workload, ns.
     private var work: [UInt64: UInt64] = [:]
+    /// Up to then (processor time) it is known whose this turn's time was.
+    private var spentUntil: UInt64 = 0
     /// Somebody wants to know up to when all that was sent has been heard.
     private var isAsked = false
     /// This turn finds that out; of which workloads not all was, and that there may be some of which nothing is known.
@@ -85,6 +90,7 @@ struct ToolCallLoop<Marker: CallMarker> {
         turns += 1
         // Who was first is last, so that one with many connections gets to each of them.
         let first = ready.isEmpty ? 0 : turns % ready.count
+        spentUntil = Self.usedTime()
         for index in ready.indices {
             let one = ready[(first + index) % ready.count]
             switch one.number {
@@ -173,10 +179,9 @@ struct ToolCallLoop<Marker: CallMarker> {
         if work[account.workload, default: 0] >= CallAccount.turnTime { return }
         connection.pausedUntil = max(connection.pausedUntil, account.pausedUntil)
         if connection.isListening(at: now) {
-            let began = Self.usedTime()
             let waiting = isLooking ? connection.waitingBytes : 0
             var lines: [ToolCallConnection.Line] = []
-            let count = connection.receive { lines.append($0) }
+            let count = connection.receive(in: &space) { lines.append($0) }
             isHeard = count >= waiting || connection.hasEnded
             // What has been received at once has one sender, or is nobody's.
             var sender: (process: UInt32, known: CallSender?)?
@@ -184,7 +189,7 @@ struct ToolCallLoop<Marker: CallMarker> {
                 if let answer = answer(to: line, number, connection, &sender, at: now) { connection.answer(answer) }
             }
             if account.isExhausted(at: now) { connection.pausedUntil = account.nextSecond }
-            spend(since: began, account)
+            spend(since: spentUntil, account)
         } else if ready.hasHungUp, now < connection.pausedUntil {
             // What it has said too much before it went is not waited for.
             return drop(number)
@@ -252,7 +257,8 @@ struct ToolCallLoop<Marker: CallMarker> {
 
     /// Counts what was done for a workload.
     private mutating func spend(since began: UInt64, _ account: CallAccount) {
-        let spent = Self.usedTime() &- began
+        spentUntil = Self.usedTime()
+        let spent = spentUntil &- began
         work[account.workload, default: 0] += spent
         account.spend(spent, at: KernelSession.bootTime())
     }
@@ -268,6 +274,8 @@ struct ToolCallLoop<Marker: CallMarker> {
         guard connections.removeValue(forKey: number) != nil else { return }
         paused.remove(number)
         book.leave(number)
+        // Nobody pays for the end of another's.
+        spentUntil = Self.usedTime()
     }
 
     // MARK: Accepting

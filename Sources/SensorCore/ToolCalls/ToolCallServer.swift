@@ -39,6 +39,9 @@ package final class ToolCallServer: Sendable {
     let counted = NIOLockedValueBox(Statistics())
     private let worker = NIOLockedValueBox<Worker?>(nil)
 
+    /// Compiled for the kernel's marker: whoever makes a server is in another module, and all that its thread does would go
+    /// through tables of the marker's type.
+    ///
     /// - Parameters:
     ///   - marker: where the kernel looks for calls.
     ///   - digests: nil: of values nothing is told but their lengths.
@@ -49,8 +52,9 @@ package final class ToolCallServer: Sendable {
     ///     it. On the server's thread.
     ///   - hearing: where it is asked up to when it has heard its clients; nil: nobody asks.
     ///   - tell: takes what is learned, in order, before any event could be joined to it. On the server's thread.
-    package init(
-        listener: ToolCallListener, marker: some CallMarker & Sendable, senders: CallSenders, limits: Limits = Limits(),
+    @_specialize(where Marker == KernelCalls)
+    package init<Marker: CallMarker & Sendable>(
+        listener: ToolCallListener, marker: Marker, senders: CallSenders, limits: Limits = Limits(),
         digests: DigestKeys? = nil, hearing: CallHearing? = nil,
         backlog: @escaping @Sendable () -> CallInbox.Backlog,
         told: @escaping @Sendable () -> Void = {}, crowded: @escaping @Sendable (UInt32) -> Void = { _ in },

@@ -12,7 +12,7 @@ import Testing
     private func content(_ name: String, bytes: Int = 0) throws -> (content: RecordContent, name: String) {
         let head = PostureRecord.with { $0.node = name }
         let text = "\"" + String(repeating: "x", count: bytes) + "\""
-        return (RecordContent(head, "toolCall", body: Array(text.utf8)[...]), name)
+        return (RecordContent(RecordHead(head), "toolCall", body: Array(text.utf8)[...]), name)
     }
 
     private func nodes(_ contents: [RecordContent]) throws -> [String] {

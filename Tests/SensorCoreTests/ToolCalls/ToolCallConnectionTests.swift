@@ -26,8 +26,9 @@ import Testing
 
     /// Lines until nothing more comes at once.
     private func lines() -> [ToolCallConnection.Line] {
+        var space = [UInt8](repeating: 0, count: ToolCallConnection.readLimit)
         var lines: [ToolCallConnection.Line] = []
-        for _ in 0..<64 { connection.receive { lines.append($0) } }
+        for _ in 0..<64 { connection.receive(in: &space) { lines.append($0) } }
         return lines
     }
 
@@ -55,13 +56,14 @@ import Testing
 
     /// In pieces, as the socket's buffer takes them.
     private func sendAll(_ bytes: [UInt8]) -> [ToolCallConnection.Line] {
+        var space = [UInt8](repeating: 0, count: ToolCallConnection.readLimit)
         var found: [ToolCallConnection.Line] = []
         var rest = bytes[...]
         while !rest.isEmpty {
             let piece = rest.prefix(ToolCallConnection.readLimit)
             peer.send(Array(piece))
             rest = rest.dropFirst(piece.count)
-            connection.receive { found.append($0) }
+            connection.receive(in: &space) { found.append($0) }
         }
         return found + lines()
     }

@@ -2,38 +2,53 @@
 
 internal import SwiftProtobuf
 
-/// What a record says: a message, the body of which may be JSON already.
+/// What a record says: a message, or a head with a body that is JSON already.
 package struct RecordContent: Sendable {
-    private let message: PostureRecord
-    /// A member of the record's object, with its name.
-    private let body: [UInt8]?
-
-    package init(_ message: PostureRecord) {
-        self.message = message
-        body = nil
+    private enum Form {
+        case message(PostureRecord)
+        /// The body is a member of the record's object, with its name.
+        case parts(RecordHead, body: [UInt8])
     }
 
-    /// - Parameters:
-    ///   - head: without a body.
-    ///   - body: an object, as JSON without a line feed.
-    package init(_ head: PostureRecord, _ name: StaticString, body: ArraySlice<UInt8>) {
-        message = head
-        self.body = Array("\"\(name)\":".utf8) + body
+    private let form: Form
+
+    package init(_ message: PostureRecord) { form = .message(message) }
+
+    /// - Parameter body: an object, as JSON without a line feed.
+    package init(_ head: RecordHead, _ name: StaticString, body: ArraySlice<UInt8>) {
+        form = .parts(head, body: Array("\"\(name)\":".utf8) + body)
     }
 
     /// Bytes of it, about; of a message only its own size.
-    package var size: Int { 512 + (body?.count ?? 0) }
+    package var size: Int {
+        switch form {
+        case .message: 512
+        case .parts(_, let body): 512 + body.count
+        }
+    }
 
     /// The payload.
     package func json() throws -> [UInt8] {
-        var json: [UInt8] = try message.jsonUTF8Bytes()
-        guard let body else { return json }
-        json.removeLast()
-        json.append(UInt8(ascii: ","))
-        json += body
-        json.append(UInt8(ascii: "}"))
-        return json
+        switch form {
+        case .message(let message): return try message.jsonUTF8Bytes()
+        case .parts(let head, let body):
+            let object = try head.json.get().dropLast()
+            var json: [UInt8] = []
+            json.reserveCapacity(object.count + body.count + 2)
+            json += object
+            json.append(UInt8(ascii: ","))
+            json += body
+            json.append(UInt8(ascii: "}"))
+            return json
+        }
     }
+}
+
+/// A record without its body, as JSON: the same for all of a subject at a time.
+package struct RecordHead: Sendable {
+    fileprivate let json: Result<[UInt8], any Error>
+
+    package init(_ head: PostureRecord) { json = Result { try head.jsonUTF8Bytes() } }
 }
 
 extension ToolCallRecord {

@@ -48,8 +48,7 @@ package final class RecentEvents: EventSink, Sendable {
 
         mutating func shrink(to capacity: Int, bytes limit: Int) {
             while entries.count - gone > capacity || bytes > limit, gone < entries.count {
-                bytes -= entries[gone]?.cost ?? 0
-                entries[gone] = nil
+                bytes -= entries[gone].take()?.cost ?? 0
                 gone += 1
             }
             if gone > capacity {

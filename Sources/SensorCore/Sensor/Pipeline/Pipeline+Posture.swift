@@ -121,21 +121,27 @@ extension Pipeline {
     }
 
     /// A record of a call that is over.
-    func content(of record: ToolCallRecord) -> RecordContent {
-        var head = self.record()
-        head.subject = PostureSubject(SubjectKey(record.workload.identity))
+    mutating func content(of record: ToolCallRecord) -> RecordContent {
         // One object with one member, and a line feed.
         let body = record.line.dropFirst(#"{"toolCall":"#.utf8.count).dropLast(2)
-        return RecordContent(head, "toolCall", body: body)
+        return RecordContent(head(of: record.workload), "toolCall", body: body)
     }
 
     /// - Parameter anomaly: of that kind.
-    func content(of anomaly: Event) -> RecordContent {
-        var head = self.record()
-        head.subject = PostureSubject(SubjectKey(anomaly.workload.identity))
+    mutating func content(of anomaly: Event) -> RecordContent {
         var json: [UInt8] = []
         EventEncoder(stream: session.streamID).encode(anomaly, into: &json)
-        return RecordContent(head, "anomaly", body: json.dropLast())
+        return RecordContent(head(of: anomaly.workload), "anomaly", body: json.dropLast())
+    }
+
+    /// Of records of a workload between two ticks: a busy agent has thousands of them.
+    private mutating func head(of workload: WorkloadDescription) -> RecordHead {
+        if let latest = latestHead, latest.workload === workload, latest.time == clock.boot { return latest.head }
+        var message = record()
+        message.subject = PostureSubject(SubjectKey(workload.identity))
+        let head = RecordHead(message)
+        latestHead = (workload, clock.boot, head)
+        return head
     }
 
     /// Of the node.

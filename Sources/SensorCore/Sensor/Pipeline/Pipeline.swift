@@ -34,6 +34,8 @@ package struct Pipeline: ~Copyable {
     var gate = AnomalyGate()
     var effects = EffectTable()
     var callRecords: [ToolCallRecord] = []
+    /// Of the record that was made last of what calls and anomalies are told in.
+    var latestHead: (workload: WorkloadDescription, time: UInt64, head: RecordHead)?
     /// Ends of calls, in the order in which they became known.
     var untoldEnds: [(call: ToolCall, end: CallEnd)] = []
     /// Up to when it is known which calls have ended, and what waits for that.
