@@ -48,8 +48,7 @@ package final class Profile {
     private(set) var coverage = CoverageBook()
     /// In which it was watched on this node, and did anything.
     private(set) var hours = ObservedTimes()
-    /// Something was noted since it was last asked.
-    private(set) var isTouched = false
+    private var untold = UntoldPages()
     /// When it last did something, or ran and was watched: wall clock, nanoseconds since 1970.
     private(set) var seenAt: UInt64 = 0
     /// Of `Fact.repeats`: most of what is counted again is not looked at before the hour is over. Wall clock, nanoseconds since
@@ -143,7 +142,7 @@ package final class Profile {
             unkept.hasHeader = true
             return nil
         }
-        unkept.insert(page: index / Self.pageSize)
+        change(index)
         let isNew = facts.facts[index].count == 0
         facts.facts[index].sent &+= statement.sent
         facts.facts[index].received &+= statement.received
@@ -153,6 +152,11 @@ package final class Profile {
         return index
     }
 
+    private func change(_ index: Int) {
+        unkept.insert(page: index / Self.pageSize)
+        untold.insert(index / Self.pageSize)
+    }
+
     /// What was noted of the same process before.
     func countAgain(_ places: FactPlaces, _ count: UInt64, at time: UInt64) {
         if !repeatedHour.contains(time) {
@@ -160,11 +164,10 @@ package final class Profile {
             _ = touch(at: time)
             repeatedHour = Sightings.hour(around: time)
         }
-        isTouched = true
         seenAt = max(seenAt, time)
         unkept.isHeaderStale = true
         places.forEach { index in
-            unkept.insert(page: index / Self.pageSize)
+            change(index)
             guard !facts.countAgain(index, count, at: time) else { return }
             settleRepeats(of: index)
             add(count, to: index, at: time)
@@ -188,7 +191,6 @@ package final class Profile {
 
     /// - Returns: the hour since 1970.
     private func touch(at time: UInt64) -> UInt32 {
-        isTouched = true
         seenAt = max(seenAt, time)
         unkept.isHeaderStale = true
         let hour = Sightings.hour(of: time)
@@ -383,32 +385,19 @@ package final class Profile {
     ///
     /// - Parameter time: wall clock, nanoseconds since 1970.
     func takeChanged(at time: UInt64, refresh: UInt64, limit: Int = .max) -> [Int] {
-        guard isTouched else { return [] }
-        isTouched = false
         var changed: [Int] = []
-        var (size, lastPage) = (0, -1)
-        for index in facts.facts.indices {
-            let fact = facts.facts[index]
-            let bytes = fact.sent &+ fact.received
-            let count = fact.count &+ UInt64(fact.repeats)
-            guard count != fact.toldCount || bytes != fact.toldBytes else { continue }
-            let isMuch = count / 2 >= fact.toldCount || bytes / 2 >= max(fact.toldBytes, 512)
-            guard isMuch || time &- UInt64(fact.toldAt) * 1_000_000_000 >= refresh else {
-                isTouched = true
-                continue
+        var size = 0
+        for page in untold.pages(at: time) {
+            let indices = facts(of: page)
+            let due = indices.filter { facts.facts[$0].isDue(at: time, refresh: refresh) }
+            if !due.isEmpty {
+                guard size + indices.count <= limit || limit > 0 && changed.isEmpty else { break }
+                size += indices.count
             }
-            let page = index / Self.pageSize
-            if page != lastPage {
-                guard size + facts(of: page).count <= limit || limit > 0 && changed.isEmpty else {
-                    isTouched = true
-                    break
-                }
-                (size, lastPage) = (size + facts(of: page).count, page)
-            }
-            facts.facts[index].toldCount = count
-            facts.facts[index].toldBytes = bytes
-            facts.facts[index].toldAt = UInt32(clamping: time / 1_000_000_000)
-            changed.append(index)
+            for index in due { facts.facts[index].tell(at: time) }
+            untold.settle(
+                page, dueAt: indices.lazy.compactMap { self.facts.facts[$0].waits(refresh: refresh) }.min())
+            changed += due
         }
         return changed
     }
@@ -429,6 +418,7 @@ package final class Profile {
     func turnBack(to now: UInt64, due: UInt64) {
         seenAt = min(seenAt, now)
         dueAt = min(dueAt, due)
+        untold.turnBack()
     }
 
     /// The same, by so much that what was noted meanwhile would keep the days that come now out of all histories.

@@ -174,6 +174,9 @@ package struct ProfileTable: ~Copyable {
     package mutating func observe(
         _ workload: WorkloadDescription, elapsed: UInt64, announcesCalls: Bool, sendsSpans: Bool = false
     ) {
+        // A pod's own cgroup holds those of its containers, and as a rule no process: it is no subject before something is done in it.
+        let isEnclosing = workload.identity.pod != nil && workload.container == nil
+        if isEnclosing, profiles[SubjectKey(workload.identity)] == nil { return }
         profile(of: workload)?.observe(
             workload.container?.id ?? "", of: workload.identity.revision, at: clock.now, elapsed: elapsed,
             announcesCalls: announcesCalls, sendsSpans: sendsSpans)

@@ -6,29 +6,14 @@ struct UnkeptPages {
     var hasHeader = false
     /// Counts of it have grown, which can wait.
     var isHeaderStale = false
-    private var words: [UInt64] = []
+    private var set = PageSet()
 
-    var isEmpty: Bool { !hasHeader && words.allSatisfy { $0 == 0 } }
-
-    mutating func insert(page: Int) {
-        while words.count <= page / 64 { words.append(0) }
-        words[page / 64] |= 1 << UInt64(page % 64)
-    }
-
-    mutating func remove(page: Int) {
-        if page / 64 < words.count { words[page / 64] &= ~(1 << UInt64(page % 64)) }
-    }
+    var isEmpty: Bool { !hasHeader && set.isEmpty }
 
     /// Ascending. Those beyond the last one that there are facts of are to be removed.
-    var pages: [Int] {
-        var pages: [Int] = []
-        for (index, word) in words.enumerated() {
-            var rest = word
-            while rest != 0 {
-                pages.append(64 * index + rest.trailingZeroBitCount)
-                rest &= rest - 1
-            }
-        }
-        return pages
-    }
+    var pages: [Int] { set.numbers }
+
+    mutating func insert(page: Int) { set.insert(page) }
+
+    mutating func remove(page: Int) { set.remove(page) }
 }

@@ -416,6 +416,55 @@ import Testing
         #expect(!rows.isEmpty && rows.allSatisfy { $0.to.nanosecondsSince1970 <= Self.start + boot })
     }
 
+    @Test func `a pod's own cgroup is a subject once something is done in it`() {
+        var table = table()
+        var identity = WorkloadIdentity(kind: "Deployment")
+        identity.name = "planner"
+        identity.pod = .init(name: "planner-1", uid: "1")
+        let workload = WorkloadDescription(identity)
+        table.observe(workload, elapsed: Self.hour, announcesCalls: false)
+        #expect(table.count == 0)
+        table.note(opened("/a", workload))
+        table.observe(workload, elapsed: Self.hour, announcesCalls: false)
+        let profile = table.profile(of: SubjectKey(identity))
+        #expect(profile?.count == 1 && profile?.coverage.messages().isEmpty == false)
+        #expect(table.count == 1)
+    }
+
+    @Test func `a small change is told when it is time, a large one at once, and each once`() {
+        var table = table { $0.refresh = Self.hour }
+        let workload = workload("planner")
+        func told() -> [Int] { table.takeChanged().flatMap(\.facts) }
+        // On three pages.
+        for number in 0..<70 { table.note(opened("/\(number)", workload)) }
+        #expect(told() == Array(0..<70))
+        #expect(told() == [])
+        for _ in 0..<9 { table.note(opened("/5", workload)) }
+        #expect(told() == [5])
+        for number in [5, 40, 69] { table.note(opened("/\(number)", workload)) }
+        // Of 10 one more is little, of one it is much.
+        #expect(told() == [40, 69])
+        table.tick(reading(Self.hour - 2_000_000_000))
+        #expect(told() == [])
+        table.note(opened("/6", workload, at: Self.hour - 1))
+        #expect(told() == [6])
+        table.tick(reading(Self.hour + 2_000_000_000))
+        #expect(told() == [5])
+        #expect(told() == [])
+    }
+
+    @Test func `a small change from before the clock was set back does not wait until it is there again`() {
+        var table = table { $0.refresh = Self.hour }
+        let workload = workload("planner")
+        for _ in 0..<10 { table.note(opened("/a", workload)) }
+        _ = table.takeChanged()
+        table.note(opened("/a", workload))
+        #expect(table.takeChanged().isEmpty)
+        table.tick(ClockReading(boot: 1, wallOffset: Int64(Self.start - 30 * 24 * Self.hour)))
+        table.tick(ClockReading(boot: 2 * Self.hour, wallOffset: Int64(Self.start - 30 * 24 * Self.hour)))
+        #expect(table.takeChanged().map(\.facts) == [[0]])
+    }
+
     @Test func `what has not run for long is let go; a container without a lasting name after an hour`() {
         var table = table()
         table.note(opened("/a", workload("web")))

@@ -46,6 +46,34 @@ struct Fact {
     }
 }
 
+// Telling.
+extension Fact {
+    private var times: UInt64 { count &+ UInt64(repeats) }
+    private var bytes: UInt64 { sent &+ received }
+    private var isChanged: Bool { times != toldCount || bytes != toldBytes }
+    /// Wall clock, nanoseconds since 1970.
+    private var toldTime: UInt64 { UInt64(toldAt) * 1_000_000_000 }
+
+    /// It is new, or has changed since it was told: by much, or long ago.
+    ///
+    /// - Parameters:
+    ///   - time: wall clock, nanoseconds since 1970.
+    ///   - refresh: how long a small change may wait, nanoseconds.
+    func isDue(at time: UInt64, refresh: UInt64) -> Bool {
+        guard isChanged else { return false }
+        return times / 2 >= toldCount || bytes / 2 >= max(toldBytes, 512) || time &- toldTime >= refresh
+    }
+
+    /// Until when a small change waits; nil: there is none.
+    func waits(refresh: UInt64) -> UInt64? { isChanged ? toldTime &+ refresh : nil }
+
+    mutating func tell(at time: UInt64) {
+        toldCount = times
+        toldBytes = bytes
+        toldAt = UInt32(clamping: time / 1_000_000_000)
+    }
+}
+
 /// A few of many names, by their numbers in a `SharedNames`: those whose hashes are smallest, whoever is asked and in whatever
 /// order they came.
 struct NameSample: Equatable {
