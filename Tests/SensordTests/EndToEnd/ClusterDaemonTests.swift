@@ -22,28 +22,7 @@ final class ClusterDaemonTests {
 
     /// Flags that make a sensord one of that cluster's.
     private func cluster(_ server: TestAPIServer) throws -> [String] {
-        let authority = try TestCertificates.shared.get().path("ca.crt")
-        try write(
-            """
-            apiVersion: v1
-            kind: Config
-            current-context: here
-            contexts:
-            - name: here
-              context:
-                cluster: test
-                user: sensord
-            clusters:
-            - name: test
-              cluster:
-                server: \(server.url)
-                certificate-authority: \(authority)
-            users:
-            - name: sensord
-              user:
-                token: first-token
-
-            """, to: "kubeconfig")
+        try write(try server.kubeconfig(), to: "kubeconfig")
         return [
             "--kubeconfig", folder + "/kubeconfig", "--node", "n1", "--cluster", "c1", "--run-dir", folder,
             "--state-dir", folder + "/state",

@@ -58,7 +58,13 @@ package struct FactQualifiers: Hashable, Sendable {
         case denied = 1
         case failed = 2
 
-        package var name: String { "\(self)" }
+        package var name: String {
+            switch self {
+            case .ok: "ok"
+            case .denied: "denied"
+            case .failed: "failed"
+            }
+        }
     }
 
     package var outcome: Outcome

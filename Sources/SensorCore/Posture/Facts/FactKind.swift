@@ -47,7 +47,14 @@ package enum FactKind: UInt8, Sendable, CaseIterable {
     }
 
     /// The name that users and other programs see.
-    package var name: String { "\(self)" }
+    package var name: String { Self.names[Int(rawValue)] }
+
+    /// By raw value. What an enumeration calls its cases takes reflection, which is too dear for each fact that is told.
+    private static let names = {
+        var names = [String](repeating: "", count: 256)
+        for kind in allCases { names[Int(kind.rawValue)] = "\(kind)" }
+        return names
+    }()
 
     /// Names of what its key is made of, in that order.
     var fields: [FactKey.Field] {
@@ -93,5 +100,11 @@ package enum Discipline: UInt8, Sendable, CaseIterable {
     case identity = 2
     case model = 3
 
-    package var name: String { "\(self)" }
+    package var name: String {
+        switch self {
+        case .behavioral: "behavioral"
+        case .identity: "identity"
+        case .model: "model"
+        }
+    }
 }
