@@ -2002,10 +2002,11 @@ package nonisolated struct PostureEnvelope: Sendable {
   package var keyID: String = String()
 
   /// 64 bytes. Of five lines in ASCII, each with its newline: `posture.v1`; the stream; the sequence; `previous`, empty if there
-  /// is none; the digest of the payload, spelled as `previous` is.
+  /// is none; the digest of the payload, spelled as `previous` is. Of a sixth, too, where there is an `original_sequence`: that.
   package var signature: Data = Data()
 
-  /// It was set aside under this sequence, and is sent again under another.
+  /// It was set aside under this sequence, and is sent again under another. A receiver that took it under this one takes it for
+  /// what it is, a repetition, and counts it once.
   package var originalSequence: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()

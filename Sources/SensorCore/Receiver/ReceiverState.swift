@@ -43,6 +43,9 @@ struct ReceiverState {
                 switch try take(line, index, of: batch, into: &stream, at: now) {
                 case .new: taken += 1
                 case .repeated: statistics.repeated += 1
+                case .resent:
+                    taken += 1
+                    statistics.repeated += 1
                 case .hole:
                     // The sender goes back to what is known.
                     statistics.holes += 1
