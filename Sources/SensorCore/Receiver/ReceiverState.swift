@@ -143,6 +143,7 @@ struct ReceiverState {
             changes.formUnion(subjects.merge(record, node: node))
         case .toolCall?: keep(line, "toolCall", node: node)
         case .anomaly?: keep(line, "anomaly", node: node)
+        case .events?: keep(line, "events", node: node)
         case .inventory?: keep(line, "inventory", node: node)
         case .nodeCoverage?: keep(line, "nodeCoverage", node: node)
         case .gap?: keep(line, "gap", node: node)

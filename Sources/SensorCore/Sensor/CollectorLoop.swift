@@ -32,6 +32,7 @@ final class CollectorLoop {
     private var unwatched: (fresh: Set<UInt64>, settled: Set<UInt64>) = ([], [])
     private var unenforcedCgroups: UInt64 = 0
     private var pending = PendingRecords()
+    private var outgoing: OutgoingEvents
     /// Somebody has announced a call.
     private var isHearing = false
     /// Of the socket server.
@@ -45,6 +46,9 @@ final class CollectorLoop {
         self.configuration = configuration
         self.sinks = sinks
         spans = configuration.spans.map { InboxPortions($0, size: Self.spansOfPass) }
+        outgoing = OutgoingEvents(
+            configuration.deliveredEvents ?? EventChoice(),
+            credentials: configuration.pipeline.profiles.credentials, stream: configuration.streamID)
         do throws(KernelError) { kernel = try KernelSession(settings: configuration.kernel) } catch {
             throw .kernel(error)
         }
@@ -128,9 +132,7 @@ final class CollectorLoop {
         reportLosses()
         noteRecording(recording?.finish())
         if let journal = configuration.journal {
-            var batch = pipeline.takePosture(all: true)
-            batch.records = pending.take() + batch.records
-            journal.write(batch)
+            journal.write(withPending(pipeline.takePosture(all: true)))
             if !journal.finish() { note("posture is not kept: \(journal.status.trouble ?? "the disk takes nothing")") }
         }
         for sink in sinks { sink.finish() }
@@ -239,6 +241,7 @@ final class CollectorLoop {
             for event in events where event.kind == .anomalyState {
                 pending.append(pipeline.content(of: event), .anomalyState, of: event.workload)
             }
+            outgoing.note(events)
         }
         pipeline.reuse(consume events)
     }
@@ -255,8 +258,18 @@ final class CollectorLoop {
         for record in records { pending.append(pipeline.content(of: record), .toolCallEnd, of: record.workload) }
         // Before the tick, where there are many.
         if pending.isHalfFull, let journal = configuration.journal, journal.isReady() {
-            journal.write(JournalBatch(records: pending.take()))
+            journal.write(withPending())
         }
+    }
+
+    /// With what nobody can make anew, which comes first, and with events.
+    private func withPending(_ batch: JournalBatch = JournalBatch()) -> JournalBatch {
+        var batch = batch
+        batch.records = pending.take() + batch.records
+        let (portions, dropped) = outgoing.take()
+        for portion in portions { batch.events.append(pipeline.record(of: portion)) }
+        batch.droppedEvents = dropped
+        return batch
     }
 
     private func readPendingLosses() {
@@ -341,9 +354,7 @@ final class CollectorLoop {
         // What the disk has no time for is told later, and then as it is by then.
         guard let journal = configuration.journal, journal.isReady() else { return }
         pipeline.restore(journal.takeReread())
-        var batch = pipeline.takePosture()
-        batch.records = pending.take() + batch.records
-        journal.write(batch)
+        journal.write(withPending(pipeline.takePosture()))
     }
 
     private func forgetGoneCgroups() {

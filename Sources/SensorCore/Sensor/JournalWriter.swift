@@ -20,6 +20,7 @@ struct JournalWriter {
     private var unwritten: [RecordContent] = []
     private var refused: UInt64 = 0
     private var resent: ResentRecords
+    private var eventLedger = EventLedger()
 
     /// Bytes of `fresh`.
     private static let freshLimit = 4 << 20
@@ -54,7 +55,8 @@ struct JournalWriter {
             }
         return PostureJournal.Status(
             trouble: trouble, log: log.statistics, refused: refused, bytes: log.size.bytes,
-            sequence: log.head.sequence, unsettled: log.head.sequence - settled,
+            keptEvents: eventLedger.kept, droppedEvents: eventLedger.dropped, sequence: log.head.sequence,
+            unsettled: log.head.sequence - settled,
             missing: cursors.reduce(0) { $0 + $1.missing }, spooledBytes: log.recordBytes,
             sinks: cursors.map {
                 .init(name: $0.sink.name, unsettled: log.head.sequence - $0.settled, missing: $0.missing)
@@ -85,6 +87,7 @@ struct JournalWriter {
             if outcome == .refused { refused += 1 }
         }
         unwritten.removeFirst(count)
+        write(batch.events, dropped: batch.droppedEvents)
         commit()
         tell()
     }
@@ -116,6 +119,13 @@ struct JournalWriter {
         return .kept
     }
 
+    /// Bytes of events that may be kept now.
+    var roomForEvents: Int { spool.roomForEvents(in: log) }
+
+    mutating func noteEvents<Result>(_ body: (inout EventLedger) -> Result) -> Result { body(&eventLedger) }
+
+    func gapPayload(of events: UInt64) -> [UInt8]? { gaps.payload(ofEvents: events, clock: .now()) }
+
     var streamID: StreamID { log.head.id }
 
     /// The record, which was set aside, has a new place in the stream already.
@@ -144,6 +154,7 @@ struct JournalWriter {
             usleep(10_000)
             settle()
         }
+        tellDroppedEvents(isEnd: true)
         refused += UInt64(unwritten.count)
         _ = log.close { [shares, cursors, resent, log] in Self.value(of: $0, shares, cursors, resent, log) }
     }

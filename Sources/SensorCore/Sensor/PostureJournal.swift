@@ -13,6 +13,9 @@ package final class PostureJournal: Sendable {
         package var refused: UInt64 = 0
         /// Of the log's files.
         package var bytes = 0
+        /// Events that were kept as records, and those for which there was no room.
+        package var keptEvents: UInt64 = 0
+        package var droppedEvents: UInt64 = 0
         /// The last record that is kept.
         package var sequence: UInt64 = 0
         /// Records that whoever takes them has not taken, or not settled, yet.

@@ -38,6 +38,7 @@ struct Daemon {
         configuration.followsCluster = endpoint != nil
         configuration.watch = settings.watch
         let receivers = try ReconcilerSettings.all(settings, environment: Environment.proxies)
+        if receivers.contains(where: \.form.hasEvents) { configuration.deliveredEvents = settings.deliverEvents }
         let hub = TailHub()
         let writer = try self.writer(attention)
         let recent = RecentEvents(stream: configuration.streamID)
