@@ -33,6 +33,8 @@ final class CollectorLoop {
     private var unenforcedCgroups: UInt64 = 0
     private var pending = PendingRecords()
     private var outgoing: OutgoingEvents
+    /// When what is urgent is looked at again, boot clock, and how long the journal has been waited for so.
+    private var urgency: (due: UInt64, pause: UInt64) = (0, 0)
     /// Somebody has announced a call.
     private var isHearing = false
     /// Of the socket server.
@@ -111,6 +113,7 @@ final class CollectorLoop {
             askIfAwaited()
             let now = KernelSession.bootTime()
             if now >= nextTick { tick() }
+            if outgoing.hasUrgent, now >= urgency.due { writeUrgent(at: now) }
             flushRecording(isQuiet: count == 0, now: now)
             if wakeup == .interrupted, isStopping(self) { return }
         }
@@ -118,7 +121,8 @@ final class CollectorLoop {
 
     /// Where spans are left for the next pass that comes at once, but whoever uses the waker is heard in between.
     private var nextTurn: UInt64 {
-        let next = hasSpans ? 0 : min(nextTick, pipeline.nextDeadline)
+        let urgent = outgoing.hasUrgent ? urgency.due : .max
+        let next = hasSpans ? 0 : min(nextTick, pipeline.nextDeadline, urgent)
         return max(next, KernelSession.bootTime() &+ 1_000_000)
     }
 
@@ -270,6 +274,17 @@ final class CollectorLoop {
         for portion in portions { batch.events.append(pipeline.record(of: portion)) }
         batch.droppedEvents = dropped
         return batch
+    }
+
+    /// What is urgent does not wait for the tick, but for the journal: at first 10 ms a time, and then less often.
+    private func writeUrgent(at now: UInt64) {
+        guard let journal = configuration.journal else { return }
+        if journal.isReady() {
+            urgency = (0, 0)
+            return journal.write(withPending())
+        }
+        let pause = min(max(2 * urgency.pause, 10_000_000), 1_000_000_000)
+        urgency = (now &+ pause, pause)
     }
 
     private func readPendingLosses() {

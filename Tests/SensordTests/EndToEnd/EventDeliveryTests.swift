@@ -103,4 +103,41 @@ struct EventDeliveryTests {
         #expect(Set(ids).count == ids.count)
         #expect(events.allSatisfy { $0.firstSeen && $0.kind != "process.fork" })
     }
+
+    @Test func `what is urgent does not wait for the tick`() async throws {
+        try await run("mkdir -p '\(folder)/.ssh' && : > '\(folder)/.ssh/id_ed25519'")
+        try await reconciler.serve { server in
+            let daemon = try await start(server.url, "--tick", "3600")
+            var begin = ContinuousClock.now
+            try await run("cat '\(folder)/.ssh/id_ed25519'")
+            try await daemon.until { self.events.contains { $0.file.path == folder + "/.ssh/id_ed25519" } }
+            #expect(begin.duration(to: .now) < Self.longest)
+
+            begin = .now
+            try await run("unshare --uts true")
+            try await daemon.until { self.events.contains { $0.syscall.name == "unshare" } }
+            #expect(begin.duration(to: .now) < Self.longest)
+
+            let client = try ToolCallClient(runDirectory: folder + "/run", session: "s1", call: "c1")
+            try client.begin(name: "pay", arguments: ["bob"], initiator: nil)
+            begin = .now
+            do {
+                try client.begin(name: "pay", arguments: ["bob"], initiator: nil)
+                Issue.record("the same call is begun twice")
+            } catch {
+                #expect("\(error)".contains("c1"), "\(error)")
+            }
+            try await daemon.until {
+                self.reconciler.has(#""anomaly":{"#) && self.reconciler.has("duplicate_operation")
+            }
+            #expect(begin.duration(to: .now) < Self.longest)
+            // Nothing else came before its time.
+            #expect(!reconciler.has(#""facts":{"#))
+            try await stop(daemon)
+        }
+        #expect(reconciler.violations == [])
+    }
+
+    /// For a machine that has a lot else to do: the tick is an hour.
+    private static let longest = Duration.seconds(20)
 }
