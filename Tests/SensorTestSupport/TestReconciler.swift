@@ -16,6 +16,8 @@ package final class TestReconciler: Sendable {
     /// What one request meets.
     package enum Fault: Sendable {
         case status(Int, retryAfter: Int? = nil)
+        /// Status and body of the answer.
+        case answer(Int, String)
         /// The connection is closed when the request's head is there.
         case hangUp
         /// The batch is kept, and the connection closed without an answer.
@@ -171,6 +173,7 @@ package final class TestReconciler: Sendable {
             return Self.status(400)
         }
         if case .status(let code, let seconds) = fault { return Self.status(code, retryAfter: seconds) }
+        if case .answer(let code, let text) = fault { return Self.response(code, text) }
         if records.count > state.recordLimit { return Self.status(413) }
         if case .again = fault { return Self.acknowledgement(first.stream, state.last[first.stream] ?? 0) }
         for record in records { Self.keep(record, &state) }

@@ -1957,6 +1957,15 @@ package nonisolated struct PostureRecord: @unchecked Sendable {
     set {_uniqueStorage()._body = .nodeCoverage(newValue)}
   }
 
+  /// What happened, as far as the node was told to tell it one by one.
+  package var events: PostureEvents {
+    get {
+      if case .events(let v)? = _storage._body {return v}
+      return PostureEvents()
+    }
+    set {_uniqueStorage()._body = .events(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Body: Equatable, Sendable {
@@ -1972,6 +1981,8 @@ package nonisolated struct PostureRecord: @unchecked Sendable {
     case inventory(PostureInventory)
     /// How well the node was watched.
     case nodeCoverage(PostureNodeCoverage)
+    /// What happened, as far as the node was told to tell it one by one.
+    case events(PostureEvents)
 
   }
 
@@ -2002,10 +2013,11 @@ package nonisolated struct PostureEnvelope: Sendable {
   package var keyID: String = String()
 
   /// 64 bytes. Of five lines in ASCII, each with its newline: `posture.v1`; the stream; the sequence; `previous`, empty if there
-  /// is none; the digest of the payload, spelled as `previous` is.
+  /// is none; the digest of the payload, spelled as `previous` is. Of a sixth, too, where there is an `original_sequence`: that.
   package var signature: Data = Data()
 
-  /// It was set aside under this sequence, and is sent again under another.
+  /// It was set aside under this sequence, and is sent again under another. A receiver that took it under this one takes it for
+  /// what it is, a repetition, and counts it once.
   package var originalSequence: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -2073,6 +2085,19 @@ package nonisolated struct PostureSubject: Sendable {
 
   /// As a container's `type`.
   package var containerType: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct PostureEvents: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Of one workload, in the order in which they became known. Each has its id, by which it counts once.
+  package var events: [PostureEvent] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2985,7 +3010,8 @@ package nonisolated struct PostureLoss: Sendable {
   package init() {}
 }
 
-/// Records that are not there, or not as they were.
+/// Records that are not there, or not as they were. Without `from` and `to`: so many events that never became records, for lack
+/// of room (`events_dropped`).
 package nonisolated struct PostureGap: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -5705,7 +5731,7 @@ nonisolated extension PostureAnomaly: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension PostureRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Record"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}schema\0\u{1}node\0\u{1}boot\0\u{1}time\0\u{3}boot_time\0\u{1}subject\0\u{1}coverage\0\u{2}\u{3}facts\0\u{1}profile\0\u{3}tool_call\0\u{1}gap\0\u{1}anomaly\0\u{1}inventory\0\u{3}node_coverage\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}schema\0\u{1}node\0\u{1}boot\0\u{1}time\0\u{3}boot_time\0\u{1}subject\0\u{1}coverage\0\u{2}\u{3}facts\0\u{1}profile\0\u{3}tool_call\0\u{1}gap\0\u{1}anomaly\0\u{1}inventory\0\u{3}node_coverage\0\u{1}events\0")
 
   fileprivate class _StorageClass {
     var _schema: String = String()
@@ -5850,6 +5876,19 @@ nonisolated extension PostureRecord: SwiftProtobuf.Message, SwiftProtobuf._Messa
             _storage._body = .nodeCoverage(v)
           }
         }()
+        case 17: try {
+          var v: PostureEvents?
+          var hadOneofValue = false
+          if let current = _storage._body {
+            hadOneofValue = true
+            if case .events(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._body = .events(v)
+          }
+        }()
         default: break
         }
       }
@@ -5911,6 +5950,10 @@ nonisolated extension PostureRecord: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case .nodeCoverage?: try {
         guard case .nodeCoverage(let v)? = _storage._body else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+      }()
+      case .events?: try {
+        guard case .events(let v)? = _storage._body else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
       }()
       case nil: break
       }
@@ -6130,6 +6173,36 @@ nonisolated extension PostureSubject: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.name != rhs.name {return false}
     if lhs.container != rhs.container {return false}
     if lhs.containerType != rhs.containerType {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureEvents: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Events"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}events\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.events) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.events.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.events, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureEvents, rhs: PostureEvents) -> Bool {
+    if lhs.events != rhs.events {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

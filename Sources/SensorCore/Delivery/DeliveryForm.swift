@@ -26,6 +26,9 @@ package enum DeliveryForm: Sendable, Equatable {
         }
     }
 
+    /// There is something in it for whoever is told events.
+    package var hasEvents: Bool { self != .spans }
+
     var path: String {
         switch self {
         case .posture: "/v1/posture"

@@ -9,12 +9,16 @@ struct ReceivedStream {
         case new
         /// It was taken before.
         case repeated
+        /// It follows, and says again what was taken under its original sequence.
+        case resent
         /// Records before it are missing, and no gap accounts for them: it is not taken.
         case hole
     }
 
     let node: String
     private(set) var progress: StreamProgress
+    /// Records that never came: gaps stand for them, or the stream began behind them. They may be sent again.
+    private(set) var missing = SequenceSet()
     /// Wall clock, nanoseconds since 1970: when it was heard of last.
     var heardAt: UInt64
     /// Records that were refused since the receiver was started, and why the last one was.
@@ -49,9 +53,20 @@ struct ReceivedStream {
             throw ReceiverRefusal(.contradiction, "sequence \(envelope.sequence): \(StreamBreak.Fault.reused)")
         case .some(let fault): throw ReceiverRefusal(.brokenChain, "sequence \(envelope.sequence): \(fault)")
         }
-        let isNew = envelope.sequence > last
+        let before = last
         progress = next
-        return isNew ? .new : .repeated
+        guard envelope.sequence > before else { return .repeated }
+        note(envelope, after: before)
+        guard let original = envelope.originalSequence else { return .new }
+        guard missing.contains(original) else { return .resent }
+        missing.remove(original)
+        return .new
+    }
+
+    private mutating func note(_ envelope: EnvelopeLine, after last: UInt64) {
+        if last == 0, envelope.sequence > 1 { missing.insert(1...(envelope.sequence - 1)) }
+        guard let gap = envelope.gap, gap.range.upperBound > last else { return }
+        missing.insert(max(gap.range.lowerBound, last + 1)...gap.range.upperBound)
     }
 }
 
@@ -72,6 +87,8 @@ extension ReceivedStream {
         var digest: String?
         var recentSequences: [UInt64]
         var recentDigests: [String]
+        /// Of each range the first and the last.
+        var missingRanges: [UInt64]?
     }
 
     var kept: [UInt8]? {
@@ -80,7 +97,8 @@ extension ReceivedStream {
             node: node, heardAt: heardAt, first: summary.first, last: summary.last, records: summary.records,
             repeated: summary.repeated, gaps: summary.gaps, missing: summary.missing, unchecked: summary.unchecked,
             digest: position.digest?.description, recentSequences: position.recent.map(\.sequence),
-            recentDigests: position.recent.map { $0.digest.description })
+            recentDigests: position.recent.map { $0.digest.description },
+            missingRanges: missing.ranges.flatMap { [$0.lowerBound, $0.upperBound] })
         return (try? JSONEncoder().encode(kept)).map { Array($0) }
     }
 
@@ -97,6 +115,12 @@ extension ReceivedStream {
         for (sequence, text) in zip(kept.recentSequences, kept.recentDigests) {
             guard let digest = PayloadDigest(Array(text.utf8)) else { return nil }
             recent.append((sequence, digest))
+        }
+        let bounds = kept.missingRanges ?? []
+        guard bounds.count % 2 == 0 else { return nil }
+        for place in stride(from: 0, to: bounds.count, by: 2) {
+            guard bounds[place] > 0, bounds[place] <= bounds[place + 1] else { return nil }
+            missing.insert(bounds[place]...bounds[place + 1])
         }
         node = kept.node
         heardAt = kept.heardAt

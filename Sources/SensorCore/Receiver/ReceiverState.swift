@@ -43,6 +43,9 @@ struct ReceiverState {
                 switch try take(line, index, of: batch, into: &stream, at: now) {
                 case .new: taken += 1
                 case .repeated: statistics.repeated += 1
+                case .resent:
+                    taken += 1
+                    statistics.repeated += 1
                 case .hole:
                     // The sender goes back to what is known.
                     statistics.holes += 1
@@ -140,6 +143,7 @@ struct ReceiverState {
             changes.formUnion(subjects.merge(record, node: node))
         case .toolCall?: keep(line, "toolCall", node: node)
         case .anomaly?: keep(line, "anomaly", node: node)
+        case .events?: keep(line, "events", node: node)
         case .inventory?: keep(line, "inventory", node: node)
         case .nodeCoverage?: keep(line, "nodeCoverage", node: node)
         case .gap?: keep(line, "gap", node: node)

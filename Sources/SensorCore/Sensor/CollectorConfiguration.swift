@@ -28,6 +28,8 @@ package struct CollectorConfiguration: Sendable {
     package var spans: CallInbox?
     /// What keeps posture and tells of it; nil: none is learned. Finished with the collector.
     package var journal: PostureJournal?
+    /// Which events travel as records; nil: nobody takes any.
+    package var deliveredEvents: EventChoice?
     /// Where all is streamed: of which workloads; none: of all.
     package var streamedWorkloads: [WorkloadFilter] = []
     /// Which kinds are reported at all, one bit for each `enum sensor_kind`.

@@ -32,6 +32,9 @@ final class CollectorLoop {
     private var unwatched: (fresh: Set<UInt64>, settled: Set<UInt64>) = ([], [])
     private var unenforcedCgroups: UInt64 = 0
     private var pending = PendingRecords()
+    private var outgoing: OutgoingEvents
+    /// When what is urgent is looked at again, boot clock, and how long the journal has been waited for so.
+    private var urgency: (due: UInt64, pause: UInt64) = (0, 0)
     /// Somebody has announced a call.
     private var isHearing = false
     /// Of the socket server.
@@ -45,6 +48,9 @@ final class CollectorLoop {
         self.configuration = configuration
         self.sinks = sinks
         spans = configuration.spans.map { InboxPortions($0, size: Self.spansOfPass) }
+        outgoing = OutgoingEvents(
+            configuration.deliveredEvents ?? EventChoice(),
+            credentials: configuration.pipeline.profiles.credentials, stream: configuration.streamID)
         do throws(KernelError) { kernel = try KernelSession(settings: configuration.kernel) } catch {
             throw .kernel(error)
         }
@@ -107,6 +113,7 @@ final class CollectorLoop {
             askIfAwaited()
             let now = KernelSession.bootTime()
             if now >= nextTick { tick() }
+            if outgoing.hasUrgent, now >= urgency.due { writeUrgent(at: now) }
             flushRecording(isQuiet: count == 0, now: now)
             if wakeup == .interrupted, isStopping(self) { return }
         }
@@ -114,7 +121,8 @@ final class CollectorLoop {
 
     /// Where spans are left for the next pass that comes at once, but whoever uses the waker is heard in between.
     private var nextTurn: UInt64 {
-        let next = hasSpans ? 0 : min(nextTick, pipeline.nextDeadline)
+        let urgent = outgoing.hasUrgent ? urgency.due : .max
+        let next = hasSpans ? 0 : min(nextTick, pipeline.nextDeadline, urgent)
         return max(next, KernelSession.bootTime() &+ 1_000_000)
     }
 
@@ -128,9 +136,7 @@ final class CollectorLoop {
         reportLosses()
         noteRecording(recording?.finish())
         if let journal = configuration.journal {
-            var batch = pipeline.takePosture(all: true)
-            batch.records = pending.take() + batch.records
-            journal.write(batch)
+            journal.write(withPending(pipeline.takePosture(all: true)))
             if !journal.finish() { note("posture is not kept: \(journal.status.trouble ?? "the disk takes nothing")") }
         }
         for sink in sinks { sink.finish() }
@@ -239,6 +245,7 @@ final class CollectorLoop {
             for event in events where event.kind == .anomalyState {
                 pending.append(pipeline.content(of: event), .anomalyState, of: event.workload)
             }
+            outgoing.note(events)
         }
         pipeline.reuse(consume events)
     }
@@ -255,8 +262,29 @@ final class CollectorLoop {
         for record in records { pending.append(pipeline.content(of: record), .toolCallEnd, of: record.workload) }
         // Before the tick, where there are many.
         if pending.isHalfFull, let journal = configuration.journal, journal.isReady() {
-            journal.write(JournalBatch(records: pending.take()))
+            journal.write(withPending())
         }
+    }
+
+    /// With what nobody can make anew, which comes first, and with events.
+    private func withPending(_ batch: JournalBatch = JournalBatch()) -> JournalBatch {
+        var batch = batch
+        batch.records = pending.take() + batch.records
+        let (portions, dropped) = outgoing.take()
+        for portion in portions { batch.events.append(pipeline.record(of: portion)) }
+        batch.droppedEvents = dropped
+        return batch
+    }
+
+    /// What is urgent does not wait for the tick, but for the journal: at first 10 ms a time, and then less often.
+    private func writeUrgent(at now: UInt64) {
+        guard let journal = configuration.journal else { return }
+        if journal.isReady() {
+            urgency = (0, 0)
+            return journal.write(withPending())
+        }
+        let pause = min(max(2 * urgency.pause, 10_000_000), 1_000_000_000)
+        urgency = (now &+ pause, pause)
     }
 
     private func readPendingLosses() {
@@ -341,9 +369,7 @@ final class CollectorLoop {
         // What the disk has no time for is told later, and then as it is by then.
         guard let journal = configuration.journal, journal.isReady() else { return }
         pipeline.restore(journal.takeReread())
-        var batch = pipeline.takePosture()
-        batch.records = pending.take() + batch.records
-        journal.write(batch)
+        journal.write(withPending(pipeline.takePosture()))
     }
 
     private func forgetGoneCgroups() {

@@ -19,6 +19,8 @@ struct JournalWriter {
     /// What the disk did not take.
     private var unwritten: [RecordContent] = []
     private var refused: UInt64 = 0
+    private var resent: ResentRecords
+    private var eventLedger = EventLedger()
 
     /// Bytes of `fresh`.
     private static let freshLimit = 4 << 20
@@ -32,6 +34,8 @@ struct JournalWriter {
         self.stream = stream
         self.gaps = gaps
         self.spool = spool
+        let known = try? log.value(of: ResentRecords.key)
+        resent = known.flatMap { ResentRecords($0, of: log.head.id) } ?? ResentRecords(stream: log.head.id)
         cursors = sinks.map { SinkCursor($0, log) }
         for cursor in cursors {
             // What goes before it has settled anything is a gap for it, also after a restart.
@@ -51,7 +55,8 @@ struct JournalWriter {
             }
         return PostureJournal.Status(
             trouble: trouble, log: log.statistics, refused: refused, bytes: log.size.bytes,
-            sequence: log.head.sequence, unsettled: log.head.sequence - settled,
+            keptEvents: eventLedger.kept, droppedEvents: eventLedger.dropped, sequence: log.head.sequence,
+            unsettled: log.head.sequence - settled,
             missing: cursors.reduce(0) { $0 + $1.missing }, spooledBytes: log.recordBytes,
             sinks: cursors.map {
                 .init(name: $0.sink.name, unsettled: log.head.sequence - $0.settled, missing: $0.missing)
@@ -75,26 +80,63 @@ struct JournalWriter {
                 (refused, count) = (refused + 1, count + 1)
                 continue
             }
-            var envelope = log.append(payload, to: &stream)
-            if envelope == nil {
-                // What waits for a commit has a bound. Where the disk takes nothing, it is tried again with the next batch.
-                guard commit() else { break }
-                // While it need not be read again.
-                tell()
-                envelope = log.append(payload, to: &stream)
-            }
+            // Where the disk takes nothing, it is tried again with the next batch.
+            let outcome = append(payload)
+            if outcome == .later { break }
             count += 1
-            guard let envelope else {
-                refused += 1
-                continue
-            }
-            fresh.append(envelope)
-            freshBytes += envelope.payload.count
-            while freshBytes > Self.freshLimit { freshBytes -= fresh.removeFirst().payload.count }
+            if outcome == .refused { refused += 1 }
         }
         unwritten.removeFirst(count)
+        write(batch.events, dropped: batch.droppedEvents)
         commit()
         tell()
+    }
+
+    /// What became of a payload.
+    enum Appending {
+        /// The next commit keeps it.
+        case kept
+        /// It is too large.
+        case refused
+        /// There is no room for it until the disk takes something.
+        case later
+    }
+
+    /// Gives a payload its place in the stream.
+    ///
+    /// - Parameter original: the sequence that it had before it was set aside, where it was.
+    mutating func append(_ payload: [UInt8], original: UInt64? = nil) -> Appending {
+        var envelope = log.append(payload, to: &stream, original: original)
+        if envelope == nil {
+            // What waits for a commit has a bound.
+            guard commit() else { return .later }
+            // While it need not be read again.
+            tell()
+            envelope = log.append(payload, to: &stream, original: original)
+        }
+        guard let envelope else { return .refused }
+        fresh.append(envelope)
+        freshBytes += envelope.payload.count
+        while freshBytes > Self.freshLimit { freshBytes -= fresh.removeFirst().payload.count }
+        return .kept
+    }
+
+    /// Bytes of events that may be kept now.
+    var roomForEvents: Int { spool.roomForEvents(in: log) }
+
+    mutating func noteEvents<Result>(_ body: (inout EventLedger) -> Result) -> Result { body(&eventLedger) }
+
+    func gapPayload(of events: UInt64) -> [UInt8]? { gaps.payload(ofEvents: events, clock: .now()) }
+
+    var streamID: StreamID { log.head.id }
+
+    /// The record, which was set aside, has a new place in the stream already.
+    func hasResent(_ sequence: UInt64) -> Bool { resent.contains(sequence) }
+
+    /// The record, which was set aside, has a new place in the stream: the commit that keeps it keeps this as well.
+    mutating func noteResent(_ sequence: UInt64) {
+        resent.insert(sequence)
+        log.change(ResentRecords.key)
     }
 
     /// What is kept of these; nil: it cannot be read now.
@@ -114,24 +156,27 @@ struct JournalWriter {
             usleep(10_000)
             settle()
         }
+        tellDroppedEvents(isEnd: true)
         refused += UInt64(unwritten.count)
-        _ = log.close { [shares, cursors, log] in Self.value(of: $0, shares, cursors, log) }
+        _ = log.close { [shares, cursors, resent, log] in Self.value(of: $0, shares, cursors, resent, log) }
     }
 
     /// So often 10 ms are waited at the end for what was taken to be settled.
     private static let settlingSteps = 200
 
     @discardableResult
-    private mutating func commit() -> Bool {
-        let outcome = log.commit { [shares, cursors, log] in Self.value(of: $0, shares, cursors, log) }
+    mutating func commit() -> Bool {
+        let outcome = log.commit { [shares, cursors, resent, log] in Self.value(of: $0, shares, cursors, resent, log) }
         guard case .committed = outcome else { return false }
         shares = [:]
         return true
     }
 
     private static func value(
-        of key: [UInt8], _ shares: [[UInt8]: PostureRecord?], _ cursors: [SinkCursor], _ log: StateLog
+        of key: [UInt8], _ shares: [[UInt8]: PostureRecord?], _ cursors: [SinkCursor], _ resent: ResentRecords,
+        _ log: StateLog
     ) -> [UInt8]? {
+        if ResentRecords.isKey(key) { return resent.bytes }
         if SinkPosition.isKey(key) {
             return cursors.first { $0.key == key }.map {
                 SinkPosition(stream: log.head.id, sequence: $0.settled).bytes

@@ -13,6 +13,9 @@ package final class PostureJournal: Sendable {
         package var refused: UInt64 = 0
         /// Of the log's files.
         package var bytes = 0
+        /// Events that were kept as records, and those for which there was no room.
+        package var keptEvents: UInt64 = 0
+        package var droppedEvents: UInt64 = 0
         /// The last record that is kept.
         package var sequence: UInt64 = 0
         /// Records that whoever takes them has not taken, or not settled, yet.
@@ -52,6 +55,8 @@ package final class PostureJournal: Sendable {
     private struct Waiting {
         var batch = JournalBatch()
         var isFinishing = false
+        /// Who wants to know what became of what is to be sent again.
+        var resenders: [@Sendable (ResendReport) -> Void] = []
         var status = Status()
         var reread = Reread()
         /// Since when the disk is at it.
@@ -61,12 +66,15 @@ package final class PostureJournal: Sendable {
     private struct Opened {
         var report: OpeningReport
         var stream: String
+        var resent: ResendReport
     }
 
     /// What was found in the directory.
     package var opening: OpeningReport { opened.report }
     /// Id of the stream that records have.
     package var stream: String { opened.stream }
+    /// What became of records that were to be sent again as soon as there is a journal.
+    package var resent: ResendReport { opened.resent }
     private let opened: Opened
     private let restored: NIOLockedValueBox<Restored>
     private let mailbox: Mailbox
@@ -77,10 +85,11 @@ package final class PostureJournal: Sendable {
     ///   - node: what records of the journal itself say.
     ///   - spool: how much is kept for sinks that take nothing.
     ///   - sinks: take records that are kept, on the journal's thread, each for itself.
+    ///   - aside: what they have refused: what of it is to be sent again is, at once.
     /// - Throws: why the directory cannot be used.
     package init(
         directory: String, boot: String? = nil, node: String = "", signer: RecordSigner? = nil,
-        spool: SpoolLimits = SpoolLimits(), sinks: [any RecordSink] = []
+        spool: SpoolLimits = SpoolLimits(), sinks: [any RecordSink] = [], aside: [SetAsideFiles] = []
     ) throws(StateLogError) {
         let boot = boot ?? ProcFile.bootID
         let mailbox = Mailbox()
@@ -89,7 +98,7 @@ package final class PostureJournal: Sendable {
         let isOpen = ConditionLock(value: false)
         do throws(SystemError) {
             _ = try Worker(name: "journal") {
-                Self.work(directory, boot, spool, mailbox) { log throws(StateLogError) in
+                Self.work(directory, boot, spool, aside, mailbox) { log throws(StateLogError) in
                     let known = try Self.restored(from: log, directory)
                     restored.withLockedValue { $0 = known }
                     return JournalWriter(
@@ -155,6 +164,14 @@ package final class PostureJournal: Sendable {
         mailbox.wake()
     }
 
+    /// Sends again what of the records set aside is to be. Does not wait.
+    ///
+    /// - Parameter completion: is told what became of it, on the journal's thread.
+    package func resend(_ completion: @escaping @Sendable (ResendReport) -> Void) {
+        mailbox.waiting.withLockedValue { $0.resenders.append(completion) }
+        mailbox.wake()
+    }
+
     /// Waits until all that was written is kept, or cannot be; not for ever.
     ///
     /// - Returns: whether it is.
@@ -201,7 +218,7 @@ package final class PostureJournal: Sendable {
     }
 
     private static func work(
-        _ directory: String, _ boot: String, _ spool: SpoolLimits, _ mailbox: Mailbox,
+        _ directory: String, _ boot: String, _ spool: SpoolLimits, _ aside: [SetAsideFiles], _ mailbox: Mailbox,
         _ makeWriter: (StateLog) throws(StateLogError) -> JournalWriter,
         isOpen: (Result<Opened, StateLogError>) -> Void
     ) {
@@ -212,20 +229,25 @@ package final class PostureJournal: Sendable {
             limits.bytes += 2 * spool.bytes
             let log = try StateLog(directory: directory, boot: boot, limits: limits)
             writer = try makeWriter(log)
-            isOpen(.success(Opened(report: log.opening, stream: log.head.id.description)))
+            let resent = writer.resend(aside)
+            isOpen(.success(Opened(report: log.opening, stream: log.head.id.description, resent: resent)))
         } catch { return isOpen(.failure(error)) }
-        run(&writer, mailbox)
+        run(&writer, aside, mailbox)
     }
 
-    private static func run(_ writer: inout JournalWriter, _ mailbox: Mailbox) {
+    private static func run(_ writer: inout JournalWriter, _ aside: [SetAsideFiles], _ mailbox: Mailbox) {
         writer.tell()
         while true {
             mailbox.hasMail.lock(whenValue: true)
             mailbox.hasMail.unlock(withValue: false)
-            let (batch, isFinishing) = mailbox.waiting.withLockedValue { waiting in
-                defer { waiting.batch = JournalBatch() }
+            let (batch, resenders, isFinishing) = mailbox.waiting.withLockedValue { waiting in
+                defer { (waiting.batch, waiting.resenders) = (JournalBatch(), []) }
                 waiting.writingSince = .now
-                return (waiting.batch, waiting.isFinishing)
+                return (waiting.batch, waiting.resenders, waiting.isFinishing)
+            }
+            if !resenders.isEmpty {
+                let report = writer.resend(aside)
+                for resender in resenders { resender(report) }
             }
             writer.write(batch)
             let reread = batch.wanted.isEmpty ? nil : writer.shares(of: batch.wanted)

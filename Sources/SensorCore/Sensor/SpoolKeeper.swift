@@ -30,6 +30,13 @@ struct SpoolKeeper {
         return large.map { max($0, old ?? 0) } ?? old
     }
 
+    /// Bytes of events that may be added: they have a quarter of the room, while nothing else has it.
+    func roomForEvents(in log: StateLog) -> Int {
+        guard log.condition == .working else { return 0 }
+        let allowance = limits.allowance(taken: log.recordBytes, garbage: log.size.garbage, space: log.space)
+        return allowance / 4 - log.recordBytes - log.waitingBytes
+    }
+
     private static let interval = Duration.seconds(30)
 
     /// The last record that is too old.

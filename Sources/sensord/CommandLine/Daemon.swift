@@ -38,6 +38,7 @@ struct Daemon {
         configuration.followsCluster = endpoint != nil
         configuration.watch = settings.watch
         let receivers = try ReconcilerSettings.all(settings, environment: Environment.proxies)
+        if receivers.contains(where: \.form.hasEvents) { configuration.deliveredEvents = settings.deliverEvents }
         let hub = TailHub()
         let writer = try self.writer(attention)
         let recent = RecentEvents(stream: configuration.streamID)
@@ -49,7 +50,8 @@ struct Daemon {
         var takers: [any RecordSink] = []
         if let lines { takers.append(lines) }
         takers += delivered
-        let (journal, journalError) = try self.journal(takers, node: configuration.node)
+        let aside = delivered.map { SetAsideFiles(of: $0.name, in: settings.stateDirectory) }
+        let (journal, journalError) = try self.journal(takers, aside, node: configuration.node)
         configuration.journal = journal
         configuration.pipeline.learnsProfiles = configuration.journal != nil
 
@@ -64,6 +66,7 @@ struct Daemon {
         let server = try ControlServer(
             listener: listener, stream: configuration.streamID, hub: hub, recent: recent,
             controller: CollectorStreams(collector),
+            resend: delivered.isEmpty ? nil : journal.map(resending),
             limits: ControlServer.Limits(
                 queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
         let background = try BackgroundServices(log: log)
@@ -98,17 +101,39 @@ struct Daemon {
     }
 
     /// What keeps posture; nil: there is no place for it, which is told.
-    private func journal(_ sinks: [any RecordSink], node: String) throws -> (PostureJournal?, String?) {
+    private func journal(
+        _ sinks: [any RecordSink], _ aside: [SetAsideFiles], node: String
+    ) throws -> (PostureJournal?, String?) {
         let directory = settings.stateDirectory
         do throws(StateLogError) {
             let journal = try PostureJournal(
-                directory: directory, node: node, signer: signer, spool: settings.spool, sinks: sinks)
+                directory: directory, node: node, signer: signer, spool: settings.spool, sinks: sinks, aside: aside)
             tell(journal.opening, of: journal)
+            Self.tell(journal.resent, log)
             return (journal, nil)
         } catch {
             guard case .system = error.reason else { throw error }
             log.error("posture is not learned: its state has no place", metadata: ["error": "\(error)"])
             return (nil, "\(error)")
+        }
+    }
+
+    private func resending(_ journal: PostureJournal) -> ControlServer.Resend {
+        let log = log
+        return { completion in
+            journal.resend { report in
+                Self.tell(report, log)
+                completion(report)
+            }
+        }
+    }
+
+    private static func tell(_ report: ResendReport, _ log: Logger) {
+        var metadata: Logger.Metadata = ["records": "\(report.records)", "batches": "\(report.batches)"]
+        if report.batches > 0 { log.notice("what was set aside is sent again", metadata: metadata) }
+        for kept in report.kept {
+            metadata = ["batch": "\(kept.name)", "reason": "\(kept.reason)"]
+            log.warning("what was set aside cannot be sent again", metadata: metadata)
         }
     }
 
@@ -118,11 +143,9 @@ struct Daemon {
     private func service(
         _ reconciler: ReconcilerSettings, _ sink: ReconcilerSink, _ delivery: BackgroundServices, node: String
     ) -> ReconcilerService {
-        var aside = settings.stateDirectory + "/aside"
-        if sink.name != "reconciler" { aside += "-\(sink.name)" }
-        return ReconcilerService(
+        ReconcilerService(
             reconciler, sink: sink, node: node, gaps: GapRecord(node: node, signer: signer),
-            aside: SetAsideFiles(directory: aside), group: delivery.group, log: log)
+            aside: SetAsideFiles(of: sink.name, in: settings.stateDirectory), group: delivery.group, log: log)
     }
 
     private func tell(_ opening: OpeningReport, of journal: PostureJournal) {

@@ -47,6 +47,12 @@ struct DeliveryOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Key of that certificate.", valueName: "file"))
     var otlpKey: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Events that are sent as records: kinds (file.*), first-seen, urgent, or none (default: first-seen,urgent).",
+            valueName: "glob,…"))
+    var deliverEvents: [String] = []
+
     @Option(help: ArgumentHelp("Records that wait for whoever does not take them.", valueName: "bytes"))
     var spoolMaxBytes: String?
 
@@ -59,7 +65,9 @@ struct DeliveryOptions: ParsableArguments {
             .reconcilerTokenFile: reconcilerTokenFile, .reconcilerAuthority: reconcilerCa,
             .reconcilerCertificate: reconcilerCert, .reconcilerKey: reconcilerKey, .otlpURLs: otlpUrl,
             .otlpSignals: otlpSignals, .otlpTokenFile: otlpTokenFile, .otlpAuthority: otlpCa,
-            .otlpCertificate: otlpCert, .otlpKey: otlpKey, .spoolBytes: spoolMaxBytes,
+            .otlpCertificate: otlpCert, .otlpKey: otlpKey,
+            .deliverEvents: deliverEvents.isEmpty ? nil : deliverEvents.joined(separator: ","),
+            .spoolBytes: spoolMaxBytes,
             .spoolAge: spoolMaxAge,
         ]
         return given.compactMapValues { $0 }

@@ -16,6 +16,7 @@ struct Sensord: ParsableCommand {
             sensord replay FILE [filters]
             sensord posture [KIND/NAME]
             sensord verify FILE
+            sensord spool list | show ID | resend ID
             sensord receive --listen ADDRESS:PORT --dir DIR
             sensord version
             """,
@@ -25,7 +26,8 @@ struct Sensord: ParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, TailCommand.self, CheckCommand.self, ToolCallCommand.self, ExplainCommand.self,
-            ReplayCommand.self, PostureCommand.self, VerifyCommand.self, ReceiveCommand.self, VersionCommand.self,
+            ReplayCommand.self, PostureCommand.self, VerifyCommand.self, SpoolCommand.self, ReceiveCommand.self,
+            VersionCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
 }

@@ -12,11 +12,14 @@ struct StateOptions: ParsableArguments {
         name: .customLong("state-dir"), help: ArgumentHelp("Where the daemon keeps what it knows.", valueName: "dir"))
     var stateDirectory: String?
 
-    func directory() throws -> String {
-        var flags: [SettingKey: String] = [:]
+    func directory() throws -> String { try settings().stateDirectory }
+
+    /// - Parameter more: what else the command line gave.
+    func settings(_ more: [SettingKey: String] = [:]) throws -> Settings {
+        var flags = more
         flags[.stateDirectory] = stateDirectory
         let file = try config.map { (path: $0, text: try SettingsOptions.read($0)) }
-        return try Settings(flags: flags, environment: Environment.settings, file: file).stateDirectory
+        return try Settings(flags: flags, environment: Environment.settings, file: file)
     }
 
     static func shares(in directory: String) throws -> [PostureShare] {

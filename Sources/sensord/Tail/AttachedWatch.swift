@@ -109,7 +109,7 @@ final class AttachedWatch: TailWatch {
 
     private func take(_ message: ControlClient.Answer) {
         switch message {
-        case .accepted, .explanation: break
+        case .accepted, .explanation, .resent: break
         case .summary(let summary): self.summary = summary
         case .events(let bytes):
             if !isMuted { show(bytes) }

@@ -72,6 +72,13 @@ struct NodeStream {
         append(record)
     }
 
+    /// Tells again what it told under a sequence.
+    mutating func resend(_ sequence: UInt64) -> RecordEnvelope {
+        let record = stream.append(records[Int(sequence) - 1].payload, original: sequence)
+        records.append(record)
+        return record
+    }
+
     mutating func tellOfNode(_ count: UInt64) {
         var record = record()
         record.nodeCoverage = PostureNodeCoverage.with { $0.facts = count }

@@ -91,6 +91,42 @@ import Testing
         #expect(take(NodeStream.batch("n1", node.stream.head.id, [gap, records[4]].compactMap { $0 })) == .success(5))
     }
 
+    @Test mutating func `what is sent again counts once, and only if it had not come before`() throws {
+        var node = Self.node()
+        #expect(take(node.batch(0..<2)) == .success(2))
+        let stream = node.stream.head.id
+        // The answer to two of these was lost, and all were set aside.
+        let told = node.tellOfGap(1...4)
+        let gap = try #require(told)
+        #expect(take(NodeStream.batch("n1", stream, [gap, node.records[4], node.records[5]])) == .success(6))
+        let resent = (1...4).map { node.resend($0) }
+        let before = state.currentStatistics
+        for _ in 0..<2 { #expect(take(NodeStream.batch("n1", stream, resent)) == .success(10)) }
+        // Two of them are new, and the second time none is.
+        #expect(state.currentStatistics.records == before.records + 2)
+        #expect(state.currentStatistics.repeated == before.repeated + 2 + 4)
+        let again = [node.resend(3), node.resend(5)]
+        var restored = ReceiverState()
+        for key in state.takeChanges() {
+            let isKnown = state.value(of: key).map { restored.restore(key.bytes, $0) }
+            #expect(isKnown ?? true)
+        }
+        restored.finishRestoring()
+        state = restored
+        #expect(take(NodeStream.batch("n1", stream, again)) == .success(12))
+        #expect(state.currentStatistics.records == 0 && state.currentStatistics.repeated == 2)
+    }
+
+    @Test mutating func `of a stream that was taken up in the middle what came before may be sent again`() throws {
+        var node = Self.node()
+        let stream = node.stream.head.id
+        #expect(take(node.batch(3..<6)) == .success(0))
+        #expect(take(node.batch(3..<6)) == .success(6))
+        let again = [node.resend(2), node.resend(2), node.resend(5)]
+        #expect(take(NodeStream.batch("n1", stream, again)) == .success(9))
+        #expect(state.currentStatistics.records == 4 && state.currentStatistics.repeated == 2)
+    }
+
     @Test mutating func `a stream is the node's that it came from first`() {
         let node = Self.node()
         #expect(take(node.batch(0..<2)) == .success(2))

@@ -80,7 +80,7 @@ private final class InstantController: StreamController {
         var lines = 0
         while let message = try client.receive(milliseconds: 5000) {
             switch message {
-            case .accepted, .explanation: break
+            case .accepted, .explanation, .resent: break
             case .events(let bytes): lines += bytes.count { $0 == UInt8(ascii: "\n") }
             case .summary(let summary): return (lines, summary)
             }
@@ -114,6 +114,36 @@ private final class InstantController: StreamController {
         #expect(lines == 2)
         #expect(summary.text == "shown 2, lost 2 (sys_exit 2)")
         try eventually { controller.plan?.stream == KernelSession.Stream.none }
+    }
+
+    @Test func `who wants something sent again waits until it is known what became of it`() throws {
+        defer { server.stop() }
+        let refused = ControlClient(descriptor: try connect())
+        try refused.resend()
+        do {
+            let answer = try refused.receive(milliseconds: 5000)
+            Issue.record("\(String(describing: answer))")
+        } catch {
+            #expect("\(error)".contains("sends its records to nobody"))
+        }
+        let other = try TestDirectory()
+        let waiting = NIOLockedValueBox<[@Sendable (ResendReport) -> Void]>([])
+        var limits = ControlServer.Limits()
+        // Whoever waits for an answer is not taken for one who says nothing.
+        limits.patience = 1_000_000
+        let sender = try ControlServer(
+            listener: ControlListener(runDirectory: other.path), stream: "s", hub: TailHub(), recent: recent,
+            controller: controller, resend: { completion in waiting.withLockedValue { $0.append(completion) } },
+            limits: limits)
+        defer { sender.stop() }
+        let client = ControlClient(descriptor: try #require(try ControlSocket.connect(in: other.path)))
+        try client.resend()
+        try eventually { waiting.withLockedValue { !$0.isEmpty } }
+        #expect(try client.receive(milliseconds: 50) == nil)
+        var report = ResendReport()
+        (report.batches, report.records) = (1, 7)
+        for completion in waiting.withLockedValue({ $0 }) { completion(report) }
+        #expect(try client.receive(milliseconds: 5000) == .resent(report))
     }
 
     @Test func `a tail that goes away takes its scope with it`() throws {

@@ -41,6 +41,7 @@ enum LogsRequest {
         var attributes = TelemetryAttributes()
         attributes.add("sensord.stream", record.envelope.stream.description)
         attributes.add("sensord.sequence", record.envelope.sequence)
+        if let original = record.envelope.originalSequence { attributes.add("sensord.original_sequence", original) }
         attributes.add("sensord.previous", record.envelope.previous?.description ?? "")
         if let signature = record.envelope.signature {
             attributes.add("sensord.key.id", signature.keyID)

@@ -23,6 +23,7 @@ struct TelemetryRecord {
         case .toolCall?: "toolCall"
         case .gap?: "gap"
         case .anomaly?: "anomaly"
+        case .events?: "events"
         case .inventory?: "inventory"
         case .nodeCoverage?: "nodeCoverage"
         case nil: "record"

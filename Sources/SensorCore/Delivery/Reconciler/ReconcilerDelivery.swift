@@ -38,7 +38,7 @@ struct ReconcilerDelivery {
         /// `finish` is to be told what became of it.
         case send(Batch)
         /// To be kept elsewhere; then `replace` is to be called, or `keep` if that was not possible.
-        case setAside([RecordEnvelope], reason: String)
+        case setAside([RecordEnvelope], why: ReconcilerRefusal)
         /// Until then, or until something is offered; nil: until something is.
         case wait(until: ContinuousClock.Instant?)
     }
@@ -66,7 +66,7 @@ struct ReconcilerDelivery {
     private var sent: UInt64 = 0
     private var inFlight: Batch?
     /// The first records of the queue that are to be kept elsewhere.
-    private var rejected: (count: Int, reason: String)?
+    private var rejected: (count: Int, why: ReconcilerRefusal)?
     /// Of a gap in the place of what was set aside: sent by itself, since a reconciler that refuses that too refuses all.
     private var probe: UInt64?
     private var batchBytes: Int
@@ -114,7 +114,7 @@ struct ReconcilerDelivery {
             pausedUntil = nil
         }
         guard !queue.isEmpty else { return .wait(until: nil) }
-        if let rejected { return .setAside(Array(queue.prefix(rejected.count)), reason: rejected.reason) }
+        if let rejected { return .setAside(Array(queue.prefix(rejected.count)), why: rejected.why) }
         guard let endpoint = endpoints.indices.first(where: { (endpoints[$0].notBefore ?? now) <= now }) else {
             return .wait(until: endpoints.compactMap(\.notBefore).min())
         }
@@ -148,7 +148,7 @@ struct ReconcilerDelivery {
         inFlight = nil
         switch outcome {
         case .acknowledged(let stream, let sequence): return acknowledge(stream, sequence, batch, now)
-        case .tooLarge(let reason): split(batch, reason, now)
+        case .tooLarge(let why): split(batch, why, now)
         case .throttled(let reason, let pause):
             counters.throttled += 1
             pausedUntil = now + endpoints[batch.endpoint].backoff.next(atLeast: pause)
@@ -161,7 +161,7 @@ struct ReconcilerDelivery {
             }
             endpoints[batch.endpoint].notBefore = now + endpoints[batch.endpoint].backoff.next(atLeast: pause)
             fail(reason, now)
-        case .rejected(let reason): reject(batch, reason, now)
+        case .rejected(let why): reject(batch, why, now)
         case .unauthorized(let reason):
             counters.unauthorized += 1
             endpoints[batch.endpoint].notBefore = now + endpoints[batch.endpoint].refusal.next()
@@ -206,9 +206,9 @@ struct ReconcilerDelivery {
         return true
     }
 
-    private mutating func split(_ batch: Batch, _ reason: String, _ now: ContinuousClock.Instant) {
+    private mutating func split(_ batch: Batch, _ why: ReconcilerRefusal, _ now: ContinuousClock.Instant) {
         counters.splits += 1
-        guard batch.records.count > 1 else { return reject(batch, reason, now) }
+        guard batch.records.count > 1 else { return reject(batch, why, now) }
         shrink(batch.records.reduce(0) { $0 + $1.payload.count } / 2)
     }
 
@@ -217,14 +217,14 @@ struct ReconcilerDelivery {
         takenSinceSplit = 0
     }
 
-    private mutating func reject(_ batch: Batch, _ reason: String, _ now: ContinuousClock.Instant) {
+    private mutating func reject(_ batch: Batch, _ why: ReconcilerRefusal, _ now: ContinuousClock.Instant) {
         counters.rejected += 1
         guard probe == nil || batch.records.first?.sequence != probe else {
             endpoints[batch.endpoint].notBefore = now + endpoints[batch.endpoint].refusal.next()
-            fail("the reconciler takes nothing: \(reason)", now)
+            fail("the reconciler takes nothing: \(why.reason)", now)
             return
         }
-        rejected = (batch.records.count, reason)
+        rejected = (batch.records.count, why)
     }
 
     private mutating func fail(_ reason: String, _ now: ContinuousClock.Instant) {

@@ -7,13 +7,13 @@ enum ReconcilerOutcome: Equatable, Sendable {
     /// All up to this sequence of the stream are kept, the reconciler says.
     case acknowledged(stream: String, sequence: UInt64)
     /// A smaller one may do.
-    case tooLarge(String)
+    case tooLarge(ReconcilerRefusal)
     /// Nobody is to send anything for a while.
     case throttled(String, after: Duration?)
     /// No answer, or none that says anything of the batch.
     case unavailable(String, after: Duration? = nil)
     /// It will not be taken, however often it is sent.
-    case rejected(String)
+    case rejected(ReconcilerRefusal)
     /// What proves who sends it is not believed, or does not permit it.
     case unauthorized(String)
 }
@@ -35,9 +35,9 @@ extension ReconcilerOutcome {
                 return
             }
             self = .acknowledged(stream: acknowledgement.stream, sequence: acknowledgement.acknowledged)
-        case 400, 422: self = .rejected(said)
+        case 400, 422: self = .rejected(ReconcilerRefusal(status: status, body: body))
         case 401, 403: self = .unauthorized(said)
-        case 413: self = .tooLarge(said)
+        case 413: self = .tooLarge(ReconcilerRefusal(status: status, body: body))
         case 429: self = .throttled(said, after: after)
         default: self = .unavailable(said, after: after)
         }

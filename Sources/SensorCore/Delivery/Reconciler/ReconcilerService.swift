@@ -42,7 +42,7 @@ package struct ReconcilerService: Service {
         while !Task.isCancelled {
             switch sink.next() {
             case .send(let batch): await send(batch, client)
-            case .setAside(let records, let reason): await setAside(records, reason)
+            case .setAside(let records, let why): await setAside(records, why)
             case .wait(let time): await sink.wait(until: time)
             }
         }
@@ -62,7 +62,7 @@ package struct ReconcilerService: Service {
         case (.bytes(let bytes), _): sink.finish(await client.post(bytes, of: batch))
         case (.nothing, let last?):
             sink.finish(.acknowledged(stream: last.stream.description, sequence: last.sequence))
-        default: sink.finish(.tooLarge("the batch cannot be written"))
+        default: sink.finish(.tooLarge(ReconcilerRefusal("the batch cannot be written")))
         }
         if !Task.isCancelled { tell(before, batch) }
     }
@@ -79,13 +79,13 @@ package struct ReconcilerService: Service {
         log.warning("records do not reach the reconciler, they are kept and sent again", metadata: metadata)
     }
 
-    private func setAside(_ records: [RecordEnvelope], _ reason: String) async {
+    private func setAside(_ records: [RecordEnvelope], _ refusal: ReconcilerRefusal) async {
         guard let first = records.first, let last = records.last else { return }
         let (aside, gaps) = (aside, gaps)
         let clock = ClockReading.now()
         let kept = await Worker.value("delivery") { () -> Result<SetAsideFiles.Kept, SystemError> in
             do throws(SystemError) {
-                return .success(try aside.keep(records, time: clock.wall / 1_000_000_000))
+                return .success(try aside.keep(records, why: refusal, time: clock.wall / 1_000_000_000))
             } catch { return .failure(error) }
         }
         // The reconciler may have some of them, of answers that were lost: which payload it has before the gap is not known.
@@ -95,15 +95,16 @@ package struct ReconcilerService: Service {
         else {
             var why = "no thread is to be had"
             if case .failure(let error)? = kept { why = "\(error)" }
-            sink.keep("what the reconciler refuses (\(reason)) cannot be set aside: \(why)")
+            sink.keep("what the reconciler refuses (\(refusal.reason)) cannot be set aside: \(why)")
             return
         }
         sink.replace(with: envelope)
         log.error(
-            "the reconciler refuses records: they were set aside, and a gap takes their place",
+            "the reconciler refuses records: they were set aside, and a gap takes their place: see sensord spool",
             metadata: [
-                "sink": "\(sink.name)", "reason": "\(reason)", "from": "\(first.sequence)", "to": "\(last.sequence)",
-                "file": "\(file.path)", "droppedFiles": "\(file.dropped)",
+                "sink": "\(sink.name)", "reason": "\(refusal.reason)", "answer": "\(refusal.answer.prefix(256))",
+                "from": "\(first.sequence)", "to": "\(last.sequence)", "file": "\(file.path)",
+                "droppedFiles": "\(file.dropped)",
             ])
     }
 

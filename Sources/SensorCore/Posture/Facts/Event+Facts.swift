@@ -97,12 +97,30 @@ extension Event {
         peer.address.flatMap { MetadataService($0) } ?? peer.names.lazy.compactMap { MetadataService(name: $0) }.first
     }
 
+    /// It is about a file that holds a credential, or a service that hands some out.
+    func usesCredential(_ credentials: CredentialPaths) -> Bool {
+        switch detail {
+        case .file(let file):
+            kind != .fileExecmap
+                && [file.path, file.newPath].contains { path in
+                    path.map { credential(at: $0, credentials) != nil } ?? false
+                }
+        case .network(let network):
+            network.direction != .ingress && network.peer.map { Self.metadataService($0) != nil } ?? false
+        default: false
+        }
+    }
+
+    private func credential(at path: ByteString, _ credentials: CredentialPaths) -> CredentialPaths.Match? {
+        let tokens = workload.identity.container?.tokens ?? []
+        let mounts = CredentialPaths.Mounts(tokens: tokens.map { (ByteString($0.path), $0.audience) })
+        return credentials.match(path, in: mounts)
+    }
+
     /// That the file holds a credential.
     private func credential(_ key: FactKey, _ credentials: CredentialPaths) -> FactKey? {
         let path = key[.path]
-        let tokens = workload.identity.container?.tokens ?? []
-        let mounts = CredentialPaths.Mounts(tokens: tokens.map { (ByteString($0.path), $0.audience) })
-        guard let found = credentials.match(path, in: mounts) else { return nil }
+        guard let found = credential(at: path, credentials) else { return nil }
         let type = found.label.map { "\(found.kind.name) \($0)" } ?? found.kind.name
         return FactKey(.credential, ByteString(type), CredentialPaths.canonical(path), key[.access])
     }

@@ -64,17 +64,22 @@ struct LogCommit: Equatable {
     }
 }
 
-/// A record as a frame keeps it: in the key its stream and sequence, in the payload the rest.
+/// A record as a frame keeps it: in the key its stream, its sequence and that which it had before, if any; in the payload the rest.
 enum LogRecord {
-    static func key(_ stream: StreamID, _ sequence: UInt64) -> [UInt8] {
-        stream.bytes + withUnsafeBytes(of: sequence.bigEndian) { Array($0) }
+    static func key(_ envelope: RecordEnvelope) -> [UInt8] {
+        [envelope.sequence, envelope.originalSequence].compactMap { $0 }.reduce(envelope.stream.bytes) {
+            key, sequence in
+            key + withUnsafeBytes(of: sequence.bigEndian) { Array($0) }
+        }
     }
 
     static func place(_ key: [UInt8]) -> (stream: StreamID, sequence: UInt64)? {
-        guard key.count == 24, let stream = StreamID(bytes: key.prefix(16)) else { return nil }
-        return (
-            stream, key.withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 16, as: UInt64.self)) }
-        )
+        guard key.count == 24 || key.count == 32, let stream = StreamID(bytes: key.prefix(16)) else { return nil }
+        return (stream, sequence(key, at: 16))
+    }
+
+    private static func sequence(_ key: [UInt8], at offset: Int) -> UInt64 {
+        key.withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
     }
 
     /// Of the frame of a record without payload, at least.
@@ -105,6 +110,7 @@ enum LogRecord {
         guard let previous = part(), let id = part(), let signature = part() else { return nil }
         var envelope = RecordEnvelope(stream: stream, sequence: sequence, payload: Array(rest))
         envelope.previous = PayloadDigest(bytes: previous)
+        if key.count == 32 { envelope.originalSequence = Self.sequence(key, at: 24) }
         if !signature.isEmpty {
             envelope.signature = .init(keyID: String(decoding: id, as: UTF8.self), value: Array(signature))
         }

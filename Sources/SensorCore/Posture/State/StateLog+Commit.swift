@@ -88,7 +88,7 @@ extension StateLog {
                 }
                 for envelope in waiting {
                     let place = try append(
-                        .record, LogRecord.key(envelope.stream, envelope.sequence), LogRecord.payload(envelope), writer)
+                        .record, LogRecord.key(envelope), LogRecord.payload(envelope), writer)
                     changes.append(.record(envelope.sequence, place))
                     if writer.uncommitted > room { throw .full }
                 }

@@ -10,16 +10,20 @@ extension StateLog {
 
     /// Gives a payload its place in the stream; the next commit keeps it.
     ///
-    /// - Parameter stream: goes on from `head`.
+    /// - Parameters:
+    ///   - stream: goes on from `head`.
+    ///   - original: the sequence that it had before it was set aside, where it was.
     /// - Returns: nil if there is no room in memory, as after a while in which the disk took nothing, or if the payload has
     ///   more than 16 MiB. It has no place in the stream then, which leaves no hole.
-    package func append(_ payload: [UInt8], to stream: inout RecordStream) -> RecordEnvelope? {
+    package func append(
+        _ payload: [UInt8], to stream: inout RecordStream, original: UInt64? = nil
+    ) -> RecordEnvelope? {
         precondition(stream.head == head, "the stream is not the one that is kept here")
         guard waitingBytes + payload.count <= min(limits.waitingRecords, LogFrame.payloadLimit - 1024) else {
             statistics.refusedRecords += 1
             return nil
         }
-        let envelope = stream.append(payload)
+        let envelope = stream.append(payload, original: original)
         head = stream.head
         waiting.append(envelope)
         waitingBytes += payload.count

@@ -14,6 +14,8 @@ struct EnvelopeLine {
 
     var stream: StreamID
     var sequence: UInt64
+    /// It was set aside under this one.
+    var originalSequence: UInt64?
     var previous: PayloadDigest?
     var signature: RecordEnvelope.Signature?
     /// Of the payload, within the line.
@@ -50,6 +52,10 @@ struct EnvelopeLine {
         else { throw .malformed(at: 0) }
         self.stream = stream
         self.sequence = sequence
+        if let text = members["originalSequence"] {
+            guard let original = Self.number(text), original > 0, original < sequence else { throw .malformed(at: 0) }
+            originalSequence = original
+        }
         if let text = members["previous"] {
             guard let digest = PayloadDigest(text) else { throw .malformed(at: 0) }
             previous = digest
@@ -60,7 +66,9 @@ struct EnvelopeLine {
         }
     }
 
-    private static let names: Set<String> = ["stream", "sequence", "previous", "signature", "keyId"]
+    private static let names: Set<String> = [
+        "stream", "sequence", "originalSequence", "previous", "signature", "keyId",
+    ]
 
     /// Steps over the payload. Returns the gap that it tells of; nil if it has none, or one that is of no sequences.
     private static func payload(_ scanner: inout JSONScanner) throws(Fault) -> RecordGap? {
@@ -109,6 +117,16 @@ struct EnvelopeLine {
 }
 
 extension RecordEnvelope {
+    /// - Parameter line: as `line` makes it, without its newline. nil: it is none.
+    init?(line: ArraySlice<UInt8>) {
+        guard let found = line.withUnsafeBytes({ try? EnvelopeLine($0) }) else { return nil }
+        let start = line.startIndex
+        self.init(
+            stream: found.stream, sequence: found.sequence, previous: found.previous,
+            payload: Array(line[(start + found.payload.lowerBound)..<(start + found.payload.upperBound)]),
+            signature: found.signature, originalSequence: found.originalSequence)
+    }
+
     /// What the payload says of records in whose place it stands; nil: it says nothing of any.
     var replaced: RecordGap? {
         guard let line else { return nil }

@@ -17,18 +17,27 @@ package struct GapRecord: Sendable {
         self.signer = signer
     }
 
+    /// The payload of a record of events that were dropped before they had a place in any stream.
+    func payload(ofEvents count: UInt64, clock: ClockReading) -> [UInt8]? {
+        try? message(at: clock) { ($0.reason, $0.count) = ("events_dropped", count) }.jsonUTF8Bytes()
+    }
+
+    private func message(at clock: ClockReading, _ fill: (inout PostureGap) -> Void) -> PostureRecord {
+        PostureRecord.with {
+            ($0.schema, $0.node, $0.boot) = (PostureRecord.currentSchema, node, boot)
+            $0.time = Google_Protobuf_Timestamp(nanosecondsSince1970: clock.wall)
+            $0.bootTime = clock.boot
+            fill(&$0.gap)
+        }
+    }
+
     /// - Parameters:
     ///   - previous: the digest of the payload before those that the gap stands for, where it is known.
     ///   - clock: when that was found.
     package func envelope(
         for gap: RecordGap, in stream: StreamID, previous: PayloadDigest?, clock: ClockReading
     ) -> RecordEnvelope? {
-        let record = PostureRecord.with {
-            ($0.schema, $0.node, $0.boot) = (PostureRecord.currentSchema, node, boot)
-            $0.time = Google_Protobuf_Timestamp(nanosecondsSince1970: clock.wall)
-            $0.bootTime = clock.boot
-            $0.gap = PostureGap(gap)
-        }
+        let record = message(at: clock) { $0 = PostureGap(gap) }
         guard let payload: [UInt8] = try? record.jsonUTF8Bytes() else { return nil }
         return RecordStream(.init(id: stream), signer: signer)
             .replacement(for: gap, payload: payload, previous: previous)

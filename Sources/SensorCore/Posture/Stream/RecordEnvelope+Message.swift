@@ -7,6 +7,7 @@ extension PostureEnvelope {
         self.init()
         stream = envelope.stream.description
         sequence = envelope.sequence
+        originalSequence = envelope.originalSequence ?? 0
         previous = envelope.previous?.description ?? ""
         payload = Data(envelope.payload)
         if let own = envelope.signature { (keyID, signature) = (own.keyID, Data(own.value)) }
@@ -24,6 +25,7 @@ extension RecordEnvelope {
         }
         self.init(
             stream: stream, sequence: message.sequence, previous: previous, payload: Array(message.payload))
+        if message.originalSequence > 0 { originalSequence = message.originalSequence }
         if !message.keyID.isEmpty || !message.signature.isEmpty {
             signature = Signature(keyID: message.keyID, value: Array(message.signature))
         }

@@ -17,6 +17,8 @@ package struct RecordEnvelope: Equatable, Sendable {
     package var previous: PayloadDigest?
     package var payload: [UInt8]
     package var signature: Signature?
+    /// It was set aside under this sequence of the same stream, and is sent again under its own; nil: it was not.
+    package var originalSequence: UInt64?
 
     /// One line of NDJSON with its newline. The payload stands last, byte for byte, so that a reader can digest it where it
     /// stands.
@@ -27,6 +29,7 @@ package struct RecordEnvelope: Equatable, Sendable {
             !payload.contains(UInt8(ascii: "\n"))
         else { return nil }
         var text = #"{"stream":"\#(stream)","sequence":"\#(sequence)""#
+        if let originalSequence { text += #","originalSequence":"\#(originalSequence)""# }
         if let previous { text += #","previous":"\#(previous)""# }
         if let signature {
             text += #","keyId":"\#(signature.keyID)","signature":"\#(Base64.text(signature.value))""#
@@ -40,17 +43,20 @@ package struct RecordEnvelope: Equatable, Sendable {
         return line
     }
 
-    /// What is signed, in ASCII: five lines, each with its newline. The third is empty where `previous` is nil.
+    /// What is signed, in ASCII: five lines, each with its newline, and a sixth for what is sent again. The fourth is empty where
+    /// `previous` is nil.
     ///
     ///     posture.v1
     ///     <stream>
     ///     <sequence>
     ///     sha256:<of the payload before>
     ///     sha256:<of the payload>
+    ///     <original sequence>
     static func signedBytes(
-        stream: StreamID, sequence: UInt64, previous: PayloadDigest?, digest: PayloadDigest
+        stream: StreamID, sequence: UInt64, previous: PayloadDigest?, digest: PayloadDigest, original: UInt64? = nil
     ) -> [UInt8] {
-        Array("posture.v1\n\(stream)\n\(sequence)\n\(previous?.description ?? "")\n\(digest)\n".utf8)
+        let last = original.map { "\($0)\n" } ?? ""
+        return Array("posture.v1\n\(stream)\n\(sequence)\n\(previous?.description ?? "")\n\(digest)\n\(last)".utf8)
     }
 }
 

@@ -17,7 +17,8 @@ package struct RecordKeys: Sendable {
         guard let signature = envelope.signature else { return .unsigned }
         guard let key = keys[signature.keyID] else { return .unknownKey(signature.keyID) }
         let bytes = RecordEnvelope.signedBytes(
-            stream: envelope.stream, sequence: envelope.sequence, previous: envelope.previous, digest: digest)
+            stream: envelope.stream, sequence: envelope.sequence, previous: envelope.previous, digest: digest,
+            original: envelope.originalSequence)
         return key.verifies(signature.value, of: bytes) ? nil : .wrongSignature(signature.keyID)
     }
 }

@@ -29,9 +29,11 @@ package struct RecordStream: Sendable {
         self.signer = signer
     }
 
-    package mutating func append(_ payload: [UInt8]) -> RecordEnvelope {
+    /// - Parameter original: the sequence that it had before it was set aside, where it was.
+    package mutating func append(_ payload: [UInt8], original: UInt64? = nil) -> RecordEnvelope {
         let digest = PayloadDigest(of: payload)
-        let envelope = envelope(payload, digest, sequence: head.sequence + 1, previous: head.digest)
+        let envelope = envelope(
+            payload, digest, sequence: head.sequence + 1, previous: head.digest, original: original)
         head.sequence += 1
         head.digest = digest
         return envelope
@@ -49,11 +51,13 @@ package struct RecordStream: Sendable {
     }
 
     private func envelope(
-        _ payload: [UInt8], _ digest: PayloadDigest, sequence: UInt64, previous: PayloadDigest?
+        _ payload: [UInt8], _ digest: PayloadDigest, sequence: UInt64, previous: PayloadDigest?, original: UInt64? = nil
     ) -> RecordEnvelope {
         var envelope = RecordEnvelope(stream: head.id, sequence: sequence, previous: previous, payload: payload)
+        envelope.originalSequence = original
         envelope.signature = signer?.sign(
-            RecordEnvelope.signedBytes(stream: head.id, sequence: sequence, previous: previous, digest: digest))
+            RecordEnvelope.signedBytes(
+                stream: head.id, sequence: sequence, previous: previous, digest: digest, original: original))
         return envelope
     }
 }

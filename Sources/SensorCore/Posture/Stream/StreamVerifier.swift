@@ -92,7 +92,9 @@ package struct StreamVerifier {
     }
 
     /// How lines begin that stand between records and are of no stream.
-    private static let others = [#"{"time":"#, #"{"toolCall":"#, #"{"coverage":"#].map { Array($0.utf8) }
+    private static let others = [#"{"time":"#, #"{"toolCall":"#, #"{"coverage":"#, #"{"setAside":"#].map {
+        Array($0.utf8)
+    }
 
     private mutating func check(_ line: UnsafeRawBufferPointer) {
         if Self.others.contains(where: { line.starts(with: $0) }) {

@@ -13,6 +13,7 @@ package final class ControlClient {
         case summary(TailSummary)
         /// The event as a JSON line; empty if the daemon does not keep it.
         case explanation([UInt8])
+        case resent(ResendReport)
     }
 
     /// Why there will be nothing more.
@@ -45,6 +46,9 @@ package final class ControlClient {
     package func explain(_ identifier: String) throws(Failure) {
         try send(ControlFrame(.explain, Array(identifier.utf8)))
     }
+
+    /// Asks for what was set aside and is marked to be sent again.
+    package func resend() throws(Failure) { try send(ControlFrame(.resend)) }
 
     private func send(_ frame: ControlFrame) throws(Failure) {
         var rest = frame.bytes[...]
@@ -107,9 +111,14 @@ package final class ControlClient {
             }
             return .summary(summary)
         case .explanation: return .explanation(frame.payload)
+        case .resent:
+            guard let report = ControlJSON.decode(frame.payload, as: ResendReport.self) else {
+                throw Failure(description: "the daemon's report is malformed")
+            }
+            return .resent(report)
         case .refused:
             throw Failure(description: "the daemon refused: \(String(decoding: frame.payload, as: UTF8.self))")
-        case .request, .finish, .explain: throw Failure(description: "the daemon does not speak this protocol")
+        case .request, .finish, .explain, .resend: throw Failure(description: "the daemon does not speak this protocol")
         }
     }
 }

@@ -10,6 +10,8 @@ final class ControlConnection {
         case watching(TailSubscription)
         /// Waits for the last sockets, until the deadline.
         case ending(TailSubscription)
+        /// Waits for what somebody else will put into the queue, until the deadline.
+        case asking
         /// Gets what is in the queue, and that is all.
         case leaving
     }

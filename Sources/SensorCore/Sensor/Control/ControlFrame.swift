@@ -10,6 +10,8 @@ package struct ControlFrame: Equatable, Sendable {
         case finish = 2
         /// An event's id: who acted there, and how that is known. The first and only one.
         case explain = 3
+        /// What was set aside and is marked is to be sent again. The first and only one.
+        case resend = 4
         // From the daemon to a tail.
         /// A `TailAcceptance` as JSON: from now on every event that was asked for is seen. Some may have come before.
         case accepted = 16
@@ -21,6 +23,8 @@ package struct ControlFrame: Equatable, Sendable {
         case summary = 19
         /// The event as a JSON line, empty if the daemon does not keep it. Nothing follows.
         case explanation = 20
+        /// A `ResendReport` as JSON. Nothing follows.
+        case resent = 21
     }
 
     package var kind: Kind

@@ -25,10 +25,14 @@ package final class ControlServer: Sendable {
     fileprivate let hub: TailHub
     fileprivate let recent: RecentEvents
     fileprivate let controller: any StreamController
+    fileprivate let resend: Resend?
     fileprivate let limits: Limits
     fileprivate let wakeUp: WakeUp
     fileprivate let isStopping = Atomic(false)
     private let worker = NIOLockedValueBox<Worker?>(nil)
+
+    /// Sends again what is to be, and tells the closure what became of it, on whatever thread.
+    package typealias Resend = @Sendable (@escaping @Sendable (ResendReport) -> Void) -> Void
 
     /// Begins to serve.
     ///
@@ -36,15 +40,17 @@ package final class ControlServer: Sendable {
     ///   - stream: the first half of every event's id.
     ///   - hub: gets the events from the collecting thread.
     ///   - recent: gets them too, for those who ask about one.
+    ///   - resend: nil: there is nobody to whom anything could be sent again.
     package init(
         listener: ControlListener, stream: String, hub: TailHub, recent: RecentEvents,
-        controller: any StreamController,
+        controller: any StreamController, resend: Resend? = nil,
         limits: Limits = Limits()
     ) throws(SystemError) {
         self.stream = stream
         self.hub = hub
         self.recent = recent
         self.controller = controller
+        self.resend = resend
         self.limits = limits
         wakeUp = try WakeUp()
         let thread = try Worker(name: "sensord-control") { [self] in
@@ -108,7 +114,7 @@ private struct ControlLoop {
             switch connection.phase {
             // The last sockets are looked for rather than waited for.
             case .ending: patience = min(patience, 20)
-            case .silent, .leaving: patience = min(patience, 500)
+            case .silent, .asking, .leaving: patience = min(patience, 500)
             case .watching: break
             }
         }
@@ -151,9 +157,10 @@ private struct ControlLoop {
     private mutating func take(_ frame: ControlFrame, from number: Int, _ connection: ControlConnection, now: UInt64) {
         switch (frame.kind, connection.phase) {
         case (.explain, .silent): explain(frame.payload, connection)
+        case (.resend, .silent): resend(connection)
         case (.request, .silent): begin(frame.payload, number, connection)
         case (.finish, .watching(let subscription)): finish(subscription, connection, waiting: 1_000_000_000, now: now)
-        case (_, .leaving), (.finish, .ending): break
+        case (_, .leaving), (_, .asking), (.finish, .ending): break
         case (_, .watching(let subscription)), (_, .ending(let subscription)):
             forget(number, subscription.sink)
             refuse(connection, "unexpected message")
@@ -166,6 +173,19 @@ private struct ControlLoop {
         connection.queue.append(ControlFrame(.explanation, line))
         leave(connection)
     }
+
+    private func resend(_ connection: ControlConnection) {
+        guard let resend = server.resend else {
+            return refuse(connection, "this daemon sends its records to nobody, or keeps no state")
+        }
+        connection.phase = .asking
+        connection.deadline = KernelSession.bootTime() + Self.resendingTime
+        let queue = connection.queue
+        resend { queue.append(ControlFrame(.resent, ControlJSON.encode($0))) }
+    }
+
+    /// Disks take their time (ns).
+    private static let resendingTime: UInt64 = 30_000_000_000
 
     private func refuse(_ connection: ControlConnection, _ reason: String) {
         connection.queue.append(ControlFrame(.refused, Array(reason.utf8)))
@@ -226,7 +246,7 @@ private struct ControlLoop {
             switch connection.phase {
             case .silent: refuse(connection, "the daemon stops")
             case .watching(let subscription): finish(subscription, connection, waiting: 0, now: now)
-            case .ending, .leaving: break
+            case .asking, .ending, .leaving: break
             }
         }
     }
@@ -244,6 +264,8 @@ private struct ControlLoop {
             subscription.summarise(server.controller.drained())
             forget(number, subscription.sink)
             leave(connection)
+        case .asking where !connection.queue.isEmpty: leave(connection)
+        case .asking where isLate: refuse(connection, "the disk takes its time: what is marked is sent again later")
         case .leaving where isLate: return drop(number)
         default: break
         }
@@ -263,7 +285,7 @@ private struct ControlLoop {
         guard let connection = connections.removeValue(forKey: number) else { return }
         switch connection.phase {
         case .watching(let subscription), .ending(let subscription): forget(number, subscription.sink)
-        case .silent, .leaving: break
+        case .silent, .asking, .leaving: break
         }
     }
 }

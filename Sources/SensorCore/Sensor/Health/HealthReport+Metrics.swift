@@ -38,6 +38,9 @@ extension HealthReport {
             "delivery_missing_records_total", .counter, "Records in whose place a gap was told.",
             journal.sinks.map { ([("sink", $0.name)], $0.missing) })
         text.add(
+            "delivery_events_total", .counter, "Events that were to travel as records, and what became of them.",
+            [([("result", "kept")], journal.keptEvents), ([("result", "dropped")], journal.droppedEvents)])
+        text.add(
             "delivery_spool_bytes", .gauge, "Records that are kept for those that have not taken them.",
             UInt64(journal.spooledBytes))
         text.add(

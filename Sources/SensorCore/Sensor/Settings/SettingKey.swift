@@ -65,6 +65,7 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case otlpAuthority = "otlp-ca"
     case otlpCertificate = "otlp-cert"
     case otlpKey = "otlp-key"
+    case deliverEvents = "deliver-events"
     case spoolBytes = "spool-max-bytes"
     case spoolAge = "spool-max-age"
     case credentialPaths = "credential-paths"

@@ -136,6 +136,8 @@ package struct Settings: Sendable, Equatable {
     package var otlpAuthority: String?
     package var otlpCertificate: String?
     package var otlpKey: String?
+    /// Which events those are sent who take records.
+    package var deliverEvents = EventChoice.usual
     /// What is kept of records that are not taken.
     package var spool = SpoolLimits()
     /// Files that hold credentials, besides those that are known everywhere.
@@ -238,6 +240,7 @@ package struct Settings: Sendable, Equatable {
         case .otlpAuthority: otlpAuthority = try Self.nonEmpty(value)
         case .otlpCertificate: otlpCertificate = try Self.nonEmpty(value)
         case .otlpKey: otlpKey = try Self.nonEmpty(value)
+        case .deliverEvents: deliverEvents = try EventChoice(value)
         case .spoolBytes: spool.bytes = try Self.number(value, (16 << 20)...(1 << 40))
         case .spoolAge: spool.age = try Self.seconds(value, 60...31_536_000)
         case .credentialPaths: credentialPaths = try Self.credentialPaths(value)

@@ -175,9 +175,9 @@ import Testing
         var delivery = delivery()
         offer(1...40, to: &delivery)
         #expect(sent(&delivery)?.sequences.count == 10)
-        delivery.finish(.tooLarge("413"), now: start)
+        delivery.finish(.tooLarge(ReconcilerRefusal("413")), now: start)
         #expect(sent(&delivery)?.sequences == Array(1...5))
-        delivery.finish(.tooLarge("413"), now: start)
+        delivery.finish(.tooLarge(ReconcilerRefusal("413")), now: start)
         #expect(sent(&delivery)?.sequences == [1, 2])
         delivery.finish(acknowledged(2), now: start)
         #expect(sent(&delivery)?.sequences == [3, 4])
@@ -200,7 +200,7 @@ import Testing
         #expect(counts == [10, 10, 5, 5, 3, 3, 3, 3])
     }
 
-    @Test(arguments: [ReconcilerOutcome.rejected("422"), .tooLarge("413")])
+    @Test(arguments: [ReconcilerOutcome.rejected(ReconcilerRefusal("422")), .tooLarge(ReconcilerRefusal("413"))])
     func `what will never be taken is set aside, and a gap stands for it and goes by itself`(
         _ outcome: ReconcilerOutcome
     ) {
@@ -232,12 +232,12 @@ import Testing
         var delivery = delivery()
         offer(1...20, to: &delivery)
         _ = sent(&delivery)
-        delivery.finish(.rejected("400"), now: start)
+        delivery.finish(.rejected(ReconcilerRefusal("400")), now: start)
         _ = delivery.next(now: start)
         delivery.replace(with: record(10))
         for attempt in 0..<5 {
             #expect(sent(&delivery, at: Double(attempt) * 500)?.sequences == [10])
-            delivery.finish(.rejected("400"), now: start + .seconds(attempt * 500))
+            delivery.finish(.rejected(ReconcilerRefusal("400")), now: start + .seconds(attempt * 500))
             #expect(delivery.trouble?.reason == "the reconciler takes nothing: 400")
         }
         #expect(delivery.counters.asideRecords == 10)
@@ -327,10 +327,10 @@ import Testing
                     receiver.take(batch.records)
                     outcome = acknowledged(head + 1)
                 case 4: outcome = acknowledged(receiver.last)
-                case 5: outcome = .tooLarge("413")
+                case 5: outcome = .tooLarge(ReconcilerRefusal("413"))
                 case 6: outcome = .throttled("429", after: .seconds(1))
                 case 7: outcome = .unauthorized("401")
-                case 8: outcome = .rejected("422")
+                case 8: outcome = .rejected(ReconcilerRefusal("422"))
                 default:
                     receiver.take(batch.records)
                     outcome = acknowledged(receiver.last)

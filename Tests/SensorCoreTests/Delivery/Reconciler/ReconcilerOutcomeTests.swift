@@ -30,9 +30,12 @@ import Testing
     }
 
     @Test func `each status means what the contract says`() {
-        #expect(outcome(400) == .rejected("status 400") && outcome(422) == .rejected("status 422"))
+        for status in [400, 422] {
+            let refusal = ReconcilerRefusal("status \(status)", status: status, answer: "no\u{fffd}")
+            #expect(outcome(status, Array("no".utf8) + [0xff]) == .rejected(refusal))
+        }
         #expect(outcome(401) == .unauthorized("status 401") && outcome(403) == .unauthorized("status 403"))
-        #expect(outcome(413) == .tooLarge("status 413"))
+        #expect(outcome(413) == .tooLarge(ReconcilerRefusal("status 413", status: 413)))
         #expect(outcome(429, retryAfter: "7") == .throttled("status 429", after: .seconds(7)))
         #expect(outcome(503, retryAfter: "7") == .unavailable("status 503", after: .seconds(7)))
         for status in [201, 204, 301, 404, 500, 502] { #expect(outcome(status) == .unavailable("status \(status)")) }
