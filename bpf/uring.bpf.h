@@ -138,10 +138,13 @@ static __noinline void on_submit(__u64 request, __u32 opcode)
 		fresh.calls = calls_of(block, task);
 	if (is_uring_open(opcode)) {
 		struct io_open *open = cast(io_open, request);
-		struct filename *name = get(open, filename);
 
-		/* The kernel's copy is gone at completion; the caller's is still there, if only as a hint. */
-		fresh.argument = name ? (__u64)get(name, uptr) : 0;
+		/* The kernel's copy is gone at completion; the caller's is still there, if only as a hint. 7.2 does not say where. */
+		if (bpf_core_field_exists(struct filename, uptr)) {
+			struct filename *name = get(open, filename);
+
+			fresh.argument = name ? (__u64)get(name, uptr) : 0;
+		}
 		fresh.directory = get(open, dfd);
 	}
 	if (completion_has_request()) {
