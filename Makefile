@@ -13,14 +13,14 @@ TOOLCHAIN = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePa
 RELEASE := $(SWIFT) build -c release --product sensord
 
 .NOTPARALLEL:
-.PHONY: help tail test test-agents test-page test-5.10 test-deploy build static install uninstall deb image bench lint format proto sanitize fuzz bpf-arm64 clean
+.PHONY: help tail test test-agents test-page test-kernels test-deploy build static install uninstall deb image bench lint format proto sanitize fuzz bpf-arm64 clean
 
 help:
 	@echo 'make tail       watch this machine live (ARGS="..." are options of sensord)'
 	@echo 'make test       every test that this machine allows (TESTS="..." are options of swift test)'
 	@echo 'make test-agents  agents with the official MCP and OpenTelemetry SDKs, which come from PyPI'
 	@echo 'make test-page  look at the page of posture in headless Chromium'
-	@echo 'make test-5.10  load and attach everything in a guest with the oldest kernel supported'
+	@echo 'make test-kernels  on 5.10, 6.1, 6.12 and the newest kernel in guests (KERNELS="5.10 6.1": those only); an hour or two'
 	@echo 'make test-deploy  manifests, chart, unit, package, image and alerts; some of it comes from PyPI'
 	@echo 'make build      the release binary, .build/release/sensord'
 	@echo 'make static     the same without any shared library, .build-static/release/sensord'
@@ -57,9 +57,14 @@ test-page:
 		SENSORD_PAGES=$$pages $(SWIFT) test --disable-xctest --filter 'pages are written' && \
 		Tests/Page/check.py "$$pages"/*.html
 
-test-5.10: static
-	@.ci/setup vm
-	Tests/vm/test-5.10 .build-static/release/sensord
+# Of some kernels (KERNELS="5.10 newest", MACHINES=amd64, SUITES="OpenTests UringTests") nothing is written down.
+test-kernels: static bpf-arm64
+	@.ci/setup build test vm
+	$(SWIFT) build --product sensordPackageTests
+	Tests/vm/test-kernels --tests .build/debug/sensordPackageTests.xctest \
+		$(foreach kernel,$(KERNELS),--kernel $(kernel)) $(foreach machine,$(MACHINES),--machine $(machine)) \
+		$(foreach suite,$(SUITES),--suite $(suite)) \
+		$(if $(KERNELS)$(MACHINES)$(SUITES),,--document deploy/KERNELS.md)
 
 # Kubernetes' schemas and Helm: Debian has neither.
 DEPLOY_TESTS := .build-deploy

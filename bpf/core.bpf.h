@@ -217,10 +217,14 @@ struct scratch {
 		__u32 flags;
 		__u32 reserved;
 	} walk; /* append_path()'s arguments and state; in memory, so that the verifier sees each step alike */
-	struct socket_use use;  /* observe_socket()'s argument */
-	struct naming naming;   /* observe_name()'s */
-	struct notable notable; /* on_notable()'s */
-	struct owner owner;     /* of a socket that is accepted */
+	struct {
+		__u64 found;      /* struct vm_area_struct; 0: none */
+		__u64 pivots[15]; /* of the node under way */
+	} area;                   /* find_in_maple_tree()'s result */
+	struct socket_use use;    /* observe_socket()'s argument */
+	struct naming naming;     /* observe_name()'s */
+	struct notable notable;   /* on_notable()'s */
+	struct owner owner;       /* of a socket that is accepted */
 };
 
 #define SCRATCH_PROCESS 0

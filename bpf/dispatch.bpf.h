@@ -144,8 +144,6 @@ static __noinline void on_protected(struct task_struct *task, __u64 address, __u
 {
 	__u64 end = address + length;
 
-	if (!CAN_FIND_AREAS)
-		return;
 	for (__u32 i = 0; i < AREAS_MAX && address < end; i++) {
 		struct area area;
 

@@ -425,11 +425,82 @@ static long area_found(struct task_struct *task, struct vm_area_struct *found, s
 }
 #endif
 
-/* 6.1 has neither what 6.0 has nor bpf_rdonly_cast: `check` says what is missing. */
-#ifdef SENSOR_DIRECT
-#define CAN_FIND_AREAS true
-#else
-#define CAN_FIND_AREAS bpf_core_field_exists(struct mm_struct, mm_rb)
+#ifndef SENSOR_DIRECT
+/* Until 6.0 the areas are in a red-black tree. */
+static __always_inline struct vm_area_struct *find_in_red_black_tree(struct mm_struct *mm, __u64 address)
+{
+	struct rb_node *node = get(mm, mm_rb.rb_node);
+
+	for (__u32 i = 0; i < 40 && node; i++) {
+		struct vm_area_struct *found =
+			(void *)((__u64)node - bpf_core_field_offset(struct vm_area_struct, vm_rb));
+
+		if (get(found, vm_end) <= address)
+			node = get(node, rb_right);
+		else if (get(found, vm_start) > address)
+			node = get(node, rb_left);
+		else
+			return found;
+	}
+	return NULL;
+}
+
+/* A pointer to a node of a maple tree says in its low bits what kind of node it is: enum maple_type. */
+#define MAPLE_NODE(pointer) ((pointer) & ~255ULL)
+#define MAPLE_TYPE(pointer) ((pointer) >> 3 & 15)
+#define MAPLE_LEAF_64 1
+#define MAPLE_RANGE_64 2
+#define MAPLE_ARANGE_64 3
+/* Ten ways at least in each node: more areas than a process may have. */
+#define MAPLE_LEVELS 8
+
+/*
+ * From 6.1 on they are in a maple tree. What lies at an address goes to scratch->area.found, and may be of another address where the
+ * tree is about to change. Global, so that it is verified once.
+ */
+__noinline int find_in_maple_tree(__u64 root, __u64 address)
+{
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	__u64 pointer = root;
+
+	if (!scratch)
+		return 0;
+	scratch->area.found = 0;
+	/* A root that is no node is the only entry. */
+	if (!bpf_core_field_exists(struct mm_struct, mm_mt) || (root & 3) != 2)
+		return 0;
+	for (__u32 level = 0; level < MAPLE_LEVELS; level++) {
+		__u64 type = MAPLE_TYPE(pointer), pivots, slots;
+		__u32 i, count;
+
+		if (type == MAPLE_ARANGE_64) {
+			pivots = bpf_core_field_offset(struct maple_arange_64, pivot);
+			slots = bpf_core_field_offset(struct maple_arange_64, slot);
+			count = 9;
+		} else if (type == MAPLE_RANGE_64 || type == MAPLE_LEAF_64) {
+			pivots = bpf_core_field_offset(struct maple_range_64, pivot);
+			slots = bpf_core_field_offset(struct maple_range_64, slot);
+			count = 15;
+		} else {
+			return 0;
+		}
+		if (bpf_probe_read_kernel(scratch->area.pivots, sizeof(scratch->area.pivots),
+					  (void *)(MAPLE_NODE(pointer) + pivots)))
+			return 0;
+		/* A pivot is the last address of its slot; 0: the slot before was the last one. */
+		for (i = 0; i < 15; i++)
+			if (i == count || !scratch->area.pivots[i] || scratch->area.pivots[i] >= address)
+				break;
+		if (bpf_probe_read_kernel(&pointer, sizeof(pointer),
+					  (void *)(MAPLE_NODE(pointer) + slots + i * sizeof(void *))))
+			return 0;
+		if (type == MAPLE_LEAF_64) {
+			scratch->area.found = pointer;
+			return 0;
+		}
+	}
+	return 0;
+}
 #endif
 
 /* The area at an address of the current process. */
@@ -442,26 +513,22 @@ static __always_inline void find_area(struct task_struct *task, __u64 address, s
 	/* Not if another thread is about to change the map. */
 	bpf_find_vma(bpf_get_current_task_btf(), address, area_found, area, 0);
 #else
-	struct rb_node *node;
+	struct mm_struct *mm = get(task, mm);
+	struct vm_area_struct *found = NULL;
 
-	/* Until 6.0 the areas are in a red-black tree. */
-	if (!CAN_FIND_AREAS)
-		return;
-	node = get(get(task, mm), mm_rb.rb_node);
-	for (__u32 i = 0; i < 40 && node; i++) {
-		struct vm_area_struct *found =
-			(void *)((__u64)node - bpf_core_field_offset(struct vm_area_struct, vm_rb));
+	if (bpf_core_field_exists(struct mm_struct, mm_rb)) {
+		found = find_in_red_black_tree(mm, address);
+	} else {
+		struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
 
-		if (get(found, vm_end) <= address) {
-			node = get(node, rb_right);
-		} else if (get(found, vm_start) > address) {
-			node = get(node, rb_left);
-		} else {
-			area->file = (__u64)get(found, vm_file);
-			area->end = get(found, vm_end);
-			return;
-		}
+		find_in_maple_tree((__u64)get(mm, mm_mt.ma_root), address);
+		if (scratch)
+			found = (struct vm_area_struct *)scratch->area.found;
 	}
+	if (!found || get(found, vm_start) > address || get(found, vm_end) <= address)
+		return;
+	area->file = (__u64)get(found, vm_file);
+	area->end = get(found, vm_end);
 #endif
 }
 

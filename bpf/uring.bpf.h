@@ -39,7 +39,7 @@ struct uring_request {
 	__u16 under_way; /* operations with this key */
 	__u16 ambiguous; /* there were several at once: whose completion it is cannot be told */
 	__u32 calls;     /* open for whoever submitted it */
-	__u32 reserved;
+	__s32 directory; /* open: that the path starts from */
 };
 
 struct {
@@ -136,17 +136,23 @@ static __noinline void on_submit(__u64 request, __u32 opcode)
 	fresh.opcode = opcode;
 	if (is_decoded(opcode))
 		fresh.calls = calls_of(block, task);
-	if (completion_has_request()) {
-		struct filename *name;
+	if (is_uring_open(opcode)) {
+		struct io_open *open = cast(io_open, request);
 
+		/* The kernel's copy is gone at completion; the caller's is still there, if only as a hint. 7.2 does not say where. */
+		if (bpf_core_field_exists(struct filename, uptr)) {
+			struct filename *name = get(open, filename);
+
+			fresh.argument = name ? (__u64)get(name, uptr) : 0;
+		}
+		fresh.directory = get(open, dfd);
+	}
+	if (completion_has_request()) {
 		/* A success completes without a trace; a failure clears the flag and is told as well. */
 		if (is_decoded(opcode) && get(kiocb, flags) & IOSQE_CQE_SKIP_SUCCESS)
 			count_blind(cgroup_of(task), opcode);
 		if (!is_uring_open(opcode))
 			return;
-		/* The kernel's copy is gone at completion; the caller's is still there, if only as a hint. */
-		name = get(cast(io_open, request), filename);
-		fresh.argument = name ? (__u64)get(name, uptr) : 0;
 		key.context = request;
 		bpf_map_update_elem(&uring_requests, &key, &fresh, BPF_ANY);
 	} else {
@@ -157,14 +163,14 @@ static __noinline void on_submit(__u64 request, __u32 opcode)
 }
 
 static __always_inline void on_uring_open(struct sensor_control *block, struct task_struct *task, __u64 request,
-					  __u32 opcode, __u64 argument, __s64 result)
+					  __u32 opcode, __u64 argument, __s32 directory, __s64 result)
 {
 	struct io_open *open = cast(io_open, request);
 	__u64 how = get(open, how.flags);
 	struct opened opened = {
 		.descriptor = result,
 		.argument = argument,
-		.directory = completion_has_request() ? get(open, dfd) : AT_FDCWD,
+		.directory = directory,
 		.access = open_access(how),
 		.hook = SENSOR_HOOK_URING_COMPLETE,
 	};
@@ -184,7 +190,7 @@ static __always_inline void on_uring_open(struct sensor_control *block, struct t
 	}
 }
 
-static __noinline void on_completed(__u64 request, __u64 argument, __s64 result)
+static __noinline void on_completed(__u64 request, __u64 argument, __s32 directory, __s64 result)
 {
 	struct io_kiocb *kiocb = cast(io_kiocb, request);
 	struct task_struct *task = current_task();
@@ -194,7 +200,7 @@ static __noinline void on_completed(__u64 request, __u64 argument, __s64 result)
 	if (!block || (__u32)get(task, tgid) == config.self_tgid || is_unwanted(block, task))
 		return;
 	if (is_uring_open(opcode)) {
-		on_uring_open(block, task, request, opcode, argument, result);
+		on_uring_open(block, task, request, opcode, argument, directory, result);
 	} else if (opcode == IORING_OP_CONNECT && result != -ECANCELED) {
 		struct io_connect *connect = cast(io_connect, request);
 
@@ -213,17 +219,17 @@ static __noinline void on_completed(__u64 request, __u64 argument, __s64 result)
 }
 
 /* It is completed on behalf of whoever has submitted it, in whichever task and whenever that is. */
-static __always_inline void complete_for(__u32 calls, __u64 request, __u64 argument, __s64 result)
+static __always_inline void complete_for(const struct uring_request *of, __u64 request, __s64 result)
 {
 	struct request_calls *acting;
 	__u32 zero = 0;
 
 	acting = bpf_map_lookup_elem(&request_calls, &zero);
 	if (acting) {
-		acting->calls = calls;
+		acting->calls = of->calls;
 		acting->task = get(current_task(), pid);
 	}
-	on_completed(request, argument, result);
+	on_completed(request, of->argument, of->directory, result);
 	if (acting)
 		acting->task = 0;
 }
@@ -232,8 +238,7 @@ static __always_inline void complete_for(__u32 calls, __u64 request, __u64 argum
 static __always_inline void on_complete(__u64 request, __s64 result)
 {
 	struct uring_request_key key = { .context = request };
-	struct uring_request *pending;
-	__u64 argument = 0;
+	struct uring_request *pending, found;
 	__u32 opcode;
 
 	if (!request)
@@ -244,14 +249,12 @@ static __always_inline void on_complete(__u64 request, __s64 result)
 	if (is_uring_open(opcode)) {
 		pending = bpf_map_lookup_elem(&uring_requests, &key);
 		if (pending) {
-			__u32 calls = pending->calls;
-
-			argument = pending->argument;
+			found = *pending;
 			bpf_map_delete_elem(&uring_requests, &key);
-			return complete_for(calls, request, argument, result);
+			return complete_for(&found, request, result);
 		}
 	}
-	on_completed(request, 0, result);
+	on_completed(request, 0, AT_FDCWD, result);
 }
 
 /* Those that name only the ring and what the caller gave the operation to be known by. */
@@ -270,7 +273,7 @@ static __always_inline void on_complete_by_data(__u64 context, __u64 user_data, 
 	}
 	bpf_map_delete_elem(&uring_requests, &key);
 	if (!found.ambiguous && is_decoded(found.opcode))
-		complete_for(found.calls, found.request, 0, result);
+		complete_for(&found, found.request, result);
 }
 
 #endif

@@ -380,8 +380,23 @@ struct vm_area_struct {
 	unsigned long vm_flags;
 };
 
+struct maple_tree {
+	void *ma_root;
+};
+
+struct maple_range_64 {
+	unsigned long pivot[15];
+	void *slot[16];
+};
+
+struct maple_arange_64 {
+	unsigned long pivot[9];
+	void *slot[10];
+};
+
 struct mm_struct {
-	struct rb_root mm_rb; /* until 6.0 */
+	struct rb_root mm_rb;    /* until 6.0 */
+	struct maple_tree mm_mt; /* from 6.1 */
 	atomic_t mm_users;
 	unsigned long arg_start, arg_end;
 	unsigned long saved_auxv[2];

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FoundationEssentials
+
 /// One thing the sensor needs or can make use of, and how this machine stands to it.
-package struct Capability: Sendable, Equatable {
-    package enum State: String, Sendable {
+package struct Capability: Sendable, Equatable, Encodable {
+    package enum State: String, Sendable, Encodable {
         /// It is there and was seen to work.
         case ok
         /// The sensor works without it, with a loss that `text` names.
@@ -31,4 +33,18 @@ package struct CapabilityReport: Sendable {
 
     /// Whether the sensor can work here.
     package var isAble: Bool { !capabilities.contains { $0.state == .missing } }
+
+    /// One line: whether it can work here, and the capabilities in their order.
+    package func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let document = Document(able: isAble, capabilities: capabilities, missingPermission: missingPermission)
+        return String(decoding: try encoder.encode(document), as: UTF8.self) + "\n"
+    }
+
+    private struct Document: Encodable {
+        var able: Bool
+        var capabilities: [Capability]
+        var missingPermission: String?
+    }
 }

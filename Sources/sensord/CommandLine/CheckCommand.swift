@@ -8,9 +8,12 @@ struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Tell what this kernel and these permissions give.")
 
+    @Flag(help: "The same as one line of JSON.")
+    var json = false
+
     func run() throws {
         let report = CapabilityReport.probe()
-        StandardStream.write(Self.text(of: report), to: STDOUT_FILENO)
+        StandardStream.write(json ? report.json() : Self.text(of: report), to: STDOUT_FILENO)
         if report.isAble { return }
         // The answer to what was asked, not a failure of asking: 1, whatever it is that is missing.
         if let permission = report.missingPermission {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CSensorBPF
 import Glibc
 import SensorCore
 import SensorTestSupport
@@ -11,6 +12,27 @@ import Testing
 
     init() throws { directory = try TestDirectory() }
 
+    /// Whether this kernel's requests say where the caller's path is: 7.2's do not.
+    private static let knowPaths: Bool = {
+        guard let types = btf__load_vmlinux_btf() else { return false }
+        defer { btf__free(types) }
+        let identifier = btf__find_by_name_kind(types, "filename", UInt32(BTF_KIND_STRUCT))
+        guard identifier > 0, let type = btf__type_by_id(types, UInt32(identifier)), let members = btf_members(type)
+        else { return false }
+        return (0..<Int(btf_vlen(type))).contains { index in
+            btf__name_by_offset(types, members[index].name_off).map { String(cString: $0) } == "uptr"
+        }
+    }()
+
+    /// The one open that failed.
+    private func failure(in seen: Observation) throws -> Event {
+        let missing = ByteString(Self.knowPaths ? try seen.said("missing") : "")
+        return try seen.only(
+            seen.events(.fileOpen).filter {
+                $0.via == .uringComplete && $0.errorNumber != 0 && $0.file?.path == missing
+            })
+    }
+
     @Test(arguments: ["0", "16"])
     func `an open is told like any other, by the ring's own thread or by a worker`(_ flags: String) throws {
         let seen = try Observation.of("uring-open", directory.path, flags)
@@ -20,10 +42,7 @@ import Testing
         #expect(event.file?.access == [.read])
         #expect(event.via == .uringComplete)
         #expect(event.process?.pid == seen.pid)
-        let missing = ByteString(try seen.said("missing"))
-        let failed = try seen.only(seen.events(.fileOpen).filter { $0.file?.path == missing })
-        #expect(try failed.errorNumber == Int32(seen.said("error")))
-        #expect(failed.via == .uringComplete)
+        #expect(try failure(in: seen).errorNumber == Int32(seen.said("error")))
     }
 
     @Test func `a connect is told like any other`() throws {
@@ -40,6 +59,10 @@ import Testing
         let seen = try Observation.of("uring-direct", directory.path, cgroup: cgroup)
         let blind = sensor.collector.summary().uringOperations.filter { $0.key.cgroup == cgroup.identifier }
         guard try seen.said("direct") == "1" else { return }
+        guard Self.knowPaths else {
+            #expect(blind.map(\.value) == [1])
+            return
+        }
         let path = ByteString(try seen.said("opened"))
         let event = try seen.only(seen.events(.fileOpen).filter { $0.file?.path == path })
         #expect(event.via == .uringComplete)
@@ -57,9 +80,7 @@ import Testing
             $0.key.cgroup == cgroup.identifier && $0.key.opcode == 18  // IORING_OP_OPENAT
         }
         #expect(blind.map(\.value) == [2])
-        let missing = ByteString(try seen.said("missing"))
-        let failed = try seen.only(seen.events(.fileOpen).filter { $0.file?.path == missing })
-        #expect(try failed.errorNumber == Int32(seen.said("error")))
+        #expect(try failure(in: seen).errorNumber == Int32(seen.said("error")))
     }
 
     @Test func `an operation that nobody decodes is counted as blind, to the one`() throws {

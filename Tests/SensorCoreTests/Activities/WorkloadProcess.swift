@@ -109,7 +109,7 @@ final class WorkloadProcess {
                 lines.append(line)
             }
             var poller = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-            let ready = poll(&poller, 1, seconds * 1000)
+            let ready = poll(&poller, 1, seconds * patience * 1000)
             if ready < 0, errno == EINTR { continue }
             guard ready == 1 else { throw Timeout() }
             let count = read(output, &buffer, buffer.count)

@@ -27,6 +27,16 @@ import Testing
         #expect(!report.isAble)
     }
 
+    @Test func `as JSON it is one line with all that the text tells`() throws {
+        var report = CapabilityReport(capabilities: [Capability("tp_btf/a", .missing, "refused\n\"why\"")])
+        report.missingPermission = "CAP_BPF"
+        #expect(
+            try report.json() == #"""
+                {"able":false,"capabilities":[{"name":"tp_btf/a","state":"missing","text":"refused\n\"why\""}],"missingPermission":"CAP_BPF"}
+
+                """#)
+    }
+
     @Test(.tags(.kernel), .needsKernel) func `here every program is attached and seen to fire`() {
         let report = CapabilityReport.probe()
         #expect(report.isAble)

@@ -70,9 +70,12 @@ final class Pipe {
 /// The condition did not come true in time.
 struct Timeout: Error {}
 
+/// How many times as long as elsewhere a test waits: `SENSORD_TEST_PATIENCE`, for machines that are emulated.
+let patience: Int32 = getenv("SENSORD_TEST_PATIENCE").flatMap { Int32(String(cString: $0)) } ?? 1
+
 /// Waits for a condition, at most a minute: that is for what hangs, not for what a loaded machine delays.
 func eventually(_ condition: () throws -> Bool) throws {
-    let deadline = ContinuousClock.now + .seconds(60)
+    let deadline = ContinuousClock.now + .seconds(60 * patience)
     while try !condition() {
         if ContinuousClock.now >= deadline { throw Timeout() }
         usleep(1000)

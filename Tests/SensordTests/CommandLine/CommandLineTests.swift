@@ -55,6 +55,11 @@ import Testing
         #expect(CommandLineInterface.run(arguments) == ExitStatus.usage)
     }
 
+    @Test func `check tells programs, too`() throws {
+        #expect(try parse("check", as: CheckCommand.self).json == false)
+        #expect(try parse("check --json", as: CheckCommand.self).json)
+    }
+
     @Test func `all filters arrive`() throws {
         let line =
             "--tail --executable curl --namespace n --workload Host --container c --tool-call t --path /x --peer ::1"
