@@ -6,14 +6,14 @@ struct UnkeptPages {
     var hasHeader = false
     /// Counts of it have grown, which can wait.
     var isHeaderStale = false
-    private var set = PageSet()
+    private var changed = PageSet()
 
-    var isEmpty: Bool { !hasHeader && set.isEmpty }
+    var isEmpty: Bool { !hasHeader && changed.isEmpty }
 
     /// Ascending. Those beyond the last one that there are facts of are to be removed.
-    var pages: [Int] { set.numbers }
+    var pages: [Int] { changed.numbers }
 
-    mutating func insert(page: Int) { set.insert(page) }
+    mutating func insert(page: Int) { changed.insert(page) }
 
-    mutating func remove(page: Int) { set.remove(page) }
+    mutating func remove(page: Int) { changed.remove(page) }
 }

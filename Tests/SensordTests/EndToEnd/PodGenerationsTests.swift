@@ -44,7 +44,8 @@ final class PodGenerationsTests {
     private func start(_ server: TestAPIServer) async throws -> RunningSensord {
         try Child.shell("cat > '\(folder)/kubeconfig' <<'END'\n\(try server.kubeconfig())END")
         let daemon = try RunningSensord([
-            "run", "--kubeconfig", folder + "/kubeconfig", "--node", "n1", "--cluster", "c1", "--run-dir", folder + "/run",
+            "run", "--kubeconfig", folder + "/kubeconfig", "--node", "n1", "--cluster", "c1", "--run-dir",
+            folder + "/run",
             "--state-dir", folder + "/state", "--tick", "0.1", "--records", folder + "/records", "--listen", "none",
         ])
         try await daemon.until { daemon.errorsSoFar.contains("collecting") }
@@ -52,7 +53,9 @@ final class PodGenerationsTests {
     }
 
     /// What a program writes, which is waited for without blocking.
-    private func output(_ arguments: [String], wrapper: [String] = [], environment: [String] = []) async throws -> String {
+    private func output(_ arguments: [String], wrapper: [String] = [], environment: [String] = []) async throws
+        -> String
+    {
         let program = try RunningSensord(arguments, wrapper: wrapper, environment: environment)
         try await program.until { program.isOver }
         let outcome = try program.wait()
@@ -68,7 +71,8 @@ final class PodGenerationsTests {
         let cgroup = "\(tree.path)/pod\(pod.uid)"
         let container = "\(cgroup)/\(TestKubepods.container(number))"
         try #require(mkdir(cgroup, 0o755) == 0 && mkdir(container, 0o755) == 0)
-        let script = "echo $$ > '\(container)/cgroup.procs'; cat '\(mark)'; exec python3 '\(folder)/agent.py' '\(url)' '\(folder)'"
+        let script =
+            "echo $$ > '\(container)/cgroup.procs'; cat '\(mark)'; exec python3 '\(folder)/agent.py' '\(url)' '\(folder)'"
         _ = try await output(
             [], wrapper: ["sh", "-c", script, "sh"],
             environment: ["SENSORD_TOOLCALLS=\(folder)/run/agent/toolcalls.sock"])
@@ -82,11 +86,13 @@ final class PodGenerationsTests {
     private func kept(after generations: Int) async throws -> PostureRecord {
         var found: PostureRecord?
         try await asyncEventually {
-            let program = try RunningSensord(["posture", "Deployment/planner", "--json", "--state-dir", folder + "/state"])
+            let program = try RunningSensord([
+                "posture", "Deployment/planner", "--json", "--state-dir", folder + "/state",
+            ])
             try await program.until { program.isOver }
             let lines = try program.wait().lines
             found = try lines.first.map { try PostureRecord(jsonString: String($0)) }
-            try #require(lines.count <= 1, "\(lines.map { $0.prefix(400) })")
+            try #require(lines.count <= 1, "one subject: \(lines.map { $0.prefix(400) })")
             return found?.profile.facts.contains { $0.key.path == mark && $0.count >= UInt64(generations) } ?? false
         }
         return try #require(found)
@@ -106,7 +112,8 @@ final class PodGenerationsTests {
             let owners = ["5f6d", "7c9d", "9b8e"].map { PodFixture.Owner.replicaSet("planner-\($0)", "rs-\($0)") }
             let deployment = PodFixture.Owner(apiVersion: "apps/v1", kind: "Deployment", name: "planner", uid: "dep")
             server.cluster.set(PodFixture.kubeSystem)
-            server.cluster.set("/apis/apps/v1/namespaces/agents/deployments/planner", PodFixture.metadata("dep", "planner"))
+            server.cluster.set(
+                "/apis/apps/v1/namespaces/agents/deployments/planner", PodFixture.metadata("dep", "planner"))
             for (number, owner) in owners.enumerated() {
                 server.cluster.set(
                     "/apis/apps/v1/namespaces/agents/replicasets/\(owner.name)",
