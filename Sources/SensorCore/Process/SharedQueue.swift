@@ -29,7 +29,8 @@ struct SharedQueue<Element>: ~Copyable {
     private var free: Place = -1  // chained through `later`
     private var all = Share()
     private var shares: [UInt64: Share] = [:]
-    private var payer: (owner: UInt64, until: Int)?
+    /// Who had most when it was looked for, how much that was, and down to what he pays. As long as nobody else has more.
+    private var payer: (owner: UInt64, size: Int, until: Int)?
 
     var count: Int { all.count }
     /// Of all elements together.
@@ -94,6 +95,7 @@ struct SharedQueue<Element>: ~Copyable {
         all.size += size
         share.size += size
         shares[owner] = share
+        if let payer, owner != payer.owner, share.size > payer.size { self.payer = nil }
         return place
     }
 
@@ -132,12 +134,12 @@ struct SharedQueue<Element>: ~Copyable {
 
     mutating func takeFirst(of owner: UInt64) -> Element? { shares[owner].flatMap { remove($0.first) } }
 
-    /// The first one of whoever has most, about: he is looked for again when he has an eighth less.
+    /// The first one of whoever has most, about: he is looked for again when he has an eighth less, or another more.
     mutating func takeFirstOfLargest() -> Element? {
         if let payer, let share = shares[payer.owner], share.size > payer.until { return remove(share.first) }
         let largest = shares.max { ($0.value.size, $0.key) < ($1.value.size, $1.key) }
         guard let (owner, share) = largest else { return nil }
-        payer = (owner, share.size - share.size / 8)
+        payer = (owner, share.size, share.size - share.size / 8)
         return remove(share.first)
     }
 }

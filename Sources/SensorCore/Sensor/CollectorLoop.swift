@@ -133,6 +133,8 @@ final class CollectorLoop {
         areCountsQuiet = false
         tick()
         settle(at: .max)
+        // The last calls' records may have found no room.
+        readPendingLosses()
         reportLosses()
         noteRecording(recording?.finish())
         if let journal = configuration.journal {

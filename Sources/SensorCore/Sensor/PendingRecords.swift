@@ -29,7 +29,7 @@ struct PendingRecords: ~Copyable {
     var isHalfFull: Bool { waiting.size > limit / 2 }
 
     mutating func append(_ content: RecordContent, _ kind: EventKind, of workload: WorkloadDescription) {
-        let owner = UInt64(UInt(bitPattern: Unmanaged.passUnretained(workload).toOpaque()))
+        let owner = UInt64(UInt(bitPattern: ObjectIdentifier(workload)))
         waiting.append(
             Waiting(content: content, kind: kind, workload: workload), of: owner, size: content.size, at: 0)
         while waiting.size > limit, let gone = waiting.takeFirstOfLargest() { lose(gone) }

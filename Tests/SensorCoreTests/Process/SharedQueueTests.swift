@@ -64,6 +64,16 @@ import Testing
         #expect(queue.count(of: 1) == 100 && queue.count(of: 2) == 900)
     }
 
+    @Test func `who had most once does not pay for who has most now`() {
+        let queue = Queue()
+        for number in 0..<8 { queue.append(number, of: 1) }
+        #expect(queue.takeFirstOfLargest() == 0)
+        for number in 8..<12 { queue.append(number, of: 1) }
+        for number in 100..<150 { queue.append(number, of: 2) }
+        #expect(queue.takeFirstOfLargest() == 100)
+        #expect(queue.count(of: 1) == 11)
+    }
+
     @Test func `what is taken out of the middle is gone, and its place is used again`() {
         var generator = SystemRandomNumberGenerator()
         let queue = Queue()

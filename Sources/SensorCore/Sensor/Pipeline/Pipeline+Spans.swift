@@ -52,7 +52,7 @@ extension Pipeline {
         guard kind.isEffect, !occurrence.header.isCopy else { return }
         spans.keep(
             SpanTable.Deed(
-                sequence: sequence, time: occurrence.header.time, kind: kind, detail: occurrence.detail,
+                sequence: sequence, time: occurrence.doneAt, kind: kind, detail: occurrence.detail,
                 executable: kind == .processExec ? occurrence.description?.executable : nil),
             of: occurrence.subject.workload.number)
     }

@@ -68,10 +68,10 @@ struct UnheardOccurrences {
     /// Some of them with the calls that they wait for, in the order in which they came.
     mutating func take(where isTaken: (Occurrence, UInt64) -> Bool) -> [Occurrence] {
         var taken: [Waiting] = []
-        for (call, all) in waiting {
+        for (call, all) in waiting where all.contains(where: { isTaken($0.occurrence, call) }) {
             var left: [Waiting] = []
             for one in all { if isTaken(one.occurrence, call) { taken.append(one) } else { left.append(one) } }
-            if left.count < all.count { waiting[call] = left.isEmpty ? nil : left }
+            waiting[call] = left.isEmpty ? nil : left
         }
         return forget(taken.sorted { $0.number < $1.number })
     }

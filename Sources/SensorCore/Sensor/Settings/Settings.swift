@@ -291,7 +291,7 @@ package struct Settings: Sendable, Equatable {
             }
             urls.append(url)
         }
-        guard (1...8).contains(urls.count) else { throw SettingFault("one to eight URLs of a reconciler are expected") }
+        guard (1...8).contains(urls.count) else { throw SettingFault("one to eight URLs are expected") }
         return urls
     }
 
