@@ -13,7 +13,7 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         let report = CapabilityReport.probe()
-        StandardStream.write(json ? report.json() : Self.text(of: report), to: STDOUT_FILENO)
+        try StandardStream.write(json ? report.json() : Self.text(of: report), to: STDOUT_FILENO)
         if report.isAble { return }
         // The answer to what was asked, not a failure of asking: 1, whatever it is that is missing.
         if let permission = report.missingPermission {

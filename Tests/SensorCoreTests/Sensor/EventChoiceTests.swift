@@ -57,7 +57,8 @@ import Testing
         func isUrgent(_ event: Event) -> Bool { event.isUrgent(CredentialPaths([("/srv/*.key", "own")])) }
         func connection(_ address: String, _ direction: NetworkDetail.Direction) throws -> Event {
             var network = NetworkDetail(direction: direction, transport: .tcp)
-            network.peer = Endpoint(address: try #require(IPAddress(address)), port: 80)
+            let address = try #require(IPAddress(address))
+            network.peer = Endpoint(address: address, port: 80)
             return event(.networkConnect, .network(network))
         }
         #expect(isUrgent(event(.anomalyState, firstSeen: false)) && isUrgent(event(.syscallNotable)))

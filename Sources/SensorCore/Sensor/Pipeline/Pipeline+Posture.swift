@@ -135,7 +135,7 @@ extension Pipeline {
     }
 
     /// Of records of a workload between two ticks: a busy agent has thousands of them.
-    private mutating func head(of workload: WorkloadDescription) -> RecordHead {
+    mutating func head(of workload: WorkloadDescription) -> RecordHead {
         if let latest = latestHead, latest.workload === workload, latest.time == clock.boot { return latest.head }
         var message = record()
         message.subject = PostureSubject(SubjectKey(workload.identity))
