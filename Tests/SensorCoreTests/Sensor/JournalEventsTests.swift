@@ -44,7 +44,8 @@ import Testing
     private func events(_ count: Int) -> [EventRecord] {
         let text = #"{"events":[{"kind":"file.open","via":"\#(String(repeating: "x", count: 50 << 10))"}]}"#
         return (0..<count).map { _ in
-            EventRecord(content: RecordContent(RecordHead(record("e")), "events", body: Array(text.utf8)[...]), count: 1)
+            EventRecord(
+                content: RecordContent(RecordHead(record("e")), "events", body: Array(text.utf8)[...]), count: 1)
         }
     }
 

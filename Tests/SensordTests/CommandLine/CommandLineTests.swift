@@ -80,7 +80,7 @@ import Testing
         ("--tail --duration nan", "--duration"), ("--tail --kind nothing", "--kind"),
         ("--tail --peer 10.0.0.0/99", "--peer"), ("--tail --workload /x", "--workload"),
         ("--tick soon", "--tick"), ("run --run-dir relative", "--run-dir"), ("--log-level loud", "--log-level"),
-        ("replay", "<file>"), ("receive", "--listen"), ("spool", "spool"),
+        ("replay", "<file>"), ("receive", "--listen"), ("spol", "spol"),
     ])
     func `a wrong flag ends with 2 and is named`(_ line: String, _ flag: String) throws {
         let (status, message, isError) = try outcome(line)
