@@ -46,109 +46,114 @@ static __always_inline bool is_descriptor_itself(const struct naming *naming, __
 static __noinline bool on_naming_call(struct sensor_control *block, struct pt_regs *regs, __u32 number, __s64 result)
 {
 	__u64 a0 = argument0(regs), a1 = argument1(regs), a2 = argument2(regs), a3 = argument3(regs);
-	struct naming naming;
+	struct scratch *scratch = scratch_at(SCRATCH_PROCESS);
+	struct naming *naming;
 
+	if (!scratch)
+		return false;
+	/* Where observe_name() looks for it: on the stack it would be too much for arm64's verifiers before 6.2. */
+	naming = &scratch->naming;
 	switch (number) {
 #if defined(__TARGET_ARCH_x86)
 	case SYS_unlink:
-		naming = naming_of(SENSOR_FILE_DELETE, AT_FDCWD, a0, 0);
+		*naming = naming_of(SENSOR_FILE_DELETE, AT_FDCWD, a0, 0);
 		break;
 	case SYS_rmdir:
-		naming = naming_of(SENSOR_FILE_DELETE, AT_FDCWD, a0, SENSOR_ACCESS_DIRECTORY);
+		*naming = naming_of(SENSOR_FILE_DELETE, AT_FDCWD, a0, SENSOR_ACCESS_DIRECTORY);
 		break;
 	case SYS_rename:
-		naming = pair_of(SENSOR_FILE_RENAME, AT_FDCWD, a0, AT_FDCWD, a1, 0);
+		*naming = pair_of(SENSOR_FILE_RENAME, AT_FDCWD, a0, AT_FDCWD, a1, 0);
 		break;
 	case SYS_link:
-		naming = pair_of(SENSOR_FILE_LINK, AT_FDCWD, a0, AT_FDCWD, a1, 0);
+		*naming = pair_of(SENSOR_FILE_LINK, AT_FDCWD, a0, AT_FDCWD, a1, 0);
 		break;
 	case SYS_symlink:
-		naming = pair_of(SENSOR_FILE_LINK, AT_FDCWD, a0, AT_FDCWD, a1, SENSOR_ACCESS_SYMBOLIC);
+		*naming = pair_of(SENSOR_FILE_LINK, AT_FDCWD, a0, AT_FDCWD, a1, SENSOR_ACCESS_SYMBOLIC);
 		break;
 	case SYS_mkdir:
-		naming = naming_of(SENSOR_FILE_CREATE, AT_FDCWD, a0, SENSOR_ACCESS_DIRECTORY | SENSOR_ACCESS_CREATE);
+		*naming = naming_of(SENSOR_FILE_CREATE, AT_FDCWD, a0, SENSOR_ACCESS_DIRECTORY | SENSOR_ACCESS_CREATE);
 		break;
 	case SYS_mknod:
-		naming = naming_of(SENSOR_FILE_CREATE, AT_FDCWD, a0, SENSOR_ACCESS_NODE | SENSOR_ACCESS_CREATE);
+		*naming = naming_of(SENSOR_FILE_CREATE, AT_FDCWD, a0, SENSOR_ACCESS_NODE | SENSOR_ACCESS_CREATE);
 		break;
 	case SYS_chmod:
-		naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_MODE, true);
+		*naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_MODE, true);
 		break;
 	case SYS_chown:
 	case SYS_lchown:
-		naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_OWNER, number == SYS_chown);
+		*naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_OWNER, number == SYS_chown);
 		break;
 	case SYS_utime:
 	case SYS_utimes:
-		naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_TIMES, true);
+		*naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_TIMES, true);
 		break;
 	case SYS_futimesat:
-		naming = change_of(a0, a1, SENSOR_ACCESS_TIMES, true);
+		*naming = change_of(a0, a1, SENSOR_ACCESS_TIMES, true);
 		break;
 #endif
 	case SYS_renameat:
-		naming = pair_of(SENSOR_FILE_RENAME, a0, a1, a2, a3, 0);
+		*naming = pair_of(SENSOR_FILE_RENAME, a0, a1, a2, a3, 0);
 		break;
 	case SYS_renameat2:
-		naming = pair_of(SENSOR_FILE_RENAME, a0, a1, a2, a3,
-				 argument4(regs) & RENAME_EXCHANGE ? SENSOR_ACCESS_EXCHANGE : 0);
+		*naming = pair_of(SENSOR_FILE_RENAME, a0, a1, a2, a3,
+				  argument4(regs) & RENAME_EXCHANGE ? SENSOR_ACCESS_EXCHANGE : 0);
 		break;
 	case SYS_unlinkat:
-		naming = naming_of(SENSOR_FILE_DELETE, a0, a1, a2 & AT_REMOVEDIR ? SENSOR_ACCESS_DIRECTORY : 0);
+		*naming = naming_of(SENSOR_FILE_DELETE, a0, a1, a2 & AT_REMOVEDIR ? SENSOR_ACCESS_DIRECTORY : 0);
 		break;
 	case SYS_linkat:
-		naming = pair_of(SENSOR_FILE_LINK, a0, a1, a2, a3, 0);
-		naming.is_followed = argument4(regs) & AT_SYMLINK_FOLLOW;
+		*naming = pair_of(SENSOR_FILE_LINK, a0, a1, a2, a3, 0);
+		naming->is_followed = argument4(regs) & AT_SYMLINK_FOLLOW;
 		break;
 	case SYS_symlinkat:
-		naming = pair_of(SENSOR_FILE_LINK, AT_FDCWD, a0, a1, a2, SENSOR_ACCESS_SYMBOLIC);
+		*naming = pair_of(SENSOR_FILE_LINK, AT_FDCWD, a0, a1, a2, SENSOR_ACCESS_SYMBOLIC);
 		break;
 	case SYS_mkdirat:
-		naming = naming_of(SENSOR_FILE_CREATE, a0, a1, SENSOR_ACCESS_DIRECTORY | SENSOR_ACCESS_CREATE);
+		*naming = naming_of(SENSOR_FILE_CREATE, a0, a1, SENSOR_ACCESS_DIRECTORY | SENSOR_ACCESS_CREATE);
 		break;
 	case SYS_mknodat:
-		naming = naming_of(SENSOR_FILE_CREATE, a0, a1, SENSOR_ACCESS_NODE | SENSOR_ACCESS_CREATE);
+		*naming = naming_of(SENSOR_FILE_CREATE, a0, a1, SENSOR_ACCESS_NODE | SENSOR_ACCESS_CREATE);
 		break;
 	case SYS_fchmodat:
 	case SYS_fchmodat2:
-		naming = change_of(a0, a1, SENSOR_ACCESS_MODE, number == SYS_fchmodat || !(a3 & AT_SYMLINK_NOFOLLOW));
+		*naming = change_of(a0, a1, SENSOR_ACCESS_MODE, number == SYS_fchmodat || !(a3 & AT_SYMLINK_NOFOLLOW));
 		break;
 	case SYS_fchownat:
-		naming = change_of(a0, a1, SENSOR_ACCESS_OWNER, !(argument4(regs) & AT_SYMLINK_NOFOLLOW));
+		*naming = change_of(a0, a1, SENSOR_ACCESS_OWNER, !(argument4(regs) & AT_SYMLINK_NOFOLLOW));
 		break;
 	case SYS_utimensat:
-		naming = change_of(a0, a1, SENSOR_ACCESS_TIMES, !(a3 & AT_SYMLINK_NOFOLLOW));
+		*naming = change_of(a0, a1, SENSOR_ACCESS_TIMES, !(a3 & AT_SYMLINK_NOFOLLOW));
 		break;
 	case SYS_truncate:
-		naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_SIZE, true);
+		*naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_SIZE, true);
 		break;
 	case SYS_setxattr:
 	case SYS_lsetxattr:
 	case SYS_removexattr:
 	case SYS_lremovexattr:
-		naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_XATTR,
-				   number == SYS_setxattr || number == SYS_removexattr);
+		*naming = change_of(AT_FDCWD, a0, SENSOR_ACCESS_XATTR,
+				    number == SYS_setxattr || number == SYS_removexattr);
 		break;
 	case SYS_setxattrat:
 	case SYS_removexattrat:
-		naming = change_of(a0, a1, SENSOR_ACCESS_XATTR, !(a2 & AT_SYMLINK_NOFOLLOW));
+		*naming = change_of(a0, a1, SENSOR_ACCESS_XATTR, !(a2 & AT_SYMLINK_NOFOLLOW));
 		break;
 	default:
 		return false;
 	}
-	if (naming.kind == SENSOR_FILE_ATTRIBUTE && is_descriptor_itself(&naming, result)) {
+	if (naming->kind == SENSOR_FILE_ATTRIBUTE && is_descriptor_itself(naming, result)) {
 		struct deed deed = {
-			.file = (__u64)file_at(current_task(), naming.directory),
+			.file = (__u64)file_at(current_task(), naming->directory),
 			.result = result,
-			.access = naming.access,
-			.kind = naming.kind,
+			.access = naming->access,
+			.kind = naming->kind,
 			.hook = SENSOR_HOOK_SYS_EXIT,
 		};
 
 		on_file(block, &deed);
 	} else {
-		naming.result = result;
-		on_name(&naming);
+		naming->result = result;
+		observe_name();
 	}
 	return true;
 }
