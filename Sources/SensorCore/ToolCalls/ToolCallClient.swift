@@ -79,20 +79,21 @@ package struct ToolCallClient: ~Copyable {
     private let descriptor: Int32
     private let session: String
     private let call: String
-    /// That an answer is waited for.
-    private static let patience = 2
+    private let patience: Int
 
     /// Connects, and opens a session.
     ///
+    /// - Parameter patience: how long an answer is waited for, seconds.
     /// - Throws: also when no daemon listens there.
-    package init(runDirectory: String, session: String, call: String) throws(Failure) {
+    package init(runDirectory: String, session: String, call: String, patience: Int = 2) throws(Failure) {
+        self.patience = patience
         self.session = session
         self.call = call
         let path = ToolCallListener.path(in: runDirectory)
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var patience = timeval(tv_sec: Self.patience, tv_usec: 0)
+        var time = timeval(tv_sec: patience, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-            setsockopt(descriptor, SOL_SOCKET, option, &patience, socklen_t(MemoryLayout<timeval>.size))
+            setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
         }
         guard UnixAddress.with(path, { connect(descriptor, $0, $1) }) == 0 else {
             throw Failure(description: "\(SystemError("connect to \(path)"))")
@@ -111,7 +112,7 @@ package struct ToolCallClient: ~Copyable {
         var begin = Announcement(
             type: "begin", session: session, call: .init(id: call, name: name, arguments: Argument.said(arguments)),
             initiator: initiator, scope: .thread, threadId: UInt32(sensor_thread_id()),
-            bootTime: "\(KernelSession.bootTime())", patience: "\(UInt64(Self.patience) * 1_000_000_000)")
+            bootTime: "\(KernelSession.bootTime())", patience: "\(UInt64(patience) * 1_000_000_000)")
         // Of what is longer in JSON than it is, it is known at least that the call was made.
         if Self.line(begin).count >= ToolCallConnection.lineLimit { begin.call?.arguments = nil }
         try ask(begin)

@@ -138,7 +138,7 @@ final class ClusterDaemonTests {
             #expect(exec.workload.identity.sources["owner"] == "api_get")
 
             let line = try #require(
-                try await records(#""kind":"process.exec""#).first { $0.contains(early.uid) })
+                try await records(#""kind":"process.exec""#).first { $0.contains("\(tree.shown)/pod\(early.uid)") })
             let id = try #require(line.split(separator: #""id":""#).dropFirst().first?.split(separator: "\"").first)
             let explanation = try await output(["explain", String(id), "--run-dir", folder])
             let token = "the API server: /var/run/secrets/kubernetes.io/serviceaccount/token"
