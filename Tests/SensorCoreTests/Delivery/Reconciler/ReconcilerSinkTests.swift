@@ -5,7 +5,7 @@ import Testing
 @testable import SensorCore
 
 @Suite struct ReconcilerSinkTests {
-    @Test(.timeLimit(.minutes(1))) func `what ends a wait for a time ends no later one`() async {
+    @Test(.timeLimit(.minutes(5))) func `what ends a wait for a time ends no later one`() async {
         let stream = StreamID()
         let sink = ReconcilerSink(endpoints: 1)
         sink.begin(RecordSinkStart(stream: stream, settled: 0, offered: 0) {})

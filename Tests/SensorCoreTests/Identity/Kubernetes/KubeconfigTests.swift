@@ -4,7 +4,7 @@ import Testing
 
 @testable import SensorCore
 
-@Suite(.timeLimit(.minutes(1))) struct KubeconfigTests {
+@Suite(.timeLimit(.minutes(5))) struct KubeconfigTests {
     /// As kind, kubeadm and the cloud providers write them, comments and oddities included.
     private static let kind = """
         apiVersion: v1

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SensorCore
 
-@Suite(.timeLimit(.minutes(1))) struct RequestGateTests {
+@Suite(.timeLimit(.minutes(5))) struct RequestGateTests {
     private static func gate(_ change: (inout RequestGate.Limits) -> Void = { _ in }) -> RequestGate {
         var limits = RequestGate.Limits()
         limits.pause = Backoff.Bounds(first: .seconds(100), ceiling: .seconds(400))

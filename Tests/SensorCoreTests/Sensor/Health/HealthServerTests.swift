@@ -9,7 +9,7 @@ import Testing
 
 @testable import SensorCore
 
-@Suite(.timeLimit(.minutes(1))) struct HealthServerTests {
+@Suite(.timeLimit(.minutes(5))) struct HealthServerTests {
     private struct Answer {
         var status: Int
         var type: String?

@@ -8,7 +8,7 @@ import Testing
 
 @testable import SensorCore
 
-@Suite(.timeLimit(.minutes(1))) struct TraceConnectionsTests {
+@Suite(.timeLimit(.minutes(5))) struct TraceConnectionsTests {
     private let refused = NIOLockedValueBox(0)
     private let workloads = NIOLockedValueBox<[ObjectIdentifier: UInt64]>([:])
 

@@ -12,7 +12,7 @@ import Testing
 
 @testable import SensorCore
 
-@Suite(.timeLimit(.minutes(1))) struct TraceServerTests {
+@Suite(.timeLimit(.minutes(5))) struct TraceServerTests {
     private struct Answer {
         var status: Int
         var headers: HTTPHeaders
