@@ -51,11 +51,7 @@ import Testing
     }
 
     private func record(_ number: Int, bytes: Int = 0) -> PostureRecord {
-        PostureRecord.with {
-            ($0.schema, $0.node) = (PostureRecord.currentSchema, String(repeating: "n", count: bytes))
-            $0.subject.name = "s\(number)"
-            $0.profile = PostureProfile()
-        }
+        .numbered(number, node: String(repeating: "n", count: bytes))
     }
 
     private func batch(_ records: [PostureRecord], shares: Range<Int> = 0..<0) -> JournalBatch {

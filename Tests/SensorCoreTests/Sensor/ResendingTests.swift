@@ -45,16 +45,7 @@ import Testing
     }
 
     private func write(_ numbers: Range<Int>, to journal: PostureJournal) {
-        journal.write(
-            JournalBatch(
-                records: numbers.map { number in
-                    RecordContent(
-                        PostureRecord.with {
-                            ($0.schema, $0.node) = (PostureRecord.currentSchema, "n")
-                            $0.subject.name = "s\(number)"
-                            $0.profile = PostureProfile()
-                        })
-                }))
+        journal.write(.numbered(numbers))
     }
 
     private func keep(_ records: some Sequence<RecordEnvelope>, at time: UInt64 = 1) throws {

@@ -47,10 +47,7 @@ final class ClusterDaemonTests {
     /// - Returns: how many events it says were lost, and how many of them where programs are executed.
     @discardableResult
     private func stop(_ daemon: RunningSensord) async throws -> (all: UInt64, ofExecs: Int) {
-        kill(daemon.pid, SIGTERM)
-        try await daemon.until { daemon.isOver }
-        let outcome = try daemon.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
+        let outcome = try await daemon.stop()
         func count(_ name: String) -> UInt64? {
             let word = outcome.summary.split(separator: " ").first { $0.hasPrefix("\(name)=") }
             return word.flatMap { UInt64($0.dropFirst(name.count + 1)) }
@@ -68,9 +65,7 @@ final class ClusterDaemonTests {
 
     /// What sensord writes, which is waited for without blocking.
     private func output(_ arguments: [String], wrapper: [String] = []) async throws -> String {
-        let program = try RunningSensord(arguments, wrapper: wrapper)
-        try await program.until { program.isOver }
-        return try program.wait().output
+        try await RunningSensord(arguments, wrapper: wrapper).ended().output
     }
 
     /// The command that runs containers, the first of that number.
@@ -223,8 +218,8 @@ final class ClusterDaemonTests {
                 known = metrics.split(separator: "\n").filter { $0.hasPrefix("sensord_known{") }.map(String.init)
             }
             kill(flood.pid, SIGTERM)
-            try await flood.until { flood.isOver }
-            let opened = try #require(UInt64(try flood.wait().output.split(whereSeparator: \.isWhitespace).last ?? ""))
+            let opened = try #require(
+                UInt64(try await flood.ended().output.split(whereSeparator: \.isWhitespace).last ?? ""))
             let lost = try await stop(daemon)
 
             let early = memory[24...27].max() ?? 0

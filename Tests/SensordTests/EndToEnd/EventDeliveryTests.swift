@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AsyncHTTPClient
-import Glibc
 import NIOCore
 import SensorCore
 import SensorTestSupport
@@ -26,28 +25,10 @@ struct EventDeliveryTests {
     }
 
     private func start(_ url: String, _ more: String...) async throws -> RunningSensord {
-        let daemon = try RunningSensord(
-            [
-                "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--listen", "none", "--node",
-                "n1", "--reconciler-url", url,
-            ] + more)
-        try await daemon.until { daemon.errorsSoFar.contains("collecting") }
-        return daemon
+        try await .delivering(to: url, in: folder, ["--listen", "none"] + more)
     }
 
-    private func stop(_ daemon: RunningSensord) async throws {
-        kill(daemon.pid, SIGTERM)
-        try await daemon.until { daemon.isOver }
-        let outcome = try daemon.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
-    }
-
-    private func run(_ command: String) async throws {
-        let program = try RunningSensord([], wrapper: ["sh", "-c", "\(cgroup.enter); \(command)", "sh"])
-        try await program.until { program.isOver }
-        let outcome = try program.wait()
-        try #require(outcome.status == 0, "\(outcome.errors)")
-    }
+    private func run(_ command: String) async throws { try await RunningSensord.shell("\(cgroup.enter); \(command)") }
 
     /// Each once, whatever became of the batches that they came in.
     private var events: [PostureEvent] {
@@ -75,10 +56,8 @@ struct EventDeliveryTests {
             text = String(buffer: try await response.body.collect(upTo: 64 << 20))
             return text.contains("\"kind\":\"file.delete\"") && text.contains(folder + "/made\"")
         }
-        try await stop(daemon)
-        kill(receiver.pid, SIGTERM)
-        try await receiver.until { receiver.isOver }
-        #expect(try receiver.wait().status == 0)
+        try await daemon.stop()
+        try await receiver.stop()
         let made = text.split(separator: "{\"time\":").filter { $0.contains(folder + "/made\"") }
         #expect(made.count == 2 && made[0].contains("file.create") && made[1].contains("file.delete"), "\(made)")
         let kinds = Set(
@@ -95,13 +74,11 @@ struct EventDeliveryTests {
             reconciler.meet(.lostAnswer, .status(500))
             try await run(": > '\(folder)/one'; cat '\(folder)/one' '\(folder)/one'")
             try await daemon.until { self.events.contains { $0.file.path == folder + "/one" } && reconciler.hasMetAll }
-            kill(daemon.pid, SIGKILL)
-            try await daemon.until { daemon.isOver }
-            _ = try daemon.wait()
+            try await daemon.crash()
             daemon = try await start(server.url, "--tick", "0.1")
             try await run(": > '\(folder)/two'")
             try await daemon.until { self.events.contains { $0.file.path == folder + "/two" } }
-            try await stop(daemon)
+            try await daemon.stop()
         }
         #expect(reconciler.violations == [] && reconciler.repeated > 0)
         let ids = events.map(\.id)
@@ -138,7 +115,7 @@ struct EventDeliveryTests {
             #expect(begin.duration(to: .now) < Self.longest)
             // Nothing else came before its time.
             #expect(!reconciler.has(#""facts":{"#))
-            try await stop(daemon)
+            try await daemon.stop()
         }
         #expect(reconciler.violations == [])
     }

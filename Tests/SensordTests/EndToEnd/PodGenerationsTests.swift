@@ -56,9 +56,7 @@ final class PodGenerationsTests {
     private func output(_ arguments: [String], wrapper: [String] = [], environment: [String] = []) async throws
         -> String
     {
-        let program = try RunningSensord(arguments, wrapper: wrapper, environment: environment)
-        try await program.until { program.isOver }
-        let outcome = try program.wait()
+        let outcome = try await RunningSensord(arguments, wrapper: wrapper, environment: environment).ended()
         try #require(outcome.status == 0, "\(outcome.errors)")
         return outcome.output
     }
@@ -86,11 +84,9 @@ final class PodGenerationsTests {
     private func kept(after generations: Int) async throws -> PostureRecord {
         var found: PostureRecord?
         try await asyncEventually {
-            let program = try RunningSensord([
+            let lines = try await RunningSensord([
                 "posture", "Deployment/planner", "--json", "--state-dir", folder + "/state",
-            ])
-            try await program.until { program.isOver }
-            let lines = try program.wait().lines
+            ]).ended().lines
             found = try lines.first.map { try PostureRecord(jsonString: String($0)) }
             try #require(lines.count <= 1, "one subject: \(lines.map { $0.prefix(400) })")
             return found?.profile.facts.contains { $0.key.path == mark && $0.count >= UInt64(generations) } ?? false
@@ -130,10 +126,7 @@ final class PodGenerationsTests {
                 }
                 // All that it knows is kept by then: a kill takes nothing of it.
                 _ = try await kept(after: 4 * (run + 1))
-                kill(daemon.pid, run == 1 ? SIGKILL : SIGTERM)
-                try await daemon.until { daemon.isOver }
-                let outcome = try daemon.wait()
-                #expect(run == 1 || outcome.status == 0, "\(outcome.errors)")
+                if run == 1 { try await daemon.crash() } else { try await daemon.stop() }
             }
         }
         kill(web.pid, SIGTERM)

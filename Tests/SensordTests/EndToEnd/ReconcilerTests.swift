@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import SensorCore
 import SensorTestSupport
 import Testing
@@ -30,41 +29,16 @@ final class ReconcilerTests {
     }
 
     private func start(_ url: String, _ more: String...) async throws -> RunningSensord {
-        let daemon = try RunningSensord(
-            [
-                "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--tick", "0.1", "--listen",
-                "127.0.0.1:0", "--node", "n1", "--workload-map", folder + "/map", "--reconciler-url", url,
-            ] + more)
-        try await daemon.until {
-            daemon.errorsSoFar.contains("collecting") && daemon.errorsSoFar.contains("listening for HTTP")
-        }
+        let daemon = try await RunningSensord.delivering(
+            to: url, in: folder,
+            ["--tick", "0.1", "--listen", "127.0.0.1:0", "--workload-map", folder + "/map"] + more)
+        try await daemon.until { daemon.errorsSoFar.contains("listening for HTTP") }
         return daemon
-    }
-
-    private func stop(_ daemon: RunningSensord) async throws {
-        Glibc.kill(daemon.pid, SIGTERM)
-        try await daemon.until { daemon.isOver }
-        let outcome = try daemon.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
-    }
-
-    private func kill(_ daemon: RunningSensord) async throws {
-        Glibc.kill(daemon.pid, SIGKILL)
-        try await daemon.until { daemon.isOver }
-        _ = try daemon.wait()
-    }
-
-    private func run(_ command: String) async throws -> String {
-        let program = try RunningSensord([], wrapper: ["sh", "-c", command, "sh"])
-        try await program.until { program.isOver }
-        let outcome = try program.wait()
-        try #require(outcome.status == 0, "\(outcome.errors)")
-        return outcome.output
     }
 
     /// Does something in the workload that is a fact of its own.
     private func act(_ name: String) async throws {
-        _ = try await run("\(cgroup.enter); : > '\(folder)/\(name)'; cat '\(folder)/\(name)'")
+        try await RunningSensord.shell("\(cgroup.enter); : > '\(folder)/\(name)'; cat '\(folder)/\(name)'")
     }
 
     /// Waits until the fact that `act` makes has arrived.
@@ -77,7 +51,7 @@ final class ReconcilerTests {
         let mark = "listening for HTTP address="
         let line = try #require(daemon.errorsSoFar.split(separator: "\n").first { $0.contains(mark) })
         let address = try #require(line.split(separator: "=").last)
-        return try await run("exec curl -s -m 60 http://\(address)\(path)")
+        return try await RunningSensord.shell("exec curl -s -m 60 http://\(address)\(path)")
     }
 
     /// That what has arrived is one stream from its beginning, each sequence once, nothing missing.
@@ -120,14 +94,14 @@ final class ReconcilerTests {
             reconciler.meetAlways(.lostAnswer)
             try await act("killed")
             try await arrival(of: "killed", from: first)
-            try await kill(first)
+            try await first.crash()
             reconciler.meetAlways(nil)
             daemon = try await start(server.url)
         }
         let second = try #require(daemon)
         // Nobody is there.
         try await act("away")
-        try await kill(second)
+        try await second.crash()
         let third = try await start("http://127.0.0.1:\(port)")
         try await act("alone")
         try await asyncEventually {
@@ -141,7 +115,7 @@ final class ReconcilerTests {
             }
             #expect(third.errorsSoFar.contains("records reach the reconciler again"))
             try await act("end")
-            try await stop(third)
+            try await third.stop()
             #expect(reconciler.has(folder + "/end\""))
         }
         #expect(reconciler.repeated > 0)
@@ -152,16 +126,16 @@ final class ReconcilerTests {
         let daemon = try await start("http://127.0.0.1:1", "--records", folder + "/records")
         try await act("mark")
         try await asyncEventually {
-            try await self.run("grep -c '\(self.folder)/mark\"' '\(self.folder)/records' || true") != "0\n"
+            try await RunningSensord.shell("grep -c '\(self.folder)/mark\"' '\(self.folder)/records' || true") != "0\n"
         }
-        try await stop(daemon)
+        try await daemon.stop()
         try await reconciler.serve { server in
             let next = try await start(server.url, "--records", folder + "/records")
             try await arrival(of: "mark", from: next)
-            try await stop(next)
+            try await next.stop()
         }
         try verify()
-        let file = try await run("exec cat '\(folder)/records'")
+        let file = try await RunningSensord.shell("exec cat '\(folder)/records'")
         var verifier = StreamVerifier()
         verifier.feed(Array(file.utf8))
         let report = verifier.finish()
@@ -176,7 +150,7 @@ final class ReconcilerTests {
             let daemon = try await start(server.url)
             try await act("mark")
             try await arrival(of: "mark", from: daemon)
-            try await stop(daemon)
+            try await daemon.stop()
         }
         #expect(reconciler.statuses.contains(413))
         let times = reconciler.times
@@ -194,11 +168,12 @@ final class ReconcilerTests {
             #expect(
                 try await get("/metrics", of: daemon).contains(
                     "sensord_delivery_refused_batches_total{sink=\"reconciler\"} 1\n"))
-            try await stop(daemon)
+            try await daemon.stop()
         }
-        let aside = try await run("exec cat '\(folder)'/state/aside/*.ndjson").split(separator: "\n").filter {
-            !$0.hasPrefix(#"{"setAside":{"reason":"status 422","status":422,"#)
-        }
+        let aside = try await RunningSensord.shell("exec cat '\(folder)'/state/aside/*.ndjson").split(separator: "\n")
+            .filter {
+                !$0.hasPrefix(#"{"setAside":{"reason":"status 422","status":422,"#)
+            }
         #expect(!aside.isEmpty && aside[0].contains(#""sequence":"1""#))
         try verify(missing: UInt64(aside.count))
     }
@@ -216,7 +191,7 @@ final class ReconcilerTests {
             try write("second\n", to: "token")
             try await arrival(of: "after", from: daemon)
             #expect(!daemon.errorsSoFar.contains("second"))
-            try await stop(daemon)
+            try await daemon.stop()
         }
         try verify()
     }
@@ -228,7 +203,7 @@ final class ReconcilerTests {
             let daemon = try await start(server.url, "--reconciler-ca", authority, "--reconciler-encoding", "json")
             try await act("one")
             try await arrival(of: "one", from: daemon)
-            try await stop(daemon)
+            try await daemon.stop()
         }
         #expect(reconciler.usedHTTP2 && reconciler.contentTypes == ["application/json"])
         for suffix in ["crt", "key"] {
@@ -252,7 +227,7 @@ final class ReconcilerTests {
                     with: try SmallFile.read(certificates.path("rotated.\(suffix)"), limit: 1 << 20))
             }
             try await arrival(of: "three", from: daemon)
-            try await stop(daemon)
+            try await daemon.stop()
         }
         try verify()
     }
@@ -265,7 +240,7 @@ final class ReconcilerTests {
             let daemon = try await start("http://127.0.0.1:1, \(server.url)/base")
             try await act("mark")
             try await arrival(of: "mark", from: daemon)
-            try await stop(daemon)
+            try await daemon.stop()
         }
         try verify()
         let before = reconciler.requests
@@ -275,7 +250,7 @@ final class ReconcilerTests {
             try await asyncEventually {
                 try await self.get("/metrics", of: daemon).contains("sensord_delivery_hanging{sink=\"reconciler\"} 1\n")
             }
-            try await stop(daemon)
+            try await daemon.stop()
         }
         #expect(reconciler.requests == before)
     }

@@ -182,6 +182,46 @@ extension RunningSensord {
             throw Timeout(what: timeout.what ?? "sensord said: \(errorsSoFar)")
         }
     }
+
+    /// As `wait`, from a test that must not block.
+    func ended() async throws -> Outcome {
+        try await until { isOver }
+        return try wait()
+    }
+
+    /// Ends a daemon as systemd does, and expects that it takes its leave.
+    @discardableResult
+    func stop() async throws -> Outcome {
+        kill(pid, SIGTERM)
+        let outcome = try await ended()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        return outcome
+    }
+
+    /// Takes its life.
+    func crash() async throws {
+        kill(pid, SIGKILL)
+        _ = try await ended()
+    }
+
+    /// A daemon that collects, with all that is its own in a folder, and whose records go to a URL.
+    static func delivering(to url: String, in folder: String, _ more: [String] = []) async throws -> RunningSensord {
+        let daemon = try RunningSensord(
+            [
+                "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--node", "n1",
+                "--reconciler-url", url,
+            ] + more)
+        try await daemon.until { daemon.errorsSoFar.contains("collecting") }
+        return daemon
+    }
+
+    /// What a command of the shell writes, which has to succeed.
+    @discardableResult
+    static func shell(_ command: String) async throws -> String {
+        let outcome = try await RunningSensord([], wrapper: ["sh", "-c", command, "sh"]).ended()
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        return outcome.output
+    }
 }
 
 /// As the other, for conditions that must be waited for themselves.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import SensorCore
 import SensorTestSupport
 import Testing
@@ -18,32 +17,17 @@ struct SpoolTests {
     init() throws { directory = try TestDirectory() }
 
     private func start(_ url: String) async throws -> RunningSensord {
-        let daemon = try RunningSensord([
-            "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--tick", "0.1", "--listen", "none",
-            "--node", "n1", "--reconciler-url", url,
-        ])
-        try await daemon.until { daemon.errorsSoFar.contains("collecting") }
-        return daemon
-    }
-
-    private func stop(_ daemon: RunningSensord) async throws {
-        kill(daemon.pid, SIGTERM)
-        try await daemon.until { daemon.isOver }
-        let outcome = try daemon.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
+        try await .delivering(to: url, in: folder, ["--tick", "0.1", "--listen", "none"])
     }
 
     private func spool(_ words: String...) async throws -> RunningSensord.Outcome {
-        let program = try RunningSensord(["spool"] + words + ["--state-dir", folder + "/state"])
-        try await program.until { program.isOver }
-        return try program.wait()
+        try await RunningSensord(["spool"] + words + ["--state-dir", folder + "/state"]).ended()
     }
 
     private func resend(_ words: String...) async throws -> RunningSensord.Outcome {
-        let program = try RunningSensord(
-            ["spool", "resend", "--state-dir", folder + "/state", "--run-dir", folder + "/run"] + words)
-        try await program.until { program.isOver }
-        return try program.wait()
+        try await RunningSensord(
+            ["spool", "resend", "--state-dir", folder + "/state", "--run-dir", folder + "/run"] + words
+        ).ended()
     }
 
     /// The payloads of what was refused, by the sequences that it had.
@@ -104,7 +88,7 @@ struct SpoolTests {
             try await daemon.until { self.resent.count == count }
             #expect(resent == records)
             #expect(try await spool("list").output == "nothing is set aside\n")
-            try await stop(daemon)
+            try await daemon.stop()
         }
         try expectWhole(missing: count)
     }
@@ -116,7 +100,7 @@ struct SpoolTests {
             let daemon = try await start(server.url)
             try await daemon.until { self.reconciler.has(#""reason":"set_aside""#) }
             records = try await refused()
-            try await stop(daemon)
+            try await daemon.stop()
             // What a later file has of it, too.
             let files = SetAsideFiles(of: "reconciler", in: folder + "/state")
             let batch = try #require(files.batches.first)
@@ -136,7 +120,7 @@ struct SpoolTests {
             #expect(resent == records)
             #expect(try await spool("list").output == "nothing is set aside\n")
             #expect(try await resend("--all").output == "0 records of 0 batches are sent again\n")
-            try await stop(next)
+            try await next.stop()
         }
         try expectWhole(missing: records.count)
     }

@@ -15,18 +15,6 @@ import Testing
 
     init() throws { directory = try TestDirectory() }
 
-    private func batch(_ numbers: Range<Int>) -> JournalBatch {
-        JournalBatch(
-            records: numbers.map { number in
-                RecordContent(
-                    PostureRecord.with {
-                        ($0.schema, $0.node) = (PostureRecord.currentSchema, "n")
-                        $0.subject.name = "s\(number)"
-                        $0.profile = PostureProfile()
-                    })
-            })
-    }
-
     /// One run of a daemon, as far as delivery goes.
     private func run(
         _ url: String, batchRecords: Int = 37, queueBytes: Int = 4 << 20,
@@ -90,7 +78,7 @@ import Testing
                 try await run(server.url, batchRecords: [1000, 37, 5, 200, 64][round]) { journal, sink in
                     for fault in faults.shuffled() {
                         reconciler.meet(fault)
-                        journal.write(batch(written..<(written + 40)))
+                        journal.write(.numbered(written..<(written + 40)))
                         written += 40
                         try await wait { journal.isReady() }
                     }
@@ -109,7 +97,7 @@ import Testing
     @Test func `a backlog much larger than the queue goes through it`() async throws {
         let count = 3000
         try await run("http://127.0.0.1:1", queueBytes: 20_000) { journal, sink in
-            journal.write(batch(0..<count))
+            journal.write(.numbered(0..<count))
             try await wait { sink.status.trouble != nil && journal.isReady() }
         }
         try await reconciler.serve { server in
@@ -129,7 +117,7 @@ import Testing
         reconciler.meet(.status(422), .lostAnswer, .status(500), .status(400))
         try await reconciler.serve { server in
             try await run(server.url, batchRecords: 10) { journal, sink in
-                journal.write(batch(0..<40))
+                journal.write(.numbered(0..<40))
                 // The gap's answer is lost, and then it is refused as well.
                 try await wait { sink.settled == 40 }
                 let counters = sink.status.counters
@@ -148,7 +136,7 @@ import Testing
         reconciler.meetAlways(.status(400))
         try await reconciler.serve { server in
             try await run(server.url, batchRecords: 10) { journal, sink in
-                journal.write(batch(0..<40))
+                journal.write(.numbered(0..<40))
                 try await wait { sink.status.counters.rejected > 5 }
                 missing = sink.status.counters.asideRecords
                 #expect((1...10).contains(missing) && sink.status.counters.asideBatches == 1)
