@@ -16,7 +16,7 @@ struct RotatedFile {
     /// nil: it is no file that can be put aside: a pipe, a device, standard output.
     init?(_ destination: LineDestination, _ rotation: FileRotation) {
         guard let path = destination.path, let status = Self.status(of: destination.descriptor),
-            status.st_mode & S_IFMT == S_IFREG
+            status.st_mode & S_IFMT == S_IFREG, !Self.isDescriptor(path)
         else { return nil }
         (self.path, descriptor, self.rotation) = (path, destination.descriptor, rotation)
         begun = time(nil)
@@ -63,6 +63,11 @@ struct RotatedFile {
             throw SystemError("open \(path)")
         }
         begun = time(nil)
+    }
+
+    /// The name is that of a descriptor, as /dev/stdout: put aside would be the name and not the file.
+    private static func isDescriptor(_ path: String) -> Bool {
+        ["/dev/", "/proc/"].contains { path.hasPrefix($0) }
     }
 
     private static func status(of descriptor: Int32) -> stat? {

@@ -21,6 +21,8 @@ struct JournalWriter {
     private var refused: UInt64 = 0
     private var resent: ResentRecords
     private var eventLedger = EventLedger()
+    /// Why what is kept cannot be handed on.
+    private var unreadable: SystemError?
 
     /// Bytes of `fresh`.
     private static let freshLimit = 4 << 20
@@ -49,7 +51,7 @@ struct JournalWriter {
     var status: PostureJournal.Status {
         let trouble: String? =
             switch log.condition {
-            case .working: nil
+            case .working: unreadable.map { "what is kept cannot be read: \($0)" }
             case .failing(let error): error.description
             case .full: "the state directory has no room left"
             }
@@ -196,14 +198,22 @@ struct JournalWriter {
     }
 
     /// What is to be told, and how many records it stands for that are not to be had any more.
-    private func next(after told: UInt64) -> (envelope: RecordEnvelope, gone: UInt64)? {
+    private mutating func next(after told: UInt64) -> (envelope: RecordEnvelope, gone: UInt64)? {
         // What is not committed is not there yet.
         guard told < log.committedHead.sequence else { return nil }
         if let first = fresh.first, told + 1 >= first.sequence {
             let offset = Int(told + 1 - first.sequence)
             if offset < fresh.count { return (fresh[fresh.index(fresh.startIndex, offsetBy: offset)], 0) }
         }
-        switch try? log.next(after: told) {
+        let kept: StateLog.Kept?
+        do throws(SystemError) {
+            kept = try log.next(after: told)
+            unreadable = nil
+        } catch {
+            unreadable = error
+            return nil
+        }
+        switch kept {
         case .record(let envelope)?: return (envelope, 0)
         case .hole(let range, let digest)?:
             let gap = RecordGap(range, reason: "not_kept", digest: digest)

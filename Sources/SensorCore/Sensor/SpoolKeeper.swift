@@ -52,16 +52,32 @@ struct SpoolKeeper {
         return low
     }
 
+    /// As the first from there on has it that says when it was made: what is lost, and what says nothing, is no younger.
     private func isOld(_ sequence: UInt64, _ log: StateLog, _ clock: ClockReading) -> Bool {
-        guard case .record(let envelope)? = try? log.next(after: sequence - 1) else { return false }
+        var next = sequence
+        for _ in 0..<Self.undatedLimit {
+            switch try? log.next(after: next - 1) {
+            case .record(let envelope)?:
+                if let isOld = isOld(envelope, clock) { return isOld }
+                next += 1
+            case .hole(let range, _)?: next = range.upperBound + 1
+            case nil: return false
+            }
+        }
+        return false
+    }
+
+    private static let undatedLimit = 64
+
+    /// nil: it does not say.
+    private func isOld(_ envelope: RecordEnvelope, _ clock: ClockReading) -> Bool? {
         var options = JSONDecodingOptions()
         options.ignoreUnknownFields = true
-        guard let record = try? PostureRecord(jsonUTF8Bytes: envelope.payload, options: options) else { return false }
+        guard let record = try? PostureRecord(jsonUTF8Bytes: envelope.payload, options: options) else { return nil }
         // The time of day may have been set since, where it is of this boot that does not count.
         let (then, now) =
             record.boot == boot
             ? (record.bootTime, clock.boot) : (record.time.nanosecondsSince1970, clock.wall)
-        // What says no time is not judged by it.
-        return then > 0 && now > then && Duration.nanoseconds(now - then) > limits.age
+        return then > 0 ? now > then && Duration.nanoseconds(now - then) > limits.age : nil
     }
 }

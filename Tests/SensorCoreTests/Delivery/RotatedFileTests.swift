@@ -134,5 +134,9 @@ import Testing
         let pipe = try Pipe()
         #expect(RotatedFile(pipe.destination, rotation(bytes: 1)) == nil)
         #expect(RotatedFile(.standardOutput, rotation(bytes: 1)) == nil)
+        // Nor is a name that stands for whatever is open, though that is a file.
+        let file = try LineDestination(path: path, appending: true)
+        let link = try LineDestination(path: "/proc/self/fd/\(file.descriptor)", appending: true)
+        #expect(RotatedFile(link, rotation(bytes: 1)) == nil && RotatedFile(file, rotation(bytes: 1)) != nil)
     }
 }

@@ -7,6 +7,8 @@ package struct ReconcilerCounters: Sendable, Equatable {
     /// Of these, those that may have been sent before.
     package var resentRecords: UInt64 = 0
     package var acknowledgedRecords: UInt64 = 0
+    /// Of these, those that a receiver of OTLP says it will not take: which they are it does not say.
+    package var refusedRecords: UInt64 = 0
     /// Requests without an answer, or with one that says nothing of the batch.
     package var failures: UInt64 = 0
     /// Answers that asked for a pause.

@@ -147,7 +147,10 @@ struct ReconcilerDelivery {
         guard let batch = inFlight else { preconditionFailure("no batch is on its way") }
         inFlight = nil
         switch outcome {
-        case .acknowledged(let stream, let sequence): return acknowledge(stream, sequence, batch, now)
+        case .acknowledged(let stream, let sequence, let refused):
+            guard acknowledge(stream, sequence, batch, now) else { return false }
+            counters.refusedRecords += min(refused, UInt64(batch.records.count))
+            return true
         case .tooLarge(let why): split(batch, why, now)
         case .throttled(let reason, let pause):
             counters.throttled += 1

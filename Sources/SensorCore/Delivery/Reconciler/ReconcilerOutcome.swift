@@ -4,8 +4,9 @@ internal import SwiftProtobuf
 
 /// What became of a batch that was sent.
 enum ReconcilerOutcome: Equatable, Sendable {
-    /// All up to this sequence of the stream are kept, the reconciler says.
-    case acknowledged(stream: String, sequence: UInt64)
+    /// All up to this sequence of the stream are kept, the reconciler says, but for so many that it will not take and does not
+    /// name.
+    case acknowledged(stream: String, sequence: UInt64, refused: UInt64 = 0)
     /// A smaller one may do.
     case tooLarge(ReconcilerRefusal)
     /// Nobody is to send anything for a while.

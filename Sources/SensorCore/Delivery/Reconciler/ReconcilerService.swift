@@ -59,7 +59,10 @@ package struct ReconcilerService: Service {
             } ?? .impossible
         let before = sink.status.trouble
         switch (body, batch.records.last) {
-        case (.bytes(let bytes), _): sink.finish(await client.post(bytes, of: batch))
+        case (.bytes(let bytes), _):
+            let outcome = await client.post(bytes, of: batch)
+            tell(outcome)
+            sink.finish(outcome)
         case (.nothing, let last?):
             sink.finish(.acknowledged(stream: last.stream.description, sequence: last.sequence))
         default: sink.finish(.tooLarge(ReconcilerRefusal("the batch cannot be written")))
@@ -77,6 +80,15 @@ package struct ReconcilerService: Service {
         }
         metadata["error"] = "\(after)"
         log.warning("records do not reach the reconciler, they are kept and sent again", metadata: metadata)
+    }
+
+    /// Once: more is counted.
+    private func tell(_ outcome: ReconcilerOutcome) {
+        guard case .acknowledged(_, _, let refused) = outcome, refused > 0, sink.status.counters.refusedRecords == 0
+        else { return }
+        log.warning(
+            "records are taken but for some: see sensord_delivery_refused_records_total",
+            metadata: ["sink": "\(sink.name)", "refused": "\(refused)"])
     }
 
     private func setAside(_ records: [RecordEnvelope], _ refusal: ReconcilerRefusal) async {

@@ -78,6 +78,9 @@ extension HealthReport {
         text.add(
             "delivery_acknowledged_records_total", .counter, "Records that were acknowledged.",
             each { $0.counters.acknowledgedRecords })
+        text.add(
+            "delivery_refused_records_total", .counter, "Of these, those that a receiver of OTLP would not take.",
+            each { $0.counters.refusedRecords })
         text.add("delivery_requests_total", .counter, "Batches sent, again or not.", each { $0.counters.requests })
         let reasons: [(String, (ReconcilerCounters) -> UInt64)] = [
             ("unavailable", \.failures), ("throttled", \.throttled), ("unauthorized", \.unauthorized),
@@ -135,6 +138,7 @@ extension HealthReport {
             [
                 ([("what", "process")], statistics.evictedProcesses), ([("what", "cgroup")], statistics.evictedCgroups),
                 ([("what", "first_sight")], statistics.evictedTemplates), ([("what", "name")], statistics.evictedNames),
+                ([("what", "deed_without_call")], statistics.evictedDeeds),
             ])
         text.add(
             "unread_cgroups_total", .counter, "Cgroups that could not be read at the start.", statistics.unreadCgroups)

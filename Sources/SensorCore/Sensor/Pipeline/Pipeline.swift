@@ -172,6 +172,7 @@ package struct Pipeline: ~Copyable {
         statistics.unwatchedCgroups = UInt64(cgroups.unwatchedCount)
         statistics.evictedTemplates = templates.evicted
         statistics.evictedNames = names.evicted
+        statistics.evictedDeeds = heldDeeds.evicted
         statistics.refusedResolutions = resolver.refused
         return statistics
     }
