@@ -20,6 +20,8 @@ struct OutgoingEvents: ~Copyable {
     /// Something waits that should not.
     private(set) var hasUrgent = false
     private let choice: EventChoice
+    /// Nothing is to travel.
+    private let isOff: Bool
     private let credentials: CredentialPaths
     private let encoder: EventEncoder
     private let limit: Int
@@ -31,15 +33,16 @@ struct OutgoingEvents: ~Copyable {
     ///   - limit: bytes that wait, at most.
     init(_ choice: EventChoice, credentials: CredentialPaths, stream: String, limit: Int = 4 << 20) {
         (self.choice, self.credentials, self.limit) = (choice, credentials, limit)
+        isOff = choice == EventChoice()
         encoder = EventEncoder(stream: stream)
     }
 
     /// Keeps what is to travel.
     mutating func note(_ events: [Event]) {
+        // An anomaly waits elsewhere.
+        if !hasUrgent { hasUrgent = events.contains { $0.kind == .anomalyState } }
+        if isOff { return }
         for event in events {
-            // An anomaly waits elsewhere.
-            if event.kind == .anomalyState { hasUrgent = true }
-            if choice == EventChoice() { continue }
             let isUrgent = event.isUrgent(credentials)
             guard choice.contains(event, isUrgent: isUrgent) else { continue }
             if isUrgent { hasUrgent = true }

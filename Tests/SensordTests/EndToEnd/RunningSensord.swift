@@ -19,8 +19,17 @@ final class RunningSensord {
         var summary: Substring { errors.split(separator: "\n").last ?? "" }
     }
 
-    /// Beside the tests, in the same build folder.
-    static let path = folder + "/sensord"
+    /// A release build that takes the place of the program beside the tests: there is more to ask of it.
+    private static let release = getenv("SENSORD_TEST_RELEASE").map { String(cString: $0) }
+    /// Beside the tests, in the same build folder, unless another is named.
+    static let path = release ?? folder + "/sensord"
+    static var isOptimised: Bool {
+        #if DEBUG
+            release != nil
+        #else
+            true
+        #endif
+    }
     /// Does what a test wants to see; beside them, too, or what `SENSOR_WORKLOAD` names.
     static let workload = getenv("SENSOR_WORKLOAD").map { String(cString: $0) } ?? folder + "/sensor-workload"
 
