@@ -60,7 +60,7 @@ package enum DeliveryForm: Sendable, Equatable {
     /// What an answer says.
     ///
     /// - Parameters:
-    ///   - last: the batch's last record: what OTLP does not take of a batch it does not name, and must not be sent again.
+    ///   - last: the batch's last record: OTLP takes all of a batch or nothing.
     ///   - body, retryAfter, wall: see `ReconcilerOutcome`.
     func outcome(
         status: Int, contentType: String?, body: [UInt8], retryAfter: String?, wall: UInt64, last: RecordEnvelope
@@ -68,26 +68,16 @@ package enum DeliveryForm: Sendable, Equatable {
         switch self {
         case .logs, .spans:
             if (200..<300).contains(status) {
-                return .acknowledged(
-                    stream: last.stream.description, sequence: last.sequence, refused: Self.refused(in: body))
+                let stream = last.stream.description
+                guard let partial = PartialSuccess(body), partial.refused > 0 else {
+                    return .acknowledged(stream: stream, sequence: last.sequence)
+                }
+                return .partlyTaken(
+                    stream: stream, sequence: last.sequence, refused: partial.refused, why: partial.message)
             }
         case .posture: break
         }
         return ReconcilerOutcome(
             status: status, contentType: contentType, body: body, retryAfter: retryAfter, wall: wall)
-    }
-
-    /// `partial_success.rejected_log_records`, or `rejected_spans`, of opentelemetry/proto/collector: both have these numbers.
-    private static func refused(in body: [UInt8]) -> UInt64 {
-        var (answer, refused) = (WireReader(body[...]), UInt64(0))
-        while let field = try? answer.next() {
-            guard field.number == 1, case .bytes(let partial) = field.value else { continue }
-            var success = WireReader(partial)
-            while let field = try? success.next() {
-                // A signed number, which is never less than none.
-                if field.number == 1, case .varint(let count) = field.value { refused = count <= .max / 2 ? count : 0 }
-            }
-        }
-        return refused
     }
 }

@@ -58,6 +58,7 @@ package struct CgroupTable: ~Copyable {
     private var largest: Workload?
     var selector = WorkloadSelector()
     var watchChanges: [WatchChange] = []
+    var detailChanges: [DetailChange] = []
     var streamed: [WorkloadFilter] = []
     var streamChanges: [StreamChange] = []
 

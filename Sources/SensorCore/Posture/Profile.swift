@@ -121,6 +121,13 @@ package final class Profile {
         hours.lose(in: Sightings.hour(of: now))
     }
 
+    /// Less was told of it, whether anything was lost for that or not.
+    func lower(_ why: String, of container: String, _ kinds: [EventKind], from time: UInt64, to now: UInt64) {
+        coverage.lower(why, of: container, kinds, from: time, to: now)
+        unkept.hasHeader = true
+        hours.lose(in: Sightings.hour(of: now))
+    }
+
     // MARK: Noting
 
     /// - Returns: the fact's index; nil: there is no room for it.

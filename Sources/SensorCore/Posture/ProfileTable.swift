@@ -201,6 +201,11 @@ package struct ProfileTable: ~Copyable {
         profile(of: workload)?.miss(operation, count: count, of: workload.container?.id ?? "", at: clock.now)
     }
 
+    /// Less was told of a workload from `time` on until now, since the sensor had too much to do.
+    mutating func lower(_ why: String, of workload: WorkloadDescription, _ kinds: [EventKind], from time: UInt64) {
+        profile(of: workload)?.lower(why, of: workload.container?.id ?? "", kinds, from: time, to: clock.now)
+    }
+
     private static func replica(of workload: WorkloadDescription) -> ByteString {
         ByteString(workload.identity.pod?.name ?? workload.container?.id ?? "")
     }

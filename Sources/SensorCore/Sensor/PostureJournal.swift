@@ -104,7 +104,8 @@ package final class PostureJournal: Sendable {
                     return JournalWriter(
                         log, RecordStream(log.head, signer: signer),
                         gaps: GapRecord(node: node, boot: boot, signer: signer),
-                        spool: SpoolKeeper(spool, boot: boot), sinks: sinks, wake: { mailbox.wake() })
+                        spool: SpoolKeeper(spool, boot: boot), coarsener: SpoolCoarsener(boot: boot), sinks: sinks,
+                        wake: { mailbox.wake() })
                 } isOpen: { result in
                     answer.withLockedValue { $0 = result }
                     isOpen.lock()
@@ -230,7 +231,9 @@ package final class PostureJournal: Sendable {
             let log = try StateLog(directory: directory, boot: boot, limits: limits)
             writer = try makeWriter(log)
             let resent = writer.resend(aside)
-            isOpen(.success(Opened(report: log.opening, stream: log.head.id.description, resent: resent)))
+            var report = log.opening
+            report.lostRecords.removeAll(where: writer.hasCoarsened)
+            isOpen(.success(Opened(report: report, stream: log.head.id.description, resent: resent)))
         } catch { return isOpen(.failure(error)) }
         run(&writer, aside, mailbox)
     }

@@ -37,6 +37,9 @@ struct Daemon {
         if endpoint != nil { try settings.requireNode(environment: Environment.inCluster) }
         configuration.followsCluster = endpoint != nil
         configuration.watch = settings.watch
+        if settings.overload.processor != nil || settings.overload.memory != nil {
+            configuration.overload = settings.overload
+        }
         let receivers = try ReconcilerSettings.all(settings, environment: Environment.proxies)
         if receivers.contains(where: \.form.hasEvents) { configuration.deliveredEvents = settings.deliverEvents }
         let hub = TailHub()
@@ -267,6 +270,12 @@ struct Daemon {
                     "no records are written: give --records FILE, --records -, --reconciler-url URL or --otlp-url URL")
             }
             return nil
+        }
+        let rotation = settings.recordsRotation
+        if rotation.bytes > 0 || rotation.seconds > 0, records != "-", let refusal = RotatedFile.refusal(of: records) {
+            throw CommandFailure(
+                status: ExitStatus.badConfiguration,
+                message: "\(refusal); or leave --records-max-bytes and --records-max-age out")
         }
         let log = log
         let destination = try LineDestination(setting: records, appending: true)

@@ -61,9 +61,10 @@ final class RunningSensord {
 
         let words = wrapper + [Self.path] + arguments
         var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        // Each has its own state, unless a test says otherwise.
+        // Each has its own state, and uses what a debug build needs, unless a test says otherwise.
         let inherited = [
             "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "SENSORD_STATE_DIR=\(directory.path)/state",
+            "SENSORD_CPU_BUDGET=none", "SENSORD_MEMORY_LIMIT=none",
         ]
         var envp: [UnsafeMutablePointer<CChar>?] = (inherited + environment).map { strdup($0) } + [nil]
         defer { for string in argv + envp { free(string) } }

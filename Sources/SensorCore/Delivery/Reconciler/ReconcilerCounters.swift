@@ -7,8 +7,6 @@ package struct ReconcilerCounters: Sendable, Equatable {
     /// Of these, those that may have been sent before.
     package var resentRecords: UInt64 = 0
     package var acknowledgedRecords: UInt64 = 0
-    /// Of these, those that a receiver of OTLP says it will not take: which they are it does not say.
-    package var refusedRecords: UInt64 = 0
     /// Requests without an answer, or with one that says nothing of the batch.
     package var failures: UInt64 = 0
     /// Answers that asked for a pause.
@@ -24,6 +22,8 @@ package struct ReconcilerCounters: Sendable, Equatable {
     package var asideRecords: UInt64 = 0
     /// Acknowledgements that were not believed: of another stream, or of what was never sent.
     package var disbelieved: UInt64 = 0
+    /// What was left out of batches that were taken, for good: the taker does not say what it was.
+    package var leftOut: UInt64 = 0
     /// Acknowledgements of nothing new.
     package var stale: UInt64 = 0
 

@@ -4,9 +4,12 @@ internal import SwiftProtobuf
 
 /// What became of a batch that was sent.
 enum ReconcilerOutcome: Equatable, Sendable {
-    /// All up to this sequence of the stream are kept, the reconciler says, but for so many that it will not take and does not
-    /// name.
-    case acknowledged(stream: String, sequence: UInt64, refused: UInt64 = 0)
+    /// All up to this sequence of the stream are kept, the reconciler says.
+    case acknowledged(stream: String, sequence: UInt64)
+    /// The same, of all up to there but for so many, and which is not said: nothing of it is to be sent again.
+    case partlyTaken(stream: String, sequence: UInt64, refused: UInt64, why: String)
+    /// There was nothing in it that is to be sent.
+    case needless
     /// A smaller one may do.
     case tooLarge(ReconcilerRefusal)
     /// Nobody is to send anything for a while.

@@ -126,6 +126,12 @@ package struct HealthReport: Sendable {
             let seconds = since.duration(to: now).components.seconds
             reasons.append("records have not got through for \(seconds) s (\(sink)): \(trouble)")
         }
+        if let overload = collector.overload, !overload.lowered.isEmpty || overload.isExhausted {
+            let lowered = overload.lowered.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            reasons.append(
+                "the sensor is near its limits (see --cpu-budget, --memory-limit), and tells less: "
+                    + (lowered.isEmpty ? "nothing more can be lowered" : lowered.joined(separator: ", ")))
+        }
         if let trouble = collector.trouble { reasons.append("collecting is not whole: \(trouble)") }
         if identity.unsettledPods > 0 {
             reasons.append(

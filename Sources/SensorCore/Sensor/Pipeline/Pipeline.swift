@@ -31,6 +31,8 @@ package struct Pipeline: ~Copyable {
     /// Of workloads that are not known yet.
     var awaitedFacts = AwaitedFacts()
     var awaitedLosses: [(workload: Workload, loss: AwaitedLoss)] = []
+    /// What less is told of.
+    var lowered = LoweredDetail()
     var gate = AnomalyGate()
     var effects = EffectTable()
     var callRecords: [ToolCallRecord] = []

@@ -64,18 +64,6 @@ import Testing
         #expect(delivery.counters.resentRecords == 0)
     }
 
-    @Test func `what is not taken of a batch that is acknowledged is counted, and is not sent again`() {
-        var delivery = delivery()
-        offer(1...12, to: &delivery)
-        for refused in [3, 1000] as [UInt64] {
-            let last = sent(&delivery)?.sequences.last ?? 0
-            #expect(
-                finish(.acknowledged(stream: stream.description, sequence: last, refused: refused), &delivery))
-        }
-        #expect(delivery.settled == 12 && delivery.next(now: start) == .wait(until: nil))
-        #expect(delivery.counters.refusedRecords == 5, "no more than were sent")
-    }
-
     @Test func `the queue is bounded, and a record larger than it goes by itself`() {
         var delivery = delivery()
         offer(1...100, to: &delivery)

@@ -49,28 +49,6 @@ import Testing
         #expect(outcome(503, retryAfter: header) == .unavailable("status 503", after: seconds.map { .seconds($0) }))
     }
 
-    /// Answers, and how many records each says were not taken.
-    private static let partialSuccesses: [([UInt8], UInt64)] = [
-        // Nothing is said, or nothing but a few words.
-        ([], 0), ([0x0a, 0x00], 0), ([0x0a, 0x04, 0x12, 0x02, 0x6f, 0x6b], 0),
-        ([0x0a, 0x02, 0x08, 0x03], 3), ([0x0a, 0x07, 0x08, 0xc8, 0x01, 0x12, 0x02, 0x6e, 0x6f], 200),
-        // Less than none, and what cannot be read.
-        ([0x0a, 0x0b, 0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], 0), ([0x0a, 0x09, 0x08], 0),
-    ]
-
-    @Test(arguments: partialSuccesses) func `what a receiver of OTLP does not take of a batch is counted`(
-        _ body: [UInt8], _ refused: UInt64
-    ) {
-        var stream = RecordStream()
-        let last = stream.append([])
-        for form in [DeliveryForm.logs, .spans] {
-            let outcome = form.outcome(
-                status: 200, contentType: nil, body: body, retryAfter: nil, wall: 0, last: last)
-            #expect(
-                outcome == .acknowledged(stream: last.stream.description, sequence: last.sequence, refused: refused))
-        }
-    }
-
     @Test func `a batch has the payloads as they were stored`() throws {
         var stream = RecordStream()
         let records = [#"{"b":1,"a":"ü"}"#, #"{"c": 2}"#].map { stream.append(Array($0.utf8)) }
