@@ -39,6 +39,8 @@ package struct CollectorConfiguration: Sendable {
     package var scope = Scope()
     /// File to record into; it is made anew, for its owner only.
     package var recording: String?
+    /// All capabilities that the collecting thread keeps once the programs are attached; nil: it keeps what it has.
+    package var keptCapabilities: [Privileges.Capability]?
     /// Events handed to the sinks at once, about.
     package var batch = 512
 

@@ -80,6 +80,9 @@ final class CollectorLoop {
         nextTick = session.clock.boot &+ configuration.tick
         if let journal = configuration.journal { pipeline.restore(journal.takeRestored()) }
         do throws(KernelError) { try attach() } catch { throw .kernel(error) }
+        if let kept = configuration.keptCapabilities {
+            do throws(SystemError) { try Privileges.keep(kept) } catch { note("\(error)") }
+        }
     }
 
     private func attach() throws(KernelError) {

@@ -98,6 +98,7 @@ package final class PostureJournal: Sendable {
         let isOpen = ConditionLock(value: false)
         do throws(SystemError) {
             _ = try Worker(name: "journal") {
+                Privileges.keepForFiles()
                 Self.work(directory, boot, spool, aside, mailbox) { log throws(StateLogError) in
                     let known = try Self.restored(from: log, directory)
                     restored.withLockedValue { $0 = known }

@@ -21,11 +21,15 @@ struct Daemon {
 
     /// The process's exit status.
     func run() throws -> Int32 {
+        let privileges = Privileges.current()
         // Before anything that may fail for the same reason, and would be told as something else.
         do throws(KernelError) {
-            try Privileges.current().requireLoading()
+            try privileges.requireLoading()
             try PidNamespace.requireInitial()
         } catch { throw CollectorError.kernel(error) }
+        var restriction = Restriction(privileges, settings)
+        // While there is one thread: those that come have no more than it.
+        restriction.begin()
         let signals = try SignalSource([SIGTERM, SIGINT, SIGHUP])
         let attention = try WakeUp()
         // First of all, so that a second daemon takes nothing from the first.
@@ -64,7 +68,10 @@ struct Daemon {
         configuration.hearing = hearing
         let spans = CallInbox()
         configuration.spans = spans
+        configuration.keptCapabilities = restriction.kept
         let collector = try Collector(configuration, sinks: sinks)
+        // All that come from now on, those of the servers among them, have no more than what collecting needs.
+        restriction.finish(log)
         let calls = try toolCalls(collector, inbox, hearing, configuration.pipeline.digests)
         let server = try ControlServer(
             listener: listener, stream: configuration.streamID, hub: hub, recent: recent,
@@ -78,7 +85,7 @@ struct Daemon {
         start(
             background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint,
             node: configuration.node, writer: writer, journal: journal,
-            journalError: journalError, delivered: delivered)
+            errors: (journal: journalError, privileges: restriction.error), delivered: delivered)
         // Ends after the collecting thread, which has the last records.
         let delivery = try BackgroundServices(log: log, group: background.group)
         if journal != nil {
@@ -168,7 +175,7 @@ struct Daemon {
     private func start(
         _ background: BackgroundServices, _ traces: [TraceServer], _ receiver: TraceReceiver, calls: ToolCallServer,
         collector: Collector, endpoint: APIEndpoint?, node: String, writer: LineWriter?, journal: PostureJournal?,
-        journalError: String?, delivered: [ReconcilerSink]
+        errors: (journal: String?, privileges: String?), delivered: [ReconcilerSink]
     ) {
         let status = ClusterStatusBoard()
         var services: [any Service] = traces
@@ -188,7 +195,8 @@ struct Daemon {
                             collector: $0, identity: status.snapshot, output: writer?.output,
                             toolCalls: calls.statistics, traces: receiver.statistics,
                             journal: journal?.status, deliveries: delivered.map { ($0.name, $0.status) })
-                        report.journalError = journalError
+                        report.journalError = errors.journal
+                        report.privilegesError = errors.privileges
                         return report
                     }
                 })

@@ -65,6 +65,8 @@ final class RunningSensord {
         let inherited = [
             "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "SENSORD_STATE_DIR=\(directory.path)/state",
             "SENSORD_CPU_BUDGET=none", "SENSORD_MEMORY_LIMIT=none",
+            // Where there is a sanitizer: it would look for leaks from a process that traces the daemon, which makes none.
+            "ASAN_OPTIONS=detect_leaks=0",
         ]
         var envp: [UnsafeMutablePointer<CChar>?] = (inherited + environment).map { strdup($0) } + [nil]
         defer { for string in argv + envp { free(string) } }
