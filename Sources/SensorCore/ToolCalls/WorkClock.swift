@@ -7,7 +7,7 @@ internal import Glibc
 struct WorkClock {
     /// What is over so soon (ns) is taken to have been worked on all the time, though whoever was answered before may have had the
     /// processor meanwhile: to ask for a thread's processor time takes a system call, and a good part of what a short message does.
-    private static let brief: UInt64 = 250_000
+    private static let brief: UInt64 = 50_000
 
     /// Boot clock, ns.
     private(set) var now: UInt64 = 0
