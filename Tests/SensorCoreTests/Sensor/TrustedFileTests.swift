@@ -29,7 +29,8 @@ final class TrustedFileTests {
         let descriptor = try TrustedFile.open(path)
         defer { close(descriptor) }
         var buffer = [UInt8](repeating: 0, count: 100)
-        return String(decoding: buffer.prefix(max(0, read(descriptor, &buffer, 100))), as: UTF8.self)
+        let count = read(descriptor, &buffer, buffer.count)
+        return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
     }
 
     private func refusal(_ path: String) -> TrustedFile.Refusal? {

@@ -22,9 +22,9 @@ package enum TrustedFile {
     /// ConfigMaps and Secrets (0777).
     /// What has no place in any directory, a pipe in /dev/fd, is this process's own.
     package static func open(_ path: String) throws(Refusal) -> Int32 {
-        var walk = try Walk()
+        var walk = try Walk(path)
         do throws(Refusal) {
-            let file = try walk.open(path)
+            let file = try walk.open()
             walk.end()
             return file
         } catch {
@@ -35,22 +35,24 @@ package enum TrustedFile {
 
     /// From the root on, one name after the other.
     private struct Walk {
+        private let path: String
         private var directory: Int32
         /// Where that is, for a person.
         private var place = "/"
         private var links = 0
 
-        init() throws(Refusal) {
+        init(_ path: String) throws(Refusal) {
+            self.path = path
             directory = sensor_open_directory("/")
-            guard directory >= 0 else { throw Refusal(path: "/", reason: SystemError.text(of: -directory)) }
+            guard directory >= 0 else { throw Refusal(path: path, reason: SystemError.text(of: -directory)) }
         }
 
         func end() { close(directory) }
 
-        mutating func open(_ path: String) throws(Refusal) -> Int32 {
+        mutating func open() throws(Refusal) -> Int32 {
             var names = Self.names(of: path)
             if !path.hasPrefix("/") {
-                guard let here = getcwd(nil, 0) else { throw Refusal(path: path, reason: SystemError.text(of: errno)) }
+                guard let here = getcwd(nil, 0) else { throw fault() }
                 names += Self.names(of: String(cString: here))
                 free(here)
             }
@@ -64,7 +66,7 @@ package enum TrustedFile {
                 case S_IFLNK:
                     defer { close(next) }
                     try checkOwner(status, spelled(name))
-                    names += Self.names(of: try target(of: next, name))
+                    names += Self.names(of: try target(of: next))
                 case S_IFDIR where !names.isEmpty:
                     place = spelled(name)
                     close(directory)
@@ -72,11 +74,11 @@ package enum TrustedFile {
                     try check(directory, place, isDirectory: true)
                 default:
                     defer { close(next) }
-                    guard names.isEmpty else { throw fault(name, ENOTDIR) }
+                    guard names.isEmpty else { throw fault(ENOTDIR) }
                     return try file(next, name)
                 }
             }
-            throw Refusal(path: path, reason: SystemError.text(of: EISDIR))
+            throw fault(EISDIR)
         }
 
         /// Reversed: the next one is the last.
@@ -86,28 +88,29 @@ package enum TrustedFile {
 
         private func spelled(_ name: String) -> String { place == "/" ? "/" + name : place + "/" + name }
 
-        private func fault(_ name: String, _ number: Int32 = errno) -> Refusal {
-            Refusal(path: spelled(name), reason: SystemError.text(of: number))
+        /// It cannot be opened, whether it may be trusted or not.
+        private func fault(_ number: Int32 = errno) -> Refusal {
+            Refusal(path: path, reason: SystemError.text(of: number))
         }
 
         /// A link as such; but what one of /proc leads to, its text does not name.
         private func step(to name: String) throws(Refusal) -> Int32 {
             let isOfProc = sensor_is_proc(directory) != 0
             let next = isOfProc ? sensor_open_target(directory, name) : sensor_open_name(directory, name, 0)
-            guard next >= 0 else { throw fault(name, -next) }
+            guard next >= 0 else { throw fault(-next) }
             return next
         }
 
-        private mutating func target(of link: Int32, _ name: String) throws(Refusal) -> String {
+        private mutating func target(of link: Int32) throws(Refusal) -> String {
             links += 1
-            guard links <= 40 else { throw fault(name, ELOOP) }
+            guard links <= 40 else { throw fault(ELOOP) }
             var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
             let count = readlinkat(link, "", &buffer, buffer.count)
-            guard count > 0 else { throw fault(name) }
+            guard count > 0 else { throw fault() }
             let target = String(decoding: buffer.prefix(count), as: UTF8.self)
             guard target.hasPrefix("/") else { return target }
             let root = sensor_open_directory("/")
-            guard root >= 0 else { throw fault(name, -root) }
+            guard root >= 0 else { throw fault(-root) }
             close(directory)
             directory = root
             place = "/"
@@ -117,7 +120,7 @@ package enum TrustedFile {
         private func file(_ entry: Int32, _ name: String) throws(Refusal) -> Int32 {
             // By its descriptor: no other can have come in its place.
             let file = Glibc.open("/proc/self/fd/\(entry)", O_RDONLY | O_CLOEXEC | O_NOCTTY)
-            guard file >= 0 else { throw fault(name) }
+            guard file >= 0 else { throw fault() }
             do throws(Refusal) {
                 try check(file, spelled(name), isDirectory: false)
                 return file
@@ -129,9 +132,7 @@ package enum TrustedFile {
 
         private func check(_ descriptor: Int32, _ path: String, isDirectory: Bool) throws(Refusal) {
             var status = stat()
-            guard fstat(descriptor, &status) == 0 else {
-                throw Refusal(path: path, reason: SystemError.text(of: errno))
-            }
+            guard fstat(descriptor, &status) == 0 else { throw fault() }
             if [S_IFIFO, S_IFSOCK, S_IFCHR].contains(status.st_mode & S_IFMT) { return }
             try checkOwner(status, path)
             guard status.st_mode & 0o022 != 0 else { return }
