@@ -136,6 +136,8 @@ package final class Profile {
         guard let index = place(of: statement.key, self.qualifiers.number(of: qualifiers), deed) else {
             var other = overflow[statement.key.kind] ?? Overflow(firstSeen: deed.time, lastSeen: deed.time)
             if !statement.isAfterword { other.count &+= deed.count }
+            other.sent &+= statement.sent
+            other.received &+= statement.received
             other.distinct.note(StableHash.of(statement.key.bytes))
             other.extend(from: deed.time, to: deed.time)
             overflow[statement.key.kind] = other
@@ -283,6 +285,7 @@ package final class Profile {
             var other = Overflow(
                 firstSeen: message.firstSeen.nanosecondsSince1970, lastSeen: message.lastSeen.nanosecondsSince1970)
             (other.count, other.distinctBefore) = (message.count, message.distinct)
+            (other.sent, other.received) = (message.bytesSent, message.bytesReceived)
             overflow[identity.key.kind] = other
         }
     }
@@ -352,6 +355,8 @@ package final class Profile {
         let (first, last) = (message.firstSeen.nanosecondsSince1970, message.lastSeen.nanosecondsSince1970)
         var other = overflow[kind] ?? Overflow(firstSeen: first, lastSeen: last)
         other.count &+= message.count
+        other.sent &+= message.bytesSent
+        other.received &+= message.bytesReceived
         other.distinctBefore &+= 1
         other.extend(from: first, to: last)
         overflow[kind] = other
