@@ -58,10 +58,10 @@ package final class Profile {
     private(set) var unkept = UnkeptPages()
     /// Of the table.
     var number = ProfileNumber(place: 0, generation: 0)
-    /// All of it was told since it was restored, if it was.
-    var isToldWhole = true
     /// Its facts are not where they were kept: all of them are to be written in one go.
     private(set) var isMoved = false
+    /// Of the event before, mostly the same.
+    var workload: WorkloadDescription?
     /// Of all that the table has had.
     var ordinal: UInt64 = 0
     /// When it was last told, and last kept, as turns of the table.
@@ -298,7 +298,6 @@ package final class Profile {
     ///   - stale: numbers of pages that are to be written anew or removed.
     func restore(pages: [(number: Int, facts: [PostureFact])], stale: [Int] = [], at now: UInt64 = 0) {
         for page in stale { unkept.insert(page: page) }
-        isToldWhole = pages.isEmpty
         var (kept, isDamaged) = (0, false)
         var folded: [FactKind: (facts: Int, count: UInt64)] = [:]
         for page in pages {
@@ -347,6 +346,8 @@ package final class Profile {
         for name in message.revisions { fact.revisions |= revisions.bit(of: name) }
         if let history = FactHistory(message) { fact.historyPlace = facts.keep(history) }
         facts.facts[index] = fact
+        // What was kept before it could be told.
+        if message.untold { untold.insert(index / Self.pageSize) }
         return count > before ? .kept : .damaged
     }
 

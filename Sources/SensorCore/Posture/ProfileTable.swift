@@ -423,7 +423,6 @@ package struct ProfileTable: ~Copyable {
         guard let due = profiles.values.min(by: { ($0.dueAt, $0.ordinal) < ($1.dueAt, $1.ordinal) }), due.dueAt <= now
         else { return nil }
         due.dueAt = now &+ Self.day
-        due.isToldWhole = true
         return due
     }
 
