@@ -99,9 +99,11 @@ package final class Profile {
         seenAt = max(seenAt, now)
         // What it does not do tells as much of a rollout as what it does.
         if !revision.isEmpty { _ = place(of: revision, at: now) }
+        let hour = Sightings.hour(of: now)
+        guard !hours.observed.contains(hour) else { return }
+        hours.observed.insert(hour)
         // To write all of it down each time would cost more than all else.
-        if !hours.observed.contains(Sightings.hour(of: now)) { unkept.hasHeader = true }
-        hours.observed.insert(Sightings.hour(of: now))
+        unkept.hasHeader = true
     }
 
     /// - Parameter loss: an event that is gone.
@@ -385,6 +387,11 @@ package final class Profile {
     }
 
     // MARK: Telling
+
+    /// Whether there may be anything to tell by then.
+    func mayTell(at time: UInt64) -> Bool {
+        untold.hasPages(at: time) || overflow.values.contains { $0.isNews }
+    }
 
     /// Facts that are new or have changed enough since they were told, as far as the pages that they are on have no more facts
     /// than `limit`; the others come the next time.
