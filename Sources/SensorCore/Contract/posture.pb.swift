@@ -2602,6 +2602,12 @@ package nonisolated struct PostureFact: @unchecked Sendable {
     set {_uniqueStorage()._firstDays = newValue}
   }
 
+  /// Where it is kept: it has changed since it was told.
+  package var untold: Bool {
+    get {_storage._untold}
+    set {_uniqueStorage()._untold = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -6743,7 +6749,7 @@ nonisolated extension PostureReduction: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Fact"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}discipline\0\u{1}kind\0\u{1}key\0\u{1}outcome\0\u{3}service_account\0\u{3}initiator_kind\0\u{1}agent\0\u{1}folded\0\u{1}exemplars\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{3}hour_of_day\0\u{1}replicas\0\u{1}processes\0\u{1}attribution\0\u{1}tools\0\u{3}bytes_sent\0\u{3}bytes_received\0\u{1}sightings\0\u{1}overflow\0\u{1}distinct\0\u{1}revisions\0\u{1}days\0\u{3}first_days\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}discipline\0\u{1}kind\0\u{1}key\0\u{1}outcome\0\u{3}service_account\0\u{3}initiator_kind\0\u{1}agent\0\u{1}folded\0\u{1}exemplars\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{3}hour_of_day\0\u{1}replicas\0\u{1}processes\0\u{1}attribution\0\u{1}tools\0\u{3}bytes_sent\0\u{3}bytes_received\0\u{1}sightings\0\u{1}overflow\0\u{1}distinct\0\u{1}revisions\0\u{1}days\0\u{3}first_days\0\u{1}untold\0")
 
   fileprivate class _StorageClass {
     var _discipline: String = String()
@@ -6771,6 +6777,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _revisions: [String] = []
     var _days: PostureDays? = nil
     var _firstDays: [UInt32] = []
+    var _untold: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -6806,6 +6813,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
       _revisions = source._revisions
       _days = source._days
       _firstDays = source._firstDays
+      _untold = source._untold
     }
   }
 
@@ -6849,6 +6857,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 23: try { try decoder.decodeRepeatedStringField(value: &_storage._revisions) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._days) }()
         case 25: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._firstDays) }()
+        case 26: try { try decoder.decodeSingularBoolField(value: &_storage._untold) }()
         default: break
         }
       }
@@ -6936,6 +6945,9 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
       if !_storage._firstDays.isEmpty {
         try visitor.visitPackedUInt32Field(value: _storage._firstDays, fieldNumber: 25)
       }
+      if _storage._untold != false {
+        try visitor.visitSingularBoolField(value: _storage._untold, fieldNumber: 26)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -6970,6 +6982,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._revisions != rhs_storage._revisions {return false}
         if _storage._days != rhs_storage._days {return false}
         if _storage._firstDays != rhs_storage._firstDays {return false}
+        if _storage._untold != rhs_storage._untold {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -212,9 +212,9 @@ import Testing
         state = ReceiverState(limits: limits)
         var node = NodeStream("n1")
         let subject = node.subject
-        func record(_ number: Int) -> PostureRecord {
+        func record(_ number: Int, of node: String = "n1") -> PostureRecord {
             PostureRecord.with {
-                ($0.schema, $0.node, $0.time.seconds) = (PostureRecord.currentSchema, "n1", Int64(1000 + number))
+                ($0.schema, $0.node, $0.time.seconds) = (PostureRecord.currentSchema, node, Int64(1000 + number))
                 $0.subject = PostureSubject(subject)
                 $0.profile.writer = "w"
                 $0.profile.revisions = [
@@ -240,9 +240,9 @@ import Testing
         #expect(state.currentStatistics.leftOutRevisions == 3)
         // What comes late is older than all that there is.
         latest = ["4", "5", "6", "7"]
-        var late = NodeStream("n2")
-        late.append(record(7))
-        late.append(record(0))
+        var late = NodeStream("n2", seed: 2)
+        late.append(record(7, of: "n2"))
+        late.append(record(0, of: "n2"))
         #expect(take(late.batch()) == .success(2))
         #expect(state.subjects.subjects[subject].map { Set($0.profile.revisions.keys) } == latest)
         #expect(state.subjects.subjects[subject]?.profile.facts.values.map(\.revisions) == [latest])

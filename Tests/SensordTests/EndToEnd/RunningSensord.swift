@@ -141,6 +141,16 @@ final class RunningSensord {
         return information.si_signo != 0
     }
 
+    /// Where it serves HTTP, once it has said so.
+    func address() throws -> String {
+        let mark = "listening for HTTP address="
+        func told() -> Substring? {
+            errorsSoFar.split(separator: "\n").dropLast(errorsSoFar.hasSuffix("\n") ? 0 : 1).first { $0.contains(mark) }
+        }
+        try eventually { told() != nil }
+        return String(told()?.split(separator: "=").last ?? "")
+    }
+
     /// What it has written so far.
     var outputSoFar: String { text("/out") }
     var errorsSoFar: String { text("/err") }

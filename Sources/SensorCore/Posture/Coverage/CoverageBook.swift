@@ -18,13 +18,9 @@ struct CoverageBook {
     mutating func observe(
         _ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool, sendsSpans: Bool = false
     ) {
+        if accounts[container]?.observe(at: now, elapsed: elapsed, announcesCalls, sendsSpans) != nil { return }
         var account = account(of: container, at: now - min(now, elapsed))
-        // A subject of several cgroups is observed once.
-        if account.observedAt != now { account.observed &+= elapsed }
-        account.observedAt = now
-        account.to = max(account.to, now)
-        if announcesCalls { account.announcesCalls = true }
-        if sendsSpans { account.sendsSpans = true }
+        account.observe(at: now, elapsed: elapsed, announcesCalls, sendsSpans)
         accounts[container] = account
     }
 
