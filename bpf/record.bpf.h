@@ -343,6 +343,22 @@ __noinline __u64 hash_bytes(__u32 at, __u32 length, __u32 index)
 	return finish(hash);
 }
 
+/*
+ * Has the daemon asked not to be told this? What is new is counted as lost then, and is new again the next time. System calls and
+ * changes of identity are few, and nobody should have to do without them.
+ */
+static __always_inline bool is_spared(const struct sensor_control *block, const struct sensor_header *header)
+{
+	__u8 kind = header->key.kind;
+	__u32 *detail;
+
+	if (!block->reduced || kind == SENSOR_SYSCALL_FIRST || kind == SENSOR_SYSCALL_NOTABLE ||
+	    kind == SENSOR_IDENTITY_CHANGE)
+		return false;
+	detail = bpf_map_lookup_elem(&reduced, &header->key.cgroup);
+	return detail && (*detail == SENSOR_DETAIL_COUNTS || !(header->flags & SENSOR_FIRST_SEEN));
+}
+
 /* Sends an activity record, whose header is `header`, and remembers its key if it is new. */
 static __always_inline void dispatch_record(struct sensor_header *header, __u32 size, struct sensor_control *block,
 					    bool failed)
@@ -350,6 +366,10 @@ static __always_inline void dispatch_record(struct sensor_header *header, __u32 
 	struct sensor_workload *workload = NULL;
 
 	header->size = size;
+	if (is_spared(block, header)) {
+		lose(header->key.cgroup, header->key.hook, loss_of(header, SENSOR_LOSS_OVERLOAD), header->key.kind);
+		return;
+	}
 	if (header->flags & SENSOR_FIRST_SEEN) {
 		workload = bpf_map_lookup_elem(&workloads, &header->key.cgroup);
 		/* What a socket leaves behind may come when its cgroup is gone, and nobody would forget that one again. */
@@ -380,19 +400,20 @@ static __noinline void dispatch(struct scratch *scratch, struct sensor_control *
 	dispatch_record(header, size, block, failed);
 }
 
-/* A repeat that is told: the memory notes that it was, or counts it if there is no room any more. */
+/* A repeat that is told: the memory notes that it was, or counts it where there is no room any more or nobody wants it. */
 static __noinline void dispatch_repeat(struct scratch *scratch, struct sensor_control *block)
 {
 	struct sensor_header *header = &scratch->header;
 	__u32 size = sizeof(*header) + scratch->length;
 	struct sensor_count *count = bpf_map_lookup_elem(&memory, &header->key);
 	__u64 fill = bpf_ringbuf_query(&activity, BPF_RB_AVAIL_DATA);
-	long error;
+	long error = -ENOENT;
 
 	if (size > SENSOR_RECORD_MAX)
 		return lose_of(scratch, SENSOR_LOSS_BAD_RECORD);
 	header->size = size;
-	error = bpf_ringbuf_output(&activity, header, size, wakeup(block, fill, size));
+	if (!count || !is_spared(block, header))
+		error = bpf_ringbuf_output(&activity, header, size, wakeup(block, fill, size));
 	if (count)
 		add(error ? &count->count : &count->sent, 1);
 	if (error && (!count || header->flags & SENSOR_STREAMED))

@@ -8,7 +8,7 @@ import kubernetes_validate
 from support import CAPABILITIES, KUBERNETES, names_of_settings, run, sensord
 
 # Made by hand, or by others: the documentation says how.
-SECRETS = {"sensord-digest-key", "sensord-signing-key"}
+SECRETS = {"sensord-digest-key", "sensord-signing-key", "sensord-reconciler-token", "sensord-reconciler-certificate"}
 # Not Kubernetes' own: no schema of theirs comes with its.
 CUSTOM = {"PodMonitor"}
 

@@ -32,9 +32,13 @@ def plain(value):
 EVERYTHING = {
     "digestKey": {"secretName": "sensord-digest-key"},
     "signingKey": {"secretName": "sensord-signing-key"},
+    "reconciler": {
+        "token": {"secretName": "sensord-reconciler-token", "key": "bearer"},
+        "certificate": {"secretName": "sensord-reconciler-certificate"},
+    },
     "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
     "seccompProfile": {"type": "Localhost", "localhostProfile": "profiles/sensord.json"},
-    "config": {"watch": "namespace=agents,!Host/*", "memoryEntries": 16777216, "tick": 2.5, "cluster": "c1"},
+    "config": {"watch": "namespace=agents,!Host/*", "memoryEntries": 16777216, "tick": 2.5, "cluster": "c1", "reconcilerUrl": "https://r"},
     "rbac": {"extraRules": [{"apiGroups": ["argoproj.io"], "resources": ["rollouts"], "verbs": ["get"]}]},
     "image": {"digest": "sha256:" + "0" * 64},
     "podLabels": {"team": "platform"},
@@ -115,6 +119,7 @@ class ChartTests(DeployTest):
             {"config": {"state-dir": "/tmp"}},
             {"hostPaths": {"run": "run"}},
             {"extraCapabilities": ["SYS_ADMIN"]},
+            {"reconciler": {"secretName": "sensord-reconciler-token"}},
             {"image": {"digest": "abc"}},
             {"maxUnavailable": "some"},
         )

@@ -8,10 +8,12 @@
 #include <stddef.h>
 
 #include "sensor_atomics.h"
+#include "sensor_call_filter.h"
 #include "sensor_command.h"
 #include "sensor_event.h"
 #include "sensor_gzip.h"
 #include "sensor_host.h"
+#include "sensor_privileges.h"
 #include "sensor_probe.h"
 #include "sensor_socket.h"
 #include "sensor_system.h"

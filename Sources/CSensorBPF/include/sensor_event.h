@@ -25,6 +25,7 @@
  *   scope_cgroups         hash cgroup id -> __u32
  *   unwatched             hash cgroup id -> __u32, whatever its value: of its activity nothing is reported or remembered
  *   unstreamed            hash cgroup id -> __u32, whatever its value: where all is streamed, its activity is not
+ *   reduced               hash cgroup id -> SENSOR_DETAIL_* (__u32): less is told of its activity
  *   call_threads          hash tid (__u32) -> sensor_calls
  *   call_processes        hash tgid (__u32) -> sensor_calls
  *   call_sets             array of __u64, mapped by both sides: at a set's number modulo SENSOR_CALL_SETS that number and, in the upper
@@ -114,6 +115,7 @@ enum sensor_loss_reason {
 	SENSOR_LOSS_SCOPE_FULL = 21,         /* lost for tails: no room for another process of the scope */
 	SENSOR_LOSS_STREAM = 22,             /* lost for tails: a streamed copy; the event itself is counted */
 	SENSOR_LOSS_CALLS_FULL = 23,         /* degraded: no room to note which tool calls a child was made within */
+	SENSOR_LOSS_OVERLOAD = 24,           /* lost: the daemon had more to do than it may, and the cgroup caused it */
 	SENSOR_LOSS_LIMIT = 32,
 };
 
@@ -357,6 +359,9 @@ struct sensor_released {
 #define SENSOR_STREAM_SCOPED 1 /* processes and cgroups in the scope maps */
 #define SENSOR_STREAM_ALL 2
 
+#define SENSOR_DETAIL_FIRST_SIGHTS 1 /* repeats are counted, and no copy of them is sent */
+#define SENSOR_DETAIL_COUNTS 2       /* nor is what is new, but for system calls and changes of identity */
+
 /* Shared memory between the daemon and the programs (a map that both map). */
 struct sensor_control {
 	__u32 idle;          /* consumer sleeps: the next record must wake it */
@@ -368,6 +373,8 @@ struct sensor_control {
 	__u32 unwatched;     /* 0: the map unwatched is empty, so that nobody need look there */
 	__u32 unstreamed;    /* 0: the map unstreamed is */
 	__u32 has_calls;     /* 0: no tool call was ever announced, so that nobody need look for one */
+	__u32 reduced;       /* 0: the map reduced is empty */
+	__u32 reserved;
 	__u64 looked_at;     /* when the consumer last looked at the rings, boot clock, ns */
 	__u64 deadline;      /* on the boot clock: whoever sees it pass makes all go quiet; 0: never */
 	__u32 self_tgid;     /* the sensor, not reported; 0: it has ended */
@@ -457,7 +464,7 @@ _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");
 _Static_assert(sizeof(struct sensor_workload) == 120, "");
 _Static_assert(sizeof(struct sensor_calls) == 24, "");
-_Static_assert(sizeof(struct sensor_control) == 80, "");
+_Static_assert(sizeof(struct sensor_control) == 88, "");
 _Static_assert(sizeof(struct sensor_config) == 40, "");
 
 #endif

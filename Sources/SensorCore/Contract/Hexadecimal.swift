@@ -3,7 +3,20 @@
 /// Bytes as lowercase digits, two each.
 enum Hexadecimal {
     static func text(_ bytes: some Sequence<UInt8>) -> String {
-        String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        let bytes = ContiguousArray(bytes)
+        return String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
+            var place = 0
+            for byte in bytes {
+                text[place] = digit(byte >> 4)
+                text[place + 1] = digit(byte & 15)
+                place += 2
+            }
+            return place
+        }
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
     /// nil unless all are lowercase digits, in pairs.
@@ -13,7 +26,7 @@ enum Hexadecimal {
         bytes.reserveCapacity(text.count / 2)
         var high: UInt8?
         for character in text {
-            guard let digit = digit(character) else { return nil }
+            guard let digit = value(ofDigit: character) else { return nil }
             if let first = high {
                 bytes.append(first << 4 | digit)
                 high = nil
@@ -24,9 +37,7 @@ enum Hexadecimal {
         return bytes
     }
 
-    private static let digits = Array("0123456789abcdef".utf8)
-
-    private static func digit(_ character: UInt8) -> UInt8? {
+    private static func value(ofDigit character: UInt8) -> UInt8? {
         switch character {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10

@@ -2398,6 +2398,12 @@ package nonisolated struct PostureNodeCoverage: @unchecked Sendable {
     set {_uniqueStorage()._waitingSubjects = newValue}
   }
 
+  /// What it did not tell for having more to do than it may, that which is over since the last record of this kind included.
+  package var reductions: [PostureReduction] {
+    get {_storage._reductions}
+    set {_uniqueStorage()._reductions = newValue}
+  }
+
   /// The programs were there before this start: what became of the time without a sensor.
   package var takeOver: PostureTakeOver {
     get {_storage._takeOver ?? PostureTakeOver()}
@@ -2455,6 +2461,57 @@ package nonisolated struct PostureTakeOver: Sendable {
 
   package init() {}
 
+  fileprivate var _from: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _to: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// What the sensor has stopped doing for a time to stay within its limits (`--cpu-budget`, `--memory-limit`).
+package nonisolated struct PostureReduction: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `ticks`: counts are read less often. `copies`: no event of the subject reaches a tail, or travels as a record, but for what is
+  /// urgent; its counts stay whole. `first_sights`: what is new to the subject is counted as lost (`overload`) and not told.
+  package var what: String = String()
+
+  /// Empty: of the node.
+  package var subject: PostureSubject {
+    get {_subject ?? PostureSubject()}
+    set {_subject = newValue}
+  }
+  /// Returns true if `subject` has been explicitly set.
+  package var hasSubject: Bool {self._subject != nil}
+  /// Clears the value of `subject`. Subsequent reads from it will return its default value.
+  package mutating func clearSubject() {self._subject = nil}
+
+  package var from: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_from ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_from = newValue}
+  }
+  /// Returns true if `from` has been explicitly set.
+  package var hasFrom: Bool {self._from != nil}
+  /// Clears the value of `from`. Subsequent reads from it will return its default value.
+  package mutating func clearFrom() {self._from = nil}
+
+  /// None: it is so still.
+  package var to: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_to ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_to = newValue}
+  }
+  /// Returns true if `to` has been explicitly set.
+  package var hasTo: Bool {self._to != nil}
+  /// Clears the value of `to`. Subsequent reads from it will return its default value.
+  package mutating func clearTo() {self._to = nil}
+
+  /// The limit that was near: `cpu`, `memory` or `queue`.
+  package var why: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _subject: PostureSubject? = nil
   fileprivate var _from: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
   fileprivate var _to: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
@@ -2629,6 +2686,12 @@ package nonisolated struct PostureFact: @unchecked Sendable {
   package var firstDays: [UInt32] {
     get {_storage._firstDays}
     set {_uniqueStorage()._firstDays = newValue}
+  }
+
+  /// Where it is kept: it has changed since it was told.
+  package var untold: Bool {
+    get {_storage._untold}
+    set {_uniqueStorage()._untold = newValue}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -6624,7 +6687,7 @@ nonisolated extension PostureInventoryItem: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".NodeCoverage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{2}\u{2}killed\0\u{1}hooks\0\u{1}lost\0\u{1}blind\0\u{3}unattributed_events\0\u{1}subjects\0\u{1}facts\0\u{3}refused_events\0\u{3}clock_jumps\0\u{3}waiting_subjects\0\u{3}take_over\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{2}\u{2}killed\0\u{1}hooks\0\u{1}lost\0\u{1}blind\0\u{3}unattributed_events\0\u{1}subjects\0\u{1}facts\0\u{3}refused_events\0\u{3}clock_jumps\0\u{3}waiting_subjects\0\u{1}reductions\0\u{3}take_over\0")
 
   fileprivate class _StorageClass {
     var _from: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
@@ -6639,6 +6702,7 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
     var _refusedEvents: UInt64 = 0
     var _clockJumps: UInt64 = 0
     var _waitingSubjects: UInt64 = 0
+    var _reductions: [PostureReduction] = []
     var _takeOver: PostureTakeOver? = nil
 
       // This property is used as the initial default value for new instances of the type.
@@ -6662,6 +6726,7 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
       _refusedEvents = source._refusedEvents
       _clockJumps = source._clockJumps
       _waitingSubjects = source._waitingSubjects
+      _reductions = source._reductions
       _takeOver = source._takeOver
     }
   }
@@ -6693,7 +6758,8 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
         case 11: try { try decoder.decodeSingularUInt64Field(value: &_storage._refusedEvents) }()
         case 12: try { try decoder.decodeSingularUInt64Field(value: &_storage._clockJumps) }()
         case 13: try { try decoder.decodeSingularUInt64Field(value: &_storage._waitingSubjects) }()
-        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._takeOver) }()
+        case 14: try { try decoder.decodeRepeatedMessageField(value: &_storage._reductions) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._takeOver) }()
         default: break
         }
       }
@@ -6742,8 +6808,11 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
       if _storage._waitingSubjects != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._waitingSubjects, fieldNumber: 13)
       }
+      if !_storage._reductions.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._reductions, fieldNumber: 14)
+      }
       try { if let v = _storage._takeOver {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
       } }()
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -6766,6 +6835,7 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
         if _storage._refusedEvents != rhs_storage._refusedEvents {return false}
         if _storage._clockJumps != rhs_storage._clockJumps {return false}
         if _storage._waitingSubjects != rhs_storage._waitingSubjects {return false}
+        if _storage._reductions != rhs_storage._reductions {return false}
         if _storage._takeOver != rhs_storage._takeOver {return false}
         return true
       }
@@ -6835,9 +6905,63 @@ nonisolated extension PostureTakeOver: SwiftProtobuf.Message, SwiftProtobuf._Mes
   }
 }
 
+nonisolated extension PostureReduction: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Reduction"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}what\0\u{1}subject\0\u{1}from\0\u{1}to\0\u{1}why\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.what) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._subject) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._from) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._to) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.why) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.what.isEmpty {
+      try visitor.visitSingularStringField(value: self.what, fieldNumber: 1)
+    }
+    try { if let v = self._subject {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._from {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._to {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if !self.why.isEmpty {
+      try visitor.visitSingularStringField(value: self.why, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureReduction, rhs: PostureReduction) -> Bool {
+    if lhs.what != rhs.what {return false}
+    if lhs._subject != rhs._subject {return false}
+    if lhs._from != rhs._from {return false}
+    if lhs._to != rhs._to {return false}
+    if lhs.why != rhs.why {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Fact"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}discipline\0\u{1}kind\0\u{1}key\0\u{1}outcome\0\u{3}service_account\0\u{3}initiator_kind\0\u{1}agent\0\u{1}folded\0\u{1}exemplars\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{3}hour_of_day\0\u{1}replicas\0\u{1}processes\0\u{1}attribution\0\u{1}tools\0\u{3}bytes_sent\0\u{3}bytes_received\0\u{1}sightings\0\u{1}overflow\0\u{1}distinct\0\u{1}revisions\0\u{1}days\0\u{3}first_days\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}discipline\0\u{1}kind\0\u{1}key\0\u{1}outcome\0\u{3}service_account\0\u{3}initiator_kind\0\u{1}agent\0\u{1}folded\0\u{1}exemplars\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{3}hour_of_day\0\u{1}replicas\0\u{1}processes\0\u{1}attribution\0\u{1}tools\0\u{3}bytes_sent\0\u{3}bytes_received\0\u{1}sightings\0\u{1}overflow\0\u{1}distinct\0\u{1}revisions\0\u{1}days\0\u{3}first_days\0\u{1}untold\0")
 
   fileprivate class _StorageClass {
     var _discipline: String = String()
@@ -6865,6 +6989,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _revisions: [String] = []
     var _days: PostureDays? = nil
     var _firstDays: [UInt32] = []
+    var _untold: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -6900,6 +7025,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
       _revisions = source._revisions
       _days = source._days
       _firstDays = source._firstDays
+      _untold = source._untold
     }
   }
 
@@ -6943,6 +7069,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 23: try { try decoder.decodeRepeatedStringField(value: &_storage._revisions) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._days) }()
         case 25: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._firstDays) }()
+        case 26: try { try decoder.decodeSingularBoolField(value: &_storage._untold) }()
         default: break
         }
       }
@@ -7030,6 +7157,9 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
       if !_storage._firstDays.isEmpty {
         try visitor.visitPackedUInt32Field(value: _storage._firstDays, fieldNumber: 25)
       }
+      if _storage._untold != false {
+        try visitor.visitSingularBoolField(value: _storage._untold, fieldNumber: 26)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -7064,6 +7194,7 @@ nonisolated extension PostureFact: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._revisions != rhs_storage._revisions {return false}
         if _storage._days != rhs_storage._days {return false}
         if _storage._firstDays != rhs_storage._firstDays {return false}
+        if _storage._untold != rhs_storage._untold {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -111,6 +111,13 @@ struct CallTable: ~Copyable {
             ended.append((number, time))
             if ended.count > Self.endedLimit { endedBefore = max(endedBefore, ended.removeFirst().time) }
         }
+
+        /// Nothing more comes of a call that has ended.
+        mutating func forget(_ number: UInt64) {
+            if let place = ended.firstIndex(where: { $0.number == number }) { ended.remove(at: place) }
+        }
+
+        var isIdle: Bool { open.isEmpty && ended.isEmpty }
     }
 
     /// Calls that something may have been done for.
@@ -207,10 +214,8 @@ struct CallTable: ~Copyable {
         if let place = known.termsPlace { unsettled.remove(place) }
         let call = known.call
         guard call.scope != .none else { return }
-        if var announcer = announcers[call.process] {
-            announcer.ended.removeAll { $0.number == number }
-            announcers[call.process] = announcer.open.isEmpty && announcer.ended.isEmpty ? nil : announcer
-        }
+        announcers[call.process]?.forget(number)
+        if announcers[call.process]?.isIdle ?? false { announcers[call.process] = nil }
         guard call.scope == .thread, let count = announcingThreads[call.thread] else { return }
         announcingThreads[call.thread] = count > 1 ? count - 1 : nil
     }

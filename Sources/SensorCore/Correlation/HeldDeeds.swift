@@ -6,7 +6,7 @@ struct HeldDeeds: ~Copyable {
     struct Limits: Sendable {
         /// How long a span is waited for, ns.
         var time = SpanTable.Limits().settling
-        /// Deeds of all workloads and of one that wait: of more, the earliest waits no longer.
+        /// Deeds of all workloads and of one that wait.
         var deeds = 1024
         var deedsOfWorkload = 64
 
@@ -23,6 +23,8 @@ struct HeldDeeds: ~Copyable {
     }
 
     private let limits: Limits
+    /// Deeds for which there was no room: a span might have told that they were done within a call, so nothing is said of them.
+    private(set) var evicted: UInt64 = 0
     private var waiting = SharedQueue<Deed>()
     /// The queue has them in the order of their times.
     private var latest: UInt64 = 0
@@ -34,13 +36,15 @@ struct HeldDeeds: ~Copyable {
     /// When the next has waited long enough, boot clock; the end of time if none waits.
     var nextDeadline: UInt64 { waiting.firstTime ?? .max }
 
-    /// - Returns: what there is no more room for.
-    mutating func hold(_ deed: Deed) -> Deed? {
+    mutating func hold(_ deed: Deed) {
         let number = deed.workload.number
+        guard waiting.count(of: number) < limits.deedsOfWorkload else {
+            evicted += 1
+            return
+        }
         latest = max(latest, deed.origin.time)
         waiting.append(deed, of: number, at: latest &+ limits.time)
-        if waiting.count(of: number) > limits.deedsOfWorkload { return waiting.takeFirst(of: number) }
-        return waiting.count > limits.deeds ? waiting.takeFirstOfLargest() : nil
+        if waiting.count > limits.deeds, waiting.takeFirstOfLargest() != nil { evicted += 1 }
     }
 
     /// A span has come: what it covers was done within a call.

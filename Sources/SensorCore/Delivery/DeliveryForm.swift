@@ -68,7 +68,12 @@ package enum DeliveryForm: Sendable, Equatable {
         switch self {
         case .logs, .spans:
             if (200..<300).contains(status) {
-                return .acknowledged(stream: last.stream.description, sequence: last.sequence)
+                let stream = last.stream.description
+                guard let partial = PartialSuccess(body), partial.refused > 0 else {
+                    return .acknowledged(stream: stream, sequence: last.sequence)
+                }
+                return .partlyTaken(
+                    stream: stream, sequence: last.sequence, refused: partial.refused, why: partial.message)
             }
         case .posture: break
         }

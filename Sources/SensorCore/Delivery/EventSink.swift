@@ -18,6 +18,9 @@ package protocol EventSink: AnyObject, Sendable {
     /// Takes word, once, of something that went wrong while collecting and did not end it.
     func receive(trouble: String)
 
+    /// Takes word of something that is told less of for having too much to do, or is not any more.
+    func receive(_ notice: OverloadNotice)
+
     /// No more events come. Called once; what was taken before is on its way out when it returns.
     func finish()
 }
@@ -28,4 +31,6 @@ extension EventSink {
     package func receive(_ records: [ToolCallRecord]) {}
 
     package func receive(trouble: String) {}
+
+    package func receive(_ notice: OverloadNotice) {}
 }

@@ -94,7 +94,10 @@ package final class LineWriter: Sendable {
         self.rotation = rotation
         self.trouble = trouble
         wakeUp = try WakeUp()
-        let thread = try Worker(name: "sensord-writer") { [self] in run() }
+        let thread = try Worker(name: "sensord-writer") { [self] in
+            Privileges.keepForFiles()
+            run()
+        }
         worker.withLockedValue { $0 = thread }
     }
 

@@ -6,17 +6,28 @@ internal import Glibc
 /// begun anew when somebody else has put it aside. For the writing thread, between two lines.
 ///
 /// The descriptor stays the same; what it stands for changes.
-struct RotatedFile {
+package struct RotatedFile {
     private let path: String
     private let descriptor: Int32
     private let rotation: FileRotation
     /// Wall clock, seconds since 1970.
     private var begun: Int
 
-    /// nil: it is no file that can be put aside: a pipe, a device, standard output.
+    /// Why what stands at a path cannot be put aside, as a phrase; nil: it can. Renaming a link would leave what it leads to where it is.
+    package static func refusal(of path: String) -> String? {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        return switch status.st_mode & S_IFMT {
+        case S_IFREG: nil
+        case S_IFLNK: "\(path) is a symbolic link, which cannot be put aside: name the file itself"
+        default: "\(path) is no regular file, and cannot be put aside"
+        }
+    }
+
+    /// nil: it is no file that can be put aside: a pipe, a device, a link, standard output.
     init?(_ destination: LineDestination, _ rotation: FileRotation) {
-        guard let path = destination.path, let status = Self.status(of: destination.descriptor),
-            status.st_mode & S_IFMT == S_IFREG
+        guard let path = destination.path, Self.refusal(of: path) == nil,
+            let status = Self.status(of: destination.descriptor), status.st_mode & S_IFMT == S_IFREG
         else { return nil }
         (self.path, descriptor, self.rotation) = (path, destination.descriptor, rotation)
         begun = time(nil)

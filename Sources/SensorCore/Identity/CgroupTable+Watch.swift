@@ -88,6 +88,7 @@ extension CgroupTable {
         workload.cgroups.append(id)
         if !workload.isCaptured { watchChanges.append(WatchChange(cgroup: id, isWatched: false)) }
         if !workload.isStreamed { streamChanges.append(StreamChange(cgroup: id, isStreamed: false)) }
+        if workload.detail != .whole { detailChanges.append(DetailChange(cgroup: id, detail: workload.detail)) }
     }
 
     /// A cgroup that lives is none of the workload's any more: what is not known is watched and streamed.
@@ -95,5 +96,6 @@ extension CgroupTable {
         workload.cgroups.removeAll { $0 == id }
         if !workload.isCaptured { watchChanges.append(WatchChange(cgroup: id, isWatched: true)) }
         if !workload.isStreamed { streamChanges.append(StreamChange(cgroup: id, isStreamed: true)) }
+        if workload.detail != .whole { detailChanges.append(DetailChange(cgroup: id, detail: .whole)) }
     }
 }

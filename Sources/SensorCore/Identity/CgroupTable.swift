@@ -58,6 +58,7 @@ package struct CgroupTable: ~Copyable {
     private var largest: Workload?
     var selector = WorkloadSelector()
     var watchChanges: [WatchChange] = []
+    var detailChanges: [DetailChange] = []
     var streamed: [WorkloadFilter] = []
     var streamChanges: [StreamChange] = []
 
@@ -92,14 +93,13 @@ package struct CgroupTable: ~Copyable {
         for workload in owners.values where !workload.cgroups.isEmpty { body(workload) }
     }
 
-    /// One of a workload's cgroups, one that is alive if there is one. Looks at all that there are.
+    /// One of a workload's cgroups, one that is alive if there is one; otherwise looks at all that were removed.
     func cgroup(of description: WorkloadDescription) -> UInt64? {
-        for workload in owners.values where workload.description === description && !workload.cgroups.isEmpty {
-            return workload.cgroups.first
-        }
+        // More may be known of it by now, but it begins where it began.
+        if let alive = owners[description.cgroup]?.cgroups.first { return alive }
         var found: UInt64?
         removed.forEachKey { id in
-            if removed.peek(id)?.workload.description === description { found = id }
+            if removed.peek(id)?.workload.description.cgroup == description.cgroup { found = id }
         }
         return found
     }

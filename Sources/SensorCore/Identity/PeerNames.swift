@@ -95,7 +95,9 @@ package struct PeerNames: ~Copyable {
     }
 
     /// A connection to there is told of with these names.
-    package mutating func begin(_ target: Target, with names: [String]) { told.insert(target, names) }
+    package mutating func begin(_ target: Target, with names: [String]) {
+        if let gone = told.insert(target, names), gone.key != target, !gone.value.isEmpty { evicted += 1 }
+    }
 
     /// What the latest connection to there was told of with: at its end the names may long have expired. nil: its beginning was
     /// not seen.

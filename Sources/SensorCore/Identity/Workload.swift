@@ -26,6 +26,8 @@ package final class Workload {
     var isCaptured = true
     /// A tail asks for what it does, or may do so once it is known.
     var isStreamed = true
+    /// How much of what it does the kernel is to tell.
+    var detail = KernelDetail.whole
     /// Events wait for it.
     var isHeld = false
     /// How many cgroups of the table, living and removed ones, are its.

@@ -149,7 +149,7 @@ struct BPFObject: ~Copyable {
             ("workloads", settings.workloadEntries), ("released", settings.workloadEntries),
             ("losses", settings.lossEntries), ("scope_processes", settings.scopeProcesses),
             ("scope_cgroups", settings.scopeCgroups), ("unwatched", settings.unwatchedCgroups),
-            ("unstreamed", settings.unwatchedCgroups),
+            ("unstreamed", settings.unwatchedCgroups), ("reduced", settings.unwatchedCgroups),
         ] {
             guard let map = bpf_object__find_map_by_name(object, name) else { continue }
             let error = bpf_map__set_max_entries(map, entries)

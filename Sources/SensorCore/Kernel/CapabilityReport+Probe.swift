@@ -9,7 +9,7 @@ extension CapabilityReport {
     package static func probe(settings: KernelSettings = KernelSettings()) -> CapabilityReport {
         let privileges = Privileges.current()
         var report = CapabilityReport(capabilities: [])
-        report.capabilities += permissions(privileges)
+        report.capabilities += permissions(privileges) + restriction(privileges)
         report.capabilities += host()
         let cgroups = CgroupHierarchy.current()
         report.capabilities += self.cgroups(cgroups)
@@ -42,7 +42,7 @@ extension CapabilityReport {
 
     private static func permissions(_ privileges: Privileges) -> [Capability] {
         [Privileges.Capability.bpf, .perfmon, .netAdmin, .sysPtrace, .dacReadSearch].map { capability in
-            if privileges.has(capability) { return Capability(capability.name, .ok, capability.purpose) }
+            if privileges.has(capability) { return Capability(capability.name, .ok, use(of: capability, privileges)) }
             return switch capability {
             case .bpf, .perfmon:
                 Capability(capability.name, .missing, "run as root or grant it: needed for \(capability.purpose)")

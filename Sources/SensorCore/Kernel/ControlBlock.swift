@@ -46,6 +46,10 @@ struct ControlBlock: ~Copyable {
         sensor_store_release_u32(block.pointer(to: \.unstreamed), hasUnstreamed ? 1 : 0)
     }
 
+    func setHasReduced(_ hasReduced: Bool) {
+        sensor_store_release_u32(block.pointer(to: \.reduced), hasReduced ? 1 : 0)
+    }
+
     func setHasCalls() {
         sensor_store_release_u32(block.pointer(to: \.has_calls), 1)
     }

@@ -53,11 +53,13 @@ extension KernelSession {
         control.setForgetting(false)
         control.setHasUnwatched(false)
         control.setHasUnstreamed(false)
+        control.setHasReduced(false)
         try forgetCalls()
         MapElement.removeAll(from: try object.map("scope_processes"), UInt32.self)
         for name in ["scope_cgroups", "unwatched", "unstreamed"] {
             MapElement.removeAll(from: try object.map(name), UInt64.self)
         }
+        if let reduced = object.optionalMap("reduced") { MapElement.removeAll(from: reduced, UInt64.self) }
     }
 
     /// Has what was just attached outlive this process.

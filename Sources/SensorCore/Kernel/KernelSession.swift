@@ -45,6 +45,8 @@ package final class KernelSession {
     /// What the maps of unwatched and of unstreamed cgroups hold.
     var unwatched: Set<UInt64> = []
     var unstreamed: Set<UInt64> = []
+    /// What the map of cgroups of which less is told holds.
+    var reduced: Set<UInt64> = []
     /// How the next wait goes, as the last pass ended.
     private var pace = Pace.asleep
 
@@ -317,6 +319,7 @@ package final class KernelSession {
         for cgroup in cgroups {
             _ = setWatched(true, cgroup: cgroup)
             _ = setStreamed(true, cgroup: cgroup)
+            _ = setDetail(.whole, cgroup: cgroup)
         }
         forgetActivity(of: cgroups)
         delete(cgroups, from: "scope_cgroups")

@@ -18,7 +18,7 @@ package struct KernelSettings: Sendable {
     package var scopeProcesses: UInt32 = 32_768
     /// Cgroups that can be in the scope of a tail.
     package var scopeCgroups: UInt32 = 1024
-    /// Cgroups that can be left unwatched, and as many that can be left unstreamed.
+    /// Cgroups that can be left unwatched, as many that can be left unstreamed, and as many of which less can be told.
     package var unwatchedCgroups: UInt32 = 8192
 
     /// Bytes that one cgroup may put into the activity ring in one pass while it is more than half full.

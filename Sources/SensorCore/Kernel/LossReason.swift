@@ -28,6 +28,8 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
     case stream = 22
     /// No room to note which tool calls a child was made within.
     case callsFull = 23
+    /// The sensor had more to do than it may, and this workload was the cause.
+    case overload = 24
 
     /// The word for it in records, metrics and the tail's summary.
     package var name: String {
@@ -55,6 +57,7 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
         case .scopeFull: "scope_full"
         case .callsFull: "calls_full"
         case .stream: "stream"
+        case .overload: "overload"
         }
     }
 
@@ -70,7 +73,7 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
     package var isLost: Bool {
         switch self {
         case .ringFull, .ringBudget, .socketTable, .recursion, .unknownRecord, .badRecord, .daemonLimit,
-            .subscriber, .receivedTooMany, .sentTooMany, .unreadable:
+            .subscriber, .receivedTooMany, .sentTooMany, .unreadable, .overload:
             true
         case .memoryFull, .memoryBudget, .memoryBusy, .memoryError, .readFault, .pathTooLong, .taskStorage,
             .argumentsTooLong, .compat, .scopeFull, .stream, .callsFull:

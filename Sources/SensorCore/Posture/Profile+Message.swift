@@ -51,6 +51,13 @@ extension Profile {
         message.revisions = revisions.names(of: fact.revisions)
         return message
     }
+
+    /// The same, as it is kept.
+    func keptMessage(of index: Int) -> PostureFact {
+        var message = message(of: index)
+        message.untold = facts.facts[index].isChanged
+        return message
+    }
 }
 
 extension PostureFact {
@@ -73,7 +80,9 @@ extension Fact {
         self.init(firstSeen: message.firstSeen.nanosecondsSince1970)
         lastSeen = message.lastSeen.nanosecondsSince1970
         (count, sent, received) = (message.count, message.bytesSent, message.bytesReceived)
-        (toldCount, toldBytes, toldAt) = (count, sent &+ received, UInt32(clamping: lastSeen / 1_000_000_000))
+        if !message.untold {
+            (toldCount, toldBytes, toldAt) = (count, sent &+ received, UInt32(clamping: lastSeen / 1_000_000_000))
+        }
         sightings = Sightings(message.sightings)
         let attribution = message.attribution
         attributed[Self.place(of: .exact)] = UInt32(clamping: attribution.exact)

@@ -6,6 +6,9 @@ extension Profile {
     /// Of facts that there was no room for.
     struct Overflow {
         var count: UInt64 = 0
+        /// Payload bytes.
+        var sent: UInt64 = 0
+        var received: UInt64 = 0
         var distinct = DistinctSample()
         /// How many different ones there were before a restart: which ones is not known any more.
         var distinctBefore: UInt64 = 0
@@ -35,6 +38,7 @@ extension Profile {
             ($0.overflow, $0.count, $0.distinct) = (
                 true, overflow.count, max(overflow.distinct.estimate, overflow.distinctBefore)
             )
+            ($0.bytesSent, $0.bytesReceived) = (overflow.sent, overflow.received)
             $0.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.firstSeen)
             $0.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.lastSeen)
         }

@@ -58,10 +58,10 @@ package final class Profile {
     private(set) var unkept = UnkeptPages()
     /// Of the table.
     var number = ProfileNumber(place: 0, generation: 0)
-    /// All of it was told since it was restored, if it was.
-    var isToldWhole = true
     /// Its facts are not where they were kept: all of them are to be written in one go.
     private(set) var isMoved = false
+    /// Of the event before, mostly the same.
+    var workload: WorkloadDescription?
     /// Of all that the table has had.
     var ordinal: UInt64 = 0
     /// When it was last told, and last kept, as turns of the table.
@@ -99,9 +99,11 @@ package final class Profile {
         seenAt = max(seenAt, now)
         // What it does not do tells as much of a rollout as what it does.
         if !revision.isEmpty { _ = place(of: revision, at: now) }
+        let hour = Sightings.hour(of: now)
+        guard !hours.observed.contains(hour) else { return }
+        hours.observed.insert(hour)
         // To write all of it down each time would cost more than all else.
-        if !hours.observed.contains(Sightings.hour(of: now)) { unkept.hasHeader = true }
-        hours.observed.insert(Sightings.hour(of: now))
+        unkept.hasHeader = true
     }
 
     /// - Parameter loss: an event that is gone.
@@ -121,6 +123,13 @@ package final class Profile {
         hours.lose(in: Sightings.hour(of: now))
     }
 
+    /// Less was told of it, whether anything was lost for that or not.
+    func lower(_ why: String, of container: String, _ kinds: [EventKind], from time: UInt64, to now: UInt64) {
+        coverage.lower(why, of: container, kinds, from: time, to: now)
+        unkept.hasHeader = true
+        hours.lose(in: Sightings.hour(of: now))
+    }
+
     // MARK: Noting
 
     /// - Returns: the fact's index; nil: there is no room for it.
@@ -136,6 +145,8 @@ package final class Profile {
         guard let index = place(of: statement.key, self.qualifiers.number(of: qualifiers), deed) else {
             var other = overflow[statement.key.kind] ?? Overflow(firstSeen: deed.time, lastSeen: deed.time)
             if !statement.isAfterword { other.count &+= deed.count }
+            other.sent &+= statement.sent
+            other.received &+= statement.received
             other.distinct.note(StableHash.of(statement.key.bytes))
             other.extend(from: deed.time, to: deed.time)
             overflow[statement.key.kind] = other
@@ -283,6 +294,7 @@ package final class Profile {
             var other = Overflow(
                 firstSeen: message.firstSeen.nanosecondsSince1970, lastSeen: message.lastSeen.nanosecondsSince1970)
             (other.count, other.distinctBefore) = (message.count, message.distinct)
+            (other.sent, other.received) = (message.bytesSent, message.bytesReceived)
             overflow[identity.key.kind] = other
         }
     }
@@ -295,7 +307,6 @@ package final class Profile {
     ///   - stale: numbers of pages that are to be written anew or removed.
     func restore(pages: [(number: Int, facts: [PostureFact])], stale: [Int] = [], at now: UInt64 = 0) {
         for page in stale { unkept.insert(page: page) }
-        isToldWhole = pages.isEmpty
         var (kept, isDamaged) = (0, false)
         var folded: [FactKind: (facts: Int, count: UInt64)] = [:]
         for page in pages {
@@ -344,6 +355,8 @@ package final class Profile {
         for name in message.revisions { fact.revisions |= revisions.bit(of: name) }
         if let history = FactHistory(message) { fact.historyPlace = facts.keep(history) }
         facts.facts[index] = fact
+        // What was kept before it could be told.
+        if message.untold { untold.insert(index / Self.pageSize) }
         return count > before ? .kept : .damaged
     }
 
@@ -352,6 +365,8 @@ package final class Profile {
         let (first, last) = (message.firstSeen.nanosecondsSince1970, message.lastSeen.nanosecondsSince1970)
         var other = overflow[kind] ?? Overflow(firstSeen: first, lastSeen: last)
         other.count &+= message.count
+        other.sent &+= message.bytesSent
+        other.received &+= message.bytesReceived
         other.distinctBefore &+= 1
         other.extend(from: first, to: last)
         overflow[kind] = other
@@ -384,6 +399,11 @@ package final class Profile {
     }
 
     // MARK: Telling
+
+    /// Whether there may be anything to tell by then.
+    func mayTell(at time: UInt64) -> Bool {
+        untold.hasPages(at: time) || overflow.values.contains { $0.isNews }
+    }
 
     /// Facts that are new or have changed enough since they were told, as far as the pages that they are on have no more facts
     /// than `limit`; the others come the next time.

@@ -84,7 +84,7 @@ package struct ProfileTable: ~Copyable {
     package mutating func note(_ event: Event, _ known: inout FactPlaces) {
         if event.isCopy { return }
         if let number = known.profile, event.toolCall == nil, let profile = profile(number),
-            latest[ObjectIdentifier(event.workload)]?.profile === profile
+            isSubject(of: event.workload, profile)
         {
             profile.countAgain(known, event.count, at: time(of: event))
             return
@@ -119,10 +119,21 @@ package struct ProfileTable: ~Copyable {
         known = FactPlaces(profile: profile.number, indices) ?? FactPlaces()
     }
 
+    /// Whether that is known without looking for the subject.
+    private func isSubject(of workload: WorkloadDescription, _ profile: Profile) -> Bool {
+        if profile.workload === workload { return true }
+        guard latest[ObjectIdentifier(workload)]?.profile === profile else { return false }
+        profile.workload = workload
+        return true
+    }
+
     /// Of what was told after the fact it is the agent's own word when it was: history is made of when it was told.
     private func time(of event: Event) -> UInt64 {
-        if case .toolCall(let call) = event.detail, call.span != nil { return clock.now }
-        return clock.time(of: event)
+        // Not to take what is no call's apart, which is most of all that is counted again.
+        guard event.kind == .toolCallBegin || event.kind == .toolCallEnd, case .toolCall(let call) = event.detail,
+            call.span != nil
+        else { return clock.time(of: event) }
+        return clock.now
     }
 
     /// What an agent says of what it has.
@@ -199,6 +210,11 @@ package struct ProfileTable: ~Copyable {
             return
         }
         profile(of: workload)?.miss(operation, count: count, of: workload.container?.id ?? "", at: clock.now)
+    }
+
+    /// Less was told of a workload from `time` on until now, since the sensor had too much to do.
+    mutating func lower(_ why: String, of workload: WorkloadDescription, _ kinds: [EventKind], from time: UInt64) {
+        profile(of: workload)?.lower(why, of: workload.container?.id ?? "", kinds, from: time, to: clock.now)
     }
 
     private static func replica(of workload: WorkloadDescription) -> ByteString {
@@ -428,7 +444,6 @@ package struct ProfileTable: ~Copyable {
         guard let due = profiles.values.min(by: { ($0.dueAt, $0.ordinal) < ($1.dueAt, $1.ordinal) }), due.dueAt <= now
         else { return nil }
         due.dueAt = now &+ Self.day
-        due.isToldWhole = true
         return due
     }
 
@@ -441,7 +456,8 @@ package struct ProfileTable: ~Copyable {
         // Who comes first is another each time.
         turn &+= 1
         let now = clock.now
-        return profiles.values.sorted { ($0.toldTurn, $0.ordinal) < ($1.toldTurn, $1.ordinal) }.compactMap { profile in
+        let changed = profiles.values.filter { $0.mayTell(at: now) }
+        return changed.sorted { ($0.toldTurn, $0.ordinal) < ($1.toldTurn, $1.ordinal) }.compactMap { profile in
             guard left > 0 else { return nil }
             let facts = profile.takeChanged(at: now, refresh: limits.refresh, limit: left)
             left -= Set(facts.map { $0 / Profile.pageSize }).count * Profile.pageSize

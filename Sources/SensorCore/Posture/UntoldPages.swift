@@ -11,6 +11,9 @@ struct UntoldPages {
     /// A fact on the page has changed.
     mutating func insert(_ page: Int) { changed.insert(page) }
 
+    /// Whether there are any to look at.
+    func hasPages(at time: UInt64) -> Bool { time >= dueAt || !changed.isEmpty }
+
     /// Those to look at, ascending. Each stays until it has been looked at.
     mutating func pages(at time: UInt64) -> [Int] {
         if time >= dueAt {

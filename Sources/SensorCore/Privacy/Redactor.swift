@@ -33,13 +33,29 @@ package struct Redactor: Sendable {
 
     /// A text that is no command line, and may hold what one would.
     func text(_ text: String) -> String {
-        if text.isEmpty { return text }
+        if text.isEmpty || isPlain(text) { return text }
         var block: [UInt8] = []
         block.reserveCapacity(text.utf8.count + 1)
         block += text.utf8
         block.append(0)
         let shown = arguments(block)
         return shown.count == 1 ? shown[0] : shown.joined(separator: " ")
+    }
+
+    /// Whether there is certainly nothing to hide in a text, as in nearly all: then it need not be made anew.
+    private func isPlain(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { source in
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: source.count + 1) { block in
+                guard !source.contains(0) else { return false }
+                _ = block.initialize(fromContentsOf: source)
+                block[source.count] = 0
+                let bytes = Span(_unsafeElements: UnsafeBufferPointer(block))
+                var scanner = SecretScanner(bytes, patterns: patterns)
+                scanner.findAll()
+                return scanner.secrets.isEmpty && !patterns.cover(bytes.extracting(0..<source.count))
+            }
+        }
     }
 
     /// A command line with its secrets overwritten byte for byte, so that a record of it keeps its layout; `arguments`

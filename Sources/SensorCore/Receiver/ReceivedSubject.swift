@@ -18,7 +18,8 @@ struct ReceivedSubject {
     private(set) var factCount = 0
     /// Facts for which there was no room, or that this version does not know.
     var leftOut: UInt64 = 0
-    /// Times that a rollout was named for which there was no room, since the receiver was started.
+    /// Rollouts that were forgotten for others, and times that one was named for which there was no room, since the receiver was
+    /// started.
     private(set) var leftOutRevisions: UInt64 = 0
     /// Another one whenever anything has changed.
     var revision: UInt64 = 0
@@ -26,8 +27,10 @@ struct ReceivedSubject {
     /// Facts are kept by the page, so that only what has changed is written anew. A fact is on the same page for all writers.
     private var pages: [[SharedFact.Identity]] = []
     private var pageOf: [SharedFact.Identity: UInt32] = [:]
-    /// Names of rollouts, those that facts alone have among them.
-    private var revisions: Set<String> = []
+    /// Names of rollouts, those that facts alone have among them, and when they were heard of first: nanoseconds since 1970.
+    private var revisions: [String: UInt64] = [:]
+    /// None that is left was seen last before this.
+    private var forgottenUntil: UInt64 = 0
 
     private static let factsOfPage = 64
 
@@ -74,15 +77,16 @@ struct ReceivedSubject {
                 factCount += 1
             }
             // Seldom: changing a message copies it.
-            if fact.revisions.contains(where: { !revisions.contains($0) }) {
-                fact.revisions.removeAll { !takes(revision: $0, limits) }
+            if fact.revisions.contains(where: { revisions[$0] == nil }) {
+                let time = fact.lastSeen.nanosecondsSince1970
+                fact.revisions.removeAll { !takes(revision: $0, at: time, limits) }
             }
             profile.merge(fact, writer: writer)
             changed.insert(place(of: identity, page))
         }
         (share.facts, share.writer) = ([], writer)
         if isProfile {
-            share.revisions.removeAll { !takes(revision: $0.name, limits) }
+            share.revisions.removeAll { !takes(revision: $0.name, at: $0.lastSeen.nanosecondsSince1970, limits) }
             profile.merge(share)
         }
         note(record, node: node, writer)
@@ -97,15 +101,32 @@ struct ReceivedSubject {
         writers[writer] = known
     }
 
-    /// Whether there is room for a rollout of that name.
-    private mutating func takes(revision name: String, _ limits: ReceiverLimits) -> Bool {
-        if revisions.contains(name) { return true }
-        guard revisions.count < limits.revisions, name.utf8.count <= limits.revisionBytes else {
+    /// Whether there is room for a rollout of that name. Those that were seen last longest ago make some: who reads wants the latest.
+    private mutating func takes(revision name: String, at time: UInt64, _ limits: ReceiverLimits) -> Bool {
+        if revisions[name] != nil { return true }
+        let isFull = revisions.count >= limits.revisions
+        guard name.utf8.count <= limits.revisionBytes, !isFull || forgetRevisions(before: time) else {
             leftOutRevisions += 1
             return false
         }
-        revisions.insert(name)
+        revisions[name] = time
         return true
+    }
+
+    /// A quarter of them at once, since all facts are looked at.
+    ///
+    /// - Returns: whether any was seen last before that time.
+    private mutating func forgetRevisions(before time: UInt64) -> Bool {
+        guard time > forgottenUntil else { return false }
+        let known = revisions.map { (seen: profile.revisions[$0]?.lastSeen ?? $1, name: $0) }.sorted {
+            ($0.seen, $0.name) < ($1.seen, $1.name)
+        }
+        let gone = known.prefix(max(known.count / 4, 1)).prefix { $0.seen < time }
+        forgottenUntil = known.dropFirst(gone.count).first?.seen ?? 0
+        for (_, name) in gone { revisions[name] = nil }
+        profile.forget(revisions: Set(gone.map(\.name)))
+        leftOutRevisions += UInt64(gone.count)
+        return !gone.isEmpty
     }
 
     private mutating func place(of identity: SharedFact.Identity, _ wanted: UInt32?) -> UInt32 {

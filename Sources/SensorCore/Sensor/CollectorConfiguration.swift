@@ -30,6 +30,8 @@ package struct CollectorConfiguration: Sendable {
     package var journal: PostureJournal?
     /// Which events travel as records; nil: nobody takes any.
     package var deliveredEvents: EventChoice?
+    /// What the sensor itself may use; nil: whatever it takes.
+    package var overload: OverloadLimits?
     /// Where all is streamed: of which workloads; none: of all.
     package var streamedWorkloads: [WorkloadFilter] = []
     /// Which kinds are reported at all, one bit for each `enum sensor_kind`.
@@ -37,6 +39,8 @@ package struct CollectorConfiguration: Sendable {
     package var scope = Scope()
     /// File to record into; it is made anew, for its owner only.
     package var recording: String?
+    /// All capabilities that the collecting thread keeps once the programs are attached; nil: it keeps what it has.
+    package var keptCapabilities: [Privileges.Capability]?
     /// Events handed to the sinks at once, about.
     package var batch = 512
 

@@ -8,9 +8,9 @@ final class CollectorLoop {
     let configuration: CollectorConfiguration
     let kernel: KernelSession
     var sinks: [any EventSink & Sendable]
-    private var pipeline: Pipeline
+    var pipeline: Pipeline
     private let recording: RecordingWriter?
-    private var nextTick: UInt64
+    var nextTick: UInt64
     /// When the recording was last known to be on disk up to its end, boot clock.
     private var lastFlush: UInt64 = 0
     /// The counts were left alone at the last tick: see `readCounts`.
@@ -32,7 +32,12 @@ final class CollectorLoop {
     private var unwatched: (fresh: Set<UInt64>, settled: Set<UInt64>) = ([], [])
     private var unenforcedCgroups: UInt64 = 0
     private var pending = PendingRecords()
-    private var outgoing: OutgoingEvents
+    var outgoing: OutgoingEvents
+    /// nil: there are no limits to be held.
+    var governor: OverloadGovernor?
+    /// Since the governor looked last, and when it looks again, boot clock.
+    var busy = BusyCgroups()
+    var nextLook: UInt64 = 0
     /// When what is urgent is looked at again, boot clock, and how long the journal has been waited for so.
     private var urgency: (due: UInt64, pause: UInt64) = (0, 0)
     /// Somebody has announced a call.
@@ -72,9 +77,13 @@ final class CollectorLoop {
             recording = nil
             pipeline = Pipeline(session: session, host: host, configuration: configuration.pipeline)
         }
+        governor = configuration.overload.map { OverloadGovernor($0, processors: OverloadMeter.processors) }
         nextTick = session.clock.boot &+ configuration.tick
         if let journal = configuration.journal { pipeline.restore(journal.takeRestored()) }
         do throws(KernelError) { try attach() } catch { throw .kernel(error) }
+        if let kept = configuration.keptCapabilities {
+            do throws(SystemError) { try Privileges.keep(kept) } catch { note("\(error)") }
+        }
     }
 
     private func attach() throws(KernelError) {
@@ -136,7 +145,10 @@ final class CollectorLoop {
     }
 
     private func tell(_ change: CountChange) {
-        if configuration.readsCounts, change.difference.count > 0 { consume(.count(CountDelta(change))) }
+        if configuration.readsCounts, change.difference.count > 0 {
+            if governor != nil { busy.count(change.key.cgroup) }
+            consume(.count(CountDelta(change)))
+        }
         if change.isEvicted { consume(.forgotten(change.key)) }
     }
 
@@ -153,6 +165,7 @@ final class CollectorLoop {
             askIfAwaited()
             let now = KernelSession.bootTime()
             if now >= nextTick { tick() }
+            watchLoadIfDue()
             if outgoing.hasUrgent, now >= urgency.due { writeUrgent(at: now) }
             flushRecording(isQuiet: count == 0, now: now)
             if wakeup == .interrupted, isStopping(self) { return }
@@ -162,7 +175,8 @@ final class CollectorLoop {
     /// Where spans are left for the next pass that comes at once, but whoever uses the waker is heard in between.
     private var nextTurn: UInt64 {
         let urgent = outgoing.hasUrgent ? urgency.due : .max
-        let next = hasSpans ? 0 : min(nextTick, pipeline.nextDeadline, urgent)
+        let look = governor == nil ? UInt64.max : nextLook
+        let next = hasSpans ? 0 : min(nextTick, pipeline.nextDeadline, urgent, look)
         return max(next, KernelSession.bootTime() &+ 1_000_000)
     }
 
@@ -210,6 +224,7 @@ final class CollectorLoop {
         summary.takeOver = takeOver
         summary.seesPartOfCgroups = kernel.cgroups.isPartial
         summary.trouble = trouble
+        summary.overload = governor.map(OverloadStatus.init)
         return summary
     }
 
@@ -279,10 +294,14 @@ final class CollectorLoop {
 
     private func record(_ view: borrowing RecordView) {
         takeCalls()
+        if governor != nil { busy.count(view.header.key.cgroup) }
         pipeline.record(view)
         recording?.record(view.bytes)
         askIfAwaited()
-        if pipeline.eventCount >= configuration.batch { deliver() }
+        guard pipeline.eventCount >= configuration.batch else { return }
+        deliver()
+        // A pass of a flood is long.
+        watchLoadIfDue()
     }
 
     private func consume(_ input: Input) {
@@ -294,6 +313,7 @@ final class CollectorLoop {
     private func deliver() {
         for change in pipeline.takeWatchChanges() { enforce(change) }
         enforceStream()
+        for change in pipeline.takeDetailChanges() { _ = kernel.setDetail(change.detail, cgroup: change.cgroup) }
         if pipeline.hasUnforgotten, !isReadingCounts { forgetUnkept() }
         defer { deliverRecords() }
         guard pipeline.eventCount > 0 else { return }
@@ -303,7 +323,7 @@ final class CollectorLoop {
             for event in events where event.kind == .anomalyState {
                 pending.append(pipeline.content(of: event), .anomalyState, of: event.workload)
             }
-            outgoing.note(events)
+            outgoing.note(events, lowered: pipeline.lowered.subjects)
         }
         pipeline.reuse(consume events)
     }
@@ -409,8 +429,9 @@ final class CollectorLoop {
     func tick() {
         let clock = ClockReading.now()
         // A late tick does not bring on others.
-        nextTick = clock.boot &+ configuration.tick
+        nextTick = clock.boot &+ tickInterval
         consume(.tick(clock))
+        pipeline.noteLowered()
         // What is forgotten below has been read before.
         if !unwatched.fresh.isEmpty || !unwatched.settled.isEmpty { areCountsQuiet = false }
         if configuration.readsCounts { readCounts() }

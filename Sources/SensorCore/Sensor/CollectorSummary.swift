@@ -16,6 +16,8 @@ package struct CollectorSummary: Sendable {
     package var seesPartOfCgroups = false
     /// The first thing that went wrong while collecting and did not end it: reading counts, writing the recording.
     package var trouble: String?
+    /// nil: there are no limits to be held.
+    package var overload: OverloadStatus?
 
     package init() {}
 

@@ -10,6 +10,8 @@ struct JournalWriter {
     private var stream: RecordStream
     private let gaps: GapRecord
     private var spool: SpoolKeeper
+    private var coarsener: SpoolCoarsener
+    private var coarsened: CoarsenedRecords
     private var cursors: [SinkCursor]
     /// What is to be written of shares.
     private var shares: [[UInt8]: PostureRecord?] = [:]
@@ -21,21 +23,28 @@ struct JournalWriter {
     private var refused: UInt64 = 0
     private var resent: ResentRecords
     private var eventLedger = EventLedger()
+    /// Why what is kept cannot be handed on.
+    private var unreadable: SystemError?
 
     /// Bytes of `fresh`.
     private static let freshLimit = 4 << 20
 
     /// - Parameter wake: makes the thread hand on again. From any thread.
     init(
-        _ log: StateLog, _ stream: RecordStream, gaps: GapRecord, spool: SpoolKeeper, sinks: [any RecordSink],
-        wake: @escaping @Sendable () -> Void
+        _ log: StateLog, _ stream: RecordStream, gaps: GapRecord, spool: SpoolKeeper, coarsener: SpoolCoarsener,
+        sinks: [any RecordSink], wake: @escaping @Sendable () -> Void
     ) {
         self.log = log
         self.stream = stream
         self.gaps = gaps
         self.spool = spool
+        self.coarsener = coarsener
         let known = try? log.value(of: ResentRecords.key)
         resent = known.flatMap { ResentRecords($0, of: log.head.id) } ?? ResentRecords(stream: log.head.id)
+        let gone = try? log.value(of: CoarsenedRecords.key)
+        coarsened = gone.flatMap { CoarsenedRecords($0, of: log.head.id) } ?? CoarsenedRecords(stream: log.head.id)
+        // Those of segments that are still there were found again.
+        for range in coarsened.sequences.ranges { log.drop(range) }
         cursors = sinks.map { SinkCursor($0, log) }
         for cursor in cursors {
             // What goes before it has settled anything is a gap for it, also after a restart.
@@ -49,7 +58,7 @@ struct JournalWriter {
     var status: PostureJournal.Status {
         let trouble: String? =
             switch log.condition {
-            case .working: nil
+            case .working: unreadable.map { "what is kept cannot be read: \($0)" }
             case .failing(let error): error.description
             case .full: "the state directory has no room left"
             }
@@ -68,6 +77,7 @@ struct JournalWriter {
 
     mutating func write(_ batch: JournalBatch) {
         settle()
+        coarsen()
         // First what is known, so that no commit has a record and not what it says.
         for (key, record) in batch.shares {
             let bytes = key.bytes
@@ -91,6 +101,29 @@ struct JournalWriter {
         commit()
         tell()
     }
+
+    /// Says some of what waits in fewer records, where it will soon be too much: before the oldest have to go.
+    private mutating func coarsen() {
+        guard spool.isNearlyFull(log), let step = coarsener.next(in: log) else { return }
+        for payload in step.payloads { guard append(payload) == .kept else { return } }
+        // Only now: what is said twice does no harm.
+        guard commit() else { return }
+        log.drop(step.sequences)
+        // What is told from memory has to be what is kept.
+        while let first = fresh.first, first.sequence <= step.sequences.last ?? 0 {
+            freshBytes -= fresh.removeFirst().payload.count
+        }
+        for sequence in step.sequences { coarsened.insert(sequence) }
+        log.change(CoarsenedRecords.key)
+    }
+
+    /// Why records are not to be had any more.
+    private func reason(of range: ClosedRange<UInt64>) -> String {
+        coarsened.contains(range) ? "coarsened" : "not_kept"
+    }
+
+    /// All that is missing among what is kept went since later records say the same.
+    func hasCoarsened(_ range: ClosedRange<UInt64>) -> Bool { coarsened.contains(range) }
 
     /// What became of a payload.
     enum Appending {
@@ -158,7 +191,9 @@ struct JournalWriter {
         }
         tellDroppedEvents(isEnd: true)
         refused += UInt64(unwritten.count)
-        _ = log.close { [shares, cursors, resent, log] in Self.value(of: $0, shares, cursors, resent, log) }
+        _ = log.close { [shares, cursors, resent, coarsened, log] in
+            Self.value(of: $0, shares, cursors, resent, coarsened, log)
+        }
     }
 
     /// So often 10 ms are waited at the end for what was taken to be settled.
@@ -166,7 +201,9 @@ struct JournalWriter {
 
     @discardableResult
     mutating func commit() -> Bool {
-        let outcome = log.commit { [shares, cursors, resent, log] in Self.value(of: $0, shares, cursors, resent, log) }
+        let outcome = log.commit { [shares, cursors, resent, coarsened, log] in
+            Self.value(of: $0, shares, cursors, resent, coarsened, log)
+        }
         guard case .committed = outcome else { return false }
         shares = [:]
         return true
@@ -174,9 +211,10 @@ struct JournalWriter {
 
     private static func value(
         of key: [UInt8], _ shares: [[UInt8]: PostureRecord?], _ cursors: [SinkCursor], _ resent: ResentRecords,
-        _ log: StateLog
+        _ coarsened: CoarsenedRecords, _ log: StateLog
     ) -> [UInt8]? {
         if ResentRecords.isKey(key) { return resent.bytes }
+        if CoarsenedRecords.isKey(key) { return coarsened.bytes }
         if SinkPosition.isKey(key) {
             return cursors.first { $0.key == key }.map {
                 SinkPosition(stream: log.head.id, sequence: $0.settled).bytes
@@ -196,17 +234,25 @@ struct JournalWriter {
     }
 
     /// What is to be told, and how many records it stands for that are not to be had any more.
-    private func next(after told: UInt64) -> (envelope: RecordEnvelope, gone: UInt64)? {
+    private mutating func next(after told: UInt64) -> (envelope: RecordEnvelope, gone: UInt64)? {
         // What is not committed is not there yet.
         guard told < log.committedHead.sequence else { return nil }
         if let first = fresh.first, told + 1 >= first.sequence {
             let offset = Int(told + 1 - first.sequence)
             if offset < fresh.count { return (fresh[fresh.index(fresh.startIndex, offsetBy: offset)], 0) }
         }
-        switch try? log.next(after: told) {
+        let kept: StateLog.Kept?
+        do throws(SystemError) {
+            kept = try log.next(after: told)
+            unreadable = nil
+        } catch {
+            unreadable = error
+            return nil
+        }
+        switch kept {
         case .record(let envelope)?: return (envelope, 0)
         case .hole(let range, let digest)?:
-            let gap = RecordGap(range, reason: "not_kept", digest: digest)
+            let gap = RecordGap(range, reason: reason(of: range), digest: digest)
             return gaps.envelope(for: gap, in: log.head.id, previous: nil, clock: .now()).map { ($0, gap.count) }
         case nil: return nil
         }
@@ -217,6 +263,7 @@ struct JournalWriter {
         log.acknowledge(through: settled)
         // What goes for lack of room is not told as a hole to whoever has it already.
         if let last = spool.excess(of: log, now: .now) { log.acknowledge(through: last) }
+        coarsened.forget(through: settled)
         while let first = fresh.first, first.sequence <= log.acknowledged {
             freshBytes -= fresh.removeFirst().payload.count
         }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Events that are to travel as records, until the journal has time for them. Where there is no room for more, the earliest of the
-/// workload that has most of them go, and nobody else's. For one thread.
+/// workload that has most of them go, and nobody else's. What is urgent has room of its own, so that no flood of what is not takes it.
+/// For one thread.
 struct OutgoingEvents: ~Copyable {
     private struct Waiting {
         var json: [UInt8]
         // Its address is the queue's name for it, as long as it is here.
         var workload: WorkloadDescription
+        /// Goes up with each event.
+        var number: UInt64
     }
 
     /// Some of one workload.
@@ -20,37 +23,63 @@ struct OutgoingEvents: ~Copyable {
     /// Something waits that should not.
     private(set) var hasUrgent = false
     private let choice: EventChoice
+    /// Nothing is to travel.
+    private let isOff: Bool
     private let credentials: CredentialPaths
     private let encoder: EventEncoder
     private let limit: Int
     private var waiting = SharedQueue<Waiting>()
+    private var urgent = SharedQueue<Waiting>()
+    private var number: UInt64 = 0
     private var dropped: UInt64 = 0
 
     /// - Parameters:
     ///   - stream: the first half of every event's id.
-    ///   - limit: bytes that wait, at most.
+    ///   - limit: bytes that wait, at most; and as many of what is urgent.
     init(_ choice: EventChoice, credentials: CredentialPaths, stream: String, limit: Int = 4 << 20) {
         (self.choice, self.credentials, self.limit) = (choice, credentials, limit)
+        isOff = choice == EventChoice()
         encoder = EventEncoder(stream: stream)
     }
 
+    /// What waits has of the room for it, from 0 to 1.
+    var fill: Double { Double(max(waiting.size, urgent.size)) / Double(limit) }
+
     /// Keeps what is to travel.
-    mutating func note(_ events: [Event]) {
+    ///
+    /// - Parameter lowered: of these only what is urgent travels; the rest is counted as dropped.
+    mutating func note(_ events: [Event], lowered: Set<SubjectKey> = []) {
+        // An anomaly waits elsewhere.
+        if !hasUrgent { hasUrgent = events.contains { $0.kind == .anomalyState } }
+        if isOff { return }
         for event in events {
-            // An anomaly waits elsewhere.
-            if event.kind == .anomalyState { hasUrgent = true }
-            if choice == EventChoice() { continue }
             let isUrgent = event.isUrgent(credentials)
             guard choice.contains(event, isUrgent: isUrgent) else { continue }
             if isUrgent { hasUrgent = true }
+            if !isUrgent, !lowered.isEmpty, lowered.contains(SubjectKey(event.workload.identity)) {
+                dropped += 1
+                continue
+            }
             var json: [UInt8] = []
             encoder.encode(event, into: &json)
             json.removeLast()
             let owner = UInt64(UInt(bitPattern: Unmanaged.passUnretained(event.workload).toOpaque()))
-            waiting.append(
-                Waiting(json: json, workload: event.workload), of: owner, size: Self.overhead + json.count, at: 0)
-            while waiting.size > limit, waiting.takeFirstOfLargest() != nil { dropped += 1 }
+            number &+= 1
+            let entry = Waiting(json: json, workload: event.workload, number: number)
+            dropped +=
+                isUrgent
+                ? Self.add(entry, of: owner, to: &urgent, limit) : Self.add(entry, of: owner, to: &waiting, limit)
         }
+    }
+
+    /// - Returns: how many had to go.
+    private static func add(
+        _ entry: Waiting, of owner: UInt64, to queue: inout SharedQueue<Waiting>, _ limit: Int
+    ) -> UInt64 {
+        queue.append(entry, of: owner, size: overhead + entry.json.count, at: 0)
+        var gone: UInt64 = 0
+        while queue.size > limit, queue.takeFirstOfLargest() != nil { gone += 1 }
+        return gone
     }
 
     /// What an event takes beside its bytes, about.
@@ -60,7 +89,7 @@ struct OutgoingEvents: ~Copyable {
     mutating func take() -> (portions: [Portion], dropped: UInt64) {
         var portions: [Portion] = []
         var latest: [ObjectIdentifier: Int] = [:]
-        while let event = waiting.takeFirst(by: .max) {
+        while let event = takeFirst() {
             let owner = ObjectIdentifier(event.workload)
             if let place = latest[owner], portions[place].json.count + event.json.count < Self.portionBytes {
                 portions[place].json.append(UInt8(ascii: ","))
@@ -73,6 +102,14 @@ struct OutgoingEvents: ~Copyable {
         }
         defer { (dropped, hasUrgent) = (0, false) }
         return (portions, dropped)
+    }
+
+    private mutating func takeFirst() -> Waiting? {
+        guard let first = urgent.first.flatMap({ urgent[$0]?.element.number }) else {
+            return waiting.takeFirst(by: .max)
+        }
+        let isFirst = waiting.first.flatMap { waiting[$0]?.element.number }.map { first < $0 } ?? true
+        return isFirst ? urgent.takeFirst(by: .max) : waiting.takeFirst(by: .max)
     }
 
     /// Of one record, about.

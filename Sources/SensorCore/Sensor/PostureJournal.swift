@@ -98,13 +98,15 @@ package final class PostureJournal: Sendable {
         let isOpen = ConditionLock(value: false)
         do throws(SystemError) {
             _ = try Worker(name: "journal") {
+                Privileges.keepForFiles()
                 Self.work(directory, boot, spool, aside, mailbox) { log throws(StateLogError) in
                     let known = try Self.restored(from: log, directory)
                     restored.withLockedValue { $0 = known }
                     return JournalWriter(
                         log, RecordStream(log.head, signer: signer),
                         gaps: GapRecord(node: node, boot: boot, signer: signer),
-                        spool: SpoolKeeper(spool, boot: boot), sinks: sinks, wake: { mailbox.wake() })
+                        spool: SpoolKeeper(spool, boot: boot), coarsener: SpoolCoarsener(boot: boot), sinks: sinks,
+                        wake: { mailbox.wake() })
                 } isOpen: { result in
                     answer.withLockedValue { $0 = result }
                     isOpen.lock()
@@ -230,7 +232,9 @@ package final class PostureJournal: Sendable {
             let log = try StateLog(directory: directory, boot: boot, limits: limits)
             writer = try makeWriter(log)
             let resent = writer.resend(aside)
-            isOpen(.success(Opened(report: log.opening, stream: log.head.id.description, resent: resent)))
+            var report = log.opening
+            report.lostRecords.removeAll(where: writer.hasCoarsened)
+            isOpen(.success(Opened(report: report, stream: log.head.id.description, resent: resent)))
         } catch { return isOpen(.failure(error)) }
         run(&writer, aside, mailbox)
     }

@@ -30,6 +30,14 @@ struct SpoolKeeper {
         return large.map { max($0, old ?? 0) } ?? old
     }
 
+    /// Something will have to go before long.
+    func isNearlyFull(_ log: StateLog) -> Bool {
+        let taken = log.recordBytes
+        guard taken > 0, log.condition == .working else { return false }
+        let allowance = limits.allowance(taken: taken, garbage: log.size.garbage, space: log.space)
+        return taken > allowance - allowance / 4
+    }
+
     /// Bytes of events that may be added: they have a quarter of the room, while nothing else has it.
     func roomForEvents(in log: StateLog) -> Int {
         guard log.condition == .working else { return 0 }
@@ -42,26 +50,49 @@ struct SpoolKeeper {
     /// The last record that is too old.
     private func oldest(in log: StateLog, clock: ClockReading) -> UInt64? {
         var (low, high) = (log.acknowledged, log.committedHead.sequence)
-        // All up to `low` are too old, and those behind `high` are not.
-        guard low < high, isOld(low + 1, log, clock) else { return nil }
-        low += 1
+        var found: UInt64?
+        // All up to `low` are too old, and those behind `high` are not, as far as they say when they were made.
         while low < high {
             let middle = low + (high - low + 1) / 2
-            if isOld(middle, log, clock) { low = middle } else { high = middle - 1 }
+            if let (sequence, isOld) = age(from: middle, through: high, log, clock), isOld {
+                (low, found) = (sequence, sequence)
+            } else {
+                high = middle - 1
+            }
         }
-        return low
+        return found
     }
 
-    private func isOld(_ sequence: UInt64, _ log: StateLog, _ clock: ClockReading) -> Bool {
-        guard case .record(let envelope)? = try? log.next(after: sequence - 1) else { return false }
+    /// Of the first record from there on that says when it was made: what is damaged or says nothing is passed over.
+    private func age(
+        from first: UInt64, through last: UInt64, _ log: StateLog, _ clock: ClockReading
+    ) -> (sequence: UInt64, isOld: Bool)? {
+        var next = first
+        for _ in 0..<Self.passedOver where next <= last {
+            switch try? log.next(after: next - 1) {
+            case .record(let envelope)?:
+                if let isOld = isOld(envelope, clock) { return (envelope.sequence, isOld) }
+                next = envelope.sequence + 1
+            case .hole(let range, _)?: next = range.upperBound + 1
+            case nil: return nil
+            }
+        }
+        return nil
+    }
+
+    /// Records and holes in a row.
+    private static let passedOver = 256
+
+    /// nil: it does not say when it was made.
+    private func isOld(_ envelope: RecordEnvelope, _ clock: ClockReading) -> Bool? {
         var options = JSONDecodingOptions()
         options.ignoreUnknownFields = true
-        guard let record = try? PostureRecord(jsonUTF8Bytes: envelope.payload, options: options) else { return false }
+        guard let record = try? PostureRecord(jsonUTF8Bytes: envelope.payload, options: options) else { return nil }
         // The time of day may have been set since, where it is of this boot that does not count.
         let (then, now) =
             record.boot == boot
             ? (record.bootTime, clock.boot) : (record.time.nanosecondsSince1970, clock.wall)
-        // What says no time is not judged by it.
-        return then > 0 && now > then && Duration.nanoseconds(now - then) > limits.age
+        if then == 0 { return nil }
+        return now > then && Duration.nanoseconds(now - then) > limits.age
     }
 }

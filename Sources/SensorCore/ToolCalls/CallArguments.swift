@@ -69,7 +69,7 @@ struct CallArguments: Sendable {
         return zip(arguments, values).map { argument, value in
             var argument = argument
             if argument.type != "null", argument.type != "omitted" || !value.isEmpty {
-                argument.digest = digests.reduce("\(argument.type)\0\(value)", .argument)
+                argument.digest = digests.reduce(argument.type + "\0" + value, .argument)
             }
             return argument
         }

@@ -17,16 +17,20 @@ extension CallBook {
     private mutating func announce(
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int, _ size: Int
     ) throws(CallRefusal) -> ToolCallAnswer {
-        let key = try session(message, sender, connection)
+        let (key, known) = try session(message, sender, connection)
         let id = try message.required(message.call?.id, "call.id")
         let name = try message.bounded(message.call?.name, "call.name", bytes: ToolCallMessage.nameBytes)
         let initiator = try message.claimedInitiator()
-        let claims = try message.claims(agent: sessions[key]?.members[connection]?.agent)
+        let claims = try message.claims(agent: known.members[connection]?.agent)
         let arguments = message.call?.arguments?.keyed(by: digests) ?? []
         let terms = message.call?.arguments?.terms ?? []
+        var hasher = Hasher()
+        hasher.combine(name)
+        hasher.combine(arguments)
+        hasher.combine(terms)
         // One that is the same within a run of the sensor is enough.
-        let operation = [name.hashValue, arguments.hashValue, terms.hashValue].hashValue
-        if sessions[key]?.calls[id] != nil {
+        let operation = hasher.finalize()
+        if known.calls[id] != nil {
             raise(
                 Finding(rule: .duplicateOperation, expected: "one call \(id)", came: "begin while it is open"),
                 sender, key.name, id)
@@ -71,14 +75,14 @@ extension CallBook {
             time: time.boot,
             // What it has of the outer one stays with it when that has ended.
             bytes: 512 + size + arguments.count * Self.argumentBytes + (outer?.bytes ?? 0))
-        judge(call, claims, within: outer, sender, at: time)
+        judge(call, claims, of: known, within: outer, sender, at: time)
         open[number] = call
         link(number, claims.traceparent)
         callsOf[connection, default: []].insert(number)
-        sessionsOf[connection, default: []].insert(key)
+        if known.members[connection] == nil { sessionsOf[connection, default: []].insert(key) }
         account.calls += 1
         account.bytes += call.bytes
-        change(key) { session in
+        change(known, of: account) { session in
             session.calls[id] = number
             session.refused[id] = nil
             if session.members[connection] == nil {
@@ -132,11 +136,11 @@ extension CallBook {
     ///
     /// - Parameter outer: what it may not exceed.
     private mutating func judge(
-        _ call: OpenCall, _ claims: ToolCallClaims, within outer: ToolCallClaims.Authority?, _ sender: CallSender,
-        at time: ClockReading
+        _ call: OpenCall, _ claims: ToolCallClaims, of session: CallSession, within outer: ToolCallClaims.Authority?,
+        _ sender: CallSender, at time: ClockReading
     ) {
         let key = call.session
-        if let earlier = sessions[key]?.settled[call.id], earlier.operation == call.operation {
+        if let earlier = session.settled[call.id], earlier.operation == call.operation {
             raise(
                 Finding(
                     rule: .duplicateOperation, expected: "each call once",
@@ -144,7 +148,7 @@ extension CallBook {
                 sender, key.name, call.id)
         }
         // Whoever comes back does not know that the call which it had left has ended.
-        if sessions[key]?.calls[claims.parent] == nil, let parent = sessions[key]?.settled[claims.parent],
+        if !claims.parent.isEmpty, session.calls[claims.parent] == nil, let parent = session.settled[claims.parent],
             parent.status != "abandoned", claims.parent != call.id
         {
             raise(
@@ -153,7 +157,9 @@ extension CallBook {
                     came: "begin after it has ended (\(parent.status))"), sender, key.name, call.id)
         }
         guard let authority = claims.authority else { return }
-        let findings = change(key) { $0.trust.use(authority, within: outer, at: time) } ?? []
+        let findings = change(session, of: accounts.of(key.workload)) {
+            $0.trust.use(authority, within: outer, at: time)
+        }
         for finding in findings { raise(finding, sender, key.name, call.id) }
     }
 
@@ -180,13 +186,13 @@ extension CallBook {
     mutating func end(
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
     ) throws(CallRefusal) -> ToolCallAnswer {
-        let key = try session(message, sender, connection)
+        let (key, known) = try session(message, sender, connection)
         let id = try message.required(message.call?.id, "call.id")
         let status =
             message.status == nil
             ? "ok" : try message.one(of: ["ok", "error", "cancelled", "denied"], message.status, "status")
-        guard let number = sessions[key]?.calls[id] else {
-            if let earlier = sessions[key]?.settled[id] {
+        guard let number = known.calls[id] else {
+            if let earlier = known.settled[id] {
                 // Whoever comes back finds what it left ended, and is not to blame.
                 if earlier.status != "abandoned" {
                     raise(
@@ -195,7 +201,7 @@ extension CallBook {
                             came: "end (\(status)) after it has ended (\(earlier.status))"),
                         sender, key.name, id)
                 }
-            } else if sessions[key]?.refused[id] == nil, unread[connection] == nil {
+            } else if known.refused[id] == nil, unread[connection] == nil {
                 raise(
                     Finding(rule: .endWithoutBegin, expected: "begin of call \(id) before its end", came: "end"),
                     sender, key.name, id)

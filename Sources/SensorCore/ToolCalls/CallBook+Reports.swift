@@ -43,7 +43,7 @@ extension CallBook {
     mutating func context(
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
     ) throws(CallRefusal) -> ToolCallAnswer {
-        let key = try session(message, sender, connection)
+        let key = try session(message, sender, connection).key
         let id = try message.required(message.id, "id")
         let all = message.sources ?? []
         var sources: [ContextDetail.Source] = []
@@ -68,7 +68,7 @@ extension CallBook {
     mutating func decision(
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
     ) throws(CallRefusal) -> ToolCallAnswer {
-        let key = try session(message, sender, connection)
+        let key = try session(message, sender, connection).key
         try requireMemory(of: sender)
         let decision = DecisionDetail(
             session: key.name, call: try message.required(message.call?.id, "call"),
@@ -94,7 +94,7 @@ extension CallBook {
     mutating func transition(
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
     ) throws(CallRefusal) -> ToolCallAnswer {
-        let key = try session(message, sender, connection)
+        let key = try session(message, sender, connection).key
         try requireMemory(of: sender)
         let kinds = ["mode", "account", "refresh", "reconnect", "recovery"]
         guard let kind = SessionTransition.Kind(rawValue: try message.one(of: kinds, message.kind, "kind")) else {

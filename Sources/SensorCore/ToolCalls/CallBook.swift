@@ -156,7 +156,7 @@ struct CallBook<Marker: CallMarker> {
     /// The session of that name, which has to be the sender's own workload's.
     mutating func session(
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
-    ) throws(CallRefusal) -> SessionKey {
+    ) throws(CallRefusal) -> (key: SessionKey, known: CallSession) {
         let name = try message.required(message.session, "session")
         let key = SessionKey(workload: sender.workload, name: name)
         if let session = sessions[key] {
@@ -167,7 +167,7 @@ struct CallBook<Marker: CallMarker> {
                         came: "\(message.type) of a client that has said hello in epoch \(epoch)"),
                     sender, name, message.call?.id)
             }
-            return key
+            return (key, session)
         }
         if pastSessions.hasEnded(key) {
             raise(
@@ -243,7 +243,7 @@ struct CallBook<Marker: CallMarker> {
     private mutating func endSession(
         _ message: ToolCallMessage, _ sender: CallSender, _ connection: Int
     ) throws(CallRefusal) -> ToolCallAnswer {
-        let key = try session(message, sender, connection)
+        let key = try session(message, sender, connection).key
         remove(key, status: "cancelled", error: "the session has ended")
         pastSessions.keep(nil, of: key, at: now.boot)
         return .ack(message.seq)
@@ -273,11 +273,14 @@ struct CallBook<Marker: CallMarker> {
     /// Changes what is known of a session, and what its workload is charged for it.
     @discardableResult
     func change<Result>(_ key: SessionKey, _ body: (CallSession) -> Result) -> Result? {
-        guard let session = sessions[key] else { return nil }
+        sessions[key].map { change($0, of: accounts.of(key.workload), body) }
+    }
+
+    /// The same of one that is at hand.
+    func change<Result>(_ session: CallSession, of account: CallAccount, _ body: (CallSession) -> Result) -> Result {
         let before = session.bytes
-        let result = body(session)
-        accounts.of(key.workload).bytes += session.bytes - before
-        return result
+        defer { account.bytes += session.bytes - before }
+        return body(session)
     }
 
     // MARK: Calls
@@ -295,14 +298,16 @@ struct CallBook<Marker: CallMarker> {
     private mutating func settle(_ number: UInt64, status: String, error: String, at time: UInt64?) {
         guard let call = open.removeValue(forKey: number) else { return }
         unlink(number, call.traceparent)
-        change(call.session) { session in
-            session.calls[call.id] = nil
-            session.settled[call.id] = nil
-            session.settled[call.id] = .init(
-                operation: call.operation, status: status, grant: call.bound?.grant ?? "")
+        let account = accounts.of(call.session.workload)
+        if let session = sessions[call.session] {
+            change(session, of: account) { session in
+                session.calls[call.id] = nil
+                session.settled[call.id] = nil
+                session.settled[call.id] = .init(
+                    operation: call.operation, status: status, grant: call.bound?.grant ?? "")
+            }
         }
         callsOf[call.connection]?.remove(number)
-        let account = accounts.of(call.session.workload)
         account.calls -= 1
         account.bytes -= call.bytes
         let now = now.boot

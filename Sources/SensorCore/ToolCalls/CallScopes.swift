@@ -157,10 +157,13 @@ package struct CallScopes<Marker: CallMarker> {
             }
             threads.append((thread, process))
         }
+        // One of them is not there twice.
         var done: Set<CallTask> = []
-        for process in processes where done.insert(process).inserted { try? update(process: process, tell) }
+        for process in processes where processes.count == 1 || done.insert(process).inserted {
+            try? update(process: process, tell)
+        }
         done = []
-        for (thread, process) in threads where done.insert(thread).inserted {
+        for (thread, process) in threads where threads.count == 1 || done.insert(thread).inserted {
             try? update(thread: thread, of: process, tell)
         }
         for call in calls { forgetSets(of: call, tell) }
@@ -299,7 +302,7 @@ package struct CallScopes<Marker: CallMarker> {
 
     /// What is still open of that which a task was made within.
     private func inherited(_ entry: KernelCalls.Entry?, beside own: [UInt64]) -> [UInt64] {
-        let all = entry.flatMap { members[$0.number] } ?? []
+        guard let all = entry.flatMap({ members[$0.number] }) else { return [] }
         let known = Set(own)
         return all.filter { isOpen($0) && !known.contains($0) }
     }
@@ -308,7 +311,8 @@ package struct CallScopes<Marker: CallMarker> {
 
     /// The set of those that are open; nil if none is.
     private mutating func set(of calls: [UInt64], _ tell: (CallChange) -> Void) throws(SystemError) -> UInt32? {
-        let open = Set(calls.filter(isOpen)).sorted()
+        // Mostly it is one.
+        let open = calls.count == 1 ? calls.filter(isOpen) : Set(calls.filter(isOpen)).sorted()
         guard let owner = open.last.flatMap({ bound[$0]?.workload }) else { return nil }
         if let known = byMembers[open] { return known }
         guard hasRoom(for: owner), let set = numbers.take() else {

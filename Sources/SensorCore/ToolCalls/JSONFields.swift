@@ -22,8 +22,9 @@ struct JSONFields {
 
     /// Calls with one member after the other, so that an object of many costs no more than reading it did.
     func forEach(_ body: (String, JSONField) throws(Fault) -> Void) throws(Fault) {
-        for member in members where member.value != .null {
-            try body(member.name, JSONField(path: path + member.name, value: member.value))
+        for member in members {
+            if case .null = member.value { continue }
+            try body(member.name, JSONField(folder: path, name: member.name, value: member.value))
         }
     }
 
@@ -32,8 +33,13 @@ struct JSONFields {
 
 /// A member of an object, and where it stands.
 struct JSONField {
-    let path: String
+    /// Where the object stands that it is a member of, with a dot behind it.
+    fileprivate let folder: String
+    fileprivate let name: String
     let value: JSONValue
+
+    /// Only wanted where something is wrong.
+    var path: String { folder + name }
 
     private var wrongType: JSONFields.Fault { .init(description: "\(path) is of the wrong type") }
 
@@ -67,7 +73,7 @@ struct JSONField {
         guard case .list(let items) = value else { throw wrongType }
         var elements: [Element] = []
         elements.reserveCapacity(items.count)
-        for item in items { elements.append(try element(JSONField(path: path, value: item))) }
+        for item in items { elements.append(try element(JSONField(folder: folder, name: name, value: item))) }
         return elements
     }
 

@@ -4,7 +4,7 @@
 enum MessageBytes {
     /// - Throws: a refusal that says what is wrong.
     static func decode(_ bytes: [UInt8]) throws(CallRefusal) -> ToolCallMessage {
-        guard String(validating: bytes, as: UTF8.self) != nil else { throw CallRefusal(.malformed, "not UTF-8") }
+        guard (try? UTF8Span(validating: bytes.span)) != nil else { throw CallRefusal(.malformed, "not UTF-8") }
         guard let json = JSONValue(bytes) else { throw CallRefusal(.malformed, "not a message: no JSON") }
         do throws(JSONFields.Fault) { return try ToolCallMessage(json) } catch {
             throw CallRefusal(.malformed, "not a message: \(error.description)")

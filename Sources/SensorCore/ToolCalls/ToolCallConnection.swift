@@ -16,6 +16,11 @@ final class ToolCallConnection {
         case refused
         /// There is nothing in it, and nothing to answer.
         case empty
+
+        /// Bytes that it takes, about.
+        fileprivate var size: Int {
+            if case .message(let bytes, _) = self { bytes.count } else { 0 }
+        }
     }
 
     /// Bytes of a message, newline included.
@@ -39,6 +44,8 @@ final class ToolCallConnection {
     /// To take them out would wake a client that waits for its answer, only for it to find none.
     private var undiscarded = 0
     private(set) var isBlocked = false
+    /// Lines that were read and have not been looked at, since they would have kept others waiting for too long.
+    private var left: ArraySlice<Line> = []
     /// The peer will send nothing more.
     private(set) var hasEnded = false
     /// Who connected; nil: it was gone before it could be looked at.
@@ -182,10 +189,29 @@ final class ToolCallConnection {
         undiscarded = 0
     }
 
-    var isDone: Bool { hasEnded && outgoing.isEmpty }
+    var isDone: Bool { hasEnded && outgoing.isEmpty && left.isEmpty }
+
+    // MARK: Lines that wait
+
+    var hasLinesLeft: Bool { !left.isEmpty }
+
+    /// Keeps what has been received for another turn. Nothing is received before it has been taken again.
+    func leave(_ lines: ArraySlice<Line>) {
+        left = lines
+        charge()
+    }
+
+    func takeLinesLeft() -> [Line] {
+        if left.isEmpty { return [] }
+        defer {
+            left = []
+            charge()
+        }
+        return Array(left)
+    }
 
     private func charge() {
-        let held = incoming.count + outgoing.count
+        let held = incoming.count + outgoing.count + left.reduce(0) { $0 + $1.size }
         account.bytes += held - charged
         charged = held
     }

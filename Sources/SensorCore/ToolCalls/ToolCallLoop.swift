@@ -34,6 +34,8 @@ struct ToolCallLoop<Marker: CallMarker> {
     private var toldAt: UInt64 = 0
     private var statistics = ToolCallServer.Statistics()
     private var turns = 0
+    /// There is no turn after this one.
+    private var isLast = false
     private var tickedAt: UInt64 = 0
     /// Nobody is accepted before.
     private var acceptsFrom: UInt64 = 0
@@ -43,8 +45,8 @@ struct ToolCallLoop<Marker: CallMarker> {
     private var space = [UInt8](repeating: 0, count: ToolCallConnection.readLimit)
     /// Time of this turn, by workload, ns.
     private var work: [UInt64: UInt64] = [:]
-    /// Up to then (processor time) it is known whose this turn's time was.
-    private var spentUntil: UInt64 = 0
+    /// Up to where it is known whose this turn's time was.
+    private var clock = WorkClock()
     /// Somebody wants to know up to when all that was sent has been heard.
     private var isAsked = false
     /// This turn finds that out; of which workloads not all was, and that there may be some of which nothing is known.
@@ -71,7 +73,8 @@ struct ToolCallLoop<Marker: CallMarker> {
         _ = poll.add(listener.descriptor, number: Self.listenerNumber, .read)
         while !server.isStopping.load(ordering: .relaxed) { turn() }
         // What was done before it stops is its calls' for certain.
-        turn(isLast: true)
+        isLast = true
+        turn()
         // What is open stays so: its clients have not gone.
         connections = [:]
         book.finish()
@@ -79,7 +82,7 @@ struct ToolCallLoop<Marker: CallMarker> {
         tell(at: KernelSession.bootTime())
     }
 
-    private mutating func turn(isLast: Bool = false) {
+    private mutating func turn() {
         if server.hearing.takeQuestion() { isAsked = true }
         let began = KernelSession.bootTime()
         isLooking = isLast || isAsked && began &- lookedAt >= Self.lookTime
@@ -90,7 +93,7 @@ struct ToolCallLoop<Marker: CallMarker> {
         turns += 1
         // Who was first is last, so that one with many connections gets to each of them.
         let first = ready.isEmpty ? 0 : turns % ready.count
-        spentUntil = Self.usedTime()
+        clock.begin()
         for index in ready.indices {
             let one = ready[(first + index) % ready.count]
             switch one.number {
@@ -112,7 +115,8 @@ struct ToolCallLoop<Marker: CallMarker> {
         unheard.removeAll(keepingCapacity: true)
         // Whose connections wait to be accepted is not known.
         isDeaf = acceptsFrom != 0
-        for connection in connections.values where !connection.interest.contains(.read) && !connection.hasEnded {
+        for connection in connections.values
+        where connection.hasLinesLeft || !connection.interest.contains(.read) && !connection.hasEnded {
             unheard.formUnion(connection.workloads)
         }
     }
@@ -145,7 +149,12 @@ struct ToolCallLoop<Marker: CallMarker> {
     private mutating func resume(at now: UInt64) {
         for number in paused where now >= connections[number]?.pausedUntil ?? 0 {
             paused.remove(number)
-            if let connection = connections[number] { watch(number, connection, at: now) }
+            guard let connection = connections[number] else { continue }
+            if connection.hasLinesLeft {
+                serve(ConnectionPoll.Ready(number: number, hasHungUp: false), at: now)
+            } else {
+                watch(number, connection, at: now)
+            }
         }
         guard acceptsFrom != 0, now >= acceptsFrom else { return }
         acceptsFrom = 0
@@ -174,28 +183,46 @@ struct ToolCallLoop<Marker: CallMarker> {
         let number = ready.number
         guard let connection = connections[number] else { return }
         let account = connection.account
-        var isHeard = connection.hasEnded
+        var isHeard = connection.hasEnded && !connection.hasLinesLeft
         defer { if isLooking, !isHeard { unheard.formUnion(connection.workloads) } }
-        if work[account.workload, default: 0] >= CallAccount.turnTime { return }
+        if work[account.workload, default: 0] >= CallAccount.turnTime {
+            if connection.hasLinesLeft { paused.insert(number) }
+            return
+        }
         connection.pausedUntil = max(connection.pausedUntil, account.pausedUntil)
-        if connection.isListening(at: now) {
+        if connection.isListening(at: now) || connection.hasLinesLeft && now >= connection.pausedUntil {
             let waiting = isLooking ? connection.waitingBytes : 0
-            var lines: [ToolCallConnection.Line] = []
-            let count = connection.receive(in: &space) { lines.append($0) }
-            isHeard = count >= waiting || connection.hasEnded
-            // What has been received at once has one sender, or is nobody's.
-            var sender: (process: UInt32, known: CallSender?)?
-            for line in lines {
-                if let answer = answer(to: line, number, connection, &sender, at: now) { connection.answer(answer) }
-            }
+            var lines = connection.takeLinesLeft()
+            let count = lines.isEmpty ? connection.receive(in: &space) { lines.append($0) } : 0
+            isHeard = answer(lines, number, connection, at: now) && (count >= waiting || connection.hasEnded)
             if account.isExhausted(at: now) { connection.pausedUntil = account.nextSecond }
-            spend(since: spentUntil, account)
+            spend(account)
         } else if ready.hasHungUp, now < connection.pausedUntil {
             // What it has said too much before it went is not waited for.
             return drop(number)
         }
         guard connection.flush(), !connection.isDone else { return drop(number) }
         watch(number, connection, at: now)
+    }
+
+    /// Answers what a connection has sent, up to a turn's time: each message may be the work of milliseconds.
+    ///
+    /// - Returns: whether that was all.
+    private mutating func answer(
+        _ lines: [ToolCallConnection.Line], _ number: Int, _ connection: ToolCallConnection, at now: UInt64
+    ) -> Bool {
+        // What has been received at once has one sender, or is nobody's.
+        var sender: (process: UInt32, known: CallSender?)?
+        for (index, line) in lines.enumerated() {
+            if let answer = answer(to: line, number, connection, &sender, at: now) { connection.answer(answer) }
+            let time = KernelSession.bootTime()
+            guard time &- clock.now >= CallAccount.turnTime, index + 1 < lines.count, !isLast else { continue }
+            connection.leave(lines[(index + 1)...])
+            // They are looked at in the next turn.
+            connection.pausedUntil = max(connection.pausedUntil, time)
+            return false
+        }
+        return true
     }
 
     private mutating func answer(
@@ -256,18 +283,10 @@ struct ToolCallLoop<Marker: CallMarker> {
     }
 
     /// Counts what was done for a workload.
-    private mutating func spend(since began: UInt64, _ account: CallAccount) {
-        spentUntil = Self.usedTime()
-        let spent = spentUntil &- began
+    private mutating func spend(_ account: CallAccount) {
+        let spent = clock.lap()
         work[account.workload, default: 0] += spent
-        account.spend(spent, at: KernelSession.bootTime())
-    }
-
-    /// Processor time of this thread, ns: what others have of the machine is nobody's fault here.
-    private static func usedTime() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return UInt64(time.tv_sec) * second + UInt64(time.tv_nsec)
+        account.spend(spent, at: clock.now)
     }
 
     private mutating func drop(_ number: Int) {
@@ -275,7 +294,7 @@ struct ToolCallLoop<Marker: CallMarker> {
         paused.remove(number)
         book.leave(number)
         // Nobody pays for the end of another's.
-        spentUntil = Self.usedTime()
+        clock.begin()
     }
 
     // MARK: Accepting
@@ -296,14 +315,14 @@ struct ToolCallLoop<Marker: CallMarker> {
     }
 
     private mutating func accept(_ descriptor: Int32, at now: UInt64) {
-        let began = Self.usedTime()
+        clock.begin()
         var process: pid_t = 0
         var (user, group): (uid_t, gid_t) = (0, 0)
         let isKnown = sensor_peer_credentials(descriptor, &process, &user, &group) == 0 && process > 0
         let known = isKnown ? senders.sender(UInt32(process), last: nil, at: now) : nil
         // Those that cannot be told apart are one workload.
         let account = book.accounts.of(known?.sender.workload ?? 0)
-        defer { spend(since: began, account) }
+        defer { spend(account) }
         guard account.allows(.connections), account.allowsMessage(at: now), makeRoom(for: account) else {
             tellCrowded(known?.sender)
             Self.refuse(descriptor)

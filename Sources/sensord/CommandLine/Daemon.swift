@@ -21,11 +21,15 @@ struct Daemon {
 
     /// The process's exit status.
     func run() throws -> Int32 {
+        let privileges = Privileges.current()
         // Before anything that may fail for the same reason, and would be told as something else.
         do throws(KernelError) {
-            try Privileges.current().requireLoading()
+            try privileges.requireLoading()
             try PidNamespace.requireInitial()
         } catch { throw CollectorError.kernel(error) }
+        var restriction = Restriction(privileges, settings)
+        // While there is one thread: those that come have no more than it.
+        restriction.begin()
         let signals = try SignalSource([SIGTERM, SIGINT, SIGHUP])
         let attention = try WakeUp()
         let lease = try settings.pinDirectory.map { directory throws(KernelError) in try PinLease(directory) }
@@ -40,6 +44,9 @@ struct Daemon {
         if endpoint != nil { try settings.requireNode(environment: Environment.inCluster) }
         configuration.followsCluster = endpoint != nil
         configuration.watch = settings.watch
+        if settings.overload.processor != nil || settings.overload.memory != nil {
+            configuration.overload = settings.overload
+        }
         let receivers = try ReconcilerSettings.all(settings, environment: Environment.proxies)
         if receivers.contains(where: \.form.hasEvents) { configuration.deliveredEvents = settings.deliverEvents }
         let hub = TailHub()
@@ -64,7 +71,10 @@ struct Daemon {
         configuration.hearing = hearing
         let spans = CallInbox()
         configuration.spans = spans
+        configuration.keptCapabilities = restriction.kept
         let collector = try Collector(configuration, sinks: sinks)
+        // All that come from now on, those of the servers among them, have no more than what collecting needs.
+        restriction.finish(log)
         let calls = try toolCalls(collector, inbox, hearing, configuration.pipeline.digests)
         let server = try ControlServer(
             listener: listener, stream: configuration.streamID, hub: hub, recent: recent,
@@ -78,7 +88,7 @@ struct Daemon {
         start(
             background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint,
             node: configuration.node, writer: writer, journal: journal,
-            journalError: journalError, delivered: delivered)
+            errors: (journal: journalError, privileges: restriction.error), delivered: delivered)
         // Ends after the collecting thread, which has the last records.
         let delivery = try BackgroundServices(log: log, group: background.group)
         if journal != nil {
@@ -185,7 +195,7 @@ struct Daemon {
     private func start(
         _ background: BackgroundServices, _ traces: [TraceServer], _ receiver: TraceReceiver, calls: ToolCallServer,
         collector: Collector, endpoint: APIEndpoint?, node: String, writer: LineWriter?, journal: PostureJournal?,
-        journalError: String?, delivered: [ReconcilerSink]
+        errors: (journal: String?, privileges: String?), delivered: [ReconcilerSink]
     ) {
         let status = ClusterStatusBoard()
         var services: [any Service] = traces
@@ -205,7 +215,8 @@ struct Daemon {
                             collector: $0, identity: status.snapshot, output: writer?.output,
                             toolCalls: calls.statistics, traces: receiver.statistics,
                             journal: journal?.status, deliveries: delivered.map { ($0.name, $0.status) })
-                        report.journalError = journalError
+                        report.journalError = errors.journal
+                        report.privilegesError = errors.privileges
                         return report
                     }
                 })
@@ -287,6 +298,12 @@ struct Daemon {
                     "no records are written: give --records FILE, --records -, --reconciler-url URL or --otlp-url URL")
             }
             return nil
+        }
+        let rotation = settings.recordsRotation
+        if rotation.bytes > 0 || rotation.seconds > 0, records != "-", let refusal = RotatedFile.refusal(of: records) {
+            throw CommandFailure(
+                status: ExitStatus.badConfiguration,
+                message: "\(refusal); or leave --records-max-bytes and --records-max-age out")
         }
         let log = log
         let destination = try LineDestination(setting: records, appending: true)

@@ -77,6 +77,16 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Facts that are told apart, of one workload.", valueName: "n"))
     var maxFacts: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Of all the node's processors what the sensor may use, or none (default: 2).", valueName: "percent"))
+    var cpuBudget: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Memory that the sensor may use, or none (default: 167772160).", valueName: "bytes"))
+    var memoryLimit: String?
+
     @Option(help: ArgumentHelp("Further files that hold credentials.", valueName: "name=pattern"))
     var credentialPaths: [String] = []
 
@@ -96,6 +106,7 @@ struct RunCommand: ParsableCommand {
             .recordsFiles: recordsFiles, .pinDirectory: pinDir, .pinPatience: pinPatience, .tick: tick,
             .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
             .maximumSubjects: maxSubjects, .maximumFacts: maxFacts, .signingKeyFile: signingKeyFile,
+            .processorBudget: cpuBudget, .memoryLimit: memoryLimit,
             .credentialPaths: credentialPaths.isEmpty ? nil : credentialPaths.joined(separator: ","), .listen: listen,
             .otlpListen: otlpListen,
             .otlpForwarder: otlpForwarder,

@@ -18,6 +18,7 @@ struct Sensord: ParsableCommand {
             sensord verify FILE
             sensord spool list | show ID | resend ID
             sensord receive --listen ADDRESS:PORT --dir DIR
+            sensord uninstall
             sensord version
             """,
         discussion: """
@@ -27,7 +28,7 @@ struct Sensord: ParsableCommand {
         subcommands: [
             RunCommand.self, TailCommand.self, CheckCommand.self, ToolCallCommand.self, ExplainCommand.self,
             ReplayCommand.self, PostureCommand.self, VerifyCommand.self, SpoolCommand.self, ReceiveCommand.self,
-            VersionCommand.self,
+            UninstallCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
 }

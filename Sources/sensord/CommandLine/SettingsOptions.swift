@@ -166,13 +166,16 @@ struct SettingsOptions: ParsableArguments {
         return key
     }
 
+    /// A file that says what sensord does, so that nobody else may have written it.
     static func read(_ path: String) throws(SettingsError) -> [UInt8] {
         func fault(_ reason: String? = nil) -> SettingsError {
             SettingsError(
                 origin: .file(path: path, line: nil), name: nil, reason: reason ?? SystemError.text(of: errno))
         }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
-        guard descriptor >= 0 else { throw fault() }
+        let descriptor: Int32
+        do throws(TrustedFile.Refusal) { descriptor = try TrustedFile.open(path) } catch {
+            throw fault(error.path == path ? error.reason : "\(error)")
+        }
         defer { close(descriptor) }
         var content: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)

@@ -5,7 +5,7 @@ import NIOConcurrencyHelpers
 import SensorCore
 
 /// Logs what is lost while the daemon runs: a line for each of the workloads that lost most, every ten seconds at most;
-/// and what goes wrong with collecting itself.
+/// and at once what goes wrong with collecting itself, and what is told less of for having too much to do.
 ///
 /// The collecting thread only hands reports over; whoever calls `tell` does the writing.
 final class LossLog: EventSink {
@@ -21,6 +21,7 @@ final class LossLog: EventSink {
         /// By what the workload is called.
         var waiting: [String: Sums] = [:]
         var troubles: [String] = []
+        var notices: [OverloadNotice] = []
         var nextTime: UInt64 = 0
     }
 
@@ -63,16 +64,22 @@ final class LossLog: EventSink {
         attention.signal()
     }
 
+    func receive(_ notice: OverloadNotice) {
+        state.withLockedValue { $0.notices.append(notice) }
+        attention.signal()
+    }
+
     /// Logs what waits, if it is time; what went wrong, at once.
     ///
     /// - Parameter isEnd: it is time in any case.
     /// - Returns: after how many milliseconds to call again; -1 if nothing waits.
     @discardableResult
     func tell(isEnd: Bool = false) -> Int32 {
-        let troubles = state.withLockedValue { state in
-            defer { state.troubles = [] }
-            return state.troubles
+        let (troubles, notices) = state.withLockedValue { state in
+            defer { (state.troubles, state.notices) = ([], []) }
+            return (state.troubles, state.notices)
         }
+        for notice in notices { tell(notice) }
         for trouble in troubles {
             log.error("collecting is not whole", metadata: ["error": "\(trouble)"])
         }
@@ -87,6 +94,17 @@ final class LossLog: EventSink {
         tellLost(waiting)
         tellBlind(waiting)
         return patience
+    }
+
+    private func tell(_ notice: OverloadNotice) {
+        var metadata: Logger.Metadata = ["what": "\(notice.reduction.name)", "limit": "\(notice.limit)"]
+        if let workload = notice.workload { metadata["workload"] = "\(Self.name(workload))" }
+        guard let end = notice.to else {
+            log.warning("less is told: the sensor is near its limit", metadata: metadata)
+            return
+        }
+        metadata["seconds"] = "\((end - notice.from) / 1_000_000_000)"
+        log.notice("all is told again", metadata: metadata)
     }
 
     private func tellLost(_ waiting: [String: Sums]) {

@@ -134,5 +134,20 @@ import Testing
         let pipe = try Pipe()
         #expect(RotatedFile(pipe.destination, rotation(bytes: 1)) == nil)
         #expect(RotatedFile(.standardOutput, rotation(bytes: 1)) == nil)
+        // Nor is a name that stands for whatever is open, though that is a file.
+        let file = try LineDestination(path: path, appending: true)
+        let link = try LineDestination(path: "/proc/self/fd/\(file.descriptor)", appending: true)
+        #expect(RotatedFile(link, rotation(bytes: 1)) == nil && RotatedFile(file, rotation(bytes: 1)) != nil)
+    }
+
+    @Test func `a link is never put aside, nor is what it leads to, and that is told`() throws {
+        #expect(symlink("elsewhere", path) == 0)
+        let destination = try LineDestination(path: path, appending: true)
+        #expect(RotatedFile(destination, rotation(bytes: 1)) == nil)
+        #expect(RotatedFile.refusal(of: path)?.contains("symbolic link") == true)
+        #expect(RotatedFile.refusal(of: "/dev/null")?.contains("no regular file") == true)
+        #expect(RotatedFile.refusal(of: "/dev/stdout")?.contains("symbolic link") == true)
+        #expect(RotatedFile.refusal(of: directory.path + "/elsewhere") == nil)
+        #expect(RotatedFile.refusal(of: directory.path + "/none") == nil)
     }
 }

@@ -143,5 +143,11 @@ import Testing
         var names = PeerNames(capacity: 2)
         for low in UInt32(0)..<4 { names.learn("n", of: IPAddress(ipv4: low), for: 1, ttl: 60, at: 0) }
         #expect(names.evicted == 2)
+        // So are those of connections that may yet end; where there were none, nothing is lost.
+        for port in 1...5 as ClosedRange<UInt16> {
+            names.begin(
+                PeerNames.Target(address, port: port, transport: .tcp, for: 1), with: port == 1 ? [] : ["api.test"])
+        }
+        #expect(names.evicted == 4)
     }
 }

@@ -77,6 +77,21 @@ import Testing
         #expect(pipeline.takeEvents().map(\.workload.name) == ["planner"])
     }
 
+    @Test func `a cgroup is found by what was known of its workload before, also when it has gone`() throws {
+        var pipeline = pipeline()
+        pipeline.consume(.cluster([.pod(Self.pod())]))
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        let before = try #require(pipeline.takeEvents().first).workload
+        var other = Self.pod()
+        other.labels = ["team": "other"]
+        pipeline.consume(.cluster([.pod(other)]))
+        pipeline.consume(.record(Records.open("/b", cgroup: 50)))
+        #expect(try #require(pipeline.takeEvents().first).workload !== before)
+        #expect(pipeline.cgroup(of: before) == 50)
+        pipeline.consume(.record(Records.cgroup(SENSOR_CGROUP_REMOVED, id: 50, path: Self.path)))
+        #expect(pipeline.cgroup(of: before) == 50)
+    }
+
     @Test func `the JSON of an attributed event is what the schema says`() throws {
         var pipeline = pipeline()
         pipeline.consume(.cluster([.cluster(name: "c1", id: "k-1"), .pod(Self.pod())]))

@@ -38,12 +38,17 @@ import Testing
     /// Files, sockets, names, identities, notable calls and io_uring, all in a cgroup.
     private func work(in cgroup: TestCgroup) throws {
         let directory = try TestDirectory()
-        for activity in [
-            ["names-attributes", directory.path], ["tcp-transfer", "4", "1000"], ["tcp-refused", "4", "blocking"],
-            ["unix-stream", directory.path + "/socket"], ["identity-users"], ["syscall-notable", directory.path],
-            ["exec-failing", directory.path], ["uring-open", directory.path, "0"], ["uring-connect"],
-            ["uring-blind", directory.path, "7"],
-        ] {
+        try run(
+            [
+                ["names-attributes", directory.path], ["tcp-transfer", "4", "1000"], ["tcp-refused", "4", "blocking"],
+                ["unix-stream", directory.path + "/socket"], ["identity-users"], ["syscall-notable", directory.path],
+                ["exec-failing", directory.path], ["uring-open", directory.path, "0"], ["uring-connect"],
+                ["uring-blind", directory.path, "7"],
+            ], in: cgroup)
+    }
+
+    private func run(_ activities: [[String]], in cgroup: TestCgroup) throws {
+        for activity in activities {
             let process = try WorkloadProcess([WorkloadProcess.program] + activity)
             try cgroup.take(process.pid)
             try process.openGate()
@@ -201,6 +206,43 @@ import Testing
         try work(in: cgroup)
         #expect(kinds(session)[cgroup.identifier, default: []].contains(open))
         #expect(session.unwatched.isEmpty)
+    }
+
+    @Test
+    func
+        `of a cgroup of which less is told repeats are counted, then what is new is counted as lost, then all comes again`()
+        throws
+    {
+        let cgroup = try TestCgroup("reduced")
+        let session = try KernelSession()
+        try session.attach()
+        let open = UInt8(SENSOR_FILE_OPEN.rawValue)
+        func lost(_ reason: LossReason) throws -> UInt64 {
+            try session.readLosses().counts.reduce(0) {
+                $1.key.cgroup == cgroup.identifier && $1.key.reason == reason.rawValue ? $0 + $1.value : $0
+            }
+        }
+        let directory = try TestDirectory()
+        let repeated = ["open-repeated", directory.path, "100"]
+        session.setStream(.all, kinds: .max)
+        let isFirst = session.setDetail(.firstSights, cgroup: cgroup.identifier)
+        try run([repeated], in: cgroup)
+        #expect(isFirst && kinds(session)[cgroup.identifier, default: []].contains(open))
+        #expect(try lost(.stream) >= 99)
+        #expect(try lost(.overload) == 0)
+
+        session.setStream(.none, kinds: .max)
+        session.forgetActivity(of: [cgroup.identifier])
+        let isSecond = session.setDetail(.counts, cgroup: cgroup.identifier)
+        try work(in: cgroup)
+        let few = kinds(session)[cgroup.identifier, default: []]
+        #expect(isSecond && !few.contains(open) && !few.isDisjoint(with: Self.lifecycle))
+        #expect(try lost(.overload) > 0)
+
+        _ = session.setDetail(.whole, cgroup: cgroup.identifier)
+        #expect(session.reduced.isEmpty)
+        try work(in: cgroup)
+        #expect(kinds(session)[cgroup.identifier, default: []].contains(open), "it was not remembered either")
     }
 
     @Test func `where there is no room, a cgroup is watched and that is told`() throws {

@@ -129,4 +129,26 @@ import Testing
         #expect(book.accounts.values.reduce(0) { $0 + $1.lost.values.reduce(0, +) } == 500)
         #expect(book.accounts.values.reduce(0) { $0 + $1.observed } == 500 * second)
     }
+
+    @Test
+    func `of whom less was told nothing is complete, since when and until now, in one row however often it is said`()
+        throws
+    {
+        var book = CoverageBook()
+        book.observe("c1", at: now, elapsed: 10 * second, announcesCalls: true)
+        for tick in 1...100 as ClosedRange<UInt64> {
+            book.lower("too much", of: "c1", [.fileOpen], from: now, to: now + tick * second)
+        }
+        let row = try #require(book.messages().first { $0.why == "too much" })
+        #expect(row.state == "lossy" && row.lost.first?.reason == "overload" && row.discipline == "behavioral")
+        #expect(row.from.nanosecondsSince1970 == now && row.to.nanosecondsSince1970 == now + 100 * second)
+        #expect(book.messages().count { $0.why == "too much" } == Discipline.allCases.count)
+        book.lower("too much", of: "c1", [.fileOpen], from: now + 200 * second, to: now + 200 * second)
+        #expect(book.messages().count { $0.why == "too much" } == 2 * Discipline.allCases.count)
+        #expect(book.messages().contains { $0.container == "c1" && $0.kind == "file" && $0.state == "lossy" })
+        // It outlives a restart.
+        var next = CoverageBook()
+        next.restore(book.messages())
+        #expect(next.messages().contains { $0.why == "too much" && $0.state == "lossy" })
+    }
 }

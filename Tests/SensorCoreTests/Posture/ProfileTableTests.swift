@@ -42,7 +42,7 @@ import Testing
                 var share: PostureProfile?
                 if page < part.profile.pageCount {
                     share = PostureProfile.with {
-                        $0.facts = part.profile.facts(of: page).map(part.profile.message)
+                        $0.facts = part.profile.facts(of: page).map(part.profile.keptMessage)
                         $0.writer = part.profile.writer
                     }
                 }
@@ -90,6 +90,33 @@ import Testing
             #expect(one?.writer == other?.writer && one != nil)
             #expect(one?.message() == other?.message())
         }
+    }
+
+    @Test func `what was kept and not told yet is told after a restart, and nothing else`() throws {
+        var table = table()
+        let one = workload("w")
+        for number in 0..<90 { table.note(opened("/\(number)", one)) }
+        var values: [ShareKey: PostureProfile] = [:]
+        _ = keep(&table, in: &values)
+        // There is room to keep all of it, and to tell what is on one page.
+        for number in 90..<180 { table.note(opened("/\(number)", one)) }
+        let told = table.takeChanged(limit: 32)
+        let subject = SubjectKey(one.identity)
+        for part in table.takeUnkept(told: told, facts: .max) {
+            for page in part.pages {
+                values[ShareKey(subject, page: page)] = PostureProfile.with {
+                    $0.facts = part.profile.facts(of: page).map(part.profile.keptMessage)
+                    $0.writer = part.profile.writer
+                }
+            }
+        }
+        var next = self.table()
+        next.restore(try shares(values), damaged: [], wasKilled: true)
+        let rest = next.takeChanged().flatMap(\.facts)
+        #expect(Set(rest).isDisjoint(with: told.flatMap(\.facts)) && rest.min() ?? 0 >= 90)
+        #expect(rest.count + told.flatMap(\.facts).count == 90)
+        let again = next.takeChanged().count
+        #expect(again == 0)
     }
 
     @Test func `a page that is gone leaves the others to be kept anew, and none beyond them`() throws {

@@ -213,6 +213,28 @@ import Testing
         #expect(first.newOverflow == [.file])
     }
 
+    @Test func `bytes of what there is no room for are added up, after a restart too`() throws {
+        func sent(_ number: Int, isAfterword: Bool = false) -> Event.Statement {
+            let key = FactKey(.egress, ByteString("10.0.0.\(number)"), "443", "TCP")
+            return .init(key: key, isAfterword: isAfterword, sent: 10, received: 3)
+        }
+        func overflow(_ profile: Profile) -> [UInt64]? {
+            profile.message().facts.last { $0.overflow }.map { [$0.count, $0.bytesSent, $0.bytesReceived] }
+        }
+        let profile = profile { $0.facts = 80 }
+        let room = FactKind.egress.limit(of: 80)
+        for number in 0..<room + 2 { profile.note(sent(number), FactQualifiers(), deed()) }
+        // The end of a connection, which was counted at its beginning.
+        profile.note(sent(room + 1, isAfterword: true), FactQualifiers(), deed())
+        #expect(overflow(profile) == [2, 30, 9])
+        let pages = [(number: 0, facts: (0..<profile.count).map(profile.message))]
+        let smaller = self.profile { $0.facts = 40 }
+        smaller.restore(header: profile.header(), [], keptAt: Self.start)
+        smaller.restore(pages: pages, at: Self.start)
+        let folded = UInt64(room - FactKind.egress.limit(of: 40))
+        #expect(folded > 0 && overflow(smaller) == [2 + folded, 30 + 10 * folded, 9 + 3 * folded])
+    }
+
     @Test func `facts name the rollouts they were seen in, the latest sixteen`() throws {
         let profile = profile()
         for number in 0..<20 as Range<UInt64> {

@@ -206,23 +206,45 @@ import Testing
         #expect(next.subjects.factCount == 10)
     }
 
-    @Test mutating func `names of rollouts have a bound, and what is beyond it is counted`() {
+    @Test mutating func `names of rollouts have a bound, beyond which the oldest go`() {
         var limits = ReceiverLimits()
-        limits.revisions = 3
+        limits.revisions = 4
         state = ReceiverState(limits: limits)
         var node = NodeStream("n1")
         let subject = node.subject
-        for number in 0..<5 {
-            let record = PostureRecord.with {
-                ($0.schema, $0.node) = (PostureRecord.currentSchema, "n1")
+        func record(_ number: Int, of node: String = "n1") -> PostureRecord {
+            PostureRecord.with {
+                ($0.schema, $0.node, $0.time.seconds) = (PostureRecord.currentSchema, node, Int64(1000 + number))
                 $0.subject = PostureSubject(subject)
                 $0.profile.writer = "w"
-                $0.profile.revisions = [PostureRevision.with { $0.name = "\(number)" }]
+                $0.profile.revisions = [
+                    PostureRevision.with {
+                        ($0.name, $0.firstSeen.seconds, $0.lastSeen.seconds) = ("\(number)", 900, Int64(1000 + number))
+                    }
+                ]
+                $0.profile.facts = [
+                    PostureFact.with {
+                        ($0.discipline, $0.kind, $0.outcome, $0.count) = ("behavioral", "dns", "ok", UInt64(number + 1))
+                        $0.lastSeen.seconds = Int64(1000 + number)
+                        ($0.key.name, $0.key.type) = ("a.test", "A")
+                        $0.revisions = (max(0, number - 1)...number).map(String.init)
+                    }
+                ]
             }
-            node.append(record)
         }
-        #expect(take(node.batch()) == .success(5))
-        #expect(state.subjects.subjects[subject]?.profile.revisions.keys.sorted() == ["0", "1", "2"])
-        #expect(state.currentStatistics.leftOutRevisions == 2)
+        for number in 0..<7 { node.append(record(number)) }
+        #expect(take(node.batch()) == .success(7))
+        var latest: Set = ["3", "4", "5", "6"]
+        #expect(state.subjects.subjects[subject].map { Set($0.profile.revisions.keys) } == latest)
+        #expect(state.subjects.subjects[subject]?.profile.facts.values.map(\.revisions) == [latest])
+        #expect(state.currentStatistics.leftOutRevisions == 3)
+        // What comes late is older than all that there is.
+        latest = ["4", "5", "6", "7"]
+        var late = NodeStream("n2", seed: 2)
+        late.append(record(7, of: "n2"))
+        late.append(record(0, of: "n2"))
+        #expect(take(late.batch()) == .success(2))
+        #expect(state.subjects.subjects[subject].map { Set($0.profile.revisions.keys) } == latest)
+        #expect(state.subjects.subjects[subject]?.profile.facts.values.map(\.revisions) == [latest])
     }
 }

@@ -53,6 +53,26 @@ import Testing
         #expect(again.dropped == 0)
     }
 
+    @Test func `what is urgent has room that no flood takes, and keeps its place in the order`() {
+        var outgoing = outgoing(limit: 20_000)
+        outgoing.note([event(1, one), event(2, one, path: "/root/.ssh/id_rsa")] + (3...300).map { event($0, one) })
+        let fill = outgoing.fill
+        #expect(fill > 0.9)
+        let (portions, dropped) = outgoing.take()
+        let kept = portions.flatMap { sequences($0) }
+        #expect(kept.first == 2 && kept == kept.sorted() && kept.last == 300)
+        #expect(Int(dropped) + kept.count == 300 && dropped > 100)
+    }
+
+    @Test func `of whom less is told, what is urgent travels and nothing else`() {
+        var outgoing = outgoing()
+        outgoing.note(
+            [event(1, one), event(2, one, path: "/root/.ssh/id_rsa"), event(3, other)],
+            lowered: [SubjectKey(one.identity)])
+        let (portions, dropped) = outgoing.take()
+        #expect(portions.map { sequences($0) } == [[2], [3]] && dropped == 1)
+    }
+
     @Test func `it is known that something urgent waits, until it is taken`() {
         var outgoing = outgoing()
         outgoing.note([event(1, one)])

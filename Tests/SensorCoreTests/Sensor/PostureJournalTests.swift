@@ -91,6 +91,26 @@ import Testing
         #expect(try open(Sink()).takeRestored().shares.map(\.subject.name) == ["s0", "s2"])
     }
 
+    @Test func `what cannot be read is told, and handed on when it can be`() throws {
+        let journal = try open(Sink(taken: 0))
+        journal.write(batch((0..<4).map { record($0) }))
+        #expect(journal.finish())
+
+        let sink = Sink(taken: 0)
+        let next = try open(sink)
+        // From then on it has its file open for writing.
+        next.write(batch([record(4)]))
+        try eventually { next.status.log.commits > 0 }
+        let segments = try FileManager.default.contentsOfDirectory(atPath: state).filter { $0.hasSuffix(".log") }
+        for name in segments { #expect(rename("\(state)/\(name)", "\(directory.path)/\(name)") == 0) }
+        sink.allowAll()
+        next.write(JournalBatch())
+        try eventually { next.status.trouble?.contains("cannot be read") ?? false }
+        for name in segments { #expect(rename("\(directory.path)/\(name)", "\(state)/\(name)") == 0) }
+        next.write(JournalBatch())
+        #expect(next.finish() && sink.sequences == [1, 2, 3, 4, 5] && next.status.trouble == nil)
+    }
+
     @Test func `a record that no commit takes is refused and counted, and the next one is told`() throws {
         let sink = Sink()
         let journal = try open(sink)
@@ -138,7 +158,8 @@ import Testing
         }
     }
 
-    @Test func `what is too old goes as well`() throws {
+    @Test(arguments: [false, true])
+    func `what is too old goes as well, also behind what does not say when it was made`(_ isUndated: Bool) throws {
         let sink = Sink(taken: 0)
         var spool = SpoolLimits()
         spool.age = .seconds(3600)
@@ -150,6 +171,10 @@ import Testing
             (record.boot, record.bootTime) = number < 5 ? ("b", now.boot &- 7_200_000_000_000) : ("a", now.boot)
             record.time = Google_Protobuf_Timestamp(
                 nanosecondsSince1970: number < 5 ? now.wall : now.wall - 7_200_000_000_000)
+            if isUndated, number % 4 == 0 {
+                record.clearTime()
+                record.bootTime = 0
+            }
             return record
         }
         var young = record(10)

@@ -21,7 +21,8 @@ private final class RunningServer {
     private var knownAnswers: UInt64 = 0
     let server: ToolCallServer
 
-    init(_ change: (inout ToolCallServer.Limits) -> Void = { _ in }) throws {
+    /// - Parameter beginTime: that the beginning of a call takes, ns.
+    init(beginTime: UInt64 = 0, _ change: (inout ToolCallServer.Limits) -> Void = { _ in }) throws {
         directory = try TestDirectory()
         var limits = ToolCallServer.Limits()
         change(&limits)
@@ -36,7 +37,12 @@ private final class RunningServer {
                 }
             },
             crowded: { [refused] process in refused.withLockedValue { $0.append(process) } },
-            tell: { [told] change in told.withLockedValue { $0.append(change) } })
+            tell: { [told] change in
+                told.withLockedValue { $0.append(change) }
+                guard case .begun = change else { return }
+                let began = KernelSession.bootTime()
+                while KernelSession.bootTime() &- began < beginTime {}
+            })
     }
 
     deinit { server.stop() }
@@ -349,6 +355,23 @@ extension SocketEnd {
             #expect(running.ended.map(\.number) == Array(1...last))
             return isUnheard
         }
+    }
+
+    @Test func `who sends much work at once keeps nobody else waiting for all of it`() throws {
+        let running = try RunningServer(beginTime: 5_000_000)
+        let client = try running.connect()
+        try client.hello()
+        let count = 100
+        let lines = (0..<count).map { #"{"type":"begin","seq":\#($0),"session":"s","call":{"id":"c\#($0)"}}"# + "\n" }
+        client.send(lines.joined())
+        try eventually { !running.begun.isEmpty }
+        let heard = try running.heard()
+        #expect(!heard.behind.isEmpty && running.begun.count < count)
+        for number in 0..<count {
+            let answer = try client.answer()
+            #expect(answer.type == "ack" && answer.seq == UInt64(number))
+        }
+        try eventually { try running.heard().behind.isEmpty }
     }
 
     @Test func `what was sent before a server stops is taken in`() throws {

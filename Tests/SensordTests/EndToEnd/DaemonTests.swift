@@ -44,11 +44,7 @@ final class DaemonTests {
 
     @Test func `health, readiness and metrics are served where it says`() throws {
         let daemon = try daemon()
-        let mark = "listening for HTTP address="
-        try daemon.eventually { daemon.errorsSoFar.contains(mark) }
-        let address =
-            try #require(daemon.errorsSoFar.split(separator: "\n").first { $0.contains(mark) })
-            .split(separator: "=").last ?? ""
+        let address = try daemon.address()
         func get(_ path: String) throws -> String {
             try sensord(wrapper: ["sh", "-c", "exec curl -s -m 60 http://\(address)\(path)"]).output
         }

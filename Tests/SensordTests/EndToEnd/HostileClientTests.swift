@@ -23,20 +23,13 @@ final class HostileClientTests {
 
     /// Seconds that an answer to anybody else takes at most: what the client waits for by default. Without optimisation, and
     /// even more so with a sanitizer, the daemon is slower, and so are those who ask.
-    private static let longest = isOptimised && !isSanitized ? 0.05 : 10
+    private static let longest = RunningSensord.isOptimised && !isSanitized ? 0.05 : 10
     /// Calls that somebody else makes meanwhile, at least.
     private static let fewest = 200
     /// MiB that the daemon takes more than before, at most. A sanitizer keeps what was freed.
     private static let growth = isSanitized ? 2048 : 64
 
     private static let isSanitized = dlsym(nil, "__asan_init") != nil || dlsym(nil, "__tsan_init") != nil
-    private static var isOptimised: Bool {
-        #if DEBUG
-            false
-        #else
-            true
-        #endif
-    }
 
     /// Makes calls, of which the first and then some have an effect, until there is a file `stop`; tells how many, and how many
     /// microseconds the median and the slowest answer took.

@@ -25,13 +25,13 @@ final class PostureTests {
         close(file)
     }
 
-    private func daemon(_ more: String...) throws -> RunningSensord {
+    private func daemon(_ more: String..., clock: MovedClock? = nil) throws -> RunningSensord {
         let daemon = try RunningSensord(
             [
                 "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--records", "-", "--tick",
                 "0.1",
                 "--listen", "127.0.0.1:0", "--workload-map", folder + "/map",
-            ] + more)
+            ] + more, environment: clock?.environment ?? [])
         try daemon.eventually { daemon.errorsSoFar.contains("collecting") }
         return daemon
     }
@@ -58,6 +58,27 @@ final class PostureTests {
         let outcome = try posture("Deployment/planner", "--json")
         let fact = outcome.output.split(separator: #"{"discipline":"#).first { $0.contains(#""path":"\#(path)""#) }
         return fact.flatMap { UInt64(Self.count(in: $0)) } ?? 0
+    }
+
+    /// When the fact about a path was so, as it is kept: to the second, in UTC.
+    private func seen(_ path: String) throws -> (first: String, last: String) {
+        let outcome = try posture("Deployment/planner", "--json")
+        let fact = try #require(
+            outcome.output.split(separator: #"{"discipline":"#).first { $0.contains(#""path":"\#(path)""#) },
+            "\(outcome.errors) \(outcome.output)")
+        func time(_ field: String) throws -> String {
+            String(try #require(fact.split(separator: #""\#(field)":""#).dropFirst().first).prefix(19))
+        }
+        return (try time("firstSeen"), try time("lastSeen"))
+    }
+
+    /// The same, of this moment.
+    private static func now(and seconds: Int = 0) -> String {
+        var (moment, parts) = (time(nil) + seconds, tm())
+        gmtime_r(&moment, &parts)
+        var text = [CChar](repeating: 0, count: 32)
+        let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%S", &parts)
+        return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     private static func count(in fact: Substring) -> Substring {
@@ -216,6 +237,113 @@ final class PostureTests {
             #expect(counts == counts.sorted())
         }
         if told.contains(#"{"stream":"#) { try verify(told) }
+    }
+
+    @Test func `clients behind many addresses are one fact, with the bytes of all of them`() throws {
+        let daemon = try daemon()
+        let script = """
+            import socket
+            listener = socket.create_server(("127.0.0.1", 0))
+            for host in range(2, 42):
+                client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.%d" % host, 0))
+                server, _ = listener.accept()
+                client.sendall(b"x" * 10)
+                server.recv(10)
+                server.sendall(b"y" * 3)
+                client.recv(3)
+                client.close()
+                server.close()
+            """
+        try act("exec python3 -c '\(script)'")
+        func ingress() throws -> [Substring] {
+            let output = try posture("Deployment/planner", "--json").output
+            return output.split(separator: #"{"discipline":"#).filter {
+                $0.contains(#""kind":"ingress""#) && $0.contains(#""peer":"#)
+            }
+        }
+        try daemon.eventually {
+            (try? ingress().first).map { $0.contains(#""bytesReceived":"400""#) && $0.contains(#""bytesSent":"120""#) }
+                ?? false
+        }
+        let facts = try ingress()
+        #expect(facts.count == 1 && facts[0].contains(#""peer":"loopback""#), "\(facts)")
+        #expect(facts.first.map { Self.count(in: $0) } == "40")
+        _ = try stop(daemon)
+    }
+
+    @Test func `on a full disk it says so, and what was done meanwhile is kept and told once there is room`() throws {
+        let disk = try #require(SmallDisk(folder + "/state", size: "16m"))
+        defer { withExtendedLifetime(disk) {} }
+        let mark = folder + "/mark"
+        try act(": > '\(mark)'")
+        let daemon = try daemon()
+        let address = try daemon.address()
+        func get(_ path: String) throws -> String {
+            try RunningSensord([], wrapper: ["curl", "-s", "-m", "60", "http://\(address)\(path)"]).wait().output
+        }
+        try act("cat '\(mark)'")
+        try daemon.eventually { (try? count(of: mark)) ?? 0 == 1 }
+        #expect(disk.fill())
+        try daemon.eventually {
+            // It makes room by itself as long as it can.
+            disk.fill()
+            return (try? get("/readyz").contains("posture is not kept: ")) ?? false
+        }
+        try act("for i in 1 2 3; do cat '\(mark)'; done; cat '\(folder)/map'")
+        #expect(try get("/healthz") == "ok\n")
+        #expect(try count(of: mark) < 4)
+        disk.makeRoom()
+        try daemon.eventually { (try? count(of: mark)) ?? 0 == 4 }
+        try daemon.eventually { (try? get("/readyz").contains("posture is not kept")) == false }
+        let told = try stop(daemon)
+        let records = told.split(separator: "\n").filter { $0.hasPrefix(#"{"stream":"#) }
+        #expect(records.contains { $0.contains(#""facts":{"#) && $0.contains(#""path":"\#(folder)/map""#) })
+        #expect(!records.contains { $0.contains(#""gap":{"#) })
+        try verify(told)
+        let again = try self.daemon()
+        #expect(!again.errorsSoFar.contains("damaged"), "\(again.errorsSoFar)")
+        _ = try stop(again)
+        #expect(try count(of: mark) == 4)
+    }
+
+    @Test func `a clock that is set forward and back reorders nothing, and no day that comes is lost`() throws {
+        let clock = try MovedClock(in: folder)
+        let mark = folder + "/mark"
+        try act(": > '\(mark)'")
+        let day: Int64 = 86_400
+        let before = Self.now(and: -1)
+        var told = ""
+        let first = try daemon(clock: clock)
+        try act("cat '\(mark)'")
+        try first.eventually { (try? count(of: mark)) ?? 0 == 1 }
+        for ahead in [40 * day, -40 * day, 600, 0] {
+            clock.set(ahead: ahead)
+            let kept = try count(of: mark)
+            // A tick with the other clock, at least.
+            let records = first.outputSoFar.utf8.count
+            try act("cat '\(mark)'; cat '\(folder)/at\(ahead)' || true")
+            try first.eventually { (try? count(of: mark)) ?? 0 == kept + 1 && first.outputSoFar.utf8.count > records }
+        }
+        told += try stop(first)
+
+        // A machine that comes up with its clock far behind.
+        clock.set(ahead: -400 * day)
+        let second = try daemon(clock: clock)
+        try act("cat '\(mark)'")
+        try second.eventually { (try? count(of: mark)) ?? 0 == 6 }
+        told += try stop(second)
+        let fact = try seen(mark)
+        // Ten minutes are no jump.
+        #expect(before <= fact.first && fact.first <= fact.last && fact.last <= Self.now(and: 601), "\(fact)")
+        try verify(told)
+
+        // And with the right one again.
+        clock.set(ahead: 0)
+        let third = try daemon(clock: clock)
+        try act("cat '\(mark)'")
+        try third.eventually { (try? count(of: mark)) ?? 0 == 7 }
+        _ = try stop(third)
+        #expect(try seen(mark).last >= before)
     }
 
     @Test func `a second daemon does not take the state of the first`() throws {

@@ -19,8 +19,17 @@ final class RunningSensord {
         var summary: Substring { errors.split(separator: "\n").last ?? "" }
     }
 
-    /// Beside the tests, in the same build folder.
-    static let path = folder + "/sensord"
+    /// A release build that takes the place of the program beside the tests: there is more to ask of it.
+    private static let release = getenv("SENSORD_TEST_RELEASE").map { String(cString: $0) }
+    /// Beside the tests, in the same build folder, unless another is named.
+    static let path = release ?? folder + "/sensord"
+    static var isOptimised: Bool {
+        #if DEBUG
+            release != nil
+        #else
+            true
+        #endif
+    }
     /// Does what a test wants to see; beside them, too, or what `SENSOR_WORKLOAD` names.
     static let workload = getenv("SENSOR_WORKLOAD").map { String(cString: $0) } ?? folder + "/sensor-workload"
 
@@ -52,9 +61,12 @@ final class RunningSensord {
 
         let words = wrapper + [Self.path] + arguments
         var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        // Each has its own state, unless a test says otherwise.
+        // Each has its own state, and uses what a debug build needs, unless a test says otherwise.
         let inherited = [
             "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "SENSORD_STATE_DIR=\(directory.path)/state",
+            "SENSORD_CPU_BUDGET=none", "SENSORD_MEMORY_LIMIT=none",
+            // Where there is a sanitizer: it would look for leaks from a process that traces the daemon, which makes none.
+            "ASAN_OPTIONS=detect_leaks=0",
         ]
         var envp: [UnsafeMutablePointer<CChar>?] = (inherited + environment).map { strdup($0) } + [nil]
         defer { for string in argv + envp { free(string) } }
@@ -127,6 +139,16 @@ final class RunningSensord {
         var information = siginfo_t()
         waitid(P_PID, id_t(pid), &information, WEXITED | WNOHANG | WNOWAIT)
         return information.si_signo != 0
+    }
+
+    /// Where it serves HTTP, once it has said so.
+    func address() throws -> String {
+        let mark = "listening for HTTP address="
+        func told() -> Substring? {
+            errorsSoFar.split(separator: "\n").dropLast(errorsSoFar.hasSuffix("\n") ? 0 : 1).first { $0.contains(mark) }
+        }
+        try eventually { told() != nil }
+        return String(told()?.split(separator: "=").last ?? "")
     }
 
     /// What it has written so far.

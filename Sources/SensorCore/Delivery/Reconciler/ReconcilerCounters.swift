@@ -22,6 +22,8 @@ package struct ReconcilerCounters: Sendable, Equatable {
     package var asideRecords: UInt64 = 0
     /// Acknowledgements that were not believed: of another stream, or of what was never sent.
     package var disbelieved: UInt64 = 0
+    /// What was left out of batches that were taken, for good: the taker does not say what it was.
+    package var leftOut: UInt64 = 0
     /// Acknowledgements of nothing new.
     package var stale: UInt64 = 0
 

@@ -65,6 +65,10 @@ struct ReconcilerDelivery {
     /// The last record that can have been sent, by an earlier run too.
     private var sent: UInt64 = 0
     private var inFlight: Batch?
+    /// Of these, records that may have been sent before.
+    private var inFlightAgain = 0
+    /// Why the taker left something out of a batch that it took, the last time.
+    private(set) var leftOutReason: String?
     /// The first records of the queue that are to be kept elsewhere.
     private var rejected: (count: Int, why: ReconcilerRefusal)?
     /// Of a gap in the place of what was set aside: sent by itself, since a reconciler that refuses that too refuses all.
@@ -121,11 +125,7 @@ struct ReconcilerDelivery {
         let batch = Batch(endpoint: endpoint, records: Array(queue.prefix(batchCount)))
         inFlight = batch
         let last = batch.records.last?.sequence ?? 0
-        counters.requests += 1
-        for record in batch.records {
-            counters.sentRecords += 1
-            if record.sequence <= sent { counters.resentRecords += 1 }
-        }
+        inFlightAgain = batch.records.count { $0.sequence <= sent }
         sent = max(sent, last)
         return .send(batch)
     }
@@ -146,8 +146,20 @@ struct ReconcilerDelivery {
     mutating func finish(_ outcome: ReconcilerOutcome, now: ContinuousClock.Instant) -> Bool {
         guard let batch = inFlight else { preconditionFailure("no batch is on its way") }
         inFlight = nil
+        if outcome != .needless {
+            counters.requests += 1
+            counters.sentRecords += UInt64(batch.records.count)
+            counters.resentRecords += UInt64(inFlightAgain)
+        }
         switch outcome {
         case .acknowledged(let stream, let sequence): return acknowledge(stream, sequence, batch, now)
+        case .partlyTaken(let stream, let sequence, let refused, let why):
+            counters.leftOut += refused
+            leftOutReason = why.isEmpty ? "it does not say why" : why
+            return acknowledge(stream, sequence, batch, now)
+        case .needless:
+            settle(through: batch.records.last?.sequence ?? settled)
+            return true
         case .tooLarge(let why): split(batch, why, now)
         case .throttled(let reason, let pause):
             counters.throttled += 1
@@ -186,13 +198,7 @@ struct ReconcilerDelivery {
             fail("the reconciler acknowledges nothing new", now)
             return false
         }
-        while let first = queue.first, first.sequence <= sequence {
-            queuedBytes -= first.payload.count
-            queue.removeFirst()
-            counters.acknowledgedRecords += 1
-        }
-        settled = max(settled, sequence)
-        if let probe, probe <= settled { self.probe = nil }
+        counters.acknowledgedRecords += settle(through: sequence)
         endpoints[batch.endpoint].backoff.reset()
         endpoints[batch.endpoint].refusal.reset()
         endpoints[batch.endpoint].notBefore = nil
@@ -204,6 +210,20 @@ struct ReconcilerDelivery {
             takenSinceSplit = 0
         }
         return true
+    }
+
+    /// - Returns: how many were waiting for that.
+    @discardableResult
+    private mutating func settle(through sequence: UInt64) -> UInt64 {
+        var count: UInt64 = 0
+        while let first = queue.first, first.sequence <= sequence {
+            queuedBytes -= first.payload.count
+            queue.removeFirst()
+            count += 1
+        }
+        settled = max(settled, sequence)
+        if let probe, probe <= settled { self.probe = nil }
+        return count
     }
 
     private mutating func split(_ batch: Batch, _ why: ReconcilerRefusal, _ now: ContinuousClock.Instant) {

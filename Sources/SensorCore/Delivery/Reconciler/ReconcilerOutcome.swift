@@ -6,6 +6,10 @@ internal import SwiftProtobuf
 enum ReconcilerOutcome: Equatable, Sendable {
     /// All up to this sequence of the stream are kept, the reconciler says.
     case acknowledged(stream: String, sequence: UInt64)
+    /// The same, of all up to there but for so many, and which is not said: nothing of it is to be sent again.
+    case partlyTaken(stream: String, sequence: UInt64, refused: UInt64, why: String)
+    /// There was nothing in it that is to be sent.
+    case needless
     /// A smaller one may do.
     case tooLarge(ReconcilerRefusal)
     /// Nobody is to send anything for a while.

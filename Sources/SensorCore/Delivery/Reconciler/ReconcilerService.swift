@@ -57,20 +57,27 @@ package struct ReconcilerService: Service {
                 guard case .bytes(let bytes) = body else { return body }
                 return Gzip.pack(bytes).map { .bytes($0) } ?? .impossible
             } ?? .impossible
-        let before = sink.status.trouble
-        switch (body, batch.records.last) {
-        case (.bytes(let bytes), _): sink.finish(await client.post(bytes, of: batch))
-        case (.nothing, let last?):
-            sink.finish(.acknowledged(stream: last.stream.description, sequence: last.sequence))
-        default: sink.finish(.tooLarge(ReconcilerRefusal("the batch cannot be written")))
+        let before = sink.status
+        switch body {
+        case .bytes(let bytes): sink.finish(await client.post(bytes, of: batch))
+        case .nothing: sink.finish(.needless)
+        case .impossible: sink.finish(.tooLarge(ReconcilerRefusal("the batch cannot be written")))
         }
         if !Task.isCancelled { tell(before, batch) }
     }
 
-    private func tell(_ before: String?, _ batch: ReconcilerDelivery.Batch) {
-        let after = sink.status.trouble
-        guard before != after else { return }
+    private func tell(_ before: ReconcilerStatus, _ batch: ReconcilerDelivery.Batch) {
+        let status = sink.status
         var metadata: Logger.Metadata = ["sink": "\(sink.name)", "url": "\(settings.urls[batch.endpoint])"]
+        if let reason = status.leftOutReason, reason != before.leftOutReason {
+            var metadata = metadata
+            metadata["leftOut"] = "\(status.counters.leftOut)"
+            metadata["answer"] = "\(reason.prefix(256))"
+            log.warning(
+                "what was sent was not taken wholly, and what was left out is not sent again", metadata: metadata)
+        }
+        let after = status.trouble
+        guard before.trouble != after else { return }
         guard let after else {
             log.notice("records reach the reconciler again", metadata: metadata)
             return

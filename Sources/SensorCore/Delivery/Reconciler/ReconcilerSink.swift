@@ -50,10 +50,12 @@ package final class ReconcilerSink: RecordSink, Sendable {
     package var status: ReconcilerStatus {
         state.withLockedValue { state in
             let delivery = state.delivery
-            return ReconcilerStatus(
+            var status = ReconcilerStatus(
                 trouble: delivery.trouble?.reason, troubleSince: delivery.trouble?.since,
                 queuedRecords: delivery.queuedRecords, queuedBytes: delivery.queuedBytes, settled: delivery.settled,
                 counters: delivery.counters)
+            status.leftOutReason = delivery.leftOutReason
+            return status
         }
     }
 

@@ -67,6 +67,11 @@ package struct SetAsideFiles: Sendable {
         }
     }
 
+    /// Whether a file of the directory is a batch, or a draft of one that was left, by its name.
+    static func isOwn(_ name: String) -> Bool {
+        SetAsideBatch(file: name) != nil || name.hasSuffix(SetAsideBatch.suffix + ".new")
+    }
+
     /// Removes the earliest files.
     private func makeRoom(for size: Int) -> Int {
         let all = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []

@@ -20,6 +20,16 @@ struct CoverageAccount {
 
     private var tellsCalls: Bool { announcesCalls || sendsSpans }
 
+    /// See `CoverageBook.observe`.
+    mutating func observe(at now: UInt64, elapsed: UInt64, _ announcesCalls: Bool, _ sendsSpans: Bool) {
+        // A subject of several cgroups is observed once.
+        if observedAt != now { observed &+= elapsed }
+        observedAt = now
+        to = max(to, now)
+        if announcesCalls { self.announcesCalls = true }
+        if sendsSpans { self.sendsSpans = true }
+    }
+
     mutating func merge(with other: Self) {
         from = min(from, other.from)
         to = max(to, other.to)

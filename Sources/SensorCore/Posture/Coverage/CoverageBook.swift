@@ -18,13 +18,9 @@ struct CoverageBook {
     mutating func observe(
         _ container: String, at now: UInt64, elapsed: UInt64, announcesCalls: Bool, sendsSpans: Bool = false
     ) {
+        if accounts[container]?.observe(at: now, elapsed: elapsed, announcesCalls, sendsSpans) != nil { return }
         var account = account(of: container, at: now - min(now, elapsed))
-        // A subject of several cgroups is observed once.
-        if account.observedAt != now { account.observed &+= elapsed }
-        account.observedAt = now
-        account.to = max(account.to, now)
-        if announcesCalls { account.announcesCalls = true }
-        if sendsSpans { account.sendsSpans = true }
+        account.observe(at: now, elapsed: elapsed, announcesCalls, sendsSpans)
         accounts[container] = account
     }
 
@@ -116,6 +112,26 @@ struct CoverageBook {
             }
         }
         foldEarlier()
+    }
+
+    /// Less was told of it from `time` until now than there was, and may be still: of these kinds of events nothing is complete, whether
+    /// anything was lost or not.
+    mutating func lower(
+        _ why: String, of container: String, _ kinds: [EventKind], from time: UInt64, to now: UInt64
+    ) {
+        for kind in kinds {
+            let key = LossLedger.Key(
+                cgroup: 0, hook: Via.daemon.rawValue, reason: LossReason.overload.rawValue, kind: kind.rawValue)
+            lose(key, count: 0, of: container, at: max(time, now))
+        }
+        let begin = Google_Protobuf_Timestamp(nanosecondsSince1970: time)
+        var isKnown = false
+        for index in earlier.indices where earlier[index].hasFrom && earlier[index].from == begin {
+            guard earlier[index].lost.first?.reason == LossReason.overload.name else { continue }
+            earlier[index].to = Google_Protobuf_Timestamp(nanosecondsSince1970: max(time, now))
+            isKnown = true
+        }
+        if !isKnown { noteEarlier(LossReason.overload.name, from: time, to: max(time, now), why: why) }
     }
 
     /// What the daemon itself has lost, of any container.

@@ -50,7 +50,8 @@ struct Fact {
 extension Fact {
     private var times: UInt64 { count &+ UInt64(repeats) }
     private var bytes: UInt64 { sent &+ received }
-    private var isChanged: Bool { times != toldCount || bytes != toldBytes }
+    /// Since it was told.
+    var isChanged: Bool { times != toldCount || bytes != toldBytes }
     /// Wall clock, nanoseconds since 1970.
     private var toldTime: UInt64 { UInt64(toldAt) * 1_000_000_000 }
 

@@ -54,7 +54,10 @@ struct KeptShare {
     static func gather(_ values: [(key: [UInt8], bytes: [UInt8])]) -> (shares: [KeptShare], unknown: Int) {
         var shares: [SubjectKey: KeptShare] = [:]
         var unknown = 0
-        for value in values where !SinkPosition.isKey(value.key) && !ResentRecords.isKey(value.key) {
+        for value in values {
+            if SinkPosition.isKey(value.key) || ResentRecords.isKey(value.key) || CoarsenedRecords.isKey(value.key) {
+                continue
+            }
             guard let key = ShareKey(value.key), let record = try? PostureRecord(serializedBytes: value.bytes),
                 record.schema == PostureRecord.currentSchema, case .profile(let part)? = record.body
             else {

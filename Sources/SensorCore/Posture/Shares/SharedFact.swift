@@ -86,6 +86,10 @@ package struct SharedFact: Sendable, Equatable {
         revisions.formUnion(other.revisions)
     }
 
+    mutating func forget(revisions gone: Set<String>) {
+        if !revisions.isDisjoint(with: gone) { revisions.subtract(gone) }
+    }
+
     /// By day, of all writers together.
     package func days(today: UInt16) -> DaySeries {
         var series = DaySeries(today: today)

@@ -55,4 +55,10 @@ package struct SharedProfile: Sendable, Equatable {
         for (writer, known) in other.exercise { exercise[writer, default: Exercise()].merge(with: known) }
         for (identity, fact) in other.facts where facts[identity]?.merge(with: fact) == nil { facts[identity] = fact }
     }
+
+    /// Of rollouts that there is no room for nothing is known any more, on facts neither, until they are merged again.
+    mutating func forget(revisions gone: Set<String>) {
+        for name in gone { revisions[name] = nil }
+        for index in facts.values.indices { facts.values[index].forget(revisions: gone) }
+    }
 }

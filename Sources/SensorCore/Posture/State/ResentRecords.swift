@@ -19,26 +19,11 @@ struct ResentRecords {
 
     static func isKey(_ key: [UInt8]) -> Bool { key == self.key }
 
-    /// The stream, and of each range the first and the last.
-    var bytes: [UInt8] {
-        var bytes = stream.bytes
-        for range in sequences.ranges {
-            bytes.append(little: range.lowerBound)
-            bytes.append(little: range.upperBound)
-        }
-        return bytes
-    }
+    var bytes: [UInt8] { sequences.bytes(of: stream) }
 
     /// nil: it is of another stream, or no such value.
     init?(_ bytes: [UInt8], of stream: StreamID) {
-        guard bytes.count % 16 == 0, StreamID(bytes: bytes.prefix(16)) == stream else { return nil }
         self.init(stream: stream)
-        for place in stride(from: 16, to: bytes.count, by: 16) {
-            let (first, last): (UInt64, UInt64) = bytes.withUnsafeBytes {
-                ($0.little(at: place), $0.little(at: place + 8))
-            }
-            guard first > 0, first <= last else { return nil }
-            sequences.insert(first...last)
-        }
+        guard sequences.insert(bytes, of: stream) else { return nil }
     }
 }

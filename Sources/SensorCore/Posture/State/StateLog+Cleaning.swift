@@ -128,6 +128,9 @@ extension StateLog {
 
     private static var damagedSuffix: String { ".damaged" }
 
+    /// Whether a file of the directory is of a log, by its name.
+    static func isOwn(_ name: String) -> Bool { LogRecovery.number(name) != nil || name.hasSuffix(damagedSuffix) }
+
     private func prune() throws(SystemError) {
         let names = try directory.names().filter { $0.hasSuffix(Self.damagedSuffix) }.sorted()
         for name in names.dropLast(limits.damagedFiles) { try directory.remove(name) }

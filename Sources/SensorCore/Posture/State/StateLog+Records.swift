@@ -45,6 +45,11 @@ extension StateLog {
         index.dropRecords(through: acknowledged)
     }
 
+    /// These need not be kept, though records around them are.
+    package func drop(_ sequences: some Sequence<UInt64>) {
+        for sequence in sequences { index.loseRecord(sequence) }
+    }
+
     /// What follows a sequence among what is committed; nil: nothing does. What is acknowledged is not to be had any more.
     package func next(after sequence: UInt64) throws(SystemError) -> Kept? {
         // Another stream has begun here, and that is not committed yet.

@@ -8,6 +8,7 @@ extension HealthReport {
         var text = MetricsText()
         addCollector(&text)
         addLosses(&text)
+        if let overload = collector.overload { add(overload, to: &text) }
         addIdentity(&text)
         if let toolCalls { add(toolCalls, to: &text) }
         if let traces { add(traces, to: &text) }
@@ -18,6 +19,24 @@ extension HealthReport {
             "heap_bytes", .gauge, "Memory in use, and memory that is free and not given back.",
             [([("state", "used")], UInt64(heap.used)), ([("state", "free")], UInt64(heap.unused))])
         return text.text
+    }
+
+    private func add(_ overload: OverloadStatus, to text: inout MetricsText) {
+        text.add(
+            "overload_used_percent", .gauge,
+            "What of its own limits the sensor uses (see --cpu-budget, --memory-limit).",
+            OverloadGovernor.Limit.allCases.map {
+                ([("limit", $0.rawValue)], overload.percent[$0.rawValue] ?? 0)
+            })
+        text.add(
+            "overload_reductions", .gauge, "What it does not do now for being near one.",
+            Reduction.names.map { ([("what", $0)], overload.lowered[$0] ?? 0) })
+        text.add(
+            "overload_steps_total", .counter, "How often something was stopped so, and taken up again.",
+            [([("direction", "lower")], overload.lowerings), ([("direction", "raise")], overload.raisings)])
+        text.add(
+            "overload_exhausted", .gauge, "1 if a limit is near and there is nothing left to be stopped.",
+            overload.isExhausted ? 1 : 0)
     }
 
     private func add(_ journal: PostureJournal.Status, to text: inout MetricsText) {
@@ -99,6 +118,10 @@ extension HealthReport {
             "delivery_aside_records_total", .counter, "Records that were set aside for that.",
             each { $0.counters.asideRecords })
         text.add(
+            "delivery_left_out_total", .counter,
+            "Log records or spans that the taker of a batch left out of it for good.",
+            each { $0.counters.leftOut })
+        text.add(
             "delivery_hanging", .gauge, "1 if nothing gets through: /readyz says why.",
             each { $0.trouble == nil ? 0 : 1 })
     }
@@ -135,6 +158,7 @@ extension HealthReport {
             [
                 ([("what", "process")], statistics.evictedProcesses), ([("what", "cgroup")], statistics.evictedCgroups),
                 ([("what", "first_sight")], statistics.evictedTemplates), ([("what", "name")], statistics.evictedNames),
+                ([("what", "deed_without_call")], statistics.evictedDeeds),
             ])
         text.add(
             "unread_cgroups_total", .counter, "Cgroups that could not be read at the start.", statistics.unreadCgroups)

@@ -18,6 +18,8 @@ package struct HealthReport: Sendable {
     package var deliveries: [(sink: String, status: ReconcilerStatus)]
     /// Why no posture is learned; nil: it is.
     package var journalError: String?
+    /// Why the daemon could not give up what it does not need; nil: it did.
+    package var privilegesError: String?
 
     package struct Output: Sendable {
         package var written: UInt64
@@ -116,6 +118,7 @@ package struct HealthReport: Sendable {
             reasons.append("a cgroup namespace hides whose most events are: see sensord check")
         }
         if let output, output.dropped > 0 { reasons.append("\(output.dropped) lines of records could not be written") }
+        if let privilegesError { reasons.append("the daemon may do more than it needs: \(privilegesError)") }
         if let journalError { reasons.append("posture is not learned: \(journalError)") }
         if collector.statistics.refusedSubjects > 0 {
             reasons.append("there is no room for the posture of more workloads (see --max-subjects)")
@@ -125,6 +128,12 @@ package struct HealthReport: Sendable {
             guard let trouble = status.trouble, let since = status.troubleSince else { continue }
             let seconds = since.duration(to: now).components.seconds
             reasons.append("records have not got through for \(seconds) s (\(sink)): \(trouble)")
+        }
+        if let overload = collector.overload, !overload.lowered.isEmpty || overload.isExhausted {
+            let lowered = overload.lowered.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            reasons.append(
+                "the sensor is near its limits (see --cpu-budget, --memory-limit), and tells less: "
+                    + (lowered.isEmpty ? "nothing more can be lowered" : lowered.joined(separator: ", ")))
         }
         if let trouble = collector.trouble { reasons.append("collecting is not whole: \(trouble)") }
         if identity.unsettledPods > 0 {

@@ -52,7 +52,7 @@ extension Pipeline {
         guard subject.workload.sendsSpans else { return judge(broken) }
         // Where calls are told of after the fact, it is not known now that none was under way.
         if spans.covers(header.time, of: subject.workload.number) { return }
-        if let uncovered = heldDeeds.hold(broken) { judge(uncovered) }
+        heldDeeds.hold(broken)
     }
 
     /// No call was under way then, as far as anybody has told.

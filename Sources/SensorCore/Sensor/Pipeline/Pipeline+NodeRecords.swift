@@ -76,8 +76,9 @@ extension Pipeline {
         let now = profiles.clock.now
         let sum = ledger.lost &+ uringOperations.values.reduce(0, &+) &+ profiles.refused &+ profiles.clock.jumps
         let isDue = sum != node.coverage && now &- node.coverageAt >= Self.pause
-        guard all || isDue || now &- node.coverageAt >= Self.refresh else { return [] }
+        guard all || isDue || lowered.isNews || now &- node.coverageAt >= Self.refresh else { return [] }
         (node.coverage, node.coverageAt) = (sum, now)
+        let reductions = takeReductions()
         var record = record()
         record.nodeCoverage = PostureNodeCoverage.with {
             $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: node.start)
@@ -93,6 +94,7 @@ extension Pipeline {
             ($0.subjects, $0.facts) = (UInt64(profiles.count), UInt64(profiles.factCount))
             ($0.refusedEvents, $0.clockJumps) = (profiles.refused, profiles.clock.jumps)
             $0.waitingSubjects = UInt64(profiles.waitingCount)
+            $0.reductions = reductions
         }
         return [record]
     }

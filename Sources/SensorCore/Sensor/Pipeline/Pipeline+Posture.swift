@@ -22,9 +22,7 @@ extension Pipeline {
             }
         }
         for profile in profiles.takeReleased() {
-            // What was kept before a restart may not have been told.
-            let facts = profile.isToldWhole ? profile.takeChanged(at: .max, refresh: 0) : Array(0..<profile.count)
-            let last = records(of: profile, facts, isLast: true)
+            let last = records(of: profile, profile.takeChanged(at: .max, refresh: 0), isLast: true)
             batch.records += last.map { RecordContent($0) }
             // It may have come back by now, which is another share in the same place.
             for key in [ShareKey(profile.subject)]
@@ -108,7 +106,7 @@ extension Pipeline {
         guard page < profile.pageCount else { return nil }
         var record = record(of: profile)
         record.profile = PostureProfile.with {
-            $0.facts = profile.facts(of: page).map(profile.message)
+            $0.facts = profile.facts(of: page).map(profile.keptMessage)
             $0.writer = profile.writer
         }
         return record

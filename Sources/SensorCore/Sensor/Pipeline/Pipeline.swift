@@ -31,6 +31,8 @@ package struct Pipeline: ~Copyable {
     /// Of workloads that are not known yet.
     var awaitedFacts = AwaitedFacts()
     var awaitedLosses: [(workload: Workload, loss: AwaitedLoss)] = []
+    /// What less is told of.
+    var lowered = LoweredDetail()
     var gate = AnomalyGate()
     var effects = EffectTable()
     var callRecords: [ToolCallRecord] = []
@@ -175,6 +177,7 @@ package struct Pipeline: ~Copyable {
         statistics.unwatchedCgroups = UInt64(cgroups.unwatchedCount)
         statistics.evictedTemplates = templates.evicted
         statistics.evictedNames = names.evicted
+        statistics.evictedDeeds = heldDeeds.evicted
         statistics.refusedResolutions = resolver.refused
         return statistics
     }

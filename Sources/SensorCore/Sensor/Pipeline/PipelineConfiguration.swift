@@ -69,6 +69,7 @@ package struct PipelineStatistics: Sendable, Equatable {
     package var evictedCgroups: UInt64 = 0
     package var evictedTemplates: UInt64 = 0
     package var evictedNames: UInt64 = 0
+    package var evictedDeeds: UInt64 = 0
     /// Cgroups that were there at the start and could not be read: what is below them is known when it does something.
     package var unreadCgroups: UInt64 = 0
     /// Lineages that were cut above an ended ancestor.

@@ -68,9 +68,14 @@ struct UnheardOccurrences {
     /// Some of them with the calls that they wait for, in the order in which they came.
     mutating func take(where isTaken: (Occurrence, UInt64) -> Bool) -> [Occurrence] {
         var taken: [Waiting] = []
-        for (call, all) in waiting where all.contains(where: { isTaken($0.occurrence, call) }) {
-            var left: [Waiting] = []
-            for one in all { if isTaken(one.occurrence, call) { taken.append(one) } else { left.append(one) } }
+        for (call, all) in waiting {
+            // Most often none is, and nothing is copied.
+            guard let first = all.firstIndex(where: { isTaken($0.occurrence, call) }) else { continue }
+            var left = Array(all[..<first])
+            taken.append(all[first])
+            for one in all[(first + 1)...] {
+                if isTaken(one.occurrence, call) { taken.append(one) } else { left.append(one) }
+            }
             waiting[call] = left.isEmpty ? nil : left
         }
         return forget(taken.sorted { $0.number < $1.number })

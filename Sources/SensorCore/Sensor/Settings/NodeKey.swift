@@ -5,12 +5,16 @@ internal import Glibc
 /// The secret that a node's digests are made with where the operator gives none: made once, and kept in the state directory.
 package enum NodeKey {
     private static let bytes = 32
+    private static let name = "digest.key"
+
+    /// Whether a file of the directory is the key, or a draft of it that was left, by its name.
+    static func isOwn(_ file: String) -> Bool { file == name || file.hasPrefix(name + ".") }
 
     /// The key of an earlier run, or a new one that is kept.
     ///
     /// - Throws: it can be neither read nor kept; or somebody else could have read or written what is there.
     package static func load(in directory: String) throws(SystemError) -> [UInt8] {
-        let path = directory + "/digest.key"
+        let path = "\(directory)/\(name)"
         if let known = try read(path) { return known }
         if mkdir(directory, 0o700) != 0, errno != EEXIST { throw SystemError("mkdir \(directory)") }
         // Whole or not at all, whoever else makes one at the same time.

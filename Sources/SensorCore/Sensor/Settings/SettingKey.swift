@@ -70,6 +70,8 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case deliverEvents = "deliver-events"
     case spoolBytes = "spool-max-bytes"
     case spoolAge = "spool-max-age"
+    case processorBudget = "cpu-budget"
+    case memoryLimit = "memory-limit"
     case credentialPaths = "credential-paths"
     case maximumSubjects = "max-subjects"
     case maximumFacts = "max-facts"

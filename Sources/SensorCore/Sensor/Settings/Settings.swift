@@ -147,6 +147,8 @@ package struct Settings: Sendable, Equatable {
     /// Files that hold credentials, besides those that are known everywhere.
     package var credentialPaths: [CredentialPattern] = []
     package var limits = Limits()
+    /// What the sensor itself may use.
+    package var overload = OverloadLimits()
     /// What was given, as it was written where it counts most.
     package private(set) var written: [SettingKey: String] = [:]
 
@@ -251,6 +253,8 @@ package struct Settings: Sendable, Equatable {
         case .deliverEvents: deliverEvents = try EventChoice(value)
         case .spoolBytes: spool.bytes = try Self.number(value, (16 << 20)...(1 << 40))
         case .spoolAge: spool.age = try Self.seconds(value, 60...31_536_000)
+        case .processorBudget: overload.processor = try Self.share(value)
+        case .memoryLimit: overload.memory = try value == "none" ? nil : Self.number(value, (32 << 20)...(1 << 40))
         case .credentialPaths: credentialPaths = try Self.credentialPaths(value)
         case .maximumSubjects: limits.maximumSubjects = try Self.number(value, 1...65_536)
         case .maximumFacts: limits.maximumFacts = try Self.number(value, 100...100_000)
@@ -264,6 +268,15 @@ package struct Settings: Sendable, Equatable {
             throw SettingFault("seconds from \(low) to \(high) are expected, not \"\(value)\"")
         }
         return .seconds(seconds)
+    }
+
+    /// Hundredths of the node's processors, as a part of them; nil: none.
+    private static func share(_ value: String) throws(SettingFault) -> Double? {
+        if value == "none" { return nil }
+        guard let hundredths = Double(value), (0.1...100).contains(hundredths) else {
+            throw SettingFault("a percentage from 0.1 to 100, or none, is expected, not \"\(value)\"")
+        }
+        return hundredths / 100
     }
 
     private static func text(_ number: Double) -> String {

@@ -1,26 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import SensorTestSupport
 import Testing
 
 @testable import SensorCore
-
-/// A file system of 256 KiB.
-private final class SmallDisk {
-    let path: String
-
-    init?(_ path: String) {
-        self.path = path
-        guard mkdir(path, 0o700) == 0, mount("none", path, "tmpfs", 0, "size=256k,mode=0700") == 0 else { return nil }
-    }
-
-    deinit { umount2(path, Int32(MNT_DETACH)) }
-
-    func remount(readOnly: Bool) -> Bool {
-        let flags = UInt(MS_REMOUNT) | (readOnly ? UInt(MS_RDONLY) : 0)
-        return mount("none", path, "tmpfs", flags, "size=256k,mode=0700") == 0
-    }
-}
 
 @Suite(.enabled(if: geteuid() == 0 && unshareable)) struct StateLogFullDiskTests {
     // Goes before what it stands in.
@@ -37,22 +21,13 @@ private final class SmallDisk {
         disk = try #require(SmallDisk(scratch.state))
     }
 
-    private func fill() -> Int {
-        let file = open("\(scratch.state)/ballast", O_WRONLY | O_CREAT, 0o600)
-        defer { close(file) }
-        let block = [UInt8](repeating: 1, count: 4096)
-        var count = 0
-        while write(file, block, block.count) == block.count { count += 1 }
-        return count
-    }
-
     @Test func `a full disk is waited for and nothing is lost`() throws {
         var log: StateLog? = try scratch.log(Self.limits)
         var stream = RecordStream(try #require(log?.head))
         let value = String(repeating: "v", count: 6000)
         _ = log?.append(Array(#"{"n":0}"#.utf8), to: &stream)
         #expect(log?.commit(["a": value + "0", "b": value]) != .failed)
-        #expect(fill() > 0)
+        #expect(disk.fill())
         var failures = 0
         for number in 1...20 {
             _ = log?.append(Array(#"{"n":\#(number)}"#.utf8), to: &stream)
@@ -72,7 +47,7 @@ private final class SmallDisk {
         #expect(other.kept == log?.kept)
         #expect(other.opening.isWhole)
 
-        unlink("\(scratch.state)/ballast")
+        disk.makeRoom()
         // The value of the last change is asked for again, though nothing has changed since.
         let last = Array((value + "20").utf8)
         #expect(log?.commit { key in key == Array("a".utf8) ? last : nil } != .failed)

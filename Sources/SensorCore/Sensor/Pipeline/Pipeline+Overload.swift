@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import SwiftProtobuf
+
+/// Of what less is told, and since when.
+struct LoweredDetail {
+    fileprivate struct Entry {
+        var notice: OverloadNotice
+        var workload: Workload?
+    }
+
+    /// Of whom there were many records lately, by their numbers.
+    fileprivate var busy: [UInt64: Workload] = [:]
+    fileprivate var entries: [Entry] = []
+    /// What is over, until it is told; the oldest go.
+    fileprivate var ended: [OverloadNotice] = []
+    /// There is something that the node's coverage does not say yet.
+    fileprivate(set) var isNews = false
+    /// Whose events, but for urgent ones, go to nobody.
+    fileprivate(set) var subjects: Set<SubjectKey> = []
+
+    fileprivate static let endedLimit = 64
+}
+
+// What is told less of for having too much to do. Nothing of it is in a recording: what was lost for it is.
+extension Pipeline {
+    /// The same by workload, the largest first.
+    mutating func busiest(_ shares: [(cgroup: UInt64, share: Double)]) -> [(workload: UInt64, share: Double)] {
+        var sums: [UInt64: Double] = [:]
+        lowered.busy = [:]
+        for (cgroup, share) in shares where cgroup != 0 {
+            let workload = cgroups.workload(of: cgroup, pid: 0)
+            lowered.busy[workload.number] = workload
+            sums[workload.number, default: 0] += share
+        }
+        return sums.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { ($0.key, $0.value) }
+    }
+
+    /// - Parameter reduction: of a workload that `busiest` has named the last time.
+    /// - Returns: what there is to say of it.
+    mutating func lower(_ reduction: Reduction, for limit: String) -> OverloadNotice {
+        let workload = reduction.workload.flatMap { lowered.busy[$0] }
+        let notice = OverloadNotice(
+            reduction: reduction, workload: workload?.description, limit: limit, from: profiles.clock.now)
+        lowered.entries.append(.init(notice: notice, workload: workload))
+        decideDetail(of: workload)
+        noteLowered()
+        return notice
+    }
+
+    /// - Returns: what there is to say of it; nil: it was not lowered.
+    mutating func raise(_ reduction: Reduction) -> OverloadNotice? {
+        noteLowered()
+        guard let place = lowered.entries.firstIndex(where: { $0.notice.reduction == reduction }) else { return nil }
+        var (notice, workload) = (lowered.entries[place].notice, lowered.entries[place].workload)
+        lowered.entries.remove(at: place)
+        notice.to = max(notice.from, profiles.clock.now)
+        lowered.ended = lowered.ended.suffix(LoweredDetail.endedLimit - 1) + [notice]
+        decideDetail(of: workload)
+        return notice
+    }
+
+    private mutating func decideDetail(of workload: Workload?) {
+        lowered.isNews = true
+        lowered.subjects = Set(lowered.entries.compactMap { $0.workload.map { SubjectKey($0.description.identity) } })
+        guard let workload else { return }
+        let own = lowered.entries.filter { $0.workload === workload }.map(\.notice.reduction)
+        var detail = KernelDetail.whole
+        for reduction in own {
+            switch reduction {
+            case .ticks: break
+            case .copies: if detail == .whole { detail = .firstSights }
+            case .firstSights: detail = .counts
+            }
+        }
+        cgroups.setDetail(detail, of: workload)
+    }
+
+    /// Of cgroups that the kernel is to tell more or less of since the last call, in the order in which it has to be carried out.
+    mutating func takeDetailChanges() -> [DetailChange] { cgroups.takeDetailChanges() }
+
+    /// Whose first sights are not told is not known wholly, whether anything was lost or not.
+    mutating func noteLowered() {
+        for entry in lowered.entries {
+            guard case .firstSights = entry.notice.reduction, let workload = entry.workload else { continue }
+            profiles.lower(
+                "the sensor came near its limit (\(entry.notice.limit)): what was new to it was counted as lost",
+                of: workload.description, KernelDetail.spared, from: entry.notice.from)
+        }
+    }
+
+    /// For the node's coverage, which says it then.
+    mutating func takeReductions() -> [PostureReduction] {
+        defer { (lowered.ended, lowered.isNews) = ([], false) }
+        return (lowered.ended + lowered.entries.map(\.notice)).map(PostureReduction.init)
+    }
+}
+
+extension PostureReduction {
+    fileprivate init(_ notice: OverloadNotice) {
+        self.init()
+        (what, why) = (notice.reduction.name, notice.limit)
+        if let workload = notice.workload { subject = PostureSubject(SubjectKey(workload.identity)) }
+        from = Google_Protobuf_Timestamp(nanosecondsSince1970: notice.from)
+        if let end = notice.to { to = Google_Protobuf_Timestamp(nanosecondsSince1970: end) }
+    }
+}
