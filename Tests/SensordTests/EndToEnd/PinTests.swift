@@ -185,6 +185,9 @@ final class PinTests {
         try stop(second)
         #expect(try count(of: mark) == 1)
         #expect(try records().contains(#""takeOver":{"#))
-        try PinnedState.remove(files.pins)
+        let places = ["--run-dir", folder + "/run", "--state-dir", folder + "/state"]
+        let outcome = try RunningSensord(["uninstall", "--pin-dir", files.pins] + places).wait()
+        #expect(outcome.status == 0 && outcome.output.contains("removed \(files.pins)\n"), "\(outcome)")
+        #expect(try files.contents.isEmpty)
     }
 }
