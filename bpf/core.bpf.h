@@ -251,11 +251,18 @@ static __always_inline struct scratch *scratch_at(__u32 index)
 	return bpf_map_lookup_elem(&scratches, &index);
 }
 
+/* NULL, too, when nobody takes what the programs tell any more: each returns at once then. */
 static __always_inline struct sensor_control *control_block(void)
 {
 	__u32 zero = 0;
+	struct sensor_control *block = bpf_map_lookup_elem(&control, &zero);
 
-	return bpf_map_lookup_elem(&control, &zero);
+	return block && !block->quiet ? block : NULL;
+}
+
+static __always_inline bool is_self(const struct sensor_control *block, __u32 tgid)
+{
+	return tgid == block->self_tgid;
 }
 
 /* Never fetching: 5.10 has no atomics that return the old value. */

@@ -168,7 +168,7 @@ static __always_inline void on_sys_exit(struct pt_regs *regs, long result)
 	__u32 fate = CALL_RAN;
 	__u64 how = 0;
 
-	if (!block || number < 0 || (__u32)get(task, tgid) == config.self_tgid)
+	if (!block || number < 0 || is_self(block, get(task, tgid)))
 		return;
 	if (block->scope_only && !in_scope(block, get(task, tgid), cgroup_of(task)))
 		return;

@@ -244,7 +244,7 @@ static __noinline void on_answer(struct __sk_buff *packet, const struct answer *
 	scratch->header.tid = 0;
 	fill_no_user(&scratch->header);
 	if (datagram) {
-		if (datagram->owner.tgid == config.self_tgid)
+		if (is_self(block, datagram->owner.tgid))
 			return;
 		key.cgroup = datagram->owner.cgroup;
 		key.executable = datagram->owner.executable;

@@ -101,7 +101,7 @@ static __always_inline void on_exec(struct task_struct *task, __u32 old_pid, str
 	const char *name, *interpreter;
 	int flags, length;
 
-	if (!scratch || !block || tgid == config.self_tgid)
+	if (!scratch || !block || is_self(block, tgid))
 		return;
 	if (block->has_calls)
 		start_calls(task, old_pid);
@@ -194,7 +194,7 @@ static __always_inline void on_fork(struct task_struct *creator, struct task_str
 	if (block->has_calls)
 		inherit_calls(creator, child);
 	if (tgid == creator_tgid) { /* a thread */
-		if (tgid != config.self_tgid)
+		if (!is_self(block, tgid))
 			on_cloned_identity(block, creator, child);
 		return;
 	}
@@ -204,7 +204,7 @@ static __always_inline void on_fork(struct task_struct *creator, struct task_str
 		if (bpf_map_update_elem(&scope_processes, &tgid, &inherited, BPF_ANY))
 			lose(cgroup_of(child), SENSOR_HOOK_PROCESS_FORK, SENSOR_LOSS_SCOPE_FULL, SENSOR_PROCESS_FORK);
 	}
-	if (creator_tgid == config.self_tgid && !scope)
+	if (is_self(block, creator_tgid) && !scope)
 		return;
 	flags = lifecycle_flags(block, SENSOR_PROCESS_FORK, tgid, cgroup_of(child));
 	if (flags >= 0) {
@@ -235,8 +235,13 @@ static __always_inline void on_exit(struct task_struct *task)
 	 * The process ends with its last thread, whichever that is, not with its leader. Where the tracepoint does not say which that
 	 * is, several that end at once may each take itself for it.
 	 */
-	if (!scratch || !block || get(signal, live.counter) != 0 || tgid == config.self_tgid)
+	if (!scratch || !block || get(signal, live.counter) != 0)
 		return;
+	if (is_self(block, tgid)) {
+		/* The programs may outlive it, and its number comes back. */
+		block->self_tgid = 0;
+		return;
+	}
 	flags = lifecycle_flags(block, SENSOR_PROCESS_EXIT, tgid, cgroup_of(task));
 	if (flags >= 0) {
 		lifecycle_key(scratch, block, task, SENSOR_PROCESS_EXIT, SENSOR_HOOK_PROCESS_EXIT);
@@ -279,8 +284,7 @@ static __always_inline int on_seen(struct bpf_iter__task *context)
 	if (!scratch || !block || !task)
 		return 0;
 	task = cast(task_struct, task);
-	if ((__u32)get(task, tgid) == config.self_tgid ||
-	    (get(task, pid) != get(task, tgid) && !is_unlike_leader(task)))
+	if (is_self(block, get(task, tgid)) || (get(task, pid) != get(task, tgid) && !is_unlike_leader(task)))
 		return 0;
 	scratch->slot = SCRATCH_ITERATOR;
 	lifecycle_key(scratch, block, task, SENSOR_PROCESS_SEEN, SENSOR_HOOK_ITER_TASK);

@@ -308,7 +308,7 @@ static __noinline void on_opening(struct sensor_network *network, struct sock *s
 	struct sensor_control *block = control_block();
 	struct owner owner = { .direction = SENSOR_DIRECTION_EGRESS, .hook = SENSOR_HOOK_SOCKET_STATE };
 
-	if (!block || (__u32)get(task, tgid) == config.self_tgid)
+	if (!block || is_self(block, get(task, tgid)))
 		return;
 	if (!enabled(block, SENSOR_NETWORK_CONNECT) && !enabled(block, SENSOR_NETWORK_CLOSE))
 		return;

@@ -124,7 +124,7 @@ static __noinline void on_submit(__u64 request, __u32 opcode)
 	struct uring_request fresh = { .under_way = 1 };
 	struct io_kiocb *kiocb;
 
-	if (!block || (__u32)get(task, tgid) == config.self_tgid || is_unwanted(block, task))
+	if (!block || is_self(block, get(task, tgid)) || is_unwanted(block, task))
 		return;
 	if (!request)
 		return count_blind(cgroup_of(task), opcode);
@@ -197,7 +197,7 @@ static __noinline void on_completed(__u64 request, __u64 argument, __s32 directo
 	struct sensor_control *block = control_block();
 	__u32 opcode = get(kiocb, opcode);
 
-	if (!block || (__u32)get(task, tgid) == config.self_tgid || is_unwanted(block, task))
+	if (!block || is_self(block, get(task, tgid)) || is_unwanted(block, task))
 		return;
 	if (is_uring_open(opcode)) {
 		on_uring_open(block, task, request, opcode, argument, directory, result);

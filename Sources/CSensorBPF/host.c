@@ -117,3 +117,10 @@ int sensor_is_local(int descriptor)
 		return 0;
 	}
 }
+
+int sensor_is_bpffs(int descriptor)
+{
+	struct statfs status;
+
+	return !fstatfs(descriptor, &status) && (unsigned int)status.f_type == BPF_FS_MAGIC;
+}

@@ -90,7 +90,6 @@ static void configure(struct bpf_object *object)
 	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata.config");
 	struct sensor_config config = {
 		.seed = 0x9e3779b97f4a7c15,
-		.self_tgid = (__u32)getpid(),
 		.cgroup_subsystem = -1,
 		.ring_budget = RING_SIZE,
 		.ring_size = RING_SIZE,
@@ -143,7 +142,12 @@ static int attach(struct bpf_object *object)
 
 static void enable_all_kinds(struct bpf_object *object)
 {
-	struct sensor_control control = { .stream = SENSOR_STREAM_ALL, .stream_kinds = ~0ull, .enabled_kinds = ~0ull };
+	struct sensor_control control = {
+		.stream = SENSOR_STREAM_ALL,
+		.stream_kinds = ~0ull,
+		.enabled_kinds = ~0ull,
+		.self_tgid = (__u32)getpid(),
+	};
 	__u32 zero = 0;
 	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "control"), &zero, &control, BPF_ANY))
 		fail("control");

@@ -375,6 +375,12 @@ struct sensor_control {
 	__u32 has_calls;     /* 0: no tool call was ever announced, so that nobody need look for one */
 	__u32 reduced;       /* 0: the map reduced is empty */
 	__u32 reserved;
+	__u64 looked_at;     /* when the consumer last looked at the rings, boot clock, ns */
+	__u64 deadline;      /* on the boot clock: whoever sees it pass makes all go quiet; 0: never */
+	__u32 self_tgid;     /* the sensor, not reported; 0: it has ended */
+	__u32 quiet;         /* 1: nobody has looked at the rings for too long: programs return at once, for good */
+	__u32 forgetting;    /* 1: the memory is left alone, so that the daemon can empty it: each event is told */
+	__u32 is_left;       /* 1: all that was remembered until then has been taken; who comes next has the rest */
 };
 
 /* Several calls may be open in a place where the programs cannot tell which of them a task acts for. */
@@ -419,7 +425,6 @@ static inline int sensor_call_has_room(__u64 own, __u64 all)
 /* Written before load into .rodata.config. */
 struct sensor_config {
 	__u64 seed;             /* of all hashes; random at each start */
-	__u32 self_tgid;        /* the sensor, not reported */
 	__s32 cgroup_subsystem; /* index in css_set.subsys of the tracked v1 hierarchy; -1: the unified one */
 	__u32 ring_budget; /* bytes one cgroup may put into the activity ring in one pass while the ring is more than half full */
 	__u32 ring_size;    /* activity ring, bytes */
@@ -427,6 +432,7 @@ struct sensor_config {
 	__u32 entry_budget; /* entries of the memory for one cgroup */
 	__u32 failed_entry_budget;
 	__u32 lifecycle_ring_size; /* bytes */
+	__u32 reserved;
 };
 
 /* Scope of streaming: value of the process map. */
@@ -458,7 +464,7 @@ _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");
 _Static_assert(sizeof(struct sensor_workload) == 120, "");
 _Static_assert(sizeof(struct sensor_calls) == 24, "");
-_Static_assert(sizeof(struct sensor_control) == 56, "");
+_Static_assert(sizeof(struct sensor_control) == 88, "");
 _Static_assert(sizeof(struct sensor_config) == 40, "");
 
 #endif

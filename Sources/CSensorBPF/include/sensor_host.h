@@ -35,4 +35,7 @@ int sensor_is_proc(int descriptor);
 /* Whether a file lies in memory or on a disk of this machine, so that no server can keep a look at it waiting. */
 int sensor_is_local(int descriptor);
 
+/* Whether a directory is one of a BPF file system. */
+int sensor_is_bpffs(int descriptor);
+
 #endif

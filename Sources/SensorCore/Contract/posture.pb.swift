@@ -2318,11 +2318,116 @@ package nonisolated struct PostureInventoryItem: Sendable {
 }
 
 /// What the sensor could see of the node since it was started, and what it could not.
-package nonisolated struct PostureNodeCoverage: Sendable {
+package nonisolated struct PostureNodeCoverage: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
+  package var from: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._from ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._from = newValue}
+  }
+  /// Returns true if `from` has been explicitly set.
+  package var hasFrom: Bool {_storage._from != nil}
+  /// Clears the value of `from`. Subsequent reads from it will return its default value.
+  package mutating func clearFrom() {_uniqueStorage()._from = nil}
+
+  package var to: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._to ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._to = newValue}
+  }
+  /// Returns true if `to` has been explicitly set.
+  package var hasTo: Bool {_storage._to != nil}
+  /// Clears the value of `to`. Subsequent reads from it will return its default value.
+  package mutating func clearTo() {_uniqueStorage()._to = nil}
+
+  /// The sensor had no time to keep the last before this start.
+  package var killed: Bool {
+    get {_storage._killed}
+    set {_uniqueStorage()._killed = newValue}
+  }
+
+  package var hooks: [PostureHook] {
+    get {_storage._hooks}
+    set {_uniqueStorage()._hooks = newValue}
+  }
+
+  /// Since the start, of all workloads and of none.
+  package var lost: [PostureLoss] {
+    get {_storage._lost}
+    set {_uniqueStorage()._lost = newValue}
+  }
+
+  /// Operations that no event tells of, since the start.
+  package var blind: Dictionary<String,UInt64> {
+    get {_storage._blind}
+    set {_uniqueStorage()._blind = newValue}
+  }
+
+  /// Events that were credited to nobody.
+  package var unattributedEvents: UInt64 {
+    get {_storage._unattributedEvents}
+    set {_uniqueStorage()._unattributedEvents = newValue}
+  }
+
+  package var subjects: UInt64 {
+    get {_storage._subjects}
+    set {_uniqueStorage()._subjects = newValue}
+  }
+
+  package var facts: UInt64 {
+    get {_storage._facts}
+    set {_uniqueStorage()._facts = newValue}
+  }
+
+  /// Events of workloads that there was no room for.
+  package var refusedEvents: UInt64 {
+    get {_storage._refusedEvents}
+    set {_uniqueStorage()._refusedEvents = newValue}
+  }
+
+  /// Times that the machine's clock jumped and was not believed at once.
+  package var clockJumps: UInt64 {
+    get {_storage._clockJumps}
+    set {_uniqueStorage()._clockJumps = newValue}
+  }
+
+  /// Subjects of which something is kept, but which there was no room for since the start: they are learned on once there is.
+  package var waitingSubjects: UInt64 {
+    get {_storage._waitingSubjects}
+    set {_uniqueStorage()._waitingSubjects = newValue}
+  }
+
+  /// What it did not tell for having more to do than it may, that which is over since the last record of this kind included.
+  package var reductions: [PostureReduction] {
+    get {_storage._reductions}
+    set {_uniqueStorage()._reductions = newValue}
+  }
+
+  /// The programs were there before this start: what became of the time without a sensor.
+  package var takeOver: PostureTakeOver {
+    get {_storage._takeOver ?? PostureTakeOver()}
+    set {_uniqueStorage()._takeOver = newValue}
+  }
+  /// Returns true if `takeOver` has been explicitly set.
+  package var hasTakeOver: Bool {_storage._takeOver != nil}
+  /// Clears the value of `takeOver`. Subsequent reads from it will return its default value.
+  package mutating func clearTakeOver() {_uniqueStorage()._takeOver = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// From the end of one run of the sensor to the start of the next, with programs that went on in the kernel.
+package nonisolated struct PostureTakeOver: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// When the rings were last looked at before, and when they were taken over. Not set where nobody knows.
   package var from: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_from ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_from = newValue}
@@ -2341,35 +2446,16 @@ package nonisolated struct PostureNodeCoverage: Sendable {
   /// Clears the value of `to`. Subsequent reads from it will return its default value.
   package mutating func clearTo() {self._to = nil}
 
-  /// The sensor had no time to keep the last before this start.
-  package var killed: Bool = false
+  /// `complete`: nothing is missing. `lossy`: of what was done in that time, `lost` is; `killed`: and what the run before had read
+  /// and not kept. `blind`: what gathered could not be taken over.
+  package var state: String = String()
 
-  package var hooks: [PostureHook] = []
+  /// What had gathered, in records.
+  package var records: UInt64 = 0
 
-  /// Since the start, of all workloads and of none.
   package var lost: [PostureLoss] = []
 
-  /// Operations that no event tells of, since the start.
-  package var blind: Dictionary<String,UInt64> = [:]
-
-  /// Events that were credited to nobody.
-  package var unattributedEvents: UInt64 = 0
-
-  package var subjects: UInt64 = 0
-
-  package var facts: UInt64 = 0
-
-  /// Events of workloads that there was no room for.
-  package var refusedEvents: UInt64 = 0
-
-  /// Times that the machine's clock jumped and was not believed at once.
-  package var clockJumps: UInt64 = 0
-
-  /// Subjects of which something is kept, but which there was no room for since the start: they are learned on once there is.
-  package var waitingSubjects: UInt64 = 0
-
-  /// What it did not tell for having more to do than it may, that which is over since the last record of this kind included.
-  package var reductions: [PostureReduction] = []
+  package var why: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -6601,7 +6687,168 @@ nonisolated extension PostureInventoryItem: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".NodeCoverage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{2}\u{2}killed\0\u{1}hooks\0\u{1}lost\0\u{1}blind\0\u{3}unattributed_events\0\u{1}subjects\0\u{1}facts\0\u{3}refused_events\0\u{3}clock_jumps\0\u{3}waiting_subjects\0\u{1}reductions\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{2}\u{2}killed\0\u{1}hooks\0\u{1}lost\0\u{1}blind\0\u{3}unattributed_events\0\u{1}subjects\0\u{1}facts\0\u{3}refused_events\0\u{3}clock_jumps\0\u{3}waiting_subjects\0\u{1}reductions\0\u{3}take_over\0")
+
+  fileprivate class _StorageClass {
+    var _from: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _to: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _killed: Bool = false
+    var _hooks: [PostureHook] = []
+    var _lost: [PostureLoss] = []
+    var _blind: Dictionary<String,UInt64> = [:]
+    var _unattributedEvents: UInt64 = 0
+    var _subjects: UInt64 = 0
+    var _facts: UInt64 = 0
+    var _refusedEvents: UInt64 = 0
+    var _clockJumps: UInt64 = 0
+    var _waitingSubjects: UInt64 = 0
+    var _reductions: [PostureReduction] = []
+    var _takeOver: PostureTakeOver? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _from = source._from
+      _to = source._to
+      _killed = source._killed
+      _hooks = source._hooks
+      _lost = source._lost
+      _blind = source._blind
+      _unattributedEvents = source._unattributedEvents
+      _subjects = source._subjects
+      _facts = source._facts
+      _refusedEvents = source._refusedEvents
+      _clockJumps = source._clockJumps
+      _waitingSubjects = source._waitingSubjects
+      _reductions = source._reductions
+      _takeOver = source._takeOver
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._from) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._to) }()
+        case 4: try { try decoder.decodeSingularBoolField(value: &_storage._killed) }()
+        case 5: try { try decoder.decodeRepeatedMessageField(value: &_storage._hooks) }()
+        case 6: try { try decoder.decodeRepeatedMessageField(value: &_storage._lost) }()
+        case 7: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufUInt64>.self, value: &_storage._blind) }()
+        case 8: try { try decoder.decodeSingularUInt64Field(value: &_storage._unattributedEvents) }()
+        case 9: try { try decoder.decodeSingularUInt64Field(value: &_storage._subjects) }()
+        case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._facts) }()
+        case 11: try { try decoder.decodeSingularUInt64Field(value: &_storage._refusedEvents) }()
+        case 12: try { try decoder.decodeSingularUInt64Field(value: &_storage._clockJumps) }()
+        case 13: try { try decoder.decodeSingularUInt64Field(value: &_storage._waitingSubjects) }()
+        case 14: try { try decoder.decodeRepeatedMessageField(value: &_storage._reductions) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._takeOver) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._from {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._to {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      if _storage._killed != false {
+        try visitor.visitSingularBoolField(value: _storage._killed, fieldNumber: 4)
+      }
+      if !_storage._hooks.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._hooks, fieldNumber: 5)
+      }
+      if !_storage._lost.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._lost, fieldNumber: 6)
+      }
+      if !_storage._blind.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufUInt64>.self, value: _storage._blind, fieldNumber: 7)
+      }
+      if _storage._unattributedEvents != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._unattributedEvents, fieldNumber: 8)
+      }
+      if _storage._subjects != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._subjects, fieldNumber: 9)
+      }
+      if _storage._facts != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._facts, fieldNumber: 10)
+      }
+      if _storage._refusedEvents != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._refusedEvents, fieldNumber: 11)
+      }
+      if _storage._clockJumps != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._clockJumps, fieldNumber: 12)
+      }
+      if _storage._waitingSubjects != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._waitingSubjects, fieldNumber: 13)
+      }
+      if !_storage._reductions.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._reductions, fieldNumber: 14)
+      }
+      try { if let v = _storage._takeOver {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: PostureNodeCoverage, rhs: PostureNodeCoverage) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._from != rhs_storage._from {return false}
+        if _storage._to != rhs_storage._to {return false}
+        if _storage._killed != rhs_storage._killed {return false}
+        if _storage._hooks != rhs_storage._hooks {return false}
+        if _storage._lost != rhs_storage._lost {return false}
+        if _storage._blind != rhs_storage._blind {return false}
+        if _storage._unattributedEvents != rhs_storage._unattributedEvents {return false}
+        if _storage._subjects != rhs_storage._subjects {return false}
+        if _storage._facts != rhs_storage._facts {return false}
+        if _storage._refusedEvents != rhs_storage._refusedEvents {return false}
+        if _storage._clockJumps != rhs_storage._clockJumps {return false}
+        if _storage._waitingSubjects != rhs_storage._waitingSubjects {return false}
+        if _storage._reductions != rhs_storage._reductions {return false}
+        if _storage._takeOver != rhs_storage._takeOver {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PostureTakeOver: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".TakeOver"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}to\0\u{1}state\0\u{1}records\0\u{1}lost\0\u{1}why\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6611,17 +6858,10 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._from) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._to) }()
-      case 4: try { try decoder.decodeSingularBoolField(value: &self.killed) }()
-      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.hooks) }()
-      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.lost) }()
-      case 7: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufUInt64>.self, value: &self.blind) }()
-      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.unattributedEvents) }()
-      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.subjects) }()
-      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.facts) }()
-      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.refusedEvents) }()
-      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.clockJumps) }()
-      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.waitingSubjects) }()
-      case 14: try { try decoder.decodeRepeatedMessageField(value: &self.reductions) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.state) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.records) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.lost) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.why) }()
       default: break
       }
     }
@@ -6638,56 +6878,28 @@ nonisolated extension PostureNodeCoverage: SwiftProtobuf.Message, SwiftProtobuf.
     try { if let v = self._to {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
-    if self.killed != false {
-      try visitor.visitSingularBoolField(value: self.killed, fieldNumber: 4)
+    if !self.state.isEmpty {
+      try visitor.visitSingularStringField(value: self.state, fieldNumber: 3)
     }
-    if !self.hooks.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.hooks, fieldNumber: 5)
+    if self.records != 0 {
+      try visitor.visitSingularUInt64Field(value: self.records, fieldNumber: 4)
     }
     if !self.lost.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.lost, fieldNumber: 6)
+      try visitor.visitRepeatedMessageField(value: self.lost, fieldNumber: 5)
     }
-    if !self.blind.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufUInt64>.self, value: self.blind, fieldNumber: 7)
-    }
-    if self.unattributedEvents != 0 {
-      try visitor.visitSingularUInt64Field(value: self.unattributedEvents, fieldNumber: 8)
-    }
-    if self.subjects != 0 {
-      try visitor.visitSingularUInt64Field(value: self.subjects, fieldNumber: 9)
-    }
-    if self.facts != 0 {
-      try visitor.visitSingularUInt64Field(value: self.facts, fieldNumber: 10)
-    }
-    if self.refusedEvents != 0 {
-      try visitor.visitSingularUInt64Field(value: self.refusedEvents, fieldNumber: 11)
-    }
-    if self.clockJumps != 0 {
-      try visitor.visitSingularUInt64Field(value: self.clockJumps, fieldNumber: 12)
-    }
-    if self.waitingSubjects != 0 {
-      try visitor.visitSingularUInt64Field(value: self.waitingSubjects, fieldNumber: 13)
-    }
-    if !self.reductions.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.reductions, fieldNumber: 14)
+    if !self.why.isEmpty {
+      try visitor.visitSingularStringField(value: self.why, fieldNumber: 6)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  package static func ==(lhs: PostureNodeCoverage, rhs: PostureNodeCoverage) -> Bool {
+  package static func ==(lhs: PostureTakeOver, rhs: PostureTakeOver) -> Bool {
     if lhs._from != rhs._from {return false}
     if lhs._to != rhs._to {return false}
-    if lhs.killed != rhs.killed {return false}
-    if lhs.hooks != rhs.hooks {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.records != rhs.records {return false}
     if lhs.lost != rhs.lost {return false}
-    if lhs.blind != rhs.blind {return false}
-    if lhs.unattributedEvents != rhs.unattributedEvents {return false}
-    if lhs.subjects != rhs.subjects {return false}
-    if lhs.facts != rhs.facts {return false}
-    if lhs.refusedEvents != rhs.refusedEvents {return false}
-    if lhs.clockJumps != rhs.clockJumps {return false}
-    if lhs.waitingSubjects != rhs.waitingSubjects {return false}
-    if lhs.reductions != rhs.reductions {return false}
+    if lhs.why != rhs.why {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

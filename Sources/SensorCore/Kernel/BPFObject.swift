@@ -3,22 +3,34 @@
 internal import CSensorBPF
 internal import Glibc
 
-/// A loaded eBPF object: its maps and programs. Closing it takes everything back out of the kernel.
+/// A loaded eBPF object: its maps and programs. Closing it takes everything back out of the kernel but what is pinned.
 struct BPFObject: ~Copyable {
     let image: ObjectImage
-    private let object: OpaquePointer
+    /// As libbpf has it; nil where another process has loaded it.
+    private let object: OpaquePointer?
+    /// What another process has loaded.
+    private let pinned: PinnedObject?
     private(set) var programs: [ProgramStatus]
-    private var links: [OpaquePointer] = []
+    private var links: [(program: String, link: OpaquePointer)] = []
 
     deinit {
-        for link in links { bpf_link__destroy(link) }
-        bpf_object__close(object)
+        for (_, link) in links { bpf_link__destroy(link) }
+        if let object { bpf_object__close(object) }
     }
 
     private init(image: ObjectImage, object: OpaquePointer, programs: [ProgramStatus]) {
         self.image = image
         self.object = object
         self.programs = programs
+        pinned = nil
+    }
+
+    /// What another process has loaded, attached and pinned.
+    init(_ pinned: PinnedObject) {
+        image = pinned.manifest.image
+        object = nil
+        self.pinned = pinned
+        programs = pinned.statuses
     }
 
     // MARK: Loading
@@ -190,32 +202,41 @@ struct BPFObject: ~Copyable {
 
     /// The descriptor of a map; it lives as long as the object.
     func map(_ name: String) throws(KernelError) -> Int32 {
-        let descriptor = bpf_object__find_map_fd_by_name(object, name)
-        guard descriptor >= 0 else {
-            throw KernelError(.badObject, "the eBPF object has no map \(name)", errorNumber: -descriptor)
+        guard let descriptor = optionalMap(name) else {
+            throw KernelError(.badObject, "the eBPF object has no map \(name)", errorNumber: ENOENT)
         }
         return descriptor
     }
 
     /// A map that an object may lack.
     func optionalMap(_ name: String) -> Int32? {
+        guard let object else { return pinned?.map(name) }
         let descriptor = bpf_object__find_map_fd_by_name(object, name)
         return descriptor >= 0 ? descriptor : nil
     }
 
     /// `max_entries` of a map.
     func entries(of name: String) -> Int {
-        bpf_object__find_map_by_name(object, name).map { Int(bpf_map__max_entries($0)) } ?? 0
+        guard let map = optionalMap(name) else { return 0 }
+        var information = bpf_map_info()
+        var length = UInt32(MemoryLayout<bpf_map_info>.size)
+        return bpf_obj_get_info_by_fd(map, &information, &length) == 0 ? Int(information.max_entries) : 0
     }
 
     /// What the kernel keeps about a loaded program: run time, runs, misses. Nil if it is not loaded.
     func information(of program: ProgramStatus) -> bpf_prog_info? {
-        guard let handle = bpf_object__find_program_by_name(object, program.name) else { return nil }
-        let descriptor = bpf_program__fd(handle)
-        guard descriptor >= 0 else { return nil }
+        guard let descriptor = descriptor(of: program.name) else { return nil }
         var information = bpf_prog_info()
         var length = UInt32(MemoryLayout<bpf_prog_info>.size)
         return bpf_obj_get_info_by_fd(descriptor, &information, &length) == 0 ? information : nil
+    }
+
+    /// Of a program that was loaded; it lives as long as the object.
+    private func descriptor(of program: String) -> Int32? {
+        guard let object else { return pinned?.program(program) }
+        guard let handle = bpf_object__find_program_by_name(object, program) else { return nil }
+        let descriptor = bpf_program__fd(handle)
+        return descriptor >= 0 ? descriptor : nil
     }
 
     // MARK: Attaching
@@ -224,6 +245,7 @@ struct BPFObject: ~Copyable {
     ///
     /// - Parameter cgroup: descriptor of the root of the cgroup2 tree, nil where there is none.
     mutating func attach(cgroup: Int32?) {
+        guard let object else { return }
         let order = programs.indices.sorted { rank(programs[$0]) < rank(programs[$1]) }
         for index in order where programs[index].state == .loaded && !programs[index].section.hasPrefix("iter") {
             guard let program = bpf_object__find_program_by_name(object, programs[index].name) else { continue }
@@ -233,13 +255,37 @@ struct BPFObject: ~Copyable {
                 isCgroup ? cgroup.flatMap { bpf_program__attach_cgroup(program, $0) } : bpf_program__attach(program)
             }
             if let link {
-                links.append(link)
+                links.append((programs[index].name, link))
                 programs[index].state = .attached
             } else {
                 programs[index].state = .detached(isCgroup && cgroup == nil ? ENOENT : errno)
                 programs[index].log = isCgroup && cgroup == nil ? "no cgroup2 mount" : log.lastLines()
             }
         }
+    }
+
+    /// Has the programs, their links and the maps outlive this process. After `attach`.
+    ///
+    /// - Parameters:
+    ///   - digest: of `PinManifest`.
+    ///   - further: maps besides those of the object.
+    func pin(in directory: PinDirectory, digest: String, further: [String: Int32]) throws(KernelError) {
+        guard let object else { return }
+        for (program, link) in links { try directory.pin(bpf_link__fd(link), as: program, in: .links) }
+        for program in programs {
+            if let descriptor = descriptor(of: program.name) {
+                try directory.pin(descriptor, as: program.name, in: .programs)
+            }
+        }
+        var map = bpf_object__next_map(object, nil)
+        while let current = map {
+            let name = String(cString: bpf_map__name(current))
+            // Those with a dot are the compiler's, which the programs hold, and no name of a file there.
+            if !name.contains(".") { try directory.pin(bpf_map__fd(current), as: name, in: .maps) }
+            map = bpf_object__next_map(object, current)
+        }
+        for (name, descriptor) in further { try directory.pin(descriptor, as: name, in: .maps) }
+        try directory.write(PinManifest(image: image, digest: digest, programs: programs))
     }
 
     private func rank(_ program: ProgramStatus) -> Int {
@@ -253,23 +299,22 @@ struct BPFObject: ~Copyable {
 
     /// Takes all programs off their hooks. Some may still be running when this returns; see `KernelSession.detach`.
     mutating func detach() {
-        for link in links { bpf_link__destroy(link) }
+        for (_, link) in links { bpf_link__destroy(link) }
         links = []
         for index in programs.indices where programs[index].state == .attached { programs[index].state = .loaded }
     }
 
     /// A descriptor that runs the iterator when it is read. The caller closes it.
     func iterator(_ name: String) throws(KernelError) -> Int32 {
-        guard let program = bpf_object__find_program_by_name(object, name), bpf_program__fd(program) >= 0 else {
+        guard let program = descriptor(of: name) else {
             throw KernelError(.unsupported, "this kernel has no iterator \(name)")
         }
-        let log = LibbpfLog()
-        guard let link = log.collect({ bpf_program__attach_iter(program, nil) }) else {
-            throw KernelError(
-                .unsupported, "cannot attach the iterator \(name)", errorNumber: errno, log: log.lastLines())
+        let link = bpf_link_create(program, 0, BPF_TRACE_ITER, nil)
+        guard link >= 0 else {
+            throw KernelError(.unsupported, "cannot attach the iterator \(name)", errorNumber: -link)
         }
-        defer { bpf_link__destroy(link) }
-        let descriptor = bpf_iter_create(bpf_link__fd(link))
+        defer { close(link) }
+        let descriptor = bpf_iter_create(link)
         guard descriptor >= 0 else {
             throw KernelError(.unsupported, "cannot run the iterator \(name)", errorNumber: -descriptor)
         }

@@ -54,6 +54,49 @@ struct ControlBlock: ~Copyable {
         sensor_store_release_u32(block.pointer(to: \.has_calls), 1)
     }
 
+    func setHasNoCalls() {
+        sensor_store_release_u32(block.pointer(to: \.has_calls), 0)
+    }
+
+    /// Whose doings are not reported.
+    func setSelf(_ process: UInt32) {
+        sensor_store_release_u32(block.pointer(to: \.self_tgid), process)
+    }
+
+    // MARK: Programs that outlive the daemon
+
+    /// When somebody last looked at the rings, boot clock, ns.
+    var lookedAt: UInt64 { sensor_load_acquire_u64(block.pointer(to: \.looked_at)) }
+
+    /// Somebody looks at the rings.
+    ///
+    /// - Parameter deadline: until when to look again, boot clock, ns: later, the programs go quiet.
+    func look(at time: UInt64, deadline: UInt64) {
+        sensor_store_release_u64(block.pointer(to: \.looked_at), time)
+        sensor_store_release_u64(block.pointer(to: \.deadline), deadline)
+    }
+
+    /// Nobody has looked for too long, and the programs do nothing any more.
+    var isQuiet: Bool { sensor_load_acquire_u32(block.pointer(to: \.quiet)) != 0 }
+
+    func endQuiet() {
+        sensor_store_release_u32(block.pointer(to: \.quiet), 0)
+    }
+
+    /// While it is so the programs leave the memory alone: once those that run have returned, no count changes.
+    func setForgetting(_ isForgetting: Bool) {
+        sensor_store_release_u32(block.pointer(to: \.forgetting), isForgetting ? 1 : 0)
+    }
+
+    /// Whoever read last has taken all that was remembered until then.
+    var isLeft: Bool { sensor_load_acquire_u32(block.pointer(to: \.is_left)) != 0 }
+
+    func setLeft(_ isLeft: Bool) {
+        sensor_store_release_u32(block.pointer(to: \.is_left), isLeft ? 1 : 0)
+    }
+
+    // MARK:
+
     func setScopeOnly(_ scopeOnly: Bool) {
         sensor_store_release_u32(block.pointer(to: \.scope_only), scopeOnly ? 1 : 0)
     }

@@ -71,6 +71,13 @@ struct CountReader: ~Copyable {
         }
     }
 
+    /// Reads and deletes all entries: the next event of each is a first sight. Exact only while programs leave the memory
+    /// alone.
+    mutating func takeAll(beforeNew: () -> Void, _ handle: (CountChange) -> Void) throws(KernelError) {
+        giveBack(try memory.takeAll(beforeNew: beforeNew, handle), failed: false)
+        giveBack(try failures.takeAll(beforeNew: beforeNew, handle), failed: true)
+    }
+
     /// Deletes these entries, wherever they are. Returns for each what it has counted since it was last read.
     mutating func forget(_ keys: [sensor_key]) -> [CountChange] {
         var evicted: [UInt64: Int] = [:]

@@ -166,6 +166,20 @@ struct CountSource: ~Copyable {
         return CountChange(key: key, difference: difference, isEvicted: true)
     }
 
+    /// Reads and deletes all there is. Returns how many, by cgroup.
+    mutating func takeAll(
+        beforeNew: () -> Void, _ handle: (CountChange) -> Void
+    ) throws(KernelError) -> [UInt64: Int] {
+        _ = try read(beforeNew: beforeNew, handle)
+        var taken: [UInt64: Int] = [:]
+        for key in table.keys {
+            guard let change = forget(key) else { continue }
+            handle(change)
+            taken[key.cgroup, default: 0] += 1
+        }
+        return taken
+    }
+
     /// One pass over the table, however many they are.
     mutating func forget(cgroups: Set<UInt64>) {
         let map = map

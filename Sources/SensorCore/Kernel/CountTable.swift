@@ -44,6 +44,8 @@ struct CountTable: ~Copyable {
         return body(&slots[index])
     }
 
+    var keys: [sensor_key] { slots.filter(\.isUsed).map(\.key) }
+
     /// Removes every slot that `isStale` says so of.
     mutating func removeAll(where isStale: (borrowing Slot) -> Bool) {
         var index = 0

@@ -132,8 +132,8 @@ package struct KernelCalls: Sendable {
 /// The maps `call_sets` and `call_shares`, as both sides have them in memory: read and written atomically, by any
 /// thread. One opens and closes.
 private final class CallSetMemory: @unchecked Sendable {
-    private let places: UnsafeMutablePointer<UInt64>
-    private let shares: UnsafeMutablePointer<UInt64>
+    fileprivate let places: UnsafeMutablePointer<UInt64>
+    fileprivate let shares: UnsafeMutablePointer<UInt64>
 
     /// - Parameters: descriptors of the maps; they need not stay open.
     init(sets: Int32, shares: Int32) throws(KernelError) {
@@ -190,7 +190,32 @@ private final class CallSetMemory: @unchecked Sendable {
     }
 }
 
+extension CallSetMemory {
+    /// Nobody has announced anything: whoever did is told of no more.
+    fileprivate func closeAll() {
+        for index in 0..<Int(SENSOR_CALL_SETS) { sensor_store_release_u64(places + index, 0) }
+    }
+
+    fileprivate func giveBackAll() {
+        for index in 0...Int(SENSOR_CALL_SHARES) { sensor_store_release_u64(shares + index, 0) }
+    }
+}
+
 extension KernelSession {
+    /// Ends all calls of the run before, whose connections have ended with it.
+    func forgetCalls() throws(KernelError) {
+        let threads = try object.map("call_threads")
+        let processes = try object.map("call_processes")
+        let sets = try CallSetMemory(sets: try object.map("call_sets"), shares: try object.map("call_shares"))
+        sets.closeAll()
+        control.setHasNoCalls()
+        // No program passes on after this what it found open before.
+        _ = sensor_wait_for_programs()
+        MapElement.removeAll(from: threads, UInt32.self)
+        MapElement.removeAll(from: processes, UInt32.self)
+        sets.giveBackAll()
+    }
+
     package func calls() throws(KernelError) -> KernelCalls {
         KernelCalls(
             threads: try object.map("call_threads"), processes: try object.map("call_processes"),

@@ -27,7 +27,18 @@ extension KernelSession {
     /// All that was lost since the start: the kernel's ledger, programs that could not run, and the daemon's `losses`.
     /// Throws nothing away: the totals of cgroups that were forgotten are in those of cgroup 0.
     package func readLosses() throws(KernelError) -> LossLedger {
+        if let ending { return ending.losses }
         var ledger = losses
+        totals.losses = try lossTotals()
+        for (key, count) in totals.losses.counts { ledger.add(key, count: count &- min(count, told?.told(key) ?? 0)) }
+        let overflow = totals.losses.overflow
+        ledger.addOverflow(overflow &- min(overflow, told?.told(ToldTotals.overflow) ?? 0))
+        return ledger
+    }
+
+    /// What the kernel has counted, whoever it was told by.
+    private func lossTotals() throws(KernelError) -> LossLedger {
+        var ledger = LossLedger(capacity: .max)
         try forEach(in: "losses") { (key: sensor_loss_key, count: UInt64) in
             ledger.add(
                 LossLedger.Key(cgroup: key.cgroup, hook: key.hook, reason: key.reason, kind: key.kind), count: count)
@@ -50,10 +61,12 @@ extension KernelSession {
     }
 
     package func readBlindOperations() throws(KernelError) -> [BlindOperations] {
-        guard object.optionalMap("uring_opcodes") != nil else { return [] }
+        if let ending { return ending.operations }
         var node = foldedOperations
         var operations: [BlindOperations] = []
-        try forEach(in: "uring_opcodes") { (key: sensor_uring_key, count: UInt64) in
+        totals.operations = try operationTotals()
+        for (key, total) in totals.operations {
+            let count = total &- min(total, told?.told(key) ?? 0)
             if key.cgroup == 0 {
                 node[key.opcode, default: 0] &+= count
             } else {
@@ -63,16 +76,35 @@ extension KernelSession {
         return operations + node.map { BlindOperations(cgroup: 0, opcode: $0.key, count: $0.value) }
     }
 
+    private func operationTotals() throws(KernelError) -> [ToldTotals.Operation: UInt64] {
+        guard object.optionalMap("uring_opcodes") != nil else { return [:] }
+        var totals: [ToldTotals.Operation: UInt64] = [:]
+        try forEach(in: "uring_opcodes") { (key: sensor_uring_key, count: UInt64) in
+            totals[ToldTotals.Operation(cgroup: key.cgroup, opcode: key.opcode)] = count
+        }
+        return totals
+    }
+
+    /// What was read of losses last is told by this session: whoever takes over is to tell only what comes after it.
+    package func keepLosses() {
+        if ending == nil { told?.keep(totals) }
+    }
+
     /// Makes room for the losses of others: those of cgroups that are gone count for the node from now on.
     func foldLosses(of cgroups: Set<UInt64>) {
         losses.fold(cgroups)
         for (key, count) in take(from: "losses", where: { (key: sensor_loss_key) in cgroups.contains(key.cgroup) }) {
-            losses.add(LossLedger.Key(cgroup: 0, hook: key.hook, reason: key.reason, kind: key.kind), count: count)
+            let row = LossLedger.Key(cgroup: key.cgroup, hook: key.hook, reason: key.reason, kind: key.kind)
+            let new = count &- min(count, told?.told(row) ?? 0)
+            told?.forget(row)
+            losses.add(LossLedger.Key(cgroup: 0, hook: key.hook, reason: key.reason, kind: key.kind), count: new)
         }
         for (key, count) in take(
             from: "uring_opcodes", where: { (key: sensor_uring_key) in cgroups.contains(key.cgroup) })
         {
-            foldedOperations[key.opcode, default: 0] &+= count
+            let row = ToldTotals.Operation(cgroup: key.cgroup, opcode: key.opcode)
+            foldedOperations[key.opcode, default: 0] &+= count &- min(count, told?.told(row) ?? 0)
+            told?.forget(row)
         }
     }
 
@@ -89,25 +121,10 @@ extension KernelSession {
         }
     }
 
-    /// Goes through a small map. Entries that come or go meanwhile may be missed or come twice.
     private func forEach<Key: BitwiseCopyable, Value: BitwiseCopyable>(
         in name: String, _ body: (Key, Value) -> Void
     ) throws(KernelError) {
         let map = try object.map(name)
-        withUnsafeTemporaryAllocation(of: Key.self, capacity: 2) { keys in
-            withUnsafeTemporaryAllocation(of: Value.self, capacity: 1) { values in
-                guard let current = keys.baseAddress, let value = values.baseAddress else { return }
-                let next = current + 1
-                var error = bpf_map_get_next_key(map, nil, next)
-                // As many rounds as there can be entries: a deleted key makes the walk start again.
-                var rounds = object.entries(of: name) + 1
-                while error == 0, rounds > 0 {
-                    rounds -= 1
-                    if bpf_map_lookup_elem(map, next, value) == 0 { body(next.pointee, value.pointee) }
-                    current.update(from: next, count: 1)
-                    error = bpf_map_get_next_key(map, current, next)
-                }
-            }
-        }
+        MapElement.forEach(in: map, entries: object.entries(of: name), body)
     }
 }

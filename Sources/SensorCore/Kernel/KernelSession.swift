@@ -6,7 +6,7 @@ internal import Glibc
 /// The kernel side, from loading to the last record: everything that touches a map, a ring or a program.
 ///
 /// For one thread: whoever made it. Only `waker` may be used by others. Letting it go takes every program and map
-/// out of the kernel.
+/// out of the kernel, but for what is pinned (`KernelSettings.pinDirectory`).
 package final class KernelSession {
     /// Why `wait` returned.
     package enum Wakeup: Sendable {
@@ -26,11 +26,22 @@ package final class KernelSession {
     /// io_uring operations that no event tells of, in cgroups that are gone, by opcode.
     var foldedOperations: [UInt32: UInt64] = [:]
 
+    /// What was found of an earlier run; nil: nothing, or nothing is pinned.
+    package let takeOver: TakeOver?
+
     var object: BPFObject
     let control: ControlBlock
-    private var rings: MergedRings
+    var rings: MergedRings
     private let poll: RingPoll
-    private var counts: CountReader
+    var counts: CountReader
+    let pins: PinDirectory?
+    /// Where programs outlive this session: what is told of losses.
+    let told: ToldTotals?
+    /// What was lost in all, once this session has left the programs to another one.
+    var ending: (losses: LossLedger, operations: [BlindOperations])?
+    /// The kernel's totals of losses as they were read last.
+    var totals = LossTotals()
+    private let subsystem: Int32
     /// What the maps of unwatched and of unstreamed cgroups hold.
     var unwatched: Set<UInt64> = []
     var unstreamed: Set<UInt64> = []
@@ -60,7 +71,6 @@ package final class KernelSession {
         var config = sensor_config()
         var generator = SystemRandomNumberGenerator()
         config.seed = generator.next()
-        config.self_tgid = UInt32(getpid())
         config.cgroup_subsystem = -1
         config.ring_budget = settings.ringBudget
         config.ring_size = UInt32(settings.activityRingBytes)
@@ -74,7 +84,28 @@ package final class KernelSession {
             config.cgroup_subsystem = cgroups.subsystem(in: types)
             absent = try BPFObject.absentPrograms(types)
         }
-        let object = try BPFObject.load(settings: settings, config: config, absent: absent)
+        let pins = settings.pinDirectory.map { PinDirectory(path: $0) }
+        var takeOver: TakeOver?
+        var found: BPFObject?
+        if let pins {
+            try pins.make()
+            found = try Self.find(pins, settings, config.cgroup_subsystem, &takeOver)
+        }
+        let object: BPFObject
+        var told: ToldTotals?
+        var isTaken = false
+        if let pins, let known = found.take() {
+            isTaken = true
+            object = known
+            told = ToldTotals(pins)
+        } else {
+            object = try BPFObject.load(settings: settings, config: config, absent: absent)
+            if pins != nil { told = try ToldTotals(entries: settings.lossEntries) }
+        }
+        self.takeOver = takeOver
+        self.pins = pins
+        self.told = told
+        subsystem = config.cgroup_subsystem
         let lifecycle = try object.map("lifecycle")
         let activity = try object.map("activity")
         let waker = try Waker()
@@ -91,8 +122,11 @@ package final class KernelSession {
         self.settings = settings
         self.cgroups = cgroups
         self.waker = waker
+        control.setSelf(UInt32(getpid()))
+        control.setStream(Stream.none.rawValue, kinds: .max)
         control.setEnabledKinds(.max)
         control.setScopeOnly(settings.scopeOnly)
+        if isTaken { try beginAnew() }
     }
 
     /// Which of the embedded objects was loaded.
@@ -107,6 +141,7 @@ package final class KernelSession {
     ///
     /// - Throws: if not one could be attached.
     package func attach() throws(KernelError) {
+        look()
         var root: Int32?
         if let path = cgroups.unified {
             let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -118,11 +153,13 @@ package final class KernelSession {
             throw KernelError(
                 .unsupported, "no program could be attached", log: object.programs.compactMap(\.log).first)
         }
+        try pin(subsystem)
     }
 
     /// Takes all programs off their hooks and waits until none runs any more: what they wrote is in the rings then,
     /// for one more `drain`, and counts and losses are final.
     package func detach() {
+        try? pins?.clear()
         object.detach()
         // Programs run within read-side sections that this waits for.
         _ = sensor_wait_for_programs()
@@ -189,6 +226,7 @@ package final class KernelSession {
         }
         defer { control.setIdle(false) }
         while true {
+            look()
             // First the flag, then the look: a record that was written without seeing the flag is seen here.
             control.setIdle(true)
             if !rings.isEmpty() { return .records }
@@ -208,6 +246,9 @@ package final class KernelSession {
     /// `handle` must not call this session, but for `losses` and `forget(_:)`.
     @discardableResult
     package func drain(_ handle: (RecordView) -> Void) -> Int {
+        // The rings are another's by now.
+        if ending != nil { return 0 }
+        look()
         let pass = rings.drain(limit: settings.batchLimit) { handOn($0, handle) }
         // Each pass has made room: the budgets of all cgroups begin again, emptied or not.
         control.countDrain()
@@ -224,11 +265,12 @@ package final class KernelSession {
     /// Hands on all that was in the rings when this was called, and what comes with it in the order of time; else as
     /// `drain`.
     package func drainPresent(_ handle: (RecordView) -> Void) {
+        if ending != nil { return }
         rings.drainPresent { handOn($0, handle) }
         control.countDrain()
     }
 
-    private func handOn(_ bytes: RawSpan, _ handle: (RecordView) -> Void) {
+    func handOn(_ bytes: RawSpan, _ handle: (RecordView) -> Void) {
         do {
             handle(try RecordView(bytes))
         } catch {
@@ -258,20 +300,22 @@ package final class KernelSession {
     package func readCounts(
         records: (RecordView) -> Void, _ handle: (CountChange) -> Void
     ) throws(KernelError) -> CountSummary {
-        try counts.read(beforeNew: { rings.drainPresent { handOn($0, records) } }, handle)
+        if ending != nil { return CountSummary() }
+        return try counts.read(beforeNew: { rings.drainPresent { handOn($0, records) } }, handle)
     }
 
     /// Forgets entries of the memory: the next event of each is a first sight again. Not while counts are read.
     ///
     /// - Returns: for each key, in their order, what was counted since the last reading: with it no count is lost, but
     ///   as `readCounts` says of deletions.
-    package func forget(_ keys: [sensor_key]) -> [CountChange] { counts.forget(keys) }
+    package func forget(_ keys: [sensor_key]) -> [CountChange] { ending == nil ? counts.forget(keys) : [] }
 
     /// Forgets cgroups that are gone: their entries in the memory, their accounts and scopes. What was lost in them and
     /// done out of sight counts for the node from now on (cgroup 0).
     ///
     /// Read the counts first; what was counted since is lost.
     package func forget(cgroups: Set<UInt64>) {
+        if ending != nil { return }
         for cgroup in cgroups {
             _ = setWatched(true, cgroup: cgroup)
             _ = setStreamed(true, cgroup: cgroup)
@@ -286,6 +330,7 @@ package final class KernelSession {
     ///
     /// Read the counts first; what was counted since is lost.
     package func forgetActivity(of cgroups: Set<UInt64>) {
+        if ending != nil { return }
         counts.forget(cgroups: cgroups)
         delete(cgroups, from: "workloads")
         delete(cgroups, from: "released")

@@ -39,6 +39,11 @@ package struct KernelSettings: Sendable {
     /// Ticks without a count after which an entry of the memory is deleted; 0: never. See `KernelSession.readCounts`.
     package var idleTicks: UInt16 = 60
 
+    /// A directory of a BPF file system, in which programs and maps outlive the session; nil: they end with it.
+    package var pinDirectory: String?
+    /// Nanoseconds after which programs that are pinned go quiet, when nobody looks at the rings.
+    package var pinPatience: UInt64 = 300_000_000_000
+
     /// Report nothing but what is in the scope of a tail.
     package var scopeOnly = false
 

@@ -16,4 +16,45 @@ enum MapElement {
         if error == 0 || error == -ENOENT { return error == 0 }
         return bpf_map_lookup_elem(map, &key, &value) == 0 && bpf_map_delete_elem(map, &key) == 0
     }
+
+    /// Goes through a small map. Entries that come or go meanwhile may be missed or come twice.
+    ///
+    /// - Parameter entries: that there can be: a deleted key makes the walk start again.
+    static func forEach<Key: BitwiseCopyable, Value: BitwiseCopyable>(
+        in map: Int32, entries: Int = 1 << 24, _ body: (Key, Value) -> Void
+    ) {
+        withUnsafeTemporaryAllocation(of: Key.self, capacity: 2) { keys in
+            withUnsafeTemporaryAllocation(of: Value.self, capacity: 1) { values in
+                guard let current = keys.baseAddress, let value = values.baseAddress else { return }
+                let next = current + 1
+                var error = bpf_map_get_next_key(map, nil, next)
+                var rounds = entries + 1
+                while error == 0, rounds > 0 {
+                    rounds -= 1
+                    if bpf_map_lookup_elem(map, next, value) == 0 { body(next.pointee, value.pointee) }
+                    current.update(from: next, count: 1)
+                    error = bpf_map_get_next_key(map, current, next)
+                }
+            }
+        }
+    }
+
+    /// Deletes all that is in a hash. What comes meanwhile may stay.
+    static func removeAll<Key: BitwiseCopyable>(from map: Int32, _: Key.Type) {
+        var keys: [Key] = []
+        withUnsafeTemporaryAllocation(of: Key.self, capacity: 2) { room in
+            guard let current = room.baseAddress else { return }
+            let next = current + 1
+            var error = bpf_map_get_next_key(map, nil, next)
+            while error == 0, keys.count < 1 << 24 {
+                keys.append(next.pointee)
+                current.update(from: next, count: 1)
+                error = bpf_map_get_next_key(map, current, next)
+            }
+        }
+        for key in keys {
+            var key = key
+            _ = bpf_map_delete_elem(map, &key)
+        }
+    }
 }

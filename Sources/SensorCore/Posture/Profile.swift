@@ -387,6 +387,11 @@ package final class Profile {
         unkept.hasHeader = true
     }
 
+    func restore(unattendedFrom time: UInt64, until now: UInt64) {
+        coverage.goUnattended(from: time, to: now)
+        unkept.hasHeader = true
+    }
+
     func restore(damagedAt now: UInt64) {
         seenAt = max(seenAt, now)
         coverage.damage(at: now)

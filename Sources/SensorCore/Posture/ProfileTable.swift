@@ -387,6 +387,11 @@ package struct ProfileTable: ~Copyable {
         }
     }
 
+    /// Nobody read what was told of those that are known for so long, and it has been read since.
+    func restore(unattendedFrom time: UInt64, until now: UInt64) {
+        for profile in profiles.values { profile.restore(unattendedFrom: time, until: now) }
+    }
+
     // MARK: Keeping
 
     /// Pages of a subject, and whether what is known of it beside them is written down too.

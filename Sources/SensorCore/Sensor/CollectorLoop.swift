@@ -44,6 +44,7 @@ final class CollectorLoop {
     private var isHearing = false
     /// Of the socket server.
     private var knownAnswers: UInt64 = 0
+    private var takeOver: TakeOverReport?
     private(set) var trouble: String?
     /// Few: each has its cause in it, and nothing of the moment.
     private var toldTroubles: Set<String> = []
@@ -105,8 +106,50 @@ final class CollectorLoop {
         } catch {
             consume(.scanProcesses)
         }
+        try takeOverGathered()
         deliver()
         recording?.flush()
+    }
+
+    /// By now those are known who live: what the run before has left can be told of them.
+    private func takeOverGathered() throws(KernelError) {
+        guard let found = kernel.takeOver else { return }
+        var report: TakeOverReport
+        switch found {
+        case .replaced(let since, let why):
+            report = TakeOverReport(state: .blind, from: since, to: KernelSession.bootTime(), why: why)
+        case .taken(let since, let isLeft):
+            var records: UInt64 = 0
+            isReadingCounts = true
+            defer { isReadingCounts = false }
+            try kernel.takeGathered(
+                records: {
+                    records += 1
+                    record($0)
+                },
+                isKnown: { pipeline.knows($0) }, { tell($0) })
+            readLosses()
+            var lost = lastLosses.counts.filter(\.key.isLost)
+            if lastLosses.overflow > 0 {
+                lost[LossLedger.Key(cgroup: 0, hook: 0, reason: 0, kind: 0)] = lastLosses.overflow
+            }
+            let state: TakeOverReport.State = !isLeft ? .killed : lost.isEmpty ? .complete : .lossy
+            report = TakeOverReport(
+                state: state, from: since, to: KernelSession.bootTime(), records: records, lost: lost,
+                why: isLeft
+                    ? "nobody read what the programs told; it was kept, and has been read"
+                    : "the sensor was killed; what the programs told after it was kept, and has been read")
+        }
+        pipeline.takenOver(report)
+        takeOver = report
+    }
+
+    private func tell(_ change: CountChange) {
+        if configuration.readsCounts, change.difference.count > 0 {
+            if governor != nil { busy.count(change.key.cgroup) }
+            consume(.count(CountDelta(change)))
+        }
+        if change.isEvicted { consume(.forgotten(change.key)) }
     }
 
     /// Collects until `isStopping`, which is asked after each interruption.
@@ -137,9 +180,10 @@ final class CollectorLoop {
         return max(next, KernelSession.bootTime() &+ 1_000_000)
     }
 
-    /// Takes the programs off, then what they left behind: records, counts, losses.
+    /// Takes the programs off, or leaves them to whoever is next where they are pinned; then what is left of this run:
+    /// records, counts, losses.
     func finish() -> CollectorSummary {
-        kernel.detach()
+        if !leave() { kernel.detach() }
         while pass() > 0 || hasSpans {}
         areCountsQuiet = false
         tick()
@@ -156,6 +200,20 @@ final class CollectorLoop {
         return summary()
     }
 
+    /// False: programs are not pinned, or cannot be left.
+    private func leave() -> Bool {
+        guard configuration.kernel.pinDirectory != nil else { return false }
+        isReadingCounts = true
+        defer { isReadingCounts = false }
+        do throws(KernelError) {
+            try kernel.leave(records: { record($0) }, { tell($0) })
+            return true
+        } catch {
+            note("counts: \(error)")
+            return false
+        }
+    }
+
     func summary() -> CollectorSummary {
         var summary = CollectorSummary()
         summary.losses = pipeline.ledger
@@ -163,6 +221,7 @@ final class CollectorLoop {
         summary.uringOperations = pipeline.uringOperations
         summary.unenforcedCgroups = unenforcedCgroups
         summary.programs = kernel.programs
+        summary.takeOver = takeOver
         summary.seesPartOfCgroups = kernel.cgroups.isPartial
         summary.trouble = trouble
         summary.overload = governor.map(OverloadStatus.init)
@@ -377,6 +436,7 @@ final class CollectorLoop {
         if !unwatched.fresh.isEmpty || !unwatched.settled.isEmpty { areCountsQuiet = false }
         if configuration.readsCounts { readCounts() }
         readLosses()
+        kernel.keepLosses()
         readPendingLosses()
         seedAgainIfNeeded()
         forgetGoneCgroups()
@@ -414,13 +474,7 @@ final class CollectorLoop {
         isReadingCounts = true
         defer { isReadingCounts = false }
         do throws(KernelError) {
-            let summary = try kernel.readCounts(records: { record($0) }) { change in
-                if change.difference.count > 0 {
-                    if governor != nil { busy.count(change.key.cgroup) }
-                    consume(.count(CountDelta(change)))
-                }
-                if change.isEvicted { consume(.forgotten(change.key)) }
-            }
+            let summary = try kernel.readCounts(records: { record($0) }) { tell($0) }
             areCountsQuiet = summary.isQuiet
         } catch { note("counts: \(error)") }
     }

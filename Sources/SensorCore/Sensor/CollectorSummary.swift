@@ -8,6 +8,8 @@ package struct CollectorSummary: Sendable {
     /// io_uring operations that nobody decodes, by cgroup.
     package var uringOperations: [Pipeline.UringOperation: UInt64] = [:]
     package var programs: [ProgramStatus] = []
+    /// What was found of an earlier run; nil: nothing, or nothing is pinned.
+    package var takeOver: TakeOverReport?
     /// Cgroups that the kernel had no room to leave unwatched: what they do costs, though no event is made of it.
     package var unenforcedCgroups: UInt64 = 0
     /// Workloads cannot be told: this process sees a part of the host's cgroups only.

@@ -32,6 +32,9 @@ struct Daemon {
         restriction.begin()
         let signals = try SignalSource([SIGTERM, SIGINT, SIGHUP])
         let attention = try WakeUp()
+        let lease = try settings.pinDirectory.map { directory throws(KernelError) in try PinLease(directory) }
+        guard lease.map({ wait(for: $0, signals) }) ?? true else { return ExitStatus.success }
+        defer { withExtendedLifetime(lease) {} }
         // First of all, so that a second daemon takes nothing from the first.
         let listener = try ControlListener(runDirectory: settings.runDirectory)
         var configuration = CollectorConfiguration(settings)
@@ -108,6 +111,23 @@ struct Daemon {
         if signal == SIGINT { return ExitStatus.interrupted }
         let isWritten = writer.map { $0.isBroken || $0.counters.dropped == 0 } ?? true
         return summary.trouble == nil && isWritten ? ExitStatus.success : ExitStatus.failure
+    }
+
+    /// Until the daemon that runs with the same programs has ended, or this one is told to.
+    ///
+    /// - Returns: whether it has the lease.
+    private func wait(for lease: PinLease, _ signals: borrowing SignalSource) -> Bool {
+        if lease.take() { return true }
+        log.notice("waiting for the daemon that runs to end", metadata: ["pinDir": "\(settings.pinDirectory ?? "")"])
+        while true {
+            var entry = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
+            // The kernel tells nobody when a lock is free.
+            _ = poll(&entry, 1, 20)
+            if lease.take() { return true }
+            while let signal = signals.take() {
+                if signal.number != SIGHUP { return false }
+            }
+        }
     }
 
     /// What keeps posture; nil: there is no place for it, which is told.
@@ -331,6 +351,7 @@ struct Daemon {
                 "stream": "\(stream)", "programs": "\(attached.count)", "records": "\(settings.records ?? "none")",
                 "runDir": "\(settings.runDirectory)",
             ])
+        if let takeOver = collector.summary().takeOver { tell(takeOver) }
         if !settings.watch.isEmpty {
             log.info("not everything is watched", metadata: Reload.metadata(settings.watch, collector.summary()))
         }
@@ -351,6 +372,18 @@ struct Daemon {
                     metadata: ["program": "\(program.name)", "error": "\(ErrorName.of(abs(error)))"])
             }
         }
+    }
+
+    private func tell(_ takeOver: TakeOverReport) {
+        var metadata: Logger.Metadata = ["state": "\(takeOver.state.rawValue)", "why": "\(takeOver.why)"]
+        if let from = takeOver.from { metadata["unreadMilliseconds"] = "\((takeOver.to &- from) / 1_000_000)" }
+        if takeOver.state == .blind {
+            log.warning("what an earlier run had left was taken out of the kernel", metadata: metadata)
+            return
+        }
+        metadata["records"] = "\(takeOver.records)"
+        metadata["lost"] = "\(takeOver.lostEvents)"
+        log.notice("took over the programs of an earlier run", metadata: metadata)
     }
 
     private func tellEnd(_ summary: CollectorSummary, _ writer: LineWriter?) {

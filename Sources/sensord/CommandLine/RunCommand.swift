@@ -37,6 +37,16 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Where programs stay in the kernel when the daemon ends (default: they do not).", valueName: "directory"))
+    var pinDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long they go on then without a daemon (default: 300).", valueName: "seconds"))
+    var pinPatience: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Serves /healthz, /readyz and /metrics, or none (default: 127.0.0.1:9464).", valueName: "address:port"))
     var listen: String?
 
@@ -93,7 +103,8 @@ struct RunCommand: ParsableCommand {
     private var own: [SettingKey: String] {
         let own: [SettingKey: String?] = [
             .records: records, .recordsMaximumBytes: recordsMaxBytes, .recordsMaximumAge: recordsMaxAge,
-            .recordsFiles: recordsFiles, .tick: tick, .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
+            .recordsFiles: recordsFiles, .pinDirectory: pinDir, .pinPatience: pinPatience, .tick: tick,
+            .tailQueueBytes: tailQueueBytes, .maximumTails: maxTails,
             .maximumSubjects: maxSubjects, .maximumFacts: maxFacts, .signingKeyFile: signingKeyFile,
             .processorBudget: cpuBudget, .memoryLimit: memoryLimit,
             .credentialPaths: credentialPaths.isEmpty ? nil : credentialPaths.joined(separator: ","), .listen: listen,

@@ -17,6 +17,9 @@ extension CollectorConfiguration {
         kernel.failedEntryBudget = UInt32(limits.failedEntryBudget)
         kernel.ringBudget = UInt32(limits.ringBudget)
         kernel.workloadEntries = UInt32(limits.maximumWorkloads)
+        kernel.pinDirectory = settings.pinDirectory
+        let (patience, part) = settings.pinPatience.components
+        kernel.pinPatience = UInt64(patience) * 1_000_000_000 + UInt64(part / 1_000_000_000)
         // A container and the pod's own cgroup, at least.
         kernel.unwatchedCgroups = UInt32(2 * limits.maximumWorkloads)
         pipeline.templates = limits.memoryEntries + limits.failureEntries

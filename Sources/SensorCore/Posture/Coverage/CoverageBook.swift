@@ -100,6 +100,20 @@ struct CoverageBook {
             why: "there was no room for it since the sensor was started (--max-subjects)")
     }
 
+    /// No sensor ran from `time` to `now`, while the programs went on: what they told has been read since. What there was no
+    /// room for is in the rows of its containers.
+    mutating func goUnattended(from time: UInt64, to now: UInt64) {
+        earlier += Discipline.allCases.map { discipline in
+            PostureCoverage.with {
+                ($0.discipline, $0.state) = (discipline.name, CoverageAccount.State.complete.rawValue)
+                $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: time)
+                $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
+                $0.why = "nobody read what the programs told; it was kept, and has been read"
+            }
+        }
+        foldEarlier()
+    }
+
     /// Less was told of it from `time` until now than there was, and may be still: of these kinds of events nothing is complete, whether
     /// anything was lost or not.
     mutating func lower(

@@ -7,6 +7,7 @@ struct ToldNode {
     /// Wall clock, nanoseconds since 1970: since when the sensor has watched.
     var start: UInt64
     var wasKilled = false
+    var takeOver: PostureTakeOver?
     var inventory: [PostureInventoryItem] = []
     var inventoryAt: UInt64 = 0
     /// When it was last looked whether it has changed.
@@ -83,8 +84,9 @@ extension Pipeline {
             $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: node.start)
             $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
             $0.killed = node.wasKilled
+            if let takeOver = node.takeOver { $0.takeOver = takeOver }
             $0.hooks = profiles.hooks.messages
-            $0.lost = lostOfNode
+            $0.lost = Self.rows(ledger.counts.filter(\.key.isLost))
             for (operation, count) in uringOperations {
                 $0.blind[UringOperationNames.blind(operation.opcode), default: 0] &+= count
             }
@@ -97,9 +99,21 @@ extension Pipeline {
         return [record]
     }
 
-    private var lostOfNode: [PostureLoss] {
+    /// What was found of the run before.
+    mutating func takenOver(_ report: TakeOverReport) {
+        node.takeOver = PostureTakeOver.with {
+            if let from = report.from { $0.from = Google_Protobuf_Timestamp(nanosecondsSince1970: clock.wall(from)) }
+            $0.to = Google_Protobuf_Timestamp(nanosecondsSince1970: clock.wall(report.to))
+            ($0.state, $0.records, $0.why) = (report.state.rawValue, report.records, report.why)
+            $0.lost = Self.rows(report.lost)
+        }
+        guard let from = report.from, report.state == .complete || report.state == .lossy else { return }
+        profiles.restore(unattendedFrom: clock.wall(from), until: clock.wall(report.to))
+    }
+
+    private static func rows(_ lost: [LossLedger.Key: UInt64]) -> [PostureLoss] {
         var sums: [[String]: UInt64] = [:]
-        for (key, count) in ledger.counts where key.isLost {
+        for (key, count) in lost {
             sums[[key.hookName, key.reasonName], default: 0] &+= count
         }
         return sums.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { key, count in

@@ -145,6 +145,9 @@ package struct Pipeline: ~Copyable {
     /// what was counted until then, and `forget` that it is done.
     package mutating func takeUnforgotten() -> [sensor_key] { templates.takeUnforgotten().map(\.kernelKey) }
 
+    /// Whether it is known what the kernel counts for a key.
+    package mutating func knows(_ key: sensor_key) -> Bool { templates.use(MemoryKey(key)) != nil }
+
     /// Cgroups that were removed since the last call.
     package mutating func takeRemovedCgroups() -> [UInt64] {
         defer { removedCgroups = [] }

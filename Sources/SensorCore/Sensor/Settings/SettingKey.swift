@@ -12,6 +12,8 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case watch
     case runDirectory = "run-dir"
     case stateDirectory = "state-dir"
+    case pinDirectory = "pin-dir"
+    case pinPatience = "pin-patience"
     case listen
     case otlpListen = "otlp-listen"
     case otlpForwarder = "otlp-forwarder"

@@ -81,6 +81,10 @@ package struct Settings: Sendable, Equatable {
     package var runDirectory = "/run/sensord"
     /// What outlives a restart.
     package var stateDirectory = "/var/lib/sensord"
+    /// Directory of a BPF file system, in which programs and maps outlive the daemon; nil: they end with it.
+    package var pinDirectory: String?
+    /// How long they go on then without one.
+    package var pinPatience: Duration = .seconds(300)
     /// Where the local HTTP server listens; nil: nowhere.
     package var listen: ListenAddress? = ListenAddress()
     /// Where OpenTelemetry spans are taken over TCP, beside the socket for them; nil: nowhere.
@@ -187,6 +191,10 @@ package struct Settings: Sendable, Equatable {
         case .stateDirectory:
             guard value.hasPrefix("/") else { throw SettingFault("an absolute path is expected, not \"\(value)\"") }
             stateDirectory = value
+        case .pinDirectory:
+            guard value.hasPrefix("/") else { throw SettingFault("an absolute path is expected, not \"\(value)\"") }
+            pinDirectory = value
+        case .pinPatience: pinPatience = try Self.seconds(value, 1...86_400)
         case .listen: listen = try Self.listenAddress(value)
         case .otlpListen: otlpListen = try Self.listenAddress(value)
         case .otlpForwarder: otlpForwarder = try Self.workload(value)

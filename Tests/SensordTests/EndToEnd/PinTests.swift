@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import SensorCore
+import SensorTestSupport
+import Testing
+
+@testable import sensord
+
+/// Daemons whose programs stay in the kernel: what a workload does is told whether one runs or not.
+@Suite(
+    .serialized, .enabled(if: RunningSensord.canCollect, "eBPF programs cannot be loaded here: see sensord check"),
+    .enabled(if: TestBPFFileSystem.isPossible, "no BPF file system can be mounted here"))
+final class PinTests {
+    private let files: TestBPFFileSystem
+    private let directory: TestDirectory
+    private let cgroup: TestCgroup
+    private var folder: String { directory.path }
+    private var mark: String { folder + "/mark" }
+
+    init() throws {
+        files = try TestBPFFileSystem()
+        directory = try TestDirectory()
+        cgroup = try TestCgroup("pins")
+        let name = cgroup.path.split(separator: "/").last ?? ""
+        let workload = #"{"namespace":"agents","kind":"Deployment","name":"planner"}"#
+        try write(#"[{"cgroup":"/\#(name)","workload":\#(workload)}]"#, to: folder + "/map")
+        try write("", to: mark)
+    }
+
+    private func write(_ text: String, to path: String) throws {
+        let file = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        defer { close(file) }
+        try #require(file >= 0 && Glibc.write(file, text, text.utf8.count) == text.utf8.count)
+    }
+
+    private func start(_ more: String...) throws -> RunningSensord {
+        try RunningSensord(
+            [
+                "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--records", folder + "/records",
+                "--tick", "0.2", "--listen", "none", "--workload-map", folder + "/map", "--pin-dir", files.pins,
+                // Whatever else the machine does meanwhile has room.
+                "--activity-ring-bytes", "33554432", "--lifecycle-ring-bytes", "8388608",
+            ] + more)
+    }
+
+    private func daemon() throws -> RunningSensord {
+        let daemon = try start()
+        try daemon.eventually { daemon.errorsSoFar.contains("collecting") }
+        return daemon
+    }
+
+    private func stop(_ daemon: RunningSensord) throws {
+        kill(daemon.pid, SIGTERM)
+        let outcome = try daemon.wait()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+
+    private func crash(_ daemon: RunningSensord) throws {
+        kill(daemon.pid, SIGKILL)
+        _ = try daemon.wait()
+    }
+
+    /// Runs a shell script in the workload.
+    private func act(_ script: String) throws {
+        let outcome = try RunningSensord([], wrapper: ["sh", "-c", "\(cgroup.enter); \(script)", "sh"]).wait()
+        try #require(outcome.status == 0, "\(outcome.errors)")
+    }
+
+    /// A shell of the workload that opens `mark` about 20 000 times a second until there is a file `stop`, and then says how
+    /// often it has.
+    private func flood() throws -> RunningSensord {
+        try RunningSensord(
+            [],
+            wrapper: [
+                "sh", "-c",
+                """
+                \(cgroup.enter); n=0
+                while [ ! -e '\(folder)/stop' ]; do
+                    i=0; while [ $i -lt 250 ]; do : <'\(mark)'; i=$((i+1)); done
+                    n=$((n+i)); sleep 0.01
+                done; echo $n
+                """, "sh",
+            ])
+    }
+
+    private func end(_ flood: RunningSensord) throws -> UInt64 {
+        try write("", to: folder + "/stop")
+        let outcome = try flood.wait()
+        return try #require(UInt64(outcome.output.filter(\.isNumber)))
+    }
+
+    private func posture() throws -> String {
+        try RunningSensord(["posture", "--state-dir", folder + "/state", "Deployment/planner", "--json"]).wait().output
+    }
+
+    /// Count of the fact about a path, as it is kept.
+    private func count(of path: String) throws -> UInt64 {
+        let fact = try posture().split(separator: #"{"discipline":"#).first { $0.contains(#""path":"\#(path)""#) }
+        let count = fact?.split(separator: #""count":""#).dropFirst().first?.prefix { $0 != "\"" }
+        return count.flatMap { UInt64($0) } ?? 0
+    }
+
+    private func records() throws -> String {
+        try RunningSensord([], wrapper: ["cat", folder + "/records"]).wait().output
+    }
+
+    @Test func `a restart under load counts each event once, and says for how long nobody read`() throws {
+        let first = try daemon()
+        #expect(!first.errorsSoFar.contains("earlier run"))
+        let flood = try flood()
+        try first.eventually { (try? count(of: mark)) ?? 0 > 0 }
+        try stop(first)
+        #expect(try !files.contents.isEmpty)
+        // Whoever does this has come and gone when the next daemon starts.
+        try act("cat '\(folder)/map'")
+
+        let second = try daemon()
+        try second.eventually { second.errorsSoFar.contains("took over the programs of an earlier run") }
+        #expect(second.errorsSoFar.contains("state=complete"), "\(second.errorsSoFar)")
+        let opened = try end(flood)
+        try stop(second)
+        #expect(opened > 0)
+        #expect(try count(of: mark) == opened)
+        #expect(try count(of: folder + "/map") == 1)
+        #expect(try posture().contains("nobody read what the programs told"))
+        let told = try records().split(separator: "\n").last { $0.contains(#""takeOver":{"#) }
+        #expect(told?.contains(#""state":"complete""#) == true)
+
+        // By the way they are removed nothing is left behind.
+        #expect(try PinnedState.remove(files.pins))
+        #expect(try files.contents.isEmpty)
+    }
+
+    @Test func `a daemon waits for the one that runs, and takes over from it without a loss`() throws {
+        let first = try daemon()
+        let flood = try flood()
+        try first.eventually { (try? count(of: mark)) ?? 0 > 0 }
+        let second = try start()
+        try second.eventually { second.errorsSoFar.contains("waiting for the daemon that runs") }
+        #expect(throws: KernelError.self) { try PinnedState.remove(files.pins) }
+        try stop(first)
+        try second.eventually { second.errorsSoFar.contains("earlier run") }
+        #expect(second.errorsSoFar.contains("state=complete"), "\(second.errorsSoFar)")
+        let opened = try end(flood)
+        try stop(second)
+        #expect(try count(of: mark) == opened)
+        try PinnedState.remove(files.pins)
+    }
+
+    @Test func `a daemon that waits ends when it is told to, and touches nothing`() throws {
+        let first = try daemon()
+        let second = try start()
+        try second.eventually { second.errorsSoFar.contains("waiting for the daemon that runs") }
+        try stop(second)
+        try act("cat '\(mark)'")
+        try stop(first)
+        #expect(try count(of: mark) == 1)
+        try PinnedState.remove(files.pins)
+    }
+
+    @Test func `after a kill -9 what was told meanwhile is read, and what is missing is said`() throws {
+        let first = try daemon()
+        try act("cat '\(mark)'")
+        try first.eventually { (try? count(of: mark)) ?? 0 == 1 }
+        try crash(first)
+        try act("cat '\(folder)/map'")
+        let second = try daemon()
+        try second.eventually { second.errorsSoFar.contains("state=killed") }
+        // A first sight again: whoever knew it is gone.
+        try act("cat '\(mark)'; cat '\(mark)'")
+        try stop(second)
+        #expect(try count(of: folder + "/map") == 1)
+        #expect(try count(of: mark) == 3)
+        #expect(try posture().contains(#""reason":"killed""#))
+        try PinnedState.remove(files.pins)
+    }
+
+    @Test func `programs of other sizes are replaced, and that is said`() throws {
+        try stop(daemon())
+        let second = try start("--memory-entries", "65536")
+        try second.eventually { second.errorsSoFar.contains("earlier run") }
+        #expect(second.errorsSoFar.contains("was taken out of the kernel"), "\(second.errorsSoFar)")
+        try act("cat '\(mark)'")
+        try stop(second)
+        #expect(try count(of: mark) == 1)
+        #expect(try records().contains(#""takeOver":{"#))
+        let places = ["--run-dir", folder + "/run", "--state-dir", folder + "/state"]
+        let outcome = try RunningSensord(["uninstall", "--pin-dir", files.pins] + places).wait()
+        #expect(outcome.status == 0 && outcome.output.contains("removed \(files.pins)\n"), "\(outcome)")
+        #expect(try files.contents.isEmpty)
+    }
+}
