@@ -63,7 +63,7 @@ struct OutgoingEvents: ~Copyable {
             var json: [UInt8] = []
             encoder.encode(event, into: &json)
             json.removeLast()
-            let owner = UInt64(UInt(bitPattern: Unmanaged.passUnretained(event.workload).toOpaque()))
+            let owner = UInt64(UInt(bitPattern: ObjectIdentifier(event.workload)))
             number &+= 1
             let entry = Waiting(json: json, workload: event.workload, number: number)
             dropped +=
