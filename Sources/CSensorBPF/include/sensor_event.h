@@ -375,12 +375,12 @@ struct sensor_control {
 	__u32 has_calls;     /* 0: no tool call was ever announced, so that nobody need look for one */
 	__u32 reduced;       /* 0: the map reduced is empty */
 	__u32 reserved;
-	__u64 looked_at;     /* when the consumer last looked at the rings, boot clock, ns */
-	__u64 deadline;      /* on the boot clock: whoever sees it pass makes all go quiet; 0: never */
-	__u32 self_tgid;     /* the sensor, not reported; 0: it has ended */
-	__u32 quiet;         /* 1: nobody has looked at the rings for too long: programs return at once, for good */
-	__u32 forgetting;    /* 1: the memory is left alone, so that the daemon can empty it: each event is told */
-	__u32 is_left;       /* 1: all that was remembered until then has been taken; who comes next has the rest */
+	__u64 looked_at;  /* when the consumer last looked at the rings, boot clock, ns */
+	__u64 deadline;   /* on the boot clock: whoever sees it pass makes all go quiet; 0: never */
+	__u32 self_tgid;  /* the sensor, not reported; 0: it has ended */
+	__u32 quiet;      /* 1: nobody has looked at the rings for too long: programs return at once, for good */
+	__u32 forgetting; /* 1: the memory is left alone, so that the daemon can empty it: each event is told */
+	__u32 is_left;    /* 1: all that was remembered until then has been taken; who comes next has the rest */
 };
 
 /* Several calls may be open in a place where the programs cannot tell which of them a task acts for. */
