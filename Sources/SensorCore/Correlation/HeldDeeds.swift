@@ -6,9 +6,10 @@ struct HeldDeeds: ~Copyable {
     struct Limits: Sendable {
         /// How long a span is waited for, ns.
         var time = SpanTable.Limits().settling
-        /// Deeds of all workloads and of one that wait.
-        var deeds = 1024
-        var deedsOfWorkload = 64
+        /// Deeds of all workloads that wait.
+        var deeds = 4096
+        /// Of one: each of its habits has room.
+        var deedsOfWorkload = CallHabits.Limits().classes
 
         init() {}
     }
@@ -38,9 +39,10 @@ struct HeldDeeds: ~Copyable {
 
     mutating func hold(_ deed: Deed) {
         let number = deed.workload.number
-        guard waiting.count(of: number) < limits.deedsOfWorkload else {
+        if waiting.count(of: number) >= limits.deedsOfWorkload {
             evicted += 1
-            return
+            guard let place = superfluous(besides: deed.deed, of: number) else { return }
+            waiting.remove(place)
         }
         latest = max(latest, deed.origin.time)
         waiting.append(deed, of: number, at: latest &+ limits.time)
@@ -57,4 +59,17 @@ struct HeldDeeds: ~Copyable {
 
     /// One that has waited long enough, and that nothing covers.
     mutating func takeUncovered(at time: UInt64) -> Deed? { waiting.takeFirst(by: time) }
+
+    /// The latest deed of the class of which most wait, where none of the new deed's class does: nobody hides one thing behind
+    /// many others. nil if some do.
+    private func superfluous(besides deed: DeedClass, of workload: UInt64) -> SharedQueue<Deed>.Place? {
+        let places = waiting.places(of: workload)
+        if places.contains(where: { waiting[$0]?.element.deed == deed }) { return nil }
+        var classes: [DeedClass: (count: Int, latest: SharedQueue<Deed>.Place)] = [:]
+        for place in places {
+            guard let waits = waiting[place]?.element.deed else { continue }
+            classes[waits] = ((classes[waits]?.count ?? 0) + 1, place)
+        }
+        return classes.values.max { ($0.count, $0.latest) < ($1.count, $1.latest) }?.latest
+    }
 }

@@ -240,14 +240,29 @@ import Testing
 
     @Test func `of more than can wait for spans nothing is said, but how many they are`() {
         var agent = Agent()
-        for _ in 0..<20 { agent.call { agent, set in for host in 1...70 { agent.connect(UInt8(host), calls: set) } } }
+        for _ in 0..<20 { agent.call { agent, set in for host in 1...4 { agent.connect(UInt8(host), calls: set) } } }
         agent.span(at: 1)
-        for host in 1...70 as ClosedRange<UInt8> { agent.connect(host) }
-        #expect(agent.pipeline.statistics.evictedDeeds == 6)
+        for number in 1...300 as ClosedRange<Int> { agent.connect(UInt8(number % 4) + 1) }
+        #expect(agent.pipeline.statistics.evictedDeeds == 300 - 256)
         // The span of the call that all of it was done in comes after all.
         agent.span(at: agent.time)
         agent.pipeline.consume(.settle(.max))
         #expect(agent.anomalies().isEmpty)
+    }
+
+    @Test func `one thing cannot be hidden behind many others that wait for spans`() {
+        var agent = Agent()
+        for _ in 0..<20 { agent.call { agent, set in for host in 1...2 { agent.connect(UInt8(host), calls: set) } } }
+        agent.span(at: 1)
+        for _ in 0..<300 { agent.connect(1) }
+        agent.connect(2)
+        #expect(agent.pipeline.statistics.evictedDeeds == 300 - 256 + 1)
+        agent.pipeline.consume(.settle(.max))
+        #expect(
+            agent.anomalies().map(\.expected) == [
+                "egress to 10.0.0.1 only within tool calls, as in 20 of them",
+                "egress to 10.0.0.2 only within tool calls, as in 20 of them",
+            ])
     }
 
     @Test func `spans of a unit that has ended say nothing of the one that is started again`() {
