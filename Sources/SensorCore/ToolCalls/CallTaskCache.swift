@@ -9,6 +9,8 @@ final class KnownSender {
     /// Boot clock, ns.
     fileprivate var lookedAt: UInt64
     fileprivate var usedAt: UInt64
+    /// When it was last seen to be alive.
+    fileprivate var livedAt: UInt64 = 0
 
     fileprivate init(_ sender: CallSender, sharesNumbers: Bool, handle: consuming TaskHandle?, at now: UInt64) {
         self.sender = sender
@@ -20,6 +22,14 @@ final class KnownSender {
 
     /// Nobody else has its id. False also where that is not known.
     fileprivate var isAlive: Bool { handle?.isAlive ?? false }
+
+    /// The same, asked once a turn: an id is given out again only after all others have been, which takes longer than that.
+    fileprivate func isAlive(inTurnOf now: UInt64) -> Bool {
+        if livedAt == now { return true }
+        guard isAlive else { return false }
+        livedAt = now
+        return true
+    }
 
     fileprivate var isHeld: Bool {
         switch handle {
@@ -75,12 +85,12 @@ final class CallTaskCache: CallTasks {
     ///
     /// - Parameters:
     ///   - last: who sent the one before on the same connection.
-    ///   - now: boot clock, ns.
+    ///   - now: when the server's turn began, boot clock, ns.
     /// - Returns: nil: it is gone, or its cgroup cannot be told.
     func sender(_ process: UInt32, last: KnownSender?, at now: UInt64) -> KnownSender? {
         self.now = now
         if let known = processes[process] {
-            if known.isAlive {
+            if known.isAlive(inTurnOf: now) {
                 known.usedAt = now
                 if now &- known.lookedAt >= Self.placeTime, let again = senders.place(of: known.sender.process) {
                     (known.sender, known.lookedAt) = (again, now)

@@ -34,6 +34,7 @@ struct ToolCallLoop<Marker: CallMarker> {
     private var toldAt: UInt64 = 0
     private var statistics = ToolCallServer.Statistics()
     private var turns = 0
+    private var pace = TurnPace()
     /// There is no turn after this one.
     private var isLast = false
     private var tickedAt: UInt64 = 0
@@ -83,6 +84,7 @@ struct ToolCallLoop<Marker: CallMarker> {
     }
 
     private mutating func turn() {
+        if !isLast { rest() }
         if server.hearing.takeQuestion() { isAsked = true }
         let began = KernelSession.bootTime()
         isLooking = isLast || isAsked && began &- lookedAt >= Self.lookTime
@@ -91,6 +93,7 @@ struct ToolCallLoop<Marker: CallMarker> {
         let now = KernelSession.bootTime()
         work.removeAll(keepingCapacity: true)
         turns += 1
+        pace.served(ready.count, at: now)
         // Who was first is last, so that one with many connections gets to each of them.
         let first = ready.isEmpty ? 0 : turns % ready.count
         clock.begin()
@@ -132,6 +135,13 @@ struct ToolCallLoop<Marker: CallMarker> {
     }
 
     // MARK: Waiting
+
+    private func rest() {
+        let time = pace.rest(at: KernelSession.bootTime())
+        guard time > 0 else { return }
+        var wanted = timespec(tv_sec: 0, tv_nsec: Int(time))
+        nanosleep(&wanted, nil)
+    }
 
     private func wait(at now: UInt64) -> [ConnectionPoll.Ready] {
         let isIdle = connections.isEmpty && book.isIdle && book.accounts.count == 0
