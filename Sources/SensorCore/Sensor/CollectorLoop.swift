@@ -347,7 +347,9 @@ final class CollectorLoop {
     /// With what nobody can make anew, which comes first, and with events.
     private func withPending(_ batch: JournalBatch = JournalBatch()) -> JournalBatch {
         var batch = batch
-        batch.records = pending.take() + batch.records
+        let (urgent, others) = pending.take()
+        batch.urgent += urgent
+        batch.records = others + batch.records
         let (portions, dropped) = outgoing.take()
         for portion in portions { batch.events.append(pipeline.record(of: portion)) }
         batch.droppedEvents = dropped
