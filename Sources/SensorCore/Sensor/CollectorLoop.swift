@@ -35,9 +35,10 @@ final class CollectorLoop {
     var outgoing: OutgoingEvents
     /// nil: there are no limits to be held.
     var governor: OverloadGovernor?
-    /// Since the governor looked last, and when it looks again, boot clock.
+    /// Since the governor looked last; when it looks again, and when memory is given back again, boot clock.
     var busy = BusyCgroups()
     var nextLook: UInt64 = 0
+    var nextTrim: UInt64 = 0
     /// When what is urgent is looked at again, boot clock, and how long the journal has been waited for so.
     private var urgency: (due: UInt64, pause: UInt64) = (0, 0)
     /// Somebody has announced a call.

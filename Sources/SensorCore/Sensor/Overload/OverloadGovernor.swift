@@ -10,6 +10,9 @@
 /// beyond a limit makes all of a workload's steps one. Whatever a workload does that causes next to nothing is left alone: where there
 /// is nobody else, nothing is left to be lowered, and the governor says so.
 ///
+/// Memory is given back slowly, if at all: what was lowered is enough for it as long as it does not grow. Where it grows by what many
+/// do together, the last step is that nothing more is learned of anybody.
+///
 /// What was lowered last is raised first, once it has been calm for a while. Where that brings the overload back, the next try waits
 /// twice as long.
 struct OverloadGovernor {
@@ -62,6 +65,8 @@ struct OverloadGovernor {
         var cause = 0.1
         /// A step is given so long before the next.
         var settling: UInt64 = 2_000_000_000
+        /// Of the limit on memory, what it grows by before a step was not enough.
+        var growth = 1.0 / 64
         /// It has to be calm for so long before anything is raised; from the second on.
         var patience: UInt64 = 10_000_000_000
         var raising: UInt64 = 5_000_000_000
@@ -89,6 +94,8 @@ struct OverloadGovernor {
     private var changedAt: UInt64 = 0
     private var loweredAt: UInt64?
     private var raisedAt: UInt64?
+    /// What of the limit on memory was used when something was lowered for it; nil: nothing was since anything was raised.
+    private var loweredMemory: Double?
     private var calmSince: UInt64?
 
     /// - Parameter processors: of the node.
@@ -96,6 +103,9 @@ struct OverloadGovernor {
         (self.limits, self.processors, self.law) = (limits, max(1, processors), law)
         patience = law.patience
     }
+
+    /// So much of it is used that what is free should be given back before it counts.
+    var isShortOfMemory: Bool { use.memory >= law.calmMemory }
 
     /// - Returns: what is to be done now, in that order.
     mutating func observe(_ reading: Reading) -> [Step] {
@@ -151,6 +161,7 @@ struct OverloadGovernor {
 
     private mutating func lower(_ reading: Reading, for limit: Limit, isViolent: Bool) -> [Step] {
         if let loweredAt, reading.time - loweredAt < law.settling { return [] }
+        if limit == .memory, let loweredMemory, use.memory < loweredMemory + law.growth { return [] }
         let causes = reading.busiest.filter { $0.share >= law.cause }.map(\.workload)
         var wanted: [Reduction] = []
         switch limit {
@@ -160,6 +171,8 @@ struct OverloadGovernor {
             wanted = [.ticks]
             if let cause = causes.first(where: { !isLowered(.firstSights(of: $0)) }) {
                 wanted += [.copies(of: cause), .firstSights(of: cause)]
+            } else if limit == .memory {
+                wanted.append(.facts)
             }
         }
         wanted.removeAll(where: isLowered)
@@ -175,6 +188,7 @@ struct OverloadGovernor {
         }
         raisedAt = nil
         (changedAt, loweredAt) = (reading.time, reading.time)
+        if limit == .memory { loweredMemory = use.memory }
         return wanted.map { .lower($0, for: limit) }
     }
 
@@ -189,7 +203,7 @@ struct OverloadGovernor {
         calmSince = since
         guard now - since >= patience, let last = lowered.popLast() else { return [] }
         raisings += 1
-        (changedAt, raisedAt) = (now, now)
+        (changedAt, raisedAt, loweredMemory) = (now, now, nil)
         // The next one has less to wait for.
         calmSince = now - min(now, patience - min(patience, law.raising))
         return [.raise(last.reduction)]

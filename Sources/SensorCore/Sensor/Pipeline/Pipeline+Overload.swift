@@ -63,12 +63,13 @@ extension Pipeline {
     private mutating func decideDetail(of workload: Workload?) {
         lowered.isNews = true
         lowered.subjects = Set(lowered.entries.compactMap { $0.workload.map { SubjectKey($0.description.identity) } })
+        profiles.isClosed = lowered.entries.contains { $0.notice.reduction == .facts }
         guard let workload else { return }
         let own = lowered.entries.filter { $0.workload === workload }.map(\.notice.reduction)
         var detail = KernelDetail.whole
         for reduction in own {
             switch reduction {
-            case .ticks: break
+            case .ticks, .facts: break
             case .copies: if detail == .whole { detail = .firstSights }
             case .firstSights: detail = .counts
             }
