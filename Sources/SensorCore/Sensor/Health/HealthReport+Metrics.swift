@@ -21,8 +21,8 @@ extension HealthReport {
     private func addProcess(to text: inout MetricsText) {
         text.add("build_info", .gauge, "1 for the version that runs.", [([("version", version)], 1)])
         text.add(
-            "process_cpu_milliseconds_total", .counter, "Processor time of all its threads.",
-            OverloadMeter.processorTime / 1_000_000)
+            "process_cpu_seconds_total", .counter, "Processor time of all its threads, in whole seconds.",
+            OverloadMeter.processorTime / 1_000_000_000)
         text.add("process_resident_bytes", .gauge, "What --memory-limit bounds.", UInt64(OverloadMeter.memory))
         let heap = sensor_heap()
         text.add(
