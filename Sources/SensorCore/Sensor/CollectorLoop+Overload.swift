@@ -17,6 +17,7 @@ extension CollectorLoop {
         nextLook = now &+ Self.lookInterval
         if governor.isShortOfMemory, now >= nextTrim {
             nextTrim = now &+ Self.trimInterval
+            pipeline.giveBack()
             Heap.giveBack()
         }
         let reading = OverloadGovernor.Reading(

@@ -10,8 +10,8 @@
 /// beyond a limit makes all of a workload's steps one. Whatever a workload does that causes next to nothing is left alone: where there
 /// is nobody else, nothing is left to be lowered, and the governor says so.
 ///
-/// Memory is given back slowly, if at all: what was lowered is enough for it as long as it does not grow. Where it grows by what many
-/// do together, the last step is that nothing more is learned of anybody.
+/// Memory is given back slowly, if at all: what was lowered is enough for it as long as it does not grow. Where it grows by what more than
+/// one does, nothing more is learned of anybody.
 ///
 /// What was lowered last is raised first, once it has been calm for a while. Where that brings the overload back, the next try waits
 /// twice as long.
@@ -168,12 +168,9 @@ struct OverloadGovernor {
         // It is emptied at a tick, and what does not go there takes no room.
         case .queue: wanted = causes.first { !isLowered(.copies(of: $0)) }.map { [.copies(of: $0)] } ?? []
         case .processor, .memory:
-            wanted = [.ticks]
-            if let cause = causes.first(where: { !isLowered(.firstSights(of: $0)) }) {
-                wanted += [.copies(of: cause), .firstSights(of: cause)]
-            } else if limit == .memory {
-                wanted.append(.facts)
-            }
+            let cause = causes.first { !isLowered(.firstSights(of: $0)) }
+            wanted = [.ticks] + (cause.map { [.copies(of: $0), .firstSights(of: $0)] } ?? [])
+            if limit == .memory { wanted.insert(.facts, at: hasLoweredCause ? 1 : wanted.count) }
         }
         wanted.removeAll(where: isLowered)
         isExhausted = wanted.isEmpty
@@ -190,6 +187,11 @@ struct OverloadGovernor {
         (changedAt, loweredAt) = (reading.time, reading.time)
         if limit == .memory { loweredMemory = use.memory }
         return wanted.map { .lower($0, for: limit) }
+    }
+
+    /// Whoever causes most has been lowered.
+    private var hasLoweredCause: Bool {
+        lowered.contains { if case .firstSights = $0.reduction { true } else { false } }
     }
 
     private func isLowered(_ reduction: Reduction) -> Bool { lowered.contains { $0.reduction == reduction } }

@@ -80,6 +80,9 @@ extension Pipeline {
     /// Of cgroups that the kernel is to tell more or less of since the last call, in the order in which it has to be carried out.
     mutating func takeDetailChanges() -> [DetailChange] { cgroups.takeDetailChanges() }
 
+    /// Lets go of memory in which there was more than there is.
+    mutating func giveBack() { templates.giveBack() }
+
     /// Whose first sights are not told is not known wholly, whether anything was lost or not.
     mutating func noteLowered() {
         for entry in lowered.entries {
