@@ -28,6 +28,12 @@ package final class TestReconciler: Sendable {
         case tooMuch
         /// The batch is not kept, and what was acknowledged last is acknowledged again.
         case again
+        /// The batch is kept, and what was acknowledged before it is acknowledged again.
+        case duplicate
+        /// The batch is kept, and the answer comes byte by byte.
+        case byteByByte
+        /// The batch is kept, and the answer has no end.
+        case endless
         /// What is no acknowledgement.
         case nonsense
     }
@@ -176,9 +182,13 @@ package final class TestReconciler: Sendable {
         if case .answer(let code, let text) = fault { return Self.response(code, text) }
         if records.count > state.recordLimit { return Self.status(413) }
         if case .again = fault { return Self.acknowledgement(first.stream, state.last[first.stream] ?? 0) }
+        let before = state.last[first.stream] ?? 0
         for record in records { Self.keep(record, &state) }
         let last = state.last[first.stream] ?? 0
         switch fault {
+        case .duplicate: return Self.acknowledgement(first.stream, before)
+        case .byteByByte: return Self.inPieces(Self.text(first.stream, last), isEndless: false)
+        case .endless: return Self.inPieces(Self.text(first.stream, last), isEndless: true)
         case .lostAnswer: return nil
         case .wrongStream: return Self.acknowledgement(StreamID(), last)
         case .tooMuch: return Self.acknowledgement(first.stream, last + 1_000_000)
@@ -235,7 +245,29 @@ package final class TestReconciler: Sendable {
     }
 
     private static func acknowledgement(_ stream: StreamID, _ sequence: UInt64) -> Response {
-        response(200, #"{"stream":"\#(stream)","acknowledged":"\#(sequence)"}"#)
+        response(200, text(stream, sequence))
+    }
+
+    private static func text(_ stream: StreamID, _ sequence: UInt64) -> String {
+        #"{"stream":"\#(stream)","acknowledged":"\#(sequence)"}"#
+    }
+
+    /// Each byte by itself, after a while.
+    ///
+    /// - Parameter isEndless: spaces follow, until whoever asked has had enough.
+    private static func inPieces(_ text: String, isEndless: Bool) -> Response {
+        let body = ResponseBody { writer in
+            for byte in text.utf8 {
+                try await writer.write(ByteBuffer(bytes: [byte]))
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            while isEndless {
+                try await writer.write(ByteBuffer(string: " "))
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: [.contentType: "application/json"], body: body)
     }
 
     private static func status(_ code: Int, retryAfter: Int? = nil) -> Response {

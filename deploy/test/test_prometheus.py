@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Alerts and dashboard: valid, about metrics that exist, and true to what they are for."""
 
+import contextlib
 import json
 import re
+import signal
+import subprocess
 import unittest
+import urllib.parse
 import urllib.request
 
 import yaml
 
-from support import DEPLOY, Daemon, DeployTest, needs, needs_root, run, sensord
+from support import DEPLOY, Daemon, DeployTest, eventually, needs, needs_root, run, sensord
 
 ALERTS = DEPLOY / "prometheus/alerts.yaml"
 DASHBOARD = DEPLOY / "grafana/sensord.json"
@@ -93,6 +97,113 @@ class PrometheusTests(DeployTest):
             self.assertFalse(taken & cells, panel["title"])
             self.assertLessEqual(place["x"] + place["w"], 24)
             taken |= cells
+
+
+class ScrapeTests(DeployTest):
+    """A Prometheus that scrapes a sensord and evaluates the alerts, each second."""
+
+    def ask(self, path):
+        with urllib.request.urlopen(f"http://{self.prometheus}{path}", timeout=10) as answer:
+            return answer.read().decode()
+
+    def data(self, path):
+        answer = json.loads(self.ask(path))
+        self.assertEqual(answer["status"], "success")
+        return answer["data"]
+
+    def value(self, expression):
+        """Of what must be one sample; None: there is none."""
+        result = self.data("/api/v1/query?" + urllib.parse.urlencode({"query": expression}))["result"]
+        self.assertLessEqual(len(result), 1, result)
+        return float(result[0]["value"][1]) if result else None
+
+    def own(self, metric):
+        """What it counts of itself, over all labels."""
+        lines = re.findall(rf"^{metric}(?:\{{.*\}})? (\S+)$", self.ask("/metrics"), re.MULTILINE)
+        self.assertTrue(lines, metric)
+        return sum(map(float, lines))
+
+    def configuration(self, target):
+        file = self.directory / "prometheus.yaml"
+        file.write_text(
+            json.dumps(
+                {
+                    "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+                    "rule_files": [str(ALERTS)],
+                    "scrape_configs": [{"job_name": "sensord", "static_configs": [{"targets": [target]}]}],
+                }
+            )
+        )
+        return file
+
+    def test_what_it_scrapes_is_whole_and_every_alert_can_be_evaluated(self):
+        needs("prometheus")
+        needs_root()
+        places = ("--run-dir", self.directory / "run", "--state-dir", self.directory / "state")
+        settings = ("--listen", "127.0.0.1:0", "--records", "-", "--tick", "0.5", "--activity-ring-bytes", "65536")
+        with Daemon(sensord(), "run", *places, *settings, directory=self.directory) as daemon:
+            target = daemon.said(r"listening for HTTP address=(\S+)")[1]
+            self.lose_events(daemon)
+            flags = ("--storage.tsdb.path", self.directory / "data", "--web.listen-address", "127.0.0.1:0")
+            command = ("prometheus", "--config.file", self.configuration(target), *flags)
+            with Daemon(*command, directory=self.directory) as prometheus:
+                self.prometheus = prometheus.said(r'msg="Listening on".*? address=(\S+)')[1]
+                prometheus.said("Server is ready to receive web requests")
+                eventually(lambda: self.value("up") == 1, 60, "sensord is scraped")
+                self.check_what_is_counted()
+                self.check_what_is_scraped()
+                self.check_alerts()
+                self.assertNotRegex(prometheus.log, "(?i)level=(warn|error)")
+                daemon.process.terminate()
+                pending = 'ALERTS{alertname="SensordDown", alertstate="pending"}'
+                eventually(lambda: self.value(pending) == 1, 60, "it is noticed that sensord is away")
+
+    def lose_events(self, daemon):
+        daemon.said("collecting")
+        # While it does not look, nothing makes room.
+        daemon.process.send_signal(signal.SIGSTOP)
+        for number in range(3000):
+            with contextlib.suppress(FileNotFoundError):
+                open(self.directory / f"none-{number}").close()
+        daemon.process.send_signal(signal.SIGCONT)
+        daemon.said("events were lost")
+
+    def check_what_is_counted(self):
+        version = run(sensord(), "version").stdout.split()[1]
+        self.assertEqual(self.value(f'sensord_build_info{{version="{version}"}}'), 1)
+        self.assertGreater(self.value("sensord_process_resident_bytes"), 1 << 20)
+        before = self.value("sensord_events_total")
+        self.assertGreater(before, 0)
+        subprocess.run(["true"], check=True)
+        eventually(lambda: self.value("sensord_events_total") > before, 60, "events are counted")
+        eventually(lambda: (self.value("sum(sensord_lost_events_total)") or 0) > 0, 60, "losses are counted")
+        self.assertEqual(self.value('sensord_hooks{state="refused"}'), 0)
+        self.assertGreater(self.value('sensord_hooks{state="attached"}'), 10)
+        eventually(lambda: (self.value("rate(sensord_events_total[30s])") or 0) > 0, 60, "it has a rate")
+
+    def check_what_is_scraped(self):
+        (target,) = self.data("/api/v1/targets")["activeTargets"]
+        self.assertEqual((target["health"], target["lastError"]), ("up", ""))
+        kept = self.value("scrape_samples_post_metric_relabeling")
+        self.assertEqual(self.value("scrape_samples_scraped"), kept)
+        self.assertGreater(kept, 100)
+        for what in "duplicate_timestamp", "out_of_order", "out_of_bounds":
+            self.assertEqual(self.own(f"prometheus_target_scrapes_sample_{what}_total"), 0, what)
+
+    def check_alerts(self):
+        def rules():
+            found = [rule for group in self.data("/api/v1/rules")["groups"] for rule in group["rules"]]
+            return found if found and all(rule["health"] != "unknown" for rule in found) else None
+
+        found = eventually(rules, 60, "all rules have been evaluated")
+        names = {rule["alert"] for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]}
+        self.assertEqual({rule["name"] for rule in found}, names)
+        for rule in found:
+            self.assertEqual((rule["health"], rule.get("lastError", "")), ("ok", ""), rule["name"])
+        self.assertEqual(self.own("prometheus_rule_evaluation_failures_total"), 0)
+        # Of all of them none is of a sensord that does what it should.
+        wrong = {"SensordDown", "SensordHooksMissing", "SensordTrouble", "SensordDoesNotKeepState"}
+        self.assertEqual({alert["labels"]["alertname"] for alert in self.data("/api/v1/alerts")["alerts"]} & wrong, set())
 
 
 if __name__ == "__main__":

@@ -2473,6 +2473,7 @@ package nonisolated struct PostureReduction: Sendable {
 
   /// `ticks`: counts are read less often. `copies`: no event of the subject reaches a tail, or travels as a record, but for what is
   /// urgent; its counts stay whole. `first_sights`: what is new to the subject is counted as lost (`overload`) and not told.
+  /// `facts`: facts and subjects that are not known are counted together and not learned, of everybody.
   package var what: String = String()
 
   /// Empty: of the node.

@@ -10,11 +10,13 @@ package enum Reduction: Hashable, Sendable {
     case copies(of: UInt64)
     /// Telling what is new to a workload: it is counted as lost.
     case firstSights(of: UInt64)
+    /// Learning facts and subjects that are not known: they are counted together, of everybody. For memory alone.
+    case facts
 
     /// Whom it is about; nil: the node.
     package var workload: UInt64? {
         switch self {
-        case .ticks: nil
+        case .ticks, .facts: nil
         case .copies(let workload), .firstSights(let workload): workload
         }
     }
@@ -25,8 +27,9 @@ package enum Reduction: Hashable, Sendable {
         case .ticks: "ticks"
         case .copies: "copies"
         case .firstSights: "first_sights"
+        case .facts: "facts"
         }
     }
 
-    package static let names = ["ticks", "copies", "first_sights"]
+    package static let names = ["ticks", "copies", "first_sights", "facts"]
 }

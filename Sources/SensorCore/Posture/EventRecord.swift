@@ -5,4 +5,6 @@ struct EventRecord: Sendable {
     var content: RecordContent
     /// How many it has.
     var count: Int
+    /// Nobody should have to wait for it.
+    var isUrgent = false
 }

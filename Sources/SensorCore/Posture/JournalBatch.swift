@@ -2,6 +2,8 @@
 
 /// What there is to say of subjects at a tick.
 package struct JournalBatch: Sendable {
+    /// To be told before all else.
+    var urgent: [RecordContent] = []
     /// To be told.
     var records: [RecordContent] = []
     /// To be told where there is room for them.
@@ -15,12 +17,13 @@ package struct JournalBatch: Sendable {
     var wanted: Set<SubjectKey> = []
 
     package var isEmpty: Bool {
-        records.isEmpty && events.isEmpty && droppedEvents == 0 && shares.isEmpty && wanted.isEmpty
+        urgent.isEmpty && records.isEmpty && events.isEmpty && droppedEvents == 0 && shares.isEmpty && wanted.isEmpty
     }
 
     /// What comes later counts.
     mutating func add(_ later: JournalBatch) {
         shares.merge(later.shares) { $1 }
+        urgent += later.urgent
         records += later.records
         events += later.events
         droppedEvents += later.droppedEvents

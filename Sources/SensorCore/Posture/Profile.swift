@@ -132,9 +132,12 @@ package final class Profile {
 
     // MARK: Noting
 
+    /// - Parameter learns: false: there is room for nothing that is not known.
     /// - Returns: the fact's index; nil: there is no room for it.
     @discardableResult
-    func note(_ statement: Event.Statement, _ qualifiers: FactQualifiers, _ deed: Deed) -> Int? {
+    func note(
+        _ statement: Event.Statement, _ qualifiers: FactQualifiers, _ deed: Deed, learns: Bool = true
+    ) -> Int? {
         let hour = touch(at: deed.time)
         if lastContainer != deed.container {
             lastContainer = deed.container
@@ -142,7 +145,7 @@ package final class Profile {
             hours.observed.insert(hour)
             unkept.hasHeader = true
         }
-        guard let index = place(of: statement.key, self.qualifiers.number(of: qualifiers), deed) else {
+        guard let index = place(of: statement.key, self.qualifiers.number(of: qualifiers), deed, learns) else {
             var other = overflow[statement.key.kind] ?? Overflow(firstSeen: deed.time, lastSeen: deed.time)
             if !statement.isAfterword { other.count &+= deed.count }
             other.sent &+= statement.sent
@@ -239,10 +242,10 @@ package final class Profile {
         facts.facts[index].sightings.note(hour: hour)
     }
 
-    private func place(of key: FactKey, _ qualifiers: UInt8?, _ deed: Deed) -> Int? {
+    private func place(of key: FactKey, _ qualifiers: UInt8?, _ deed: Deed, _ learns: Bool) -> Int? {
         guard let qualifiers else { return nil }
         if let known = facts.find(key, qualifiers) { return known }
-        guard countOfKind[key.kind, default: 0] < key.kind.limit(of: limits.facts) else { return nil }
+        guard learns, countOfKind[key.kind, default: 0] < key.kind.limit(of: limits.facts) else { return nil }
         countOfKind[key.kind, default: 0] += 1
         return facts.insert(key, qualifiers, Fact(firstSeen: deed.time))
     }
@@ -345,7 +348,7 @@ package final class Profile {
         guard let identity = SharedFact.Identity(message), !identity.isOverflow else { return .damaged }
         var fact = Fact(message)
         let (before, deed) = (count, Deed(time: fact.firstSeen))
-        guard let index = place(of: identity.key, qualifiers.number(of: identity.qualifiers), deed) else {
+        guard let index = place(of: identity.key, qualifiers.number(of: identity.qualifiers), deed, true) else {
             return .withoutRoom(identity.key.kind)
         }
         // The same fact twice, after damage: the larger one has counted on from the other.

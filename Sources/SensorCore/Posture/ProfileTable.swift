@@ -41,6 +41,8 @@ package struct ProfileTable: ~Copyable {
     private var observedAt: UInt64 = 0
     /// There is nobody who could make room, until the next tick.
     private var isFull = false
+    /// Facts and subjects that are not known are not learned: they are counted as those that there is no room for.
+    var isClosed = false
     /// What the kernel side sees.
     var hooks = HookCoverage()
     /// The time of all that is noted.
@@ -111,7 +113,7 @@ package struct ProfileTable: ~Copyable {
         let qualifiers = event.qualifiers
         var indices: [Int] = []
         for statement in statements {
-            if let index = profile.note(statement, qualifiers, deed) { indices.append(index) }
+            if let index = profile.note(statement, qualifiers, deed, learns: !isClosed) { indices.append(index) }
         }
         // What is different each time, or may be the next time, is looked for.
         guard event.toolCall == nil, call == nil, indices.count == statements.count else { return }
@@ -152,7 +154,7 @@ package struct ProfileTable: ~Copyable {
                 Event.Statement(key: key), qualifiers,
                 Profile.Deed(
                     time: time, container: workload.container?.id ?? "", replica: Self.replica(of: workload),
-                    revision: workload.identity.revision))
+                    revision: workload.identity.revision), learns: !isClosed)
         }
     }
 
@@ -226,7 +228,7 @@ package struct ProfileTable: ~Copyable {
         if let known = latest[ObjectIdentifier(workload)] { return known.profile }
         let subject = SubjectKey(workload.identity)
         if profiles[subject] == nil {
-            guard profiles.count < limits.subjects || !isFull && releaseAbsent() else {
+            guard !isClosed, profiles.count < limits.subjects || !isFull && releaseAbsent() else {
                 isFull = true
                 return nil
             }

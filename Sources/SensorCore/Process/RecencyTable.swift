@@ -14,7 +14,7 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
 
     private var index: IntegerTable<Key, Int32>
     // Reserved at once: of memory that was not touched yet only addresses are used, and to move what has grown costs more.
-    private let nodes: UnsafeMutablePointer<Node>
+    private var nodes: UnsafeMutablePointer<Node>
     private var nodeCount: Int32 = 0
     private var free: Int32 = -1  // chained through `older`
     private var newest: Int32 = -1
@@ -104,6 +104,32 @@ package struct RecencyTable<Key: TableKey, Value>: ~Copyable {
         let key = node(oldest).pointee.key
         return remove(key).map { (key, $0) }
     }
+
+    /// Gives back the memory of what is gone, where that is most of what it has. Takes as long as all that is left.
+    package mutating func giveBack() {
+        guard nodeCount >= Self.leastWorth, count < Int(nodeCount) / 4 else { return }
+        let kept = UnsafeMutablePointer<Node>.allocate(capacity: capacity)
+        index = IntegerTable()
+        var number: Int32 = 0
+        var next = oldest
+        while next >= 0 {
+            let (key, newer) = (node(next).pointee.key, node(next).pointee.newer)
+            (kept + Int(number)).initialize(
+                to: Node(
+                    key: key, value: node(next).pointee.value.take(), newer: newer < 0 ? -1 : number + 1,
+                    older: number - 1))
+            index.insertNew(key, number)
+            number += 1
+            next = newer
+        }
+        nodes.deinitialize(count: Int(nodeCount))
+        nodes.deallocate()
+        nodes = kept
+        (nodeCount, free, oldest, newest) = (number, -1, number > 0 ? 0 : -1, number - 1)
+    }
+
+    /// Nodes, of some hundred bytes each.
+    private static var leastWorth: Int32 { 4096 }
 
     /// Calls `body` with every key, in no particular order.
     package func forEachKey(_ body: (Key) -> Void) {

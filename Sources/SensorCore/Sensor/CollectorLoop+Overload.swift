@@ -3,6 +3,8 @@
 // What keeps the sensor within its limits: measures once a second, and carries out what the governor decides.
 extension CollectorLoop {
     private static let lookInterval: UInt64 = 1_000_000_000
+    /// Where memory is short, what is free is given back so often.
+    private static let trimInterval: UInt64 = 5_000_000_000
 
     func watchLoadIfDue() {
         guard governor != nil else { return }
@@ -13,6 +15,11 @@ extension CollectorLoop {
     private func watchLoad(at now: UInt64) {
         guard var governor else { return }
         nextLook = now &+ Self.lookInterval
+        if governor.isShortOfMemory, now >= nextTrim {
+            nextTrim = now &+ Self.trimInterval
+            pipeline.giveBack()
+            Heap.giveBack()
+        }
         let reading = OverloadGovernor.Reading(
             time: now, processor: OverloadMeter.processorTime, memory: OverloadMeter.memory,
             queue: outgoing.fill, busiest: pipeline.busiest(busy.take()))

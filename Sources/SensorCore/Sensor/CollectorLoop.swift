@@ -35,9 +35,10 @@ final class CollectorLoop {
     var outgoing: OutgoingEvents
     /// nil: there are no limits to be held.
     var governor: OverloadGovernor?
-    /// Since the governor looked last, and when it looks again, boot clock.
+    /// Since the governor looked last; when it looks again, and when memory is given back again, boot clock.
     var busy = BusyCgroups()
     var nextLook: UInt64 = 0
+    var nextTrim: UInt64 = 0
     /// When what is urgent is looked at again, boot clock, and how long the journal has been waited for so.
     private var urgency: (due: UInt64, pause: UInt64) = (0, 0)
     /// Somebody has announced a call.
@@ -347,7 +348,9 @@ final class CollectorLoop {
     /// With what nobody can make anew, which comes first, and with events.
     private func withPending(_ batch: JournalBatch = JournalBatch()) -> JournalBatch {
         var batch = batch
-        batch.records = pending.take() + batch.records
+        let (urgent, others) = pending.take()
+        batch.urgent += urgent
+        batch.records = others + batch.records
         let (portions, dropped) = outgoing.take()
         for portion in portions { batch.events.append(pipeline.record(of: portion)) }
         batch.droppedEvents = dropped

@@ -8,4 +8,7 @@ package enum Heap {
     package static func keepSmall() {
         sensor_bound_heap()
     }
+
+    /// Gives back what is free, wherever it lies. Takes some milliseconds.
+    static func giveBack() { sensor_trim_heap() }
 }

@@ -4,6 +4,12 @@
 extension JournalWriter {
     mutating func write(_ events: [EventRecord], dropped: UInt64) {
         noteEvents { $0.drop(dropped) }
+        write(events)
+        tellDroppedEvents(isEnd: false)
+    }
+
+    /// As far as there is room.
+    mutating func write(_ events: [EventRecord]) {
         // Nothing of them waits for a disk that takes nothing.
         var room = events.isEmpty ? 0 : roomForEvents
         for record in events {
@@ -14,7 +20,6 @@ extension JournalWriter {
             room -= payload.count
             noteEvents { $0.keep(record.count) }
         }
-        tellDroppedEvents(isEnd: false)
     }
 
     /// A gap of no sequences stands for what was dropped.

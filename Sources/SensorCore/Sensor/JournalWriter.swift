@@ -77,6 +77,7 @@ struct JournalWriter {
 
     mutating func write(_ batch: JournalBatch) {
         settle()
+        writeUrgent(of: batch)
         coarsen()
         // First what is known, so that no commit has a record and not what it says.
         for (key, record) in batch.shares {
@@ -84,6 +85,25 @@ struct JournalWriter {
             if log.change(bytes) { shares.updateValue(record, forKey: bytes) } else { refused += 1 }
         }
         unwritten += batch.records
+        writeRecords()
+        write(batch.events.filter { !$0.isUrgent }, dropped: batch.droppedEvents)
+        commit()
+        tell()
+    }
+
+    /// Has it on its way before the rest is so much as written down. It says nothing of what is kept of subjects.
+    private mutating func writeUrgent(of batch: JournalBatch) {
+        let events = batch.events.filter(\.isUrgent)
+        if batch.urgent.isEmpty, events.isEmpty { return }
+        unwritten += batch.urgent
+        writeRecords()
+        write(events)
+        commit()
+        tell()
+    }
+
+    /// As many as the disk takes.
+    private mutating func writeRecords() {
         var count = 0
         for record in unwritten {
             guard let payload = try? record.json() else {
@@ -97,9 +117,6 @@ struct JournalWriter {
             if outcome == .refused { refused += 1 }
         }
         unwritten.removeFirst(count)
-        write(batch.events, dropped: batch.droppedEvents)
-        commit()
-        tell()
     }
 
     /// Says some of what waits in fewer records, where it will soon be too much: before the oldest have to go.

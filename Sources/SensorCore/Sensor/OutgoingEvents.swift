@@ -8,8 +8,6 @@ struct OutgoingEvents: ~Copyable {
         var json: [UInt8]
         // Its address is the queue's name for it, as long as it is here.
         var workload: WorkloadDescription
-        /// Goes up with each event.
-        var number: UInt64
     }
 
     /// Some of one workload.
@@ -18,6 +16,8 @@ struct OutgoingEvents: ~Copyable {
         /// Objects with commas between.
         var json: [UInt8]
         var count: Int
+        /// All of it is.
+        var isUrgent: Bool
     }
 
     /// Something waits that should not.
@@ -30,7 +30,6 @@ struct OutgoingEvents: ~Copyable {
     private let limit: Int
     private var waiting = SharedQueue<Waiting>()
     private var urgent = SharedQueue<Waiting>()
-    private var number: UInt64 = 0
     private var dropped: UInt64 = 0
 
     /// - Parameters:
@@ -64,8 +63,7 @@ struct OutgoingEvents: ~Copyable {
             encoder.encode(event, into: &json)
             json.removeLast()
             let owner = UInt64(UInt(bitPattern: ObjectIdentifier(event.workload)))
-            number &+= 1
-            let entry = Waiting(json: json, workload: event.workload, number: number)
+            let entry = Waiting(json: json, workload: event.workload)
             dropped +=
                 isUrgent
                 ? Self.add(entry, of: owner, to: &urgent, limit) : Self.add(entry, of: owner, to: &waiting, limit)
@@ -85,31 +83,28 @@ struct OutgoingEvents: ~Copyable {
     /// What an event takes beside its bytes, about.
     private static let overhead = 128
 
-    /// All that waits, and how many had to go: workload by workload, those of each in the order in which they came.
+    /// All that waits, and how many had to go: first what is urgent, then the rest, each workload by workload, those of each in
+    /// the order in which they came.
     mutating func take() -> (portions: [Portion], dropped: UInt64) {
+        defer { (dropped, hasUrgent) = (0, false) }
+        return (Self.take(all: &urgent, isUrgent: true) + Self.take(all: &waiting, isUrgent: false), dropped)
+    }
+
+    private static func take(all queue: inout SharedQueue<Waiting>, isUrgent: Bool) -> [Portion] {
         var portions: [Portion] = []
         var latest: [ObjectIdentifier: Int] = [:]
-        while let event = takeFirst() {
+        while let event = queue.takeFirst(by: .max) {
             let owner = ObjectIdentifier(event.workload)
-            if let place = latest[owner], portions[place].json.count + event.json.count < Self.portionBytes {
+            if let place = latest[owner], portions[place].json.count + event.json.count < portionBytes {
                 portions[place].json.append(UInt8(ascii: ","))
                 portions[place].json += event.json
                 portions[place].count += 1
             } else {
                 latest[owner] = portions.count
-                portions.append(Portion(workload: event.workload, json: event.json, count: 1))
+                portions.append(Portion(workload: event.workload, json: event.json, count: 1, isUrgent: isUrgent))
             }
         }
-        defer { (dropped, hasUrgent) = (0, false) }
-        return (portions, dropped)
-    }
-
-    private mutating func takeFirst() -> Waiting? {
-        guard let first = urgent.first.flatMap({ urgent[$0]?.element.number }) else {
-            return waiting.takeFirst(by: .max)
-        }
-        let isFirst = waiting.first.flatMap { waiting[$0]?.element.number }.map { first < $0 } ?? true
-        return isFirst ? urgent.takeFirst(by: .max) : waiting.takeFirst(by: .max)
+        return portions
     }
 
     /// Of one record, about.

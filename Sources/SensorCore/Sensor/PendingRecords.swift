@@ -44,12 +44,14 @@ struct PendingRecords: ~Copyable {
         }
     }
 
-    /// In the order in which they came.
-    mutating func take() -> [RecordContent] {
-        var contents: [RecordContent] = []
-        contents.reserveCapacity(waiting.count)
-        while let first = waiting.takeFirst(by: .max) { contents.append(first.content) }
-        return contents
+    /// In the order in which they came; anomalies by themselves, since nobody should have to wait for them.
+    mutating func take() -> (urgent: [RecordContent], others: [RecordContent]) {
+        var (urgent, others): ([RecordContent], [RecordContent]) = ([], [])
+        others.reserveCapacity(waiting.count)
+        while let first = waiting.takeFirst(by: .max) {
+            if first.kind == .anomalyState { urgent.append(first.content) } else { others.append(first.content) }
+        }
+        return (urgent, others)
     }
 
     /// What had to go since the last call.

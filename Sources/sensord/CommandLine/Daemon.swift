@@ -215,6 +215,7 @@ struct Daemon {
                             collector: $0, identity: status.snapshot, output: writer?.output,
                             toolCalls: calls.statistics, traces: receiver.statistics,
                             journal: journal?.status, deliveries: delivered.map { ($0.name, $0.status) })
+                        report.version = Version.number
                         report.journalError = errors.journal
                         report.privilegesError = errors.privileges
                         return report

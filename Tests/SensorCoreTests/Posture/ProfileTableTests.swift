@@ -216,6 +216,27 @@ import Testing
         #expect(counts == [3, 0])
     }
 
+    @Test func `while it is closed what is known counts on, and all else is counted together`() throws {
+        var table = table()
+        let (known, other) = (workload("known"), workload("other"))
+        table.note(opened("/a", known))
+        table.isClosed = true
+        for path in ["/a", "/b", "/c"] { table.note(opened(path, known)) }
+        table.note(opened("/a", other))
+        let before = [table.count, table.factCount, Int(table.refused)]
+        #expect(before == [1, 1, 1])
+        let found = table.profile(of: SubjectKey(known.identity))
+        let profile = try #require(found)
+        let (facts, overflow) = (profile.message().facts, profile.overflow[.file])
+        #expect(facts.map(\.count).sorted() == [2, 2] && overflow?.count == 2 && overflow?.distinct.estimate == 2)
+        table.isClosed = false
+        table.note(opened("/b", known))
+        table.tick(reading(Self.hour))
+        table.note(opened("/a", other))
+        let after = [table.count, table.factCount]
+        #expect(after == [2, 3])
+    }
+
     @Test func `what there is no room for after a restart stays as it was kept, and is learned on once there is`()
         throws
     {

@@ -91,6 +91,28 @@ private struct CollidingKey: TableKey {
         #expect(table.removeOldest() == nil)
     }
 
+    @Test func `what gives back memory has what it had, in the same order`() {
+        var random = SplitMix(seed: 4)
+        var table = RecencyTable<UInt64, String>(capacity: 10_000)
+        for key in UInt64(0)..<10_000 { table.insert(key, "\(key)") }
+        var left = (UInt64(0)..<10_000).shuffled(using: &random)
+        for key in left.prefix(9_000) { #expect(table.remove(key) == "\(key)") }
+        left.removeFirst(9_000)
+        for key in left { #expect(table.use(key) == "\(key)") }
+        table.giveBack()
+        let isSame = left.allSatisfy { table.peek($0) == "\($0)" }
+        #expect(isSame && table.count == 1000)
+        for key in UInt64(20_000)..<30_000 {
+            let gone = table.insert(key, "new")
+            #expect(gone?.key == (key < 29_000 ? nil : left[Int(key - 29_000)]))
+        }
+        while table.removeOldest() != nil {}
+        table.giveBack()
+        #expect(table.count == 0 && table.peekOldest() == nil)
+        table.insert(1, "one")
+        #expect(table.peekOldest()?.value == "one")
+    }
+
     @Test func `it agrees with a simple list over random use`() {
         var random = SplitMix(seed: 3)
         var table = RecencyTable<UInt64, UInt64>(capacity: 32)

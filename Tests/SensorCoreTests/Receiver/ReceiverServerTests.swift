@@ -32,13 +32,14 @@ import Testing
 
     private func serving(
         _ credentials: ReceiverCredentials = ReceiverCredentials(), limits: ReceiverLimits = ReceiverLimits(),
-        tls: ReceiverTLS? = nil, _ body: (String) async throws -> Void
+        tls: ReceiverTLS? = nil, connectionTime: TimeAmount = .seconds(60), _ body: (String) async throws -> Void
     ) async throws {
         let receiver = try PostureReceiver(directory: directory.path + "/state", limits: limits, log: Self.log)
         let (addresses, address) = AsyncStream<ListenAddress>.makeStream()
         let server = ReceiverServer(
             ListenAddress(port: 0), receiver: receiver, credentials: credentials, limits: limits, tls: tls,
-            group: MultiThreadedEventLoopGroup.singleton, log: Self.log, running: { address.yield($0) })
+            group: MultiThreadedEventLoopGroup.singleton, log: Self.log, connectionTime: connectionTime,
+            running: { address.yield($0) })
         let running = Task { try await server.run() }
         let bound = try #require(await addresses.first { _ in true })
         let outcome: Result<Void, any Error>
@@ -241,6 +242,66 @@ import Testing
         }
         try await known.shutdown()
         try await nobody.shutdown()
+    }
+
+    /// Sends a batch byte by byte.
+    ///
+    /// - Parameter isEndless: zeros follow, as long as they are taken.
+    private static func trickle(_ bytes: [UInt8], to url: String, isEndless: Bool = false) async throws -> Int {
+        let pieces = AsyncStream<ByteBuffer> { source in
+            let sending = Task {
+                for byte in bytes {
+                    source.yield(ByteBuffer(bytes: [byte]))
+                    await Task.yield()
+                }
+                while isEndless, !Task.isCancelled {
+                    source.yield(ByteBuffer(bytes: [0]))
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+                source.finish()
+            }
+            source.onTermination = { _ in sending.cancel() }
+        }
+        var request = HTTPClientRequest(url: url + "/v1/posture")
+        request.method = .POST
+        request.headers.add(name: "content-type", value: "application/x-protobuf")
+        request.body = .stream(pieces, length: isEndless ? .unknown : .known(Int64(bytes.count)))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+        _ = try await response.body.collect(upTo: 1 << 20)
+        return Int(response.status.code)
+    }
+
+    @Test func `a body that comes byte by byte is taken, and one that has no end holds up nobody and is given up`()
+        async throws
+    {
+        let (node, other) = (node("n1", seed: 1, times: 60), node("n2", seed: 2, times: 2))
+        let (body, otherBody) = (try node.body(), try other.body())
+        var limits = ReceiverLimits()
+        // Of all that come at a time; not enough for the first one twice.
+        limits.bodies = body.count + otherBody.count + 4096
+        try #require(limits.bodies < 2 * body.count)
+        try await serving(limits: limits, connectionTime: .seconds(2)) { url in
+            let endless = Task { try await Self.trickle(body, to: url, isEndless: true) }
+            let meanwhile = try await ask(url + "/v1/posture", body: otherBody)
+            let status = try? await endless.value
+            #expect(meanwhile.status == 200 && status != 200)
+            // What it held is given back.
+            for body in [body, otherBody, body] {
+                let answer = try await ask(url + "/v1/posture", body: body)
+                #expect(answer.status == 200)
+            }
+        }
+        try await serving { url in
+            #expect(try await Self.trickle(body, to: url) == 200)
+            let streams = try await ask(url + "/v1/streams").body
+            for node in [node, other] {
+                let count = node.records.count
+                #expect(
+                    streams.contains(
+                        #""stream":"\#(node.stream.head.id)","first":"1","acknowledged":"\#(count)","records":"\#(count)","missing":"0""#
+                    ), "\(streams)")
+            }
+        }
     }
 
     @Test func `what is too large, of another kind, or not whole is refused, and counted`() async throws {

@@ -64,6 +64,23 @@ import Testing
         try records.compactMap { try PostureRecord(jsonUTF8Data: Data($0.payload)).body }
     }
 
+    @Test func `of what comes at a time, what is urgent has the first places in the stream`() throws {
+        let sink = Sink()
+        sink.open()
+        let journal = try PostureJournal(directory: directory.path + "/state", boot: "b", node: "n", sinks: [sink])
+        var batch = JournalBatch(records: (0..<5).map { facts("f\($0)") })
+        batch.events = events(3)
+        batch.events[1].isUrgent = true
+        batch.urgent = [facts("anomaly")]
+        try write(batch, to: journal)
+        #expect(journal.finish())
+        let bodies = try bodies(sink.taken)
+        #expect(sink.taken.map(\.sequence) == Array(1...9))
+        #expect(try PostureRecord(jsonUTF8Data: Data(sink.taken[0].payload)).subject.name == "anomaly")
+        let isEvents = bodies.map { if case .events = $0 { true } else { false } }
+        #expect(isEvents == [false, true, false, false, false, false, false, true, true])
+    }
+
     @Test func `events have a quarter of the room, and what goes is told and costs nothing else`() throws {
         let sink = Sink()
         var spool = SpoolLimits()

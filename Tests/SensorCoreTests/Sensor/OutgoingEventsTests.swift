@@ -53,15 +53,18 @@ import Testing
         #expect(again.dropped == 0)
     }
 
-    @Test func `what is urgent has room that no flood takes, and keeps its place in the order`() {
+    @Test func `what is urgent has room that no flood takes, and comes first`() {
         var outgoing = outgoing(limit: 20_000)
         outgoing.note([event(1, one), event(2, one, path: "/root/.ssh/id_rsa")] + (3...300).map { event($0, one) })
+        outgoing.note([event(301, other), event(302, one, path: "/root/.ssh/id_rsa")])
         let fill = outgoing.fill
         #expect(fill > 0.9)
         let (portions, dropped) = outgoing.take()
-        let kept = portions.flatMap { sequences($0) }
-        #expect(kept.first == 2 && kept == kept.sorted() && kept.last == 300)
-        #expect(Int(dropped) + kept.count == 300 && dropped > 100)
+        #expect(portions.map(\.isUrgent) == [true, false, false])
+        #expect(sequences(portions[0]) == [2, 302] && sequences(portions[2]) == [301])
+        let rest = sequences(portions[1])
+        #expect(rest == rest.sorted() && rest.last == 300)
+        #expect(Int(dropped) + portions.reduce(0) { $0 + $1.count } == 302 && dropped > 100)
     }
 
     @Test func `of whom less is told, what is urgent travels and nothing else`() {
@@ -79,9 +82,9 @@ import Testing
         let before = outgoing.hasUrgent
         outgoing.note([event(2, one, path: "/root/.ssh/id_rsa")])
         let urgent = outgoing.hasUrgent
-        let count = outgoing.take().portions.first?.count
+        let counts = outgoing.take().portions.map(\.count)
         let after = outgoing.hasUrgent
-        #expect(!before && urgent && count == 2 && !after)
+        #expect(!before && urgent && counts == [1, 1] && !after)
         var nothing = OutgoingEvents(EventChoice(), credentials: CredentialPaths(), stream: "s")
         nothing.note([event(1, one, path: "/root/.ssh/id_rsa")])
         let isUrgent = nothing.hasUrgent

@@ -22,15 +22,17 @@ import Testing
         }
     }
 
-    @Test func `they come out in the order in which they came, once`() throws {
+    @Test func `they come out in the order in which they came, once, anomalies by themselves`() throws {
         var pending = PendingRecords()
         let (one, other) = (workload("one"), workload("other"))
         for number in 0..<6 {
             pending.append(try content("\(number)").content, .toolCallEnd, of: number % 2 == 0 ? one : other)
+            pending.append(try content("a\(number)").content, .anomalyState, of: one)
         }
         let (first, second) = (pending.take(), pending.take())
-        #expect(try nodes(first) == ["0", "1", "2", "3", "4", "5"])
-        #expect(second.isEmpty)
+        #expect(try nodes(first.others) == ["0", "1", "2", "3", "4", "5"])
+        #expect(try nodes(first.urgent) == ["a0", "a1", "a2", "a3", "a4", "a5"])
+        #expect(second.urgent.isEmpty && second.others.isEmpty)
         let isLost = !pending.takeLost().isEmpty
         #expect(!isLost)
     }
@@ -45,9 +47,9 @@ import Testing
         #expect(isHalfFull)
         let (lost, contents) = (pending.takeLost(), pending.take())
         #expect(lost.count == 1 && lost.first?.workload === loud && lost.first?.kind == .toolCallEnd)
-        let names = try nodes(contents)
-        #expect(names.first == "first" && names.last == "last")
-        #expect(UInt64(names.count - 2) + (lost.first?.count ?? 0) == 100)
+        let names = try nodes(contents.others)
+        #expect(try nodes(contents.urgent) == ["first"] && names.last == "last")
+        #expect(UInt64(names.count - 1) + (lost.first?.count ?? 0) == 100)
         let (isLost, isStillHalfFull) = (!pending.takeLost().isEmpty, pending.isHalfFull)
         #expect(!isLost && !isStillHalfFull)
     }

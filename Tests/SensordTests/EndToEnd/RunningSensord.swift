@@ -227,12 +227,14 @@ extension RunningSensord {
     }
 
     /// A daemon that collects, with all that is its own in a folder, and whose records go to a URL.
-    static func delivering(to url: String, in folder: String, _ more: [String] = []) async throws -> RunningSensord {
+    static func delivering(
+        to url: String, in folder: String, _ more: [String] = [], environment: [String] = []
+    ) async throws -> RunningSensord {
         let daemon = try RunningSensord(
             [
                 "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--node", "n1",
                 "--reconciler-url", url,
-            ] + more)
+            ] + more, environment: environment)
         try await daemon.until { daemon.errorsSoFar.contains("collecting") }
         return daemon
     }

@@ -42,6 +42,9 @@ final class SegmentWriter {
     /// Bytes that were appended since the last commit.
     var uncommitted: Int { offset - committed }
 
+    /// Somebody has removed it.
+    var isRemoved: Bool { StateDirectory.isRemoved(file) }
+
     func append(
         _ kind: LogFrame.Kind, key: [UInt8], payload: [UInt8], version: UInt64, log: StreamID
     ) throws(SystemError) -> LogPlace {

@@ -128,6 +128,15 @@ final class StateDirectory {
         guard renameat(folder, name, folder, other) == 0 else { throw SystemError("rename \(path)/\(name)") }
     }
 
+    /// It has no name any more: what is written in it goes with this process.
+    var isRemoved: Bool { Self.isRemoved(folder) }
+
+    /// The same of a file or directory that is open.
+    static func isRemoved(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_nlink == 0
+    }
+
     /// Bytes of the file system: free for this program, and all; nil: it does not say.
     var space: (free: Int, total: Int)? {
         var status = statvfs()

@@ -196,9 +196,14 @@ extension StateLog {
     /// The segment to append to: the last, as long as there is room in it and it is whole.
     private func readyWriter() throws(Fault) -> SegmentWriter {
         do throws(SystemError) {
+            // What were kept there nobody would find again.
+            guard !directory.isRemoved else { throw SystemError("write to \(directory.path), removed", number: ENOENT) }
             if let last = segments.last, !last.isDamaged, !last.isSealed, last.size < segmentLimit {
-                if let writer, writer.number == last.number { return writer }
                 let name = LogRecovery.name(last.number)
+                if let writer, writer.number == last.number {
+                    guard !writer.isRemoved else { throw SystemError("write \(name), removed", number: ENOENT) }
+                    return writer
+                }
                 let file = try directory.open(name, forWriting: true)
                 let writer = SegmentWriter(
                     file: file, name: name, number: last.number, committed: last.size,

@@ -14,11 +14,20 @@ extension HealthReport {
         if let traces { add(traces, to: &text) }
         if let journal { add(journal, to: &text) }
         if !deliveries.isEmpty { addDeliveries(to: &text) }
+        addProcess(to: &text)
+        return text.text
+    }
+
+    private func addProcess(to text: inout MetricsText) {
+        text.add("build_info", .gauge, "1 for the version that runs.", [([("version", version)], 1)])
+        text.add(
+            "process_cpu_seconds_total", .counter, "Processor time of all its threads, in whole seconds.",
+            OverloadMeter.processorTime / 1_000_000_000)
+        text.add("process_resident_bytes", .gauge, "What --memory-limit bounds.", UInt64(OverloadMeter.memory))
         let heap = sensor_heap()
         text.add(
             "heap_bytes", .gauge, "Memory in use, and memory that is free and not given back.",
             [([("state", "used")], UInt64(heap.used)), ([("state", "free")], UInt64(heap.unused))])
-        return text.text
     }
 
     private func add(_ overload: OverloadStatus, to text: inout MetricsText) {

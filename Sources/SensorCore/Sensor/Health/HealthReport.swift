@@ -16,6 +16,8 @@ package struct HealthReport: Sendable {
     package var journal: PostureJournal.Status?
     /// Of delivery, by the sink's name.
     package var deliveries: [(sink: String, status: ReconcilerStatus)]
+    /// Of the program that runs.
+    package var version = ""
     /// Why no posture is learned; nil: it is.
     package var journalError: String?
     /// Why the daemon could not give up what it does not need; nil: it did.

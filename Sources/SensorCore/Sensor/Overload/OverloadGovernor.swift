@@ -10,6 +10,9 @@
 /// beyond a limit makes all of a workload's steps one. Whatever a workload does that causes next to nothing is left alone: where there
 /// is nobody else, nothing is left to be lowered, and the governor says so.
 ///
+/// Memory is given back slowly, if at all: what was lowered is enough for it as long as it does not grow. Where it grows by what more than
+/// one does, nothing more is learned of anybody.
+///
 /// What was lowered last is raised first, once it has been calm for a while. Where that brings the overload back, the next try waits
 /// twice as long.
 struct OverloadGovernor {
@@ -62,6 +65,8 @@ struct OverloadGovernor {
         var cause = 0.1
         /// A step is given so long before the next.
         var settling: UInt64 = 2_000_000_000
+        /// Of the limit on memory, what it grows by before a step was not enough.
+        var growth = 1.0 / 64
         /// It has to be calm for so long before anything is raised; from the second on.
         var patience: UInt64 = 10_000_000_000
         var raising: UInt64 = 5_000_000_000
@@ -89,6 +94,8 @@ struct OverloadGovernor {
     private var changedAt: UInt64 = 0
     private var loweredAt: UInt64?
     private var raisedAt: UInt64?
+    /// What of the limit on memory was used when something was lowered for it; nil: nothing was since anything was raised.
+    private var loweredMemory: Double?
     private var calmSince: UInt64?
 
     /// - Parameter processors: of the node.
@@ -96,6 +103,9 @@ struct OverloadGovernor {
         (self.limits, self.processors, self.law) = (limits, max(1, processors), law)
         patience = law.patience
     }
+
+    /// So much of it is used that what is free should be given back before it counts.
+    var isShortOfMemory: Bool { use.memory >= law.calmMemory }
 
     /// - Returns: what is to be done now, in that order.
     mutating func observe(_ reading: Reading) -> [Step] {
@@ -151,16 +161,16 @@ struct OverloadGovernor {
 
     private mutating func lower(_ reading: Reading, for limit: Limit, isViolent: Bool) -> [Step] {
         if let loweredAt, reading.time - loweredAt < law.settling { return [] }
+        if limit == .memory, let loweredMemory, use.memory < loweredMemory + law.growth { return [] }
         let causes = reading.busiest.filter { $0.share >= law.cause }.map(\.workload)
         var wanted: [Reduction] = []
         switch limit {
         // It is emptied at a tick, and what does not go there takes no room.
         case .queue: wanted = causes.first { !isLowered(.copies(of: $0)) }.map { [.copies(of: $0)] } ?? []
         case .processor, .memory:
-            wanted = [.ticks]
-            if let cause = causes.first(where: { !isLowered(.firstSights(of: $0)) }) {
-                wanted += [.copies(of: cause), .firstSights(of: cause)]
-            }
+            let cause = causes.first { !isLowered(.firstSights(of: $0)) }
+            wanted = [.ticks] + (cause.map { [.copies(of: $0), .firstSights(of: $0)] } ?? [])
+            if limit == .memory { wanted.insert(.facts, at: hasLoweredCause ? 1 : wanted.count) }
         }
         wanted.removeAll(where: isLowered)
         isExhausted = wanted.isEmpty
@@ -175,7 +185,13 @@ struct OverloadGovernor {
         }
         raisedAt = nil
         (changedAt, loweredAt) = (reading.time, reading.time)
+        if limit == .memory { loweredMemory = use.memory }
         return wanted.map { .lower($0, for: limit) }
+    }
+
+    /// Whoever causes most has been lowered.
+    private var hasLoweredCause: Bool {
+        lowered.contains { if case .firstSights = $0.reduction { true } else { false } }
     }
 
     private func isLowered(_ reduction: Reduction) -> Bool { lowered.contains { $0.reduction == reduction } }
@@ -189,7 +205,7 @@ struct OverloadGovernor {
         calmSince = since
         guard now - since >= patience, let last = lowered.popLast() else { return [] }
         raisings += 1
-        (changedAt, raisedAt) = (now, now)
+        (changedAt, raisedAt, loweredMemory) = (now, now, nil)
         // The next one has less to wait for.
         calmSince = now - min(now, patience - min(patience, law.raising))
         return [.raise(last.reduction)]

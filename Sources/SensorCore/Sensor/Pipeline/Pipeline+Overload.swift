@@ -63,12 +63,13 @@ extension Pipeline {
     private mutating func decideDetail(of workload: Workload?) {
         lowered.isNews = true
         lowered.subjects = Set(lowered.entries.compactMap { $0.workload.map { SubjectKey($0.description.identity) } })
+        profiles.isClosed = lowered.entries.contains { $0.notice.reduction == .facts }
         guard let workload else { return }
         let own = lowered.entries.filter { $0.workload === workload }.map(\.notice.reduction)
         var detail = KernelDetail.whole
         for reduction in own {
             switch reduction {
-            case .ticks: break
+            case .ticks, .facts: break
             case .copies: if detail == .whole { detail = .firstSights }
             case .firstSights: detail = .counts
             }
@@ -78,6 +79,9 @@ extension Pipeline {
 
     /// Of cgroups that the kernel is to tell more or less of since the last call, in the order in which it has to be carried out.
     mutating func takeDetailChanges() -> [DetailChange] { cgroups.takeDetailChanges() }
+
+    /// Lets go of memory in which there was more than there is.
+    mutating func giveBack() { templates.giveBack() }
 
     /// Whose first sights are not told is not known wholly, whether anything was lost or not.
     mutating func noteLowered() {

@@ -140,6 +140,12 @@ struct TemplateTable: ~Copyable {
         for key in gone { remove(key) }
     }
 
+    /// After a burst.
+    mutating func giveBack() {
+        table.giveBack()
+        leaving.giveBack()
+    }
+
     // MARK: What has to go
 
     /// The kernel counts what is not known here: it is to forget that.

@@ -17,7 +17,7 @@ import Testing
 
     /// One run of a daemon, as far as delivery goes.
     private func run(
-        _ url: String, batchRecords: Int = 37, queueBytes: Int = 4 << 20,
+        _ url: String, batchRecords: Int = 37, queueBytes: Int = 4 << 20, patience: Duration = .seconds(60),
         _ body: (PostureJournal, ReconcilerSink) async throws -> Void
     ) async throws {
         var limits = ReconcilerDelivery.Limits()
@@ -29,7 +29,8 @@ import Testing
         let journal = try PostureJournal(directory: state, boot: "b", node: "n", sinks: [sink])
         var quiet = Logger(label: "test")
         quiet.logLevel = .critical
-        let settings = ReconcilerSettings([try #require(ServerURL(url))])
+        var settings = ReconcilerSettings([try #require(ServerURL(url))])
+        settings.times.request = patience
         let service = ReconcilerService(
             settings, sink: sink, node: "n", gaps: GapRecord(node: "n", boot: "b"),
             aside: SetAsideFiles(directory: state + "/aside"), group: MultiThreadedEventLoopGroup.singleton, log: quiet)
@@ -70,7 +71,7 @@ import Testing
     @Test func `thousands of records arrive once and in order through faults of all kinds and restarts`() async throws {
         let faults: [TestReconciler.Fault] = [
             .status(500), .status(404), .status(401), .status(429, retryAfter: 0), .hangUp, .lostAnswer,
-            .wrongStream, .tooMuch, .again, .nonsense,
+            .wrongStream, .tooMuch, .again, .duplicate, .byteByByte, .nonsense,
         ]
         var written = 0
         try await reconciler.serve { server in
@@ -92,6 +93,21 @@ import Testing
         }
         #expect(reconciler.kept.count == written && reconciler.repeated > 0)
         try verify(written)
+    }
+
+    @Test func `an answer that has no end is given up, and counts as none`() async throws {
+        try await reconciler.serve { server in
+            try await run(server.url, batchRecords: 10, patience: .milliseconds(500)) { journal, sink in
+                for round in 0..<3 {
+                    reconciler.meet(.endless)
+                    journal.write(.numbered((20 * round)..<(20 * round + 20)))
+                    try await wait { sink.settled == UInt64(20 * round + 20) && reconciler.hasMetAll }
+                }
+                #expect(sink.status.counters.failures >= 3 && sink.status.trouble == nil)
+            }
+        }
+        #expect(reconciler.repeated > 0)
+        try verify(60)
     }
 
     @Test func `a backlog much larger than the queue goes through it`() async throws {

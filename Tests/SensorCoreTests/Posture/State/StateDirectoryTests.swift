@@ -52,6 +52,30 @@ import Testing
         #expect(fault() == .untrusted("others may write to it"))
     }
 
+    @Test(arguments: [true, false])
+    func `what somebody removes takes nothing more, and begins anew as another stream`(_ isWhole: Bool) throws {
+        var log: StateLog? = try scratch.log()
+        var stream = RecordStream(try #require(log?.head))
+        _ = log?.append(Array(#"{"n":0}"#.utf8), to: &stream)
+        #expect(log?.commit(["a": "1"]) != .failed)
+        for name in ScratchDirectory.names(scratch.state) { unlink("\(scratch.state)/\(name)") }
+        if isWhole { rmdir(scratch.state) }
+        _ = log?.append(Array(#"{"n":1}"#.utf8), to: &stream)
+        #expect(log?.commit(["a": "2"]) == .failed)
+        guard case .failing(let error) = log?.condition else {
+            Issue.record("it is not failing")
+            return
+        }
+        #expect(error.number == ENOENT && error.operation.hasSuffix(", removed"))
+        // Nobody has seen what is not kept.
+        #expect(log?.committedHead.sequence == 1)
+        let id = log?.head.id
+        log = nil
+        let next = try scratch.log()
+        #expect(next.opening.stream == .new && next.head.id != id && next.entries.isEmpty)
+        #expect(next.commit(["a": "3"]) != .failed)
+    }
+
     @Test(.enabled(if: geteuid() == 0)) func `what belongs to others is refused`() {
         mkdir(scratch.state, 0o700)
         chown(scratch.state, 12345, 0)

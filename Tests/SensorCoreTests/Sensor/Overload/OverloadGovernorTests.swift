@@ -165,17 +165,41 @@ import Testing
         machine.memory = 899
         #expect(machine.pass(5) == [])
         machine.memory = 900
-        #expect(machine.pass(1) == [.lower(.ticks, for: .memory)])
-        #expect(machine.pass(4) == [.lower(.copies(of: 1), for: .memory), .lower(.firstSights(of: 1), for: .memory)])
+        #expect(machine.pass(10) == [.lower(.ticks, for: .memory)], "it does not grow")
+        machine.memory = 920
+        #expect(machine.pass(10) == [.lower(.copies(of: 1), for: .memory)])
+        machine.memory = 940
+        #expect(machine.pass(10) == [.lower(.firstSights(of: 1), for: .memory)])
+        #expect(machine.pass(10) == [], "nobody pays for what another one has left behind")
+        machine.memory = 960
+        #expect(machine.pass(10) == [.lower(.facts, for: .memory)], "it was not that one alone")
+        machine.load = [:]
         machine.memory = 850
         #expect(machine.pass(100) == [], "that is not far from the limit")
         machine.memory = 700
-        #expect(machine.pass(60).count == 3 && machine.governor.lowered.isEmpty)
+        #expect(machine.pass(60).count == 4 && machine.governor.lowered.isEmpty)
+        machine.load = [1: 50]
         machine.queue = 1
         #expect(machine.pass(2) == [.lower(.copies(of: 1), for: .queue)])
         machine.queue = 0
         machine.memory = 890
         #expect(machine.pass(60) == [.raise(.copies(of: 1))], "memory has not been the reason")
+    }
+
+    @Test func `where memory grows by what many do together nothing more is learned of anybody`() {
+        var machine = Machine(memory: 1000, processor: nil)
+        machine.load = Dictionary(uniqueKeysWithValues: (1...20).map { ($0, 1) })
+        machine.memory = 900
+        #expect(machine.pass(5) == [.lower(.ticks, for: .memory)])
+        machine.memory = 920
+        #expect(machine.pass(5) == [.lower(.facts, for: .memory)] && !machine.governor.isExhausted)
+        machine.memory = 940
+        #expect(machine.pass(5) == [] && machine.governor.isExhausted)
+        machine.memory = 700
+        #expect(machine.pass(60) == [.raise(.facts), .raise(.ticks)] && !machine.governor.isExhausted)
+        // At once beyond the limit.
+        machine.memory = 1000
+        #expect(machine.pass(1) == [.lower(.ticks, for: .memory), .lower(.facts, for: .memory)])
     }
 }
 
