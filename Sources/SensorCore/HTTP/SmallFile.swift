@@ -2,7 +2,7 @@
 
 internal import Glibc
 
-/// Reads and replaces files that fit into memory at once.
+/// Reads and replaces files that fit into memory at once, and that nobody else can have written.
 package enum SmallFile {
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
@@ -11,13 +11,13 @@ package enum SmallFile {
         if let end = path.lastIndex(of: "/"), end > path.startIndex { mkdir(String(path[..<end]), 0o700) }
     }
 
-    /// - Parameter isOwn: whether it must be a file that nobody but this user and root can have written.
-    /// - Throws: why not, without the path. What is longer than `limit` is refused, not cut.
-    package static func read(_ path: String, limit: Int, isOwn: Bool = false) throws(EndpointError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (isOwn ? O_NOFOLLOW : 0))
-        guard descriptor >= 0 else { throw EndpointError(SystemError.text(of: errno)) }
+    /// - Throws: why not, without the path: others may have written it, too. What is longer than `limit` is refused, not cut.
+    package static func read(_ path: String, limit: Int) throws(EndpointError) -> [UInt8] {
+        let descriptor: Int32
+        do throws(TrustedFile.Refusal) { descriptor = try TrustedFile.open(path, waits: false) } catch {
+            throw EndpointError(error.path == path ? error.reason : error.description)
+        }
         defer { close(descriptor) }
-        if isOwn { try checkOwner(descriptor) }
         var content: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 16384)
         while true {
@@ -28,16 +28,6 @@ package enum SmallFile {
             content += buffer.prefix(count)
             guard content.count <= limit else { throw EndpointError("longer than \(limit) bytes") }
         }
-    }
-
-    private static func checkOwner(_ descriptor: Int32) throws(EndpointError) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw EndpointError(SystemError.text(of: errno)) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw EndpointError("no regular file") }
-        guard status.st_uid == 0 || status.st_uid == geteuid() else {
-            throw EndpointError("it belongs to user \(status.st_uid)")
-        }
-        guard status.st_mode & 0o022 == 0 else { throw EndpointError("others may write to it") }
     }
 
     /// Puts `content` in the place of what is there, whole or not at all, so that it outlives a loss of power. For the

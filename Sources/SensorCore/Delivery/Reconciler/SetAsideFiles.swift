@@ -113,7 +113,7 @@ package struct SetAsideFiles: Sendable {
     }
 
     private func bytes(of batch: SetAsideBatch) -> [UInt8]? {
-        try? SmallFile.read(path(of: batch), limit: Self.fileLimit, isOwn: true)
+        try? SmallFile.read(path(of: batch), limit: Self.fileLimit)
     }
 
     /// More than a record can have.

@@ -73,7 +73,7 @@ struct IdentityCache: Sendable {
         guard SmallFile.exists(path) else { return nil }
         do {
             // Whoever can write it says whose every event of this node is.
-            let bytes = try SmallFile.read(path, limit: Self.maximumBytes, isOwn: true)
+            let bytes = try SmallFile.read(path, limit: Self.maximumBytes)
             let content = try JSONDecoder().decode(Content.self, from: Data(bytes))
             guard content.node == node else {
                 log.notice("the identity cache is another node's: not used", metadata: ["file": "\(path)"])

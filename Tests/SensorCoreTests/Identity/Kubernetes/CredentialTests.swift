@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import SensorTestSupport
 import Testing
 
@@ -46,6 +47,23 @@ import Testing
             try await ledger.watching(.test(server, tokenFile: "/nonexistent/token")) {
                 try await ledger.wait("stale") { $0.isStale }
                 #expect(ledger.status.snapshot.lastError.contains("/nonexistent/token"))
+            }
+        }
+    }
+
+    @Test func `a token file that others can write is not used, and told by its name`() async throws {
+        let directory = try TestDirectory()
+        let file = directory.path + "/token"
+        try SmallFile.replace(file, with: Array("first-token".utf8))
+        try #require(chmod(file, 0o606) == 0)
+        try await TestAPIServer.run { server in
+            try await ledger.watching(.test(server, tokenFile: file)) {
+                try await ledger.wait("stale") { $0.isStale }
+                let error = ledger.status.snapshot.lastError
+                #expect(error.contains("\(file) cannot be read: others may write to it (mode 0606)"))
+                #expect(server.cluster.requests("/").isEmpty)
+                try #require(chmod(file, 0o600) == 0)
+                try await ledger.wait("in sync") { $0.isSynced }
             }
         }
     }

@@ -93,9 +93,9 @@ import Testing
     @Test func `pods that are still there are told again with their new source`() async throws {
         let fixture = PodFixture.deployment()
         try await restarted(fixture.pod, fixture.objects) { _ in
+            try await ledger.wait("the owner") { $0.pods[fixture.pod.uid]?.controllerSource == .get }
             let now = ledger.now
             #expect(now.pods[fixture.pod.uid]?.source == .watch)
-            #expect(now.pods[fixture.pod.uid]?.controllerSource == .get)
             #expect(!now.changes.contains(.removed(uid: fixture.pod.uid)))
             #expect(ledger.status.snapshot.unsettledPods == 0)
         }
@@ -174,7 +174,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "chmod g+w identity.json", "chmod o+w identity.json", "mv identity.json other; ln -s other identity.json",
+        "chmod g+w identity.json", "chmod o+w identity.json", "chmod o+w .",
     ])
     func `a file that somebody else can have written is not used`(_ change: String) throws {
         cache().write(.init(node: "n1", server: "s", cluster: "c", pods: [pod("u1")]))

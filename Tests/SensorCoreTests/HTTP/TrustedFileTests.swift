@@ -95,6 +95,17 @@ final class TrustedFileTests {
         #expect(try content("/dev/fd/\(ends[0])") == "{}")
     }
 
+    @Test(.enabled(if: geteuid() == 0, "only root gives files away"))
+    func `a pipe that stands in a directory is whose it is, and nobody waits for him`() throws {
+        try #require(chmod(folder, 0o1777) == 0)
+        try #require(mkfifo(folder + "/pipe", 0o600) == 0 && chown(folder + "/pipe", 65534, 65534) == 0)
+        let reason = "it belongs to user 65534, not to root or to who runs sensord"
+        #expect(refusal(folder + "/pipe") == TrustedFile.Refusal(path: folder + "/pipe", reason: reason))
+        try #require(chown(folder + "/pipe", 0, 0) == 0 && chmod(folder + "/pipe", 0o622) == 0)
+        #expect(refusal(folder + "/pipe")?.reason == "others may write to it (mode 0622): chmod go-w")
+        #expect(try content("/dev/null") == "")
+    }
+
     @Test func `what cannot be opened says why`() throws {
         #expect(
             refusal(folder + "/none")

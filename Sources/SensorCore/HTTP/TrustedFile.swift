@@ -20,9 +20,12 @@ package enum TrustedFile {
     /// belong to root or to this user. The file and the directories must not be writable by group or others; a directory may
     /// be if its sticky bit keeps what is in it from being replaced, or if it is mounted read-only, as the kubelet mounts
     /// ConfigMaps and Secrets (0777).
-    /// What has no place in any directory, a pipe in /dev/fd, is this process's own.
-    package static func open(_ path: String) throws(Refusal) -> Int32 {
-        var walk = try Walk(path)
+    /// What has no place in any directory, a pipe in /dev/fd, is this process's own. One that stands in a directory counts as
+    /// a file does.
+    ///
+    /// - Parameter waits: for whoever writes into a pipe.
+    package static func open(_ path: String, waits: Bool = true) throws(Refusal) -> Int32 {
+        var walk = try Walk(path, waits: waits)
         do throws(Refusal) {
             let file = try walk.open()
             walk.end()
@@ -36,13 +39,15 @@ package enum TrustedFile {
     /// From the root on, one name after the other.
     private struct Walk {
         private let path: String
+        private let waits: Bool
         private var directory: Int32
         /// Where that is, for a person.
         private var place = "/"
         private var links = 0
 
-        init(_ path: String) throws(Refusal) {
+        init(_ path: String, waits: Bool) throws(Refusal) {
             self.path = path
+            self.waits = waits
             directory = sensor_open_directory("/")
             guard directory >= 0 else { throw Refusal(path: path, reason: SystemError.text(of: -directory)) }
         }
@@ -75,7 +80,7 @@ package enum TrustedFile {
                 default:
                     defer { close(next) }
                     guard names.isEmpty else { throw fault(ENOTDIR) }
-                    return try file(next, name)
+                    return try file(next, name, isProcs: sensor_is_proc(directory) != 0)
                 }
             }
             throw fault(EISDIR)
@@ -117,25 +122,27 @@ package enum TrustedFile {
             return target
         }
 
-        private func file(_ entry: Int32, _ name: String) throws(Refusal) -> Int32 {
-            // By its descriptor: no other can have come in its place.
-            let file = Glibc.open("/proc/self/fd/\(entry)", O_RDONLY | O_CLOEXEC | O_NOCTTY)
-            guard file >= 0 else { throw fault() }
-            do throws(Refusal) {
-                try check(file, spelled(name), isDirectory: false)
-                return file
-            } catch {
-                close(file)
-                throw error
+        /// - Parameter isProcs: something of /proc led to it.
+        private func file(_ entry: Int32, _ name: String, isProcs: Bool) throws(Refusal) -> Int32 {
+            var status = stat()
+            guard fstat(entry, &status) == 0 else { throw fault() }
+            // Before it is opened, which may wait for whoever else has a pipe's other end.
+            if !isProcs || ![S_IFIFO, S_IFSOCK, S_IFCHR].contains(status.st_mode & S_IFMT) {
+                try check(entry, spelled(name), isDirectory: false)
             }
+            // By its descriptor: no other can have come in its place.
+            let file = Glibc.open(
+                "/proc/self/fd/\(entry)", O_RDONLY | O_CLOEXEC | O_NOCTTY | (waits ? 0 : O_NONBLOCK))
+            guard file >= 0 else { throw fault() }
+            return file
         }
 
         private func check(_ descriptor: Int32, _ path: String, isDirectory: Bool) throws(Refusal) {
             var status = stat()
             guard fstat(descriptor, &status) == 0 else { throw fault() }
-            if [S_IFIFO, S_IFSOCK, S_IFCHR].contains(status.st_mode & S_IFMT) { return }
             try checkOwner(status, path)
-            guard status.st_mode & 0o022 != 0 else { return }
+            // Only root makes devices, and what is written into one is not what is read.
+            guard status.st_mode & 0o022 != 0, status.st_mode & S_IFMT != S_IFCHR else { return }
             if isDirectory, status.st_mode & S_ISVTX != 0 || isReadOnly(descriptor) { return }
             let mode = String(status.st_mode & 0o7777, radix: 8)
             throw Refusal(path: path, reason: "others may write to it (mode 0\(mode)): chmod go-w")
