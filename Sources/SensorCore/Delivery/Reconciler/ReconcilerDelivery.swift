@@ -154,7 +154,8 @@ struct ReconcilerDelivery {
         switch outcome {
         case .acknowledged(let stream, let sequence): return acknowledge(stream, sequence, batch, now)
         case .partlyTaken(let stream, let sequence, let refused, let why):
-            counters.leftOut += refused
+            // Whatever number the taker names.
+            counters.leftOut = Saturating.sum(counters.leftOut, refused)
             leftOutReason = why.isEmpty ? "it does not say why" : why
             return acknowledge(stream, sequence, batch, now)
         case .needless:

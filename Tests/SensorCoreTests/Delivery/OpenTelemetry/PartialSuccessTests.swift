@@ -75,4 +75,19 @@ import Testing
         #expect(delivery.counters.leftOut == 1 && delivery.leftOutReason == "no room")
         #expect(delivery.counters.requests == 1 && delivery.counters.sentRecords == 2)
     }
+
+    @Test func `a taker that claims to have left out more than there can be harms nobody`() {
+        var delivery = ReconcilerDelivery(endpoints: 1)
+        var stream = RecordStream()
+        let id = stream.head.id
+        delivery.begin(id, settled: 0, offered: 0)
+        for sequence in 1...3 as ClosedRange<UInt64> {
+            _ = delivery.offer(stream.append(Array("{}".utf8)))
+            _ = delivery.next(now: ContinuousClock.now)
+            delivery.finish(
+                .partlyTaken(stream: id.description, sequence: sequence, refused: UInt64(Int64.max), why: ""),
+                now: ContinuousClock.now)
+        }
+        #expect(delivery.settled == 3 && delivery.counters.leftOut == .max)
+    }
 }
