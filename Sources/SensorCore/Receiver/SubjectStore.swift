@@ -25,17 +25,18 @@ struct SubjectStore {
     /// - Returns: what has changed.
     mutating func merge(_ record: PostureRecord, node: String, page: UInt32? = nil) -> [ReceiverKey] {
         let key = SubjectKey(record.subject)
-        let name: String
+        let (name, told): (String, Int)
         switch record.body {
-        case .facts(let facts)?: name = facts.writer
-        case .profile(let profile)?: name = profile.writer
+        case .facts(let facts)?: (name, told) = (facts.writer, facts.facts.count)
+        case .profile(let profile)?: (name, told) = (profile.writer, profile.facts.count)
         default: return []
         }
         let writer = ReceivedSubject.writer(name, of: node)
         let isKnown = subjects[key]?.writers[writer] != nil
         guard subjects[key] != nil || subjects.count < limits.subjects, isKnown || writerCount < limits.writers else {
             leftOutRecords += 1
-            return []
+            // What was kept and has no room now was counted when it came.
+            return page == nil ? leaveOut(told, of: key) : []
         }
         if !isKnown { writerCount += 1 }
         // Taken out meanwhile, so that it is changed where it stands.
@@ -52,6 +53,16 @@ struct SubjectStore {
         changed += pages.sorted().map { .share(key, writer: writer, page: $0) }
         if subject.leftOut != leftOut { changed.append(.leftOut(key)) }
         return changed
+    }
+
+    /// Whoever asks for a subject sees that not all nodes' facts are there.
+    private mutating func leaveOut(_ facts: Int, of key: SubjectKey) -> [ReceiverKey] {
+        guard facts > 0, subjects[key] != nil else { return [] }
+        leftOutFacts += UInt64(facts)
+        revision += 1
+        subjects[key]?.leftOut += UInt64(facts)
+        subjects[key]?.revision = revision
+        return [.leftOut(key)]
     }
 
     /// As it was kept. Before or after the subject's shares.

@@ -184,6 +184,20 @@ import Testing
         #expect(statistics.leftOutFacts > 0 && statistics.leftOutRecords > 0)
     }
 
+    @Test mutating func `a node for whose share there is no room is missed where the subject is read`() throws {
+        var limits = ReceiverLimits()
+        limits.writers = 1
+        state = ReceiverState(limits: limits)
+        var random = SplitMix(seed: 1)
+        var (one, other) = (NodeStream("n1", seed: 1), NodeStream("n2", seed: 2))
+        one.act(&random, times: 20)
+        other.act(&random, times: 20)
+        for node in [one, other] { #expect(take(node.batch()) == .success(UInt64(node.records.count))) }
+        let subject = try #require(state.subjects.subjects[one.subject])
+        #expect(other.subject == one.subject && subject.nodes == ["n1"])
+        #expect(subject.leftOut > 0 && state.currentStatistics.leftOutFacts == subject.leftOut)
+    }
+
     @Test mutating func `how many facts there was no room for is known after a restart`() throws {
         var limits = ReceiverLimits()
         limits.facts = 10
