@@ -128,6 +128,10 @@ import Testing
         arguments: [
             (#"{"type":"x","seq":7}"#, 7), (#"{"seq" : 12,"#, 12), (#"{"type":"x"}"#, nil), (#"{"seq":"7"}"#, nil),
             (#"{"seq"}"#, nil), (#"{"seq":99999999999999999999}"#, nil), ("\"seq\":", nil),
+            // Only the message's own is.
+            (#"{"call":{"arguments":{"seq":3}},"seq":7}"#, 7), (#"{"call":{"arguments":{"seq":3}}}"#, nil),
+            (#"{"type":"{\"seq\":3}","seq":7}"#, 7), (#"{"a":[{"seq":3}],"seq":7"#, 7), (#"{"a":"seq","seq":7}"#, 7),
+            (#"{"a":"\"#, nil), (#"{"seq"#, nil),
         ] as [(String, UInt64?)])
     func `the number of a message is found where it stands`(_ line: String, _ number: UInt64?) {
         #expect(MessageBytes.sequence(Array(line.utf8)) == number)
