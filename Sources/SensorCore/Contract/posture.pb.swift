@@ -3157,8 +3157,9 @@ package nonisolated struct PostureLoss: Sendable {
   package init() {}
 }
 
-/// Records that are not there, or not as they were. Without `from` and `to`: so many events that never became records, for lack
-/// of room (`events_dropped`).
+/// Records that are not there, or not as they were. Without `from` and `to`: so many events that never became records, or whose
+/// records went, for lack of room (`events_dropped`). `coarsened`: for lack of room they were told anew in fewer records, which come
+/// later in the stream; of events that were among them a gap of their own says how many.
 package nonisolated struct PostureGap: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

@@ -124,13 +124,13 @@ struct JournalWriter {
         guard spool.isNearlyFull(log), let step = coarsener.next(in: log) else { return }
         for payload in step.payloads { guard append(payload) == .kept else { return } }
         // Only now: what is said twice does no harm.
-        guard commit() else { return }
+        guard commit(), coarsened.insert(step.sequences) else { return }
         log.drop(step.sequences)
+        noteEvents { $0.drop(step.events) }
         // What is told from memory has to be what is kept.
         while let first = fresh.first, first.sequence <= step.sequences.last ?? 0 {
             freshBytes -= fresh.removeFirst().payload.count
         }
-        for sequence in step.sequences { coarsened.insert(sequence) }
         log.change(CoarsenedRecords.key)
     }
 
@@ -139,7 +139,7 @@ struct JournalWriter {
         coarsened.contains(range) ? "coarsened" : "not_kept"
     }
 
-    /// All that is missing among what is kept went since later records say the same.
+    /// All that is missing among what is kept went since later records say the same, or how many events it was.
     func hasCoarsened(_ range: ClosedRange<UInt64>) -> Bool { coarsened.contains(range) }
 
     /// What became of a payload.

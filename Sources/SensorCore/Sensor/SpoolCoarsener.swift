@@ -4,7 +4,8 @@ internal import FoundationEssentials
 internal import SwiftProtobuf
 
 /// Says what waits in a log in fewer records, a stretch at a time, from the oldest on and then again: facts that were told several
-/// times are told once, events go (their facts stay), and calls, anomalies, profiles and what is said of the node stay as they are.
+/// times are told once, events go (their facts stay) and are counted, and calls, anomalies, profiles and what is said of the node stay as
+/// they are.
 ///
 /// Nothing is written in place of anything: what takes the place of a stretch's records are further ones at the end of the stream. So a
 /// sequence never stands for two payloads, and whoever has some of them already counts nothing twice.
@@ -13,7 +14,9 @@ struct SpoolCoarsener {
         /// To be told again, and kept, before the others go.
         var payloads: [[UInt8]]
         /// What may go then.
-        var sequences: [UInt64]
+        var sequences: [UInt64] = []
+        /// How many events are in it.
+        var events: UInt64 = 0
     }
 
     private let boot: String
@@ -40,7 +43,7 @@ struct SpoolCoarsener {
             nextRound = head + max(16, (head - log.acknowledged) / 8)
         }
         var merger = FactsMerger()
-        var step = Step(payloads: [], sequences: [])
+        var step = Step(payloads: [])
         var (bytes, records, gone) = (0, 0, 0)
         while bytes < Self.stretchBytes, records < Self.stretchRecords, through < end {
             guard let kept = try? log.next(after: through) else { break }
@@ -49,7 +52,10 @@ struct SpoolCoarsener {
             case .record(let envelope):
                 through = envelope.sequence
                 (bytes, records) = (bytes + envelope.payload.count, records + 1)
-                guard let record = Self.record(envelope), Self.isEvents(record) || merger.take(record) else { continue }
+                guard let record = Self.record(envelope) else { continue }
+                let events = Self.events(in: record)
+                guard events != nil || merger.take(record) else { continue }
+                step.events += events ?? 0
                 step.sequences.append(envelope.sequence)
                 gone += envelope.payload.count
             }
@@ -65,7 +71,8 @@ struct SpoolCoarsener {
         return try? PostureRecord(jsonUTF8Bytes: envelope.payload, options: options)
     }
 
-    private static func isEvents(_ record: PostureRecord) -> Bool {
-        if case .events? = record.body { true } else { false }
+    /// nil: it is another record.
+    private static func events(in record: PostureRecord) -> UInt64? {
+        if case .events(let events)? = record.body { UInt64(events.events.count) } else { nil }
     }
 }

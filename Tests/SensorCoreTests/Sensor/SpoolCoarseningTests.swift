@@ -129,6 +129,56 @@ import Testing
         #expect(zip(taken, taken.dropFirst()).allSatisfy { $0.sequence < $1.sequence })
     }
 
+    @Test func `events go first, and it is told how many`() throws {
+        let sink = Sink()
+        let journal = try open(sink, bytes: 200_000)
+        let long = String(repeating: "x", count: 4000)
+        let text = #"{"events":[{"kind":"file.open","via":"\#(long)"},{"kind":"file.open"}]}"#
+        let head = PostureRecord.with { ($0.schema, $0.node, $0.subject.name) = (PostureRecord.currentSchema, "n1", "e") }
+        let events = EventRecord(
+            content: RecordContent(RecordHead(head), "events", body: Array(text.utf8)[...]), count: 2)
+        // A quarter of the room, and then facts that want it.
+        for round in 1...100 {
+            var batch = JournalBatch(
+                records: [RecordContent(record("one", (0..<20).map { fact("/a/\($0)", UInt64(round)) }))])
+            if round <= 10 { batch.events = [events] }
+            let before = journal.status.sequence
+            journal.write(batch)
+            try eventually { journal.status.sequence > before && journal.isReady() }
+        }
+        let end = journal.status.sequence
+        sink.open()
+        try write([call(1)], to: journal)
+        try eventually { sink.settled > end }
+        #expect(journal.finish())
+        let records = try sink.taken.withLockedValue { $0 }.map { try decoded($0) }
+        var (kept, dropped): (UInt64, UInt64) = (0, 0)
+        for record in records {
+            switch record.body {
+            case .events(let events)?: kept += UInt64(events.events.count)
+            case .gap(let gap)? where gap.reason == "events_dropped": dropped += gap.count
+            case .gap(let gap)?: #expect(gap.reason == "coarsened")
+            default: break
+            }
+        }
+        #expect(dropped > 0 && kept + dropped == 20)
+        #expect(try counts(sink.taken.withLockedValue { $0 }).values.allSatisfy { $0 == 100 })
+    }
+
+    @Test func `what went so is remembered, or does not go`() {
+        var random = SplitMix(seed: 1)
+        var coarsened = CoarsenedRecords(stream: StreamID(using: &random), limit: 2)
+        var isRemembered = coarsened.insert([1, 3])
+        #expect(isRemembered)
+        isRemembered = coarsened.insert([5])
+        #expect(!isRemembered && coarsened.sequences.ranges == [1...1, 3...3])
+        isRemembered = coarsened.insert([2, 5])
+        #expect(isRemembered && coarsened.sequences.ranges == [1...3, 5...5])
+        coarsened.forget(through: 3)
+        isRemembered = coarsened.insert([9])
+        #expect(isRemembered && coarsened.contains(5...5) && !coarsened.contains(3...3))
+    }
+
     @Test func `what cannot be said in less goes as before, the oldest first`() throws {
         let sink = Sink()
         let journal = try open(sink, bytes: 100_000)

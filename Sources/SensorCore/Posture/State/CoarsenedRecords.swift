@@ -1,17 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which of a stream's records went since later ones say the same, as a value of the log: what went so is no damage, also after a
-/// restart, and its `gap` says why.
+/// Which of a stream's records went since later ones say the same, or how many events were in them, as a value of the log: what
+/// went so is no damage, also after a restart, and its `gap` says why.
 struct CoarsenedRecords {
     private let stream: StreamID
-    private(set) var sequences = SequenceSet(limit: 4096)
+    private(set) var sequences: SequenceSet
+    private let limit: Int
 
-    init(stream: StreamID) { self.stream = stream }
+    /// - Parameter limit: ranges that are remembered.
+    init(stream: StreamID, limit: Int = 4096) {
+        (self.stream, self.limit) = (stream, limit)
+        sequences = SequenceSet(limit: limit)
+    }
 
     /// All of these went so.
     func contains(_ range: ClosedRange<UInt64>) -> Bool { sequences.contains(range) }
 
-    mutating func insert(_ sequence: UInt64) { sequences.insert(sequence) }
+    /// - Returns: false where there is no room for them, and nothing was inserted: what is forgotten would count as damage.
+    mutating func insert(_ new: [UInt64]) -> Bool {
+        var all = SequenceSet(limit: .max)
+        for range in sequences.ranges { all.insert(range) }
+        for sequence in new { all.insert(sequence) }
+        guard all.ranges.count <= limit else { return false }
+        for sequence in new { sequences.insert(sequence) }
+        return true
+    }
 
     /// What nobody asks for any more.
     mutating func forget(through sequence: UInt64) { sequences.remove(through: sequence) }
