@@ -26,4 +26,7 @@ bool sensor_probe_uring(void);
  */
 int sensor_wait_for_programs(void);
 
+/* The same by bpf(2), for kernels that refuse membarrier(2). */
+int sensor_wait_by_map(void);
+
 #endif

@@ -5,7 +5,7 @@ internal import CSensorBPF
 /// What the kernel side says about itself.
 extension KernelSession {
     /// What one program has cost so far. Times and runs are counted only while somebody has switched the kernel's
-    /// statistics on (`kernel.bpf_stats_enabled`, or `ProgramStatistics`).
+    /// statistics on (`kernel.bpf_stats_enabled`, or BPF_ENABLE_STATS).
     package struct ProgramCost: Sendable {
         package let name: String
         package let nanoseconds: UInt64

@@ -82,16 +82,22 @@ extension KernelSession {
     /// Somebody is there.
     func look() {
         if pins == nil { return }
-        if control.isQuiet {
-            // Stopped, and going on by now: what was done meanwhile is in no count.
-            control.endQuiet()
-            losses.add(
-                LossLedger.Key(
-                    cgroup: 0, hook: UInt8(SENSOR_HOOK_DAEMON.rawValue), reason: LossReason.daemonLimit.rawValue,
-                    kind: 0))
-        }
         let now = Self.bootTime()
         control.look(at: now, deadline: now &+ settings.pinPatience)
+        if control.isQuiet { endQuiet() }
+    }
+
+    /// Stopped, and going on by now: what was done meanwhile is in no count, and processes and cgroups may have come and gone.
+    private func endQuiet() {
+        // Whoever has still seen the deadline pass has said so by then.
+        _ = sensor_wait_for_programs()
+        control.endQuiet()
+        for kind in [0, UInt8(SENSOR_PROCESS_FORK.rawValue), UInt8(SENSOR_CGROUP_CREATED.rawValue)] {
+            losses.add(
+                LossLedger.Key(
+                    cgroup: 0, hook: UInt8(SENSOR_HOOK_DAEMON.rawValue), reason: LossReason.quiet.rawValue,
+                    kind: kind))
+        }
     }
 
     /// Hands on what has gathered while nobody was there, and what has been counted of it. Once, after `attach` and before

@@ -30,6 +30,8 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
     case callsFull = 23
     /// The sensor had more to do than it may, and this workload was the cause.
     case overload = 24
+    /// Nobody had looked at the rings for so long that the programs had gone quiet: how much was done meanwhile is not known.
+    case quiet = 25
 
     /// The word for it in records, metrics and the tail's summary.
     package var name: String {
@@ -58,6 +60,7 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
         case .callsFull: "calls_full"
         case .stream: "stream"
         case .overload: "overload"
+        case .quiet: "quiet"
         }
     }
 
@@ -73,7 +76,7 @@ package enum LossReason: UInt8, Sendable, CaseIterable {
     package var isLost: Bool {
         switch self {
         case .ringFull, .ringBudget, .socketTable, .recursion, .unknownRecord, .badRecord, .daemonLimit,
-            .subscriber, .receivedTooMany, .sentTooMany, .unreadable, .overload:
+            .subscriber, .receivedTooMany, .sentTooMany, .unreadable, .overload, .quiet:
             true
         case .memoryFull, .memoryBudget, .memoryBusy, .memoryError, .readFault, .pathTooLong, .taskStorage,
             .argumentsTooLong, .compat, .scopeFull, .stream, .callsFull:

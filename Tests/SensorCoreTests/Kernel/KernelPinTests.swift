@@ -188,6 +188,47 @@ struct KernelPinTests {
         #expect(try files.contents.isEmpty)
     }
 
+    private func isQuiet() throws -> Bool {
+        let map = bpf_obj_get(files.pins + "/v1/maps/control")
+        try #require(map >= 0)
+        defer { close(map) }
+        var key: UInt32 = 0
+        var control = sensor_control()
+        try #require(bpf_map_lookup_elem(map, &key, &control) == 0)
+        return control.quiet != 0
+    }
+
+    @Test func `whoever was stopped for too long, and goes on, is told again, and that something is missing`() throws {
+        var settings = settings
+        settings.pinPatience = 500_000_000
+        let session = try KernelSession(settings: settings)
+        try session.attach()
+        let deadline = KernelSession.bootTime() + settings.pinPatience
+        while KernelSession.bootTime() <= deadline { usleep(1000) }
+        try act()
+        #expect(try isQuiet())
+        var balance = Balance()
+        session.drain { note($0, &balance) }
+        #expect(balance.all < UInt64(2 * Self.opens))
+        // Processes and cgroups of the time between are looked for, since so much is known to be missing.
+        let losses = try session.readLosses()
+        for kind in [SENSOR_PROCESS_FORK, SENSOR_CGROUP_CREATED] {
+            #expect(losses.lost(of: [UInt8(kind.rawValue)]) == 1)
+        }
+        #expect(losses.counts.contains { $0.key.reason == LossReason.quiet.rawValue && $0.key.kind == 0 })
+        // Whoever looks in time is told of all that is new, from then on.
+        let file = directory.path + "/again"
+        var isTold = false
+        try eventually {
+            try Child.shell("\(cgroup.enter); : >>'\(file)'")
+            session.drain { record in
+                if isOurs(record.header.key) { isTold = true }
+            }
+            return isTold
+        }
+        session.detach()
+    }
+
     @Test func `programs that nobody listens to go quiet, and are not taken over`() throws {
         var settings = settings
         settings.pinPatience = 10_000_000
@@ -200,12 +241,7 @@ struct KernelPinTests {
         while KernelSession.bootTime() <= deadline { usleep(1000) }
         // The first record after it, at the latest, is the last.
         try act()
-        let map = bpf_obj_get(files.pins + "/v1/maps/control")
-        defer { close(map) }
-        var key: UInt32 = 0
-        var control = sensor_control()
-        #expect(bpf_map_lookup_elem(map, &key, &control) == 0)
-        #expect(control.quiet == 1)
+        #expect(try isQuiet())
         // Not this process: it is over, as far as the programs know.
         let second = try KernelSession(settings: settings)
         guard case .replaced(let since?, _) = second.takeOver else {

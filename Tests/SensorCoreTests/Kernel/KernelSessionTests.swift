@@ -35,6 +35,11 @@ import Testing
         #expect(try session.readLosses().lost == 0)
     }
 
+    @Test func `programs are waited for in either way`() {
+        #expect(sensor_wait_for_programs() == 0)
+        #expect(sensor_wait_by_map() == 0)
+    }
+
     @Test func `each record carries the user that its thread acts as`() throws {
         let session = try KernelSession()
         try session.attach()
