@@ -130,7 +130,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
 	__type(key, __u64);
-	__type(value, __u32);
+	__type(value, struct sensor_detail);
 } reduced SEC(".maps");
 
 struct {

@@ -343,6 +343,21 @@ __noinline __u64 hash_bytes(__u32 at, __u32 length, __u32 index)
 	return finish(hash);
 }
 
+/* Is there still room for something new of its kind in this second? */
+static __always_inline bool is_allowed(struct sensor_detail *detail, const struct sensor_header *header)
+{
+	__u32 now = header->time >> 30, kind = header->key.kind & (SENSOR_KIND_LIMIT - 1);
+
+	if (detail->time != now) {
+		detail->time = now;
+		__builtin_memset(detail->told, 0, sizeof(detail->told));
+	}
+	if (detail->told[kind] >= SENSOR_DETAIL_ALLOWANCE)
+		return false;
+	detail->told[kind]++;
+	return true;
+}
+
 /*
  * Has the daemon asked not to be told this? What is new is counted as lost then, and is new again the next time. System calls and
  * changes of identity are few, and nobody should have to do without them.
@@ -350,13 +365,17 @@ __noinline __u64 hash_bytes(__u32 at, __u32 length, __u32 index)
 static __always_inline bool is_spared(const struct sensor_control *block, const struct sensor_header *header)
 {
 	__u8 kind = header->key.kind;
-	__u32 *detail;
+	struct sensor_detail *detail;
 
 	if (!block->reduced || kind == SENSOR_SYSCALL_FIRST || kind == SENSOR_SYSCALL_NOTABLE ||
 	    kind == SENSOR_IDENTITY_CHANGE)
 		return false;
 	detail = bpf_map_lookup_elem(&reduced, &header->key.cgroup);
-	return detail && (*detail == SENSOR_DETAIL_COUNTS || !(header->flags & SENSOR_FIRST_SEEN));
+	if (!detail)
+		return false;
+	if (!(header->flags & SENSOR_FIRST_SEEN))
+		return true;
+	return detail->detail == SENSOR_DETAIL_COUNTS && !is_allowed(detail, header);
 }
 
 /* Sends an activity record, whose header is `header`, and remembers its key if it is new. */

@@ -25,7 +25,7 @@
  *   scope_cgroups         hash cgroup id -> __u32
  *   unwatched             hash cgroup id -> __u32, whatever its value: of its activity nothing is reported or remembered
  *   unstreamed            hash cgroup id -> __u32, whatever its value: where all is streamed, its activity is not
- *   reduced               hash cgroup id -> SENSOR_DETAIL_* (__u32): less is told of its activity
+ *   reduced               hash cgroup id -> sensor_detail: less is told of its activity
  *   call_threads          hash tid (__u32) -> sensor_calls
  *   call_processes        hash tgid (__u32) -> sensor_calls
  *   call_sets             array of __u64, mapped by both sides: at a set's number modulo SENSOR_CALL_SETS that number and, in the upper
@@ -360,7 +360,17 @@ struct sensor_released {
 #define SENSOR_STREAM_ALL 2
 
 #define SENSOR_DETAIL_FIRST_SIGHTS 1 /* repeats are counted, and no copy of them is sent */
-#define SENSOR_DETAIL_COUNTS 2       /* nor is what is new, but for system calls and changes of identity */
+#define SENSOR_DETAIL_COUNTS 2 /* nor is what is new, but for system calls, changes of identity and an allowance */
+
+/* So much that is new is told of each kind in about a second (2^30 ns), whatever else there is: a flood of one hides no other. */
+#define SENSOR_DETAIL_ALLOWANCE 8
+
+/* How little is told of a cgroup. The daemon writes it; the programs count in it, a few too many where several run at once. */
+struct sensor_detail {
+	__u32 detail;                 /* SENSOR_DETAIL_* */
+	__u32 time;                   /* in units of 2^30 ns of the boot clock: what `told` is about */
+	__u8 told[SENSOR_KIND_LIMIT]; /* of each kind, what was told of it that is new */
+};
 
 /* Shared memory between the daemon and the programs (a map that both map). */
 struct sensor_control {

@@ -32,7 +32,8 @@ extension KernelSession {
     package func setDetail(_ detail: KernelDetail, cgroup: UInt64) -> Bool {
         guard detail != .whole || reduced.contains(cgroup) else { return true }
         guard let map = object.optionalMap("reduced") else { return detail == .whole }
-        var (id, value) = (cgroup, detail.rawValue)
+        var (id, value) = (cgroup, sensor_detail())
+        value.detail = detail.rawValue
         if detail == .whole {
             guard bpf_map_delete_elem(map, &id) == 0 else { return true }
             reduced.remove(cgroup)

@@ -234,10 +234,24 @@ import Testing
         session.setStream(.none, kinds: .max)
         session.forgetActivity(of: [cgroup.identifier])
         let isSecond = session.setDetail(.counts, cgroup: cgroup.identifier)
-        try work(in: cgroup)
-        let few = kinds(session)[cgroup.identifier, default: []]
-        #expect(isSecond && !few.contains(open) && !few.isDisjoint(with: Self.lifecycle))
-        #expect(try lost(.overload) > 0)
+        let began = KernelSession.bootTime() >> 30
+        try Child.shell(
+            """
+            cd '\(directory.path)'; \(cgroup.enter)
+            i=0; while [ $i -lt 400 ]; do i=$((i+1)); : >new$i; done
+            """)
+        try run([["tcp-refused", "4", "blocking"]], in: cgroup)
+        var told: [UInt8: UInt64] = [:]
+        while session.drain({ record in
+            if record.header.key.cgroup == cgroup.identifier { told[record.kind, default: 0] += 1 }
+        }) > 0 {}
+        let seconds = KernelSession.bootTime() >> 30 - began + 1
+        let created = told[UInt8(SENSOR_FILE_CREATE.rawValue), default: 0]
+        #expect(isSecond && (1...UInt64(SENSOR_DETAIL_ALLOWANCE) * seconds).contains(created))
+        #expect(try created + lost(.overload) >= 400)
+        // What is of another kind comes beside the flood, as do processes.
+        #expect(told[UInt8(SENSOR_NETWORK_CONNECT.rawValue), default: 0] > 0)
+        #expect(!Self.lifecycle.isDisjoint(with: told.keys))
 
         _ = session.setDetail(.whole, cgroup: cgroup.identifier)
         #expect(session.reduced.isEmpty)
