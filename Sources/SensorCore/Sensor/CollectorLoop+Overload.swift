@@ -20,12 +20,15 @@ extension CollectorLoop {
             pipeline.giveBack()
             Heap.giveBack()
         }
+        let (records, cgroups) = busy.take()
         let reading = OverloadGovernor.Reading(
-            time: now, processor: OverloadMeter.processorTime, memory: OverloadMeter.memory,
-            queue: outgoing.fill, busiest: pipeline.busiest(busy.take()))
+            time: now, processor: OverloadMeter.processorTime, collecting: OverloadMeter.threadTime,
+            memory: OverloadMeter.memory, queue: outgoing.fill, records: records,
+            busiest: pipeline.busiest(cgroups))
+        let over = governor.forget(pipeline.loweredGone())
         let steps = governor.observe(reading)
         self.governor = governor
-        for step in steps { carryOut(step, at: now) }
+        for step in over + steps { carryOut(step, at: now) }
     }
 
     private func carryOut(_ step: OverloadGovernor.Step, at now: UInt64) {

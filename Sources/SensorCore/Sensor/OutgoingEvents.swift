@@ -41,8 +41,8 @@ struct OutgoingEvents: ~Copyable {
         encoder = EventEncoder(stream: stream)
     }
 
-    /// What waits has of the room for it, from 0 to 1.
-    var fill: Double { Double(max(waiting.size, urgent.size)) / Double(limit) }
+    /// What waits has of the room for it, from 0 to 1. But for what is urgent, which nothing makes less of.
+    var fill: Double { Double(waiting.size) / Double(limit) }
 
     /// Keeps what is to travel.
     ///

@@ -35,9 +35,9 @@ import Testing
 
     @Test func `where much comes, turns begin half a millisecond apart, and no longer than it does`() {
         var pace = TurnPace()
-        _ = run(&pace, from: 1, for: 10 * Self.millisecond, serving: 4, taking: 100_000)
+        _ = run(&pace, from: 1, for: 10 * Self.millisecond, serving: 6, taking: 100_000)
         #expect(pace.isBusy)
-        let busy = run(&pace, from: 20 * Self.millisecond, for: 100 * Self.millisecond, serving: 12, taking: 200_000)
+        let busy = run(&pace, from: 11 * Self.millisecond, for: 100 * Self.millisecond, serving: 12, taking: 200_000)
         #expect((190...210).contains(busy.turns))
         // A turn that takes longer than that is followed by the next one.
         let slow = run(&pace, from: 200 * Self.millisecond, for: 100 * Self.millisecond, serving: 20, taking: 600_000)

@@ -27,9 +27,9 @@ struct BusyCgroups {
         }
     }
 
-    /// What each has of all since the last call, at least.
-    mutating func take() -> [(cgroup: UInt64, share: Double)] {
+    /// How many records there were since the last call, and how many of them each cgroup has, at least.
+    mutating func take() -> (total: UInt64, cgroups: [(cgroup: UInt64, records: UInt64)]) {
         defer { self = Self() }
-        return (0..<Self.places).filter { counts[$0] > 0 }.map { (cgroups[$0], Double(counts[$0]) / Double(total)) }
+        return (total, (0..<Self.places).filter { counts[$0] > 0 }.map { (cgroups[$0], counts[$0]) })
     }
 }

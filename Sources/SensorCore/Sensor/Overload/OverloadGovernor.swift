@@ -7,8 +7,11 @@
 /// that a step that was enough is not followed by another while what was used before it still counts. First ticks become longer, then the
 /// workload that causes most loses its copies (where it is the queue of these that is full, that is all), and then its first sights are
 /// counted instead of told; after it the next. What is far
-/// beyond a limit makes all of a workload's steps one. Whatever a workload does that causes next to nothing is left alone: where there
-/// is nobody else, nothing is left to be lowered, and the governor says so.
+/// beyond a limit makes all of a workload's steps one.
+///
+/// A workload is a cause by its records alone, and only where reading records is what takes the processor: what sockets, scrapes and
+/// sinks take is nobody's that the kernel could be told to tell less of. Whoever causes next to nothing is left alone. Where there is
+/// nobody else, nothing is left to be lowered, and the governor says so.
 ///
 /// Memory is given back slowly, if at all: what was lowered is enough for it as long as it does not grow. Where it grows by what more than
 /// one does, nothing more is learned of anybody.
@@ -33,12 +36,16 @@ struct OverloadGovernor {
         var time: UInt64
         /// Nanoseconds that the process has used of processors so far.
         var processor: UInt64
+        /// Nanoseconds of these that the thread has used that reads the kernel's records.
+        var collecting: UInt64
         /// Bytes of resident memory.
         var memory: Int
         /// What the queue of events that travel has of its room, from 0 to 1.
         var queue: Double
-        /// Workloads by their numbers, with what each had of all records since the reading before, the largest first.
-        var busiest: [(workload: UInt64, share: Double)]
+        /// Records that were read since the reading before.
+        var records: UInt64
+        /// Workloads by their numbers, with how many of them each had, at least, the largest first.
+        var busiest: [(workload: UInt64, records: UInt64)]
     }
 
     /// What of each limit is used: 1 is all of it.
@@ -61,8 +68,16 @@ struct OverloadGovernor {
         var calmMemory = 0.8
         /// Beyond a limit by so much that there is no time for one step after the other.
         var violent = 2.0
-        /// What a workload has of all records, at least, to be a cause.
+        /// What a workload has of all records, at least, to be a cause, and so many of them in a second.
         var cause = 0.1
+        var causeRate = 50.0
+        /// Of the budget, what reading records takes at least where workloads are lowered for it, and what of it such a workload takes:
+        /// in proportion to its records, but no more than so many nanoseconds for each of them.
+        var collecting = 0.5
+        var causeOfBudget = 0.1
+        var recordCost: UInt64 = 50_000
+        /// Of so many workloads less is told at a time.
+        var workloads = 64
         /// A step is given so long before the next.
         var settling: UInt64 = 2_000_000_000
         /// Of the limit on memory, what it grows by before a step was not enough.
@@ -92,6 +107,8 @@ struct OverloadGovernor {
     private var samples: [(time: UInt64, processor: UInt64)] = []
     /// When anything was lowered or raised last.
     private var changedAt: UInt64 = 0
+    /// The reading before.
+    private var last: (time: UInt64, collecting: UInt64)?
     private var loweredAt: UInt64?
     private var raisedAt: UInt64?
     /// What of the limit on memory was used when something was lowered for it; nil: nothing was since anything was raised.
@@ -109,6 +126,7 @@ struct OverloadGovernor {
 
     /// - Returns: what is to be done now, in that order.
     mutating func observe(_ reading: Reading) -> [Step] {
+        defer { last = (reading.time, reading.collecting) }
         samples.append((reading.time, reading.processor))
         // One that is as old as the window stays, to compare with.
         while samples.count > 2, reading.time - samples[1].time >= law.window { samples.removeFirst() }
@@ -162,7 +180,7 @@ struct OverloadGovernor {
     private mutating func lower(_ reading: Reading, for limit: Limit, isViolent: Bool) -> [Step] {
         if let loweredAt, reading.time - loweredAt < law.settling { return [] }
         if limit == .memory, let loweredMemory, use.memory < loweredMemory + law.growth { return [] }
-        let causes = reading.busiest.filter { $0.share >= law.cause }.map(\.workload)
+        let causes = causes(reading, for: limit)
         var wanted: [Reduction] = []
         switch limit {
         // It is emptied at a tick, and what does not go there takes no room.
@@ -187,6 +205,34 @@ struct OverloadGovernor {
         (changedAt, loweredAt) = (reading.time, reading.time)
         if limit == .memory { loweredMemory = use.memory }
         return wanted.map { .lower($0, for: limit) }
+    }
+
+    /// Whose records are what presses, the largest first.
+    private func causes(_ reading: Reading, for limit: Limit) -> [UInt64] {
+        guard let last, reading.time > last.time else { return [] }
+        let (time, known) = (reading.time - last.time, Set(lowered.compactMap(\.reduction.workload)))
+        let collecting = reading.collecting - min(reading.collecting, last.collecting)
+        var (least, cost) = (0.0, 0.0)
+        if limit == .processor, let budget = limits.processor {
+            let budget = capacity(of: time, budget)
+            guard Double(collecting) >= law.collecting * budget else { return [] }
+            least = law.causeOfBudget * budget
+            cost = min(Double(collecting) / Double(max(reading.records, 1)), Double(law.recordCost))
+        }
+        return reading.busiest.filter { one in
+            Double(one.records) >= law.cause * Double(reading.records)
+                && Double(one.records) * 1e9 >= law.causeRate * Double(time) && Double(one.records) * cost >= least
+                && (known.count < law.workloads || known.contains(one.workload))
+        }.map(\.workload)
+    }
+
+    /// Of workloads that are gone nothing is lowered any more.
+    ///
+    /// - Returns: what is over by that.
+    mutating func forget(_ workloads: Set<UInt64>) -> [Step] {
+        let over = lowered.map(\.reduction).filter { $0.workload.map(workloads.contains) ?? false }
+        lowered.removeAll { over.contains($0.reduction) }
+        return over.map { .raise($0) }
     }
 
     /// Whoever causes most has been lowered.

@@ -8,9 +8,14 @@ enum OverloadMeter {
     static var processors: Int { sysconf(Int32(_SC_NPROCESSORS_ONLN)) }
 
     /// Nanoseconds that all its threads have used.
-    static var processorTime: UInt64 {
+    static var processorTime: UInt64 { time(of: CLOCK_PROCESS_CPUTIME_ID) }
+
+    /// Nanoseconds that the calling thread has used.
+    static var threadTime: UInt64 { time(of: CLOCK_THREAD_CPUTIME_ID) }
+
+    private static func time(of clock: clockid_t) -> UInt64 {
         var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        clock_gettime(clock, &time)
         return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 

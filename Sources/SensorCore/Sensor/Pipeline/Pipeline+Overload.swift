@@ -19,21 +19,27 @@ struct LoweredDetail {
     /// Whose events, but for urgent ones, go to nobody.
     fileprivate(set) var subjects: Set<SubjectKey> = []
 
-    fileprivate static let endedLimit = 64
+    fileprivate static let endedLimit = 256
 }
 
 // What is told less of for having too much to do. Nothing of it is in a recording: what was lost for it is.
 extension Pipeline {
-    /// The same by workload, the largest first.
-    mutating func busiest(_ shares: [(cgroup: UInt64, share: Double)]) -> [(workload: UInt64, share: Double)] {
-        var sums: [UInt64: Double] = [:]
+    /// The same by workload, the largest first. Of a cgroup that nobody can name the kernel cannot be told to tell less.
+    mutating func busiest(_ counts: [(cgroup: UInt64, records: UInt64)]) -> [(workload: UInt64, records: UInt64)] {
+        var sums: [UInt64: UInt64] = [:]
         lowered.busy = [:]
-        for (cgroup, share) in shares where cgroup != 0 {
+        for (cgroup, records) in counts where cgroup != 0 {
             let workload = cgroups.workload(of: cgroup, pid: 0)
+            guard !workload.cgroups.isEmpty else { continue }
             lowered.busy[workload.number] = workload
-            sums[workload.number, default: 0] += share
+            sums[workload.number, default: 0] += records
         }
         return sums.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { ($0.key, $0.value) }
+    }
+
+    /// Numbers of workloads of which less is told and that are gone.
+    func loweredGone() -> Set<UInt64> {
+        Set(lowered.entries.compactMap { $0.workload.flatMap { $0.cgroups.isEmpty ? $0.number : nil } })
     }
 
     /// - Parameter reduction: of a workload that `busiest` has named the last time.
