@@ -134,7 +134,9 @@ import Testing
         let journal = try open(sink, bytes: 200_000)
         let long = String(repeating: "x", count: 4000)
         let text = #"{"events":[{"kind":"file.open","via":"\#(long)"},{"kind":"file.open"}]}"#
-        let head = PostureRecord.with { ($0.schema, $0.node, $0.subject.name) = (PostureRecord.currentSchema, "n1", "e") }
+        let head = PostureRecord.with {
+            ($0.schema, $0.node, $0.subject.name) = (PostureRecord.currentSchema, "n1", "e")
+        }
         let events = EventRecord(
             content: RecordContent(RecordHead(head), "events", body: Array(text.utf8)[...]), count: 2)
         // A quarter of the room, and then facts that want it.
