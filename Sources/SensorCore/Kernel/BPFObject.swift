@@ -277,15 +277,19 @@ struct BPFObject: ~Copyable {
                 try directory.pin(descriptor, as: program.name, in: .programs)
             }
         }
+        var maps = further.keys.sorted()
         var map = bpf_object__next_map(object, nil)
         while let current = map {
             let name = String(cString: bpf_map__name(current))
             // Those with a dot are the compiler's, which the programs hold, and no name of a file there.
-            if !name.contains(".") { try directory.pin(bpf_map__fd(current), as: name, in: .maps) }
+            if !name.contains(".") {
+                try directory.pin(bpf_map__fd(current), as: name, in: .maps)
+                maps.append(name)
+            }
             map = bpf_object__next_map(object, current)
         }
         for (name, descriptor) in further { try directory.pin(descriptor, as: name, in: .maps) }
-        try directory.write(PinManifest(image: image, digest: digest, programs: programs))
+        try directory.write(PinManifest(image: image, digest: digest, programs: programs, maps: maps))
     }
 
     private func rank(_ program: ProgramStatus) -> Int {

@@ -156,10 +156,13 @@ package final class KernelSession {
         try pin(subsystem)
     }
 
+    /// Why `detach` could not unpin the programs, which are on their hooks still then; nil: it could.
+    package private(set) var leftPinned: String?
+
     /// Takes all programs off their hooks and waits until none runs any more: what they wrote is in the rings then,
     /// for one more `drain`, and counts and losses are final.
     package func detach() {
-        try? pins?.clear()
+        do throws(KernelError) { try pins?.clear() } catch { leftPinned = "\(error)" }
         object.detach()
         // Programs run within read-side sections that this waits for.
         _ = sensor_wait_for_programs()

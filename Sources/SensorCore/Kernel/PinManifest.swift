@@ -16,6 +16,7 @@ struct PinManifest: Equatable {
     var digest: String
     /// In the object's order.
     var programs: [Program]
+    var maps: [String]
 
     /// - Parameter subsystem: as `sensor_config` has it.
     static func digest(_ image: ObjectImage, _ settings: KernelSettings, subsystem: Int32) -> String {
@@ -32,7 +33,8 @@ struct PinManifest: Equatable {
         return Hexadecimal.text(hash.finalize())
     }
 
-    init(image: ObjectImage, digest: String, programs: [ProgramStatus]) {
+    init(image: ObjectImage, digest: String, programs: [ProgramStatus], maps: [String]) {
+        self.maps = maps
         self.image = image
         self.digest = digest
         self.programs = programs.map { Program(name: $0.name, section: $0.section, state: $0.state) }
@@ -47,8 +49,12 @@ struct PinManifest: Equatable {
         else { return nil }
         self.image = image
         digest = head[2]
-        programs = []
+        (programs, maps) = ([], [])
         for line in lines.dropFirst() {
+            if line.count == 2, line[0] == "map" {
+                maps.append(line[1])
+                continue
+            }
             guard line.count == 4, let number = Int32(line[3]), let state = Self.state(line[2], number) else {
                 return nil
             }
@@ -62,6 +68,7 @@ struct PinManifest: Equatable {
             let (word, number) = Self.word(program.state)
             lines.append("\(program.name) \(program.section) \(word) \(number)")
         }
+        lines += maps.map { "map \($0)" }
         return lines.joined(separator: "\n") + "\n"
     }
 

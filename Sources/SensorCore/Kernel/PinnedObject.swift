@@ -26,7 +26,7 @@ final class PinnedObject {
             case .absent, .refused: true
             }
         }
-        guard isWhole else { return nil }
+        guard isWhole, manifest.maps.allSatisfy({ maps[$0] != nil }) else { return nil }
     }
 
     deinit {

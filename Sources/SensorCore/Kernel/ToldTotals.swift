@@ -64,15 +64,15 @@ final class ToldTotals {
         return map
     }
 
-    /// All of these are told, whatever ends this process.
+    /// All of these have been told. What there is no room for is told again by whoever comes after a kill.
     func keep(_ totals: LossTotals) {
         var now = totals.losses.counts
         if totals.losses.overflow > 0 { now[Self.overflow] = totals.losses.overflow }
-        let blind = totals.operations
+        var blind = totals.operations
         for (key, count) in now where kept.losses[key] != count {
             var word = sensor_loss_key()
             (word.cgroup, word.hook, word.reason, word.kind) = (key.cgroup, key.hook, key.reason, key.kind)
-            Self.put(word, count, in: lossMap)
+            if !Self.put(word, count, in: lossMap) { now[key] = kept.losses[key] }
         }
         for key in kept.losses.keys where now[key] == nil {
             var word = sensor_loss_key()
@@ -80,7 +80,8 @@ final class ToldTotals {
             _ = bpf_map_delete_elem(lossMap, &word)
         }
         for (key, count) in blind where kept.operations[key] != count {
-            Self.put(sensor_uring_key(cgroup: key.cgroup, opcode: key.opcode, reserved: 0), count, in: operationMap)
+            let word = sensor_uring_key(cgroup: key.cgroup, opcode: key.opcode, reserved: 0)
+            if !Self.put(word, count, in: operationMap) { blind[key] = kept.operations[key] }
         }
         for key in kept.operations.keys where blind[key] == nil {
             var word = sensor_uring_key(cgroup: key.cgroup, opcode: key.opcode, reserved: 0)
@@ -89,10 +90,10 @@ final class ToldTotals {
         kept = (now, blind)
     }
 
-    private static func put(_ key: some BitwiseCopyable, _ count: UInt64, in map: Int32) {
+    private static func put(_ key: some BitwiseCopyable, _ count: UInt64, in map: Int32) -> Bool {
         var key = key
         var count = count
-        _ = bpf_map_update_elem(map, &key, &count, UInt64(BPF_ANY))
+        return bpf_map_update_elem(map, &key, &count, UInt64(BPF_ANY)) == 0
     }
 
     /// What stands for losses that found no room in the kernel's ledger.

@@ -185,6 +185,7 @@ final class CollectorLoop {
     /// records, counts, losses.
     func finish() -> CollectorSummary {
         if !leave() { kernel.detach() }
+        if let left = kernel.leftPinned { note("the programs stay attached, since they cannot be unpinned: \(left)") }
         while pass() > 0 || hasSpans {}
         areCountsQuiet = false
         tick()
@@ -438,8 +439,9 @@ final class CollectorLoop {
         // What is forgotten below has been read before.
         if !unwatched.fresh.isEmpty || !unwatched.settled.isEmpty { areCountsQuiet = false }
         if configuration.readsCounts { readCounts() }
-        readLosses()
+        // What was told at the tick before has been written by now: whoever comes after a kill tells some twice, and none never.
         kernel.keepLosses()
+        readLosses()
         readPendingLosses()
         seedAgainIfNeeded()
         forgetGoneCgroups()

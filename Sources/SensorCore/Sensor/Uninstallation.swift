@@ -4,7 +4,7 @@ internal import FoundationEssentials
 internal import Glibc
 
 /// Removes what daemons have left in a run directory and in a state directory, however they ended. Programs and maps are not
-/// among it: they go with the process.
+/// among it: they go with the process, or are pinned (`PinnedState`).
 package struct Uninstallation: Sendable {
     /// What is gone.
     package private(set) var removed: [String] = []

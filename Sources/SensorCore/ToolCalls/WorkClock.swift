@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CSensorBPF
 internal import Glibc
 
 /// How long a thread has worked on one thing after the other: what others have of the machine meanwhile is nobody's fault. For one

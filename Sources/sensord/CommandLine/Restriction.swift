@@ -26,10 +26,8 @@ struct Restriction {
     /// For the main thread, once the programs are attached: capabilities for itself and the threads that it starts, system
     /// calls for those that there are as well.
     mutating func finish(_ log: Logger) {
-        do throws(SystemError) {
-            try Privileges.keep(kept)
-            try CallFilter.refuseForProcess()
-        } catch { self.error = self.error ?? "\(error)" }
+        do throws(SystemError) { try Privileges.keep(kept) } catch { self.error = self.error ?? "\(error)" }
+        do throws(SystemError) { try CallFilter.refuseForProcess() } catch { self.error = self.error ?? "\(error)" }
         guard let error else { return }
         log.error("the daemon may do more than it needs: see sensord check", metadata: ["error": "\(error)"])
     }

@@ -251,6 +251,22 @@ struct KernelPinTests {
         #expect(since < deadline)
     }
 
+    @Test func `what is not whole is replaced`() throws {
+        do {
+            let first = try KernelSession(settings: settings)
+            try first.attach()
+        }
+        try #require(unlink(files.pins + "/v1/maps/" + ToldTotals.lossMapName) == 0)
+        let second = try KernelSession(settings: settings)
+        guard case .replaced = second.takeOver else {
+            Issue.record("not replaced")
+            return
+        }
+        try second.attach()
+        second.detach()
+        #expect(second.leftPinned == nil)
+    }
+
     @Test func `all of it is removed, but not under a daemon`() throws {
         #expect(try !PinnedState.remove(files.pins))
         do {
@@ -294,7 +310,7 @@ struct KernelPinTests {
             ProgramStatus(name: "iter_task", section: "iter/task", state: .loaded, log: nil),
             ProgramStatus(name: "io_uring_submit_sqe", section: "tp_btf/io_uring_submit_sqe", state: .absent, log: nil),
         ]
-        let manifest = PinManifest(image: .floor, digest: "00ff", programs: programs)
+        let manifest = PinManifest(image: .floor, digest: "00ff", programs: programs, maps: ["control", "memory"])
         #expect(PinManifest(manifest.text) == manifest)
     }
 

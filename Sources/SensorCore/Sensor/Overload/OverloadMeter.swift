@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CSensorBPF
 internal import Glibc
 
 /// What this process uses of the machine.
