@@ -22,15 +22,15 @@ final class KillTests {
         let receiver = try await RunningReceiver(in: fixture.folder)
         for round in 0..<Self.rounds {
             let daemon = try await fixture.start(receiver.url)
-            for part in 0..<3 {
-                try await fixture.act((0..<2).map { "\(round)-\(part)-\($0)" })
+            try await fixture.act((0..<3).map { "\(round)-\($0)" })
+            try await pause()
+            if round % 2 == 0 {
+                try await receiver.crash()
                 try await pause()
-                if part == 1 {
-                    try await receiver.crash()
-                    try await pause()
-                    try await receiver.restart()
-                }
+                try await receiver.restart()
             }
+            try await fixture.act((3..<6).map { "\(round)-\($0)" })
+            try await pause()
             try await daemon.crash()
         }
         let daemon = try await fixture.start(receiver.url)
