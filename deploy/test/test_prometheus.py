@@ -43,13 +43,16 @@ class PrometheusTests(DeployTest):
         needs_root()
         places = ("--run-dir", self.directory / "run", "--state-dir", self.directory / "state")
         listen = ("--listen", "127.0.0.1:0", "--records", self.directory / "records")
-        with Daemon(sensord(), "run", *places, *listen, directory=self.directory) as daemon:
+        # Nobody takes records there.
+        reconciler = ("--reconciler-url", "http://127.0.0.1:1")
+        with Daemon(sensord(), "run", *places, *listen, *reconciler, directory=self.directory) as daemon:
             address = daemon.said(r"listening for HTTP address=(\S+)")[1]
             daemon.said("collecting")
             with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
                 text = answer.read().decode()
         known = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
         self.assertIn("sensord_events_total", known)
+        known |= {f"{name}_bucket" for name in re.findall(r"^# TYPE (\S+) histogram", text, re.MULTILINE)}
         for place, expression in self.expressions():
             with self.subTest(place):
                 self.assertLessEqual(set(METRIC.findall(expression)), known)
@@ -57,6 +60,7 @@ class PrometheusTests(DeployTest):
                     for value in values.split("|"):
                         self.assertIn(f'{metric}{{{label}="{value}"}}', text)
         counters = set(re.findall(r"^# TYPE (\S+) counter", text, re.MULTILINE))
+        counters |= {name for name in known if name.endswith("_bucket")}
         for place, expression in self.expressions():
             rated = set(re.findall(r"(?:rate|increase)\((sensord_\w+)", expression))
             with self.subTest(place):

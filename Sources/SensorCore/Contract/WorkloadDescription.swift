@@ -15,6 +15,7 @@ package final class WorkloadDescription: Sendable {
 
     /// It is known whose it is, and of a pod's container which one: both are what a workload is known by.
     package let isAttributed: Bool
+    package let attribution: AttributionMethod
 
     package init(_ identity: WorkloadIdentity) {
         self.identity = identity
@@ -22,6 +23,7 @@ package final class WorkloadDescription: Sendable {
         let isNameless = identity.pod != nil && identity.container?.name.isEmpty ?? false
         let isNamed = !isNameless || identity.kind == "Container" || identity.container?.type == "pause"
         isAttributed = !isUnknown && isNamed
+        attribution = isAttributed ? AttributionMethod(identity) : .none
         fragment = Self.render(identity)
     }
 

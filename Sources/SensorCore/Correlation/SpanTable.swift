@@ -108,6 +108,9 @@ struct SpanTable: ~Copyable {
     /// When the latest was done of what had to go with workloads of which nothing is left.
     private var goneUntil: UInt64 = 0
     private var deedCount = 0
+
+    /// What was done and waits for spans that come later.
+    var keptDeeds: Int { deedCount }
     private var byteCount = 0
     private var spanCount = 0
     /// By workload, until they have waited long enough.

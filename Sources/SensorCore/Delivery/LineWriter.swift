@@ -74,7 +74,8 @@ package final class LineWriter: Sendable {
 
     /// Where it writes.
     package let destination: LineDestination
-    private let capacity: Int
+    /// Bytes that may wait.
+    package let capacity: Int
     private let rotation: FileRotation?
     private let state = NIOLockedValueBox(State())
     private let wakeUp: WakeUp
@@ -150,6 +151,9 @@ package final class LineWriter: Sendable {
 
     /// The counters as they stand.
     package var counters: Counters { state.withLockedValue { $0.counters } }
+
+    /// Bytes that wait to be written.
+    package var waiting: Int { state.withLockedValue { $0.waiting } }
 
     /// True once the reader has gone away.
     package var isBroken: Bool { state.withLockedValue { $0.isBroken } }

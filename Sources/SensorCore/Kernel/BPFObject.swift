@@ -223,6 +223,43 @@ struct BPFObject: ~Copyable {
         return bpf_obj_get_info_by_fd(map, &information, &length) == 0 ? Int(information.max_entries) : 0
     }
 
+    /// A hash of the object.
+    struct Hash {
+        let name: String
+        let map: Int32
+        let keyBytes: Int
+        let valueBytes: Int
+        /// `max_entries`
+        let entries: Int
+    }
+
+    /// All hashes, in the object's order.
+    var hashes: [Hash] {
+        mapNames.compactMap { name in
+            guard let map = optionalMap(name) else { return nil }
+            var information = bpf_map_info()
+            var length = UInt32(MemoryLayout<bpf_map_info>.size)
+            guard bpf_obj_get_info_by_fd(map, &information, &length) == 0,
+                [BPF_MAP_TYPE_HASH.rawValue, BPF_MAP_TYPE_LRU_HASH.rawValue].contains(information.type)
+            else { return nil }
+            return Hash(
+                name: name, map: map, keyBytes: Int(information.key_size), valueBytes: Int(information.value_size),
+                entries: Int(information.max_entries))
+        }
+    }
+
+    /// Without the compiler's own, which programs hold, and whose names have a dot.
+    private var mapNames: [String] {
+        guard let object else { return pinned?.manifest.maps ?? [] }
+        var names: [String] = []
+        var map = bpf_object__next_map(object, nil)
+        while let current = map {
+            names.append(String(cString: bpf_map__name(current)))
+            map = bpf_object__next_map(object, current)
+        }
+        return names.filter { !$0.contains(".") }
+    }
+
     /// What the kernel keeps about a loaded program: run time, runs, misses. Nil if it is not loaded.
     func information(of program: ProgramStatus) -> bpf_prog_info? {
         guard let descriptor = descriptor(of: program.name) else { return nil }
@@ -270,25 +307,16 @@ struct BPFObject: ~Copyable {
     ///   - digest: of `PinManifest`.
     ///   - further: maps besides those of the object.
     func pin(in directory: PinDirectory, digest: String, further: [String: Int32]) throws(KernelError) {
-        guard let object else { return }
+        if object == nil { return }
         for (program, link) in links { try directory.pin(bpf_link__fd(link), as: program, in: .links) }
         for program in programs {
             if let descriptor = descriptor(of: program.name) {
                 try directory.pin(descriptor, as: program.name, in: .programs)
             }
         }
-        var maps = further.keys.sorted()
-        var map = bpf_object__next_map(object, nil)
-        while let current = map {
-            let name = String(cString: bpf_map__name(current))
-            // Those with a dot are the compiler's, which the programs hold, and no name of a file there.
-            if !name.contains(".") {
-                try directory.pin(bpf_map__fd(current), as: name, in: .maps)
-                maps.append(name)
-            }
-            map = bpf_object__next_map(object, current)
-        }
+        for name in mapNames { try directory.pin(map(name), as: name, in: .maps) }
         for (name, descriptor) in further { try directory.pin(descriptor, as: name, in: .maps) }
+        let maps = further.keys.sorted() + mapNames
         try directory.write(PinManifest(image: image, digest: digest, programs: programs, maps: maps))
     }
 

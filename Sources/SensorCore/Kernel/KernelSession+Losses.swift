@@ -4,16 +4,6 @@ internal import CSensorBPF
 
 /// What the kernel side says about itself.
 extension KernelSession {
-    /// What one program has cost so far. Times and runs are counted only while somebody has switched the kernel's
-    /// statistics on (`kernel.bpf_stats_enabled`, or BPF_ENABLE_STATS).
-    package struct ProgramCost: Sendable {
-        package let name: String
-        package let nanoseconds: UInt64
-        package let runs: UInt64
-        /// Runs that were skipped because the program was already running on that processor.
-        package let recursionMisses: UInt64
-    }
-
     package func programCosts() -> [ProgramCost] {
         programs.compactMap { program in
             object.information(of: program).map {

@@ -34,6 +34,8 @@ package final class KernelSession {
     var rings: MergedRings
     private let poll: RingPoll
     var counts: CountReader
+    /// How the last reading of them went.
+    private(set) var latestCounts = CountSummary()
     let pins: PinDirectory?
     /// Where programs outlive this session: what is told of losses.
     let told: ToldTotals?
@@ -304,7 +306,8 @@ package final class KernelSession {
         records: (RecordView) -> Void, _ handle: (CountChange) -> Void
     ) throws(KernelError) -> CountSummary {
         if ending != nil { return CountSummary() }
-        return try counts.read(beforeNew: { rings.drainPresent { handOn($0, records) } }, handle)
+        latestCounts = try counts.read(beforeNew: { rings.drainPresent { handOn($0, records) } }, handle)
+        return latestCounts
     }
 
     /// Forgets entries of the memory: the next event of each is a first sight again. Not while counts are read.

@@ -39,6 +39,48 @@ enum MapElement {
         }
     }
 
+    /// How many there are in a hash, about: some may come or go meanwhile.
+    static func count(in hash: BPFObject.Hash) -> Int {
+        var batch = 1024
+        var position: UInt64 = 0
+        var (total, isFirst) = (0, true)
+        var keys = [UInt8](repeating: 0, count: batch * hash.keyBytes)
+        var values = [UInt8](repeating: 0, count: batch * hash.valueBytes)
+        while true {
+            var count = UInt32(batch)
+            let error = withUnsafeMutablePointer(to: &position) {
+                bpf_map_lookup_batch(hash.map, isFirst ? nil : $0, $0, &keys, &values, &count, nil)
+            }
+            // The next bucket alone does not fit.
+            if error == -ENOSPC, batch < hash.entries {
+                batch *= 2
+                keys = [UInt8](repeating: 0, count: batch * hash.keyBytes)
+                values = [UInt8](repeating: 0, count: batch * hash.valueBytes)
+                continue
+            }
+            if error == 0 || error == -ENOENT { total += Int(count) }
+            if error == 0 {
+                isFirst = false
+                continue
+            }
+            // Before 5.6 there are no batches.
+            return error == -ENOENT || !isFirst ? total : countOneByOne(in: hash)
+        }
+    }
+
+    static func countOneByOne(in hash: BPFObject.Hash) -> Int {
+        var current = [UInt8](repeating: 0, count: hash.keyBytes)
+        var next = current
+        var total = 0
+        var error = bpf_map_get_next_key(hash.map, nil, &next)
+        while error == 0, total < hash.entries {
+            total += 1
+            swap(&current, &next)
+            error = bpf_map_get_next_key(hash.map, &current, &next)
+        }
+        return total
+    }
+
     /// Deletes all that is in a hash. What comes meanwhile may stay.
     static func removeAll<Key: BitwiseCopyable>(from map: Int32, _: Key.Type) {
         var keys: [Key] = []

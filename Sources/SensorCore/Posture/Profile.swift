@@ -68,6 +68,8 @@ package final class Profile {
     var toldTurn: UInt64 = 0
     /// When it is told as a whole: wall clock, nanoseconds since 1970.
     var dueAt: UInt64 = 0
+    /// As it was assessed last, by discipline; empty: it has not been by this run.
+    var convergence: [Discipline: Convergence] = [:]
     var keptTurn: UInt64 = 0
 
     init(_ subject: SubjectKey, limits: Limits = Limits(), seed: UInt64, writer: String = "") {
@@ -405,8 +407,12 @@ package final class Profile {
 
     /// Whether there may be anything to tell by then.
     func mayTell(at time: UInt64) -> Bool {
-        untold.hasPages(at: time) || overflow.values.contains { $0.isNews }
+        untold.hasPages(at: time) || overflow.values.contains { $0.isNews } || coverage.hasNews
     }
+
+    /// Something is missing that was not before, though no fact may have changed: whoever holds it to be complete is to know. It
+    /// is told then.
+    func takeCoverageNews() -> Bool { coverage.takeNews() }
 
     /// Facts that are new or have changed enough since they were told, as far as the pages that they are on have no more facts
     /// than `limit`; the others come the next time.

@@ -67,6 +67,18 @@ package struct ProfileTable: ~Copyable {
     /// Subjects that are kept and were not restored yet, since there was no room.
     package var waitingCount: Int { waiting.count }
     package var factCount: Int { profiles.values.reduce(0) { $0 + $1.count } }
+    /// How many there are of each state, as they were assessed last.
+    package var convergence: [ConvergenceCount] {
+        var counts: [ConvergenceCount] = []
+        for discipline in Discipline.allCases {
+            let states = Dictionary(grouping: profiles.values) { $0.convergence[discipline] }
+            for state in Convergence.allCases.map(Optional.some) + [nil] {
+                counts.append(
+                    ConvergenceCount(discipline: discipline, state: state, subjects: states[state]?.count ?? 0))
+            }
+        }
+        return counts
+    }
     package var bytes: Int { profiles.values.reduce(0) { $0 + $1.bytes } }
 
     /// In the order of their subjects.
@@ -462,9 +474,11 @@ package struct ProfileTable: ~Copyable {
         return changed.sorted { ($0.toldTurn, $0.ordinal) < ($1.toldTurn, $1.ordinal) }.compactMap { profile in
             guard left > 0 else { return nil }
             let facts = profile.takeChanged(at: now, refresh: limits.refresh, limit: left)
-            left -= Set(facts.map { $0 / Profile.pageSize }).count * Profile.pageSize
-            if !facts.isEmpty { profile.toldTurn = turn }
-            return facts.isEmpty && profile.newOverflow.isEmpty ? nil : (profile, facts)
+            let isNews = !facts.isEmpty || !profile.newOverflow.isEmpty || profile.coverage.hasNews
+            guard isNews else { return nil }
+            left -= max(Set(facts.map { $0 / Profile.pageSize }).count, 1) * Profile.pageSize
+            profile.toldTurn = turn
+            return (profile, facts)
         }
     }
 }

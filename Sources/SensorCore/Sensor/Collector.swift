@@ -52,12 +52,18 @@ package final class Collector: Sendable {
         } ?? lastSummary
     }
 
-    /// As `summary`, so many nanoseconds old at most: however often it is asked for, the collecting thread does not
+    /// As `summary`, with what the kernel side takes up, so many nanoseconds old at most: however often it is asked for, the collecting thread does not
     /// answer oftener than that.
     package func recentSummary(maximumAge: UInt64 = 1_000_000_000) -> CollectorSummary {
         latest.withLockedValue { latest in
             if let latest, KernelSession.bootTime() &- latest.time < maximumAge { return latest.summary }
-            let summary = summary()
+            let summary =
+                perform { loop in
+                    loop.readLosses()
+                    var summary = loop.summary()
+                    summary.kernel = loop.kernel.use()
+                    return summary
+                } ?? lastSummary
             latest = (summary, KernelSession.bootTime())
             return summary
         }

@@ -226,6 +226,7 @@ final class CollectorLoop {
         summary.takeOver = takeOver
         summary.seesPartOfCgroups = kernel.cgroups.isPartial
         summary.trouble = trouble
+        summary.queues = outgoing.queues + [pending.queue]
         summary.overload = governor.map(OverloadStatus.init)
         return summary
     }

@@ -16,6 +16,10 @@ package struct CollectorSummary: Sendable {
     package var seesPartOfCgroups = false
     /// The first thing that went wrong while collecting and did not end it: reading counts, writing the recording.
     package var trouble: String?
+    /// What waits for the journal.
+    package var queues: [FillLevel] = []
+    /// What the kernel side takes up; nil: nobody has looked.
+    package var kernel: KernelUse?
     /// nil: there are no limits to be held.
     package var overload: OverloadStatus?
 

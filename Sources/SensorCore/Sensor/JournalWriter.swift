@@ -23,6 +23,7 @@ struct JournalWriter {
     private var refused: UInt64 = 0
     private var resent: ResentRecords
     private var eventLedger = EventLedger()
+    private var times = KeptTimes()
     /// Why what is kept cannot be handed on.
     private var unreadable: SystemError?
 
@@ -46,6 +47,10 @@ struct JournalWriter {
         // Those of segments that are still there were found again.
         for range in coarsened.sequences.ranges { log.drop(range) }
         cursors = sinks.map { SinkCursor($0, log) }
+        // All that an earlier run has left is as old as the first of it.
+        if case .record(let first)? = try? log.next(after: log.acknowledged) {
+            times.note(last: log.committedHead.sequence, at: .now - (spool.age(of: first, .now()) ?? .zero))
+        }
         for cursor in cursors {
             // What goes before it has settled anything is a gap for it, also after a restart.
             if cursor.isNew { log.change(cursor.key) }
@@ -67,8 +72,11 @@ struct JournalWriter {
             keptEvents: eventLedger.kept, droppedEvents: eventLedger.dropped, sequence: log.head.sequence,
             unsettled: log.head.sequence - settled,
             missing: cursors.reduce(0) { $0 + $1.missing }, spooledBytes: log.recordBytes,
+            oldest: times.time(after: log.acknowledged),
             sinks: cursors.map {
-                .init(name: $0.sink.name, unsettled: log.head.sequence - $0.settled, missing: $0.missing)
+                .init(
+                    name: $0.sink.name, unsettled: log.head.sequence - $0.settled,
+                    waitsSince: times.time(after: $0.settled), missing: $0.missing)
             })
     }
 
@@ -223,6 +231,7 @@ struct JournalWriter {
         }
         guard case .committed = outcome else { return false }
         shares = [:]
+        times.note(last: log.committedHead.sequence, at: .now)
         return true
     }
 
@@ -281,6 +290,7 @@ struct JournalWriter {
         // What goes for lack of room is not told as a hole to whoever has it already.
         if let last = spool.excess(of: log, now: .now) { log.acknowledge(through: last) }
         coarsened.forget(through: settled)
+        times.forget(through: log.acknowledged)
         while let first = fresh.first, first.sequence <= log.acknowledged {
             freshBytes -= fresh.removeFirst().payload.count
         }

@@ -44,6 +44,13 @@ struct OutgoingEvents: ~Copyable {
     /// What waits has of the room for it, from 0 to 1. But for what is urgent, which nothing makes less of.
     var fill: Double { Double(waiting.size) / Double(limit) }
 
+    var queues: [FillLevel] {
+        [
+            FillLevel(name: "events", used: waiting.size, size: limit),
+            FillLevel(name: "urgent_events", used: urgent.size, size: limit),
+        ]
+    }
+
     /// Keeps what is to travel.
     ///
     /// - Parameter lowered: of these only what is urgent travels; the rest is counted as dropped.

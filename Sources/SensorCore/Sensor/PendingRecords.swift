@@ -28,6 +28,8 @@ struct PendingRecords: ~Copyable {
     /// More would soon have no room.
     var isHalfFull: Bool { waiting.size > limit / 2 }
 
+    var queue: FillLevel { FillLevel(name: "records", used: waiting.size, size: limit) }
+
     mutating func append(_ content: RecordContent, _ kind: EventKind, of workload: WorkloadDescription) {
         let owner = UInt64(UInt(bitPattern: ObjectIdentifier(workload)))
         waiting.append(

@@ -24,6 +24,8 @@ package final class PostureJournal: Sendable {
         package var missing: UInt64 = 0
         /// Of the records that are kept for those who take them.
         package var spooledBytes = 0
+        /// When the oldest of these was kept; nil: there is none.
+        package var oldest: ContinuousClock.Instant?
         package var sinks: [Sink] = []
     }
 
@@ -32,6 +34,8 @@ package final class PostureJournal: Sendable {
         package var name: String
         /// Records that it has not taken, or not settled, yet.
         package var unsettled: UInt64
+        /// When the first of these was kept; nil: there is none.
+        package var waitsSince: ContinuousClock.Instant?
         /// Records in whose place it was told a `gap`.
         package var missing: UInt64
     }

@@ -71,7 +71,7 @@ struct SpoolKeeper {
         for _ in 0..<Self.passedOver where next <= last {
             switch try? log.next(after: next - 1) {
             case .record(let envelope)?:
-                if let isOld = isOld(envelope, clock) { return (envelope.sequence, isOld) }
+                if let age = age(of: envelope, clock) { return (envelope.sequence, age > limits.age) }
                 next = envelope.sequence + 1
             case .hole(let range, _)?: next = range.upperBound + 1
             case nil: return nil
@@ -83,8 +83,8 @@ struct SpoolKeeper {
     /// Records and holes in a row.
     private static let passedOver = 256
 
-    /// nil: it does not say when it was made.
-    private func isOld(_ envelope: RecordEnvelope, _ clock: ClockReading) -> Bool? {
+    /// How long ago it was made; nil: it does not say, or after now.
+    func age(of envelope: RecordEnvelope, _ clock: ClockReading) -> Duration? {
         var options = JSONDecodingOptions()
         options.ignoreUnknownFields = true
         guard let record = try? PostureRecord(jsonUTF8Bytes: envelope.payload, options: options) else { return nil }
@@ -93,6 +93,6 @@ struct SpoolKeeper {
             record.boot == boot
             ? (record.bootTime, clock.boot) : (record.time.nanosecondsSince1970, clock.wall)
         if then == 0 { return nil }
-        return now > then && Duration.nanoseconds(now - then) > limits.age
+        return .nanoseconds(now - min(now, then))
     }
 }

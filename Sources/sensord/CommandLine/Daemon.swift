@@ -405,6 +405,8 @@ struct Daemon {
 
 extension LineWriter {
     fileprivate var output: HealthReport.Output {
-        HealthReport.Output(written: counters.written, dropped: counters.dropped, errors: counters.errors)
+        HealthReport.Output(
+            written: counters.written, dropped: counters.dropped, errors: counters.errors, waiting: waiting,
+            room: capacity)
     }
 }

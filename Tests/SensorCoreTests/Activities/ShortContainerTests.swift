@@ -81,7 +81,7 @@ private func watching(_ pid: UInt32) -> CollectorConfiguration {
         #expect(Set(opens.filter { $0.value == 1 }.keys) == expected)
         #expect(events.allSatisfy { $0.workload.kind == "Deployment" && $0.workload.container?.name == "main" })
         #expect(summary.losses.lost == 0)
-        #expect(summary.statistics.unattributedEvents == 0)
+        #expect(summary.statistics.tally.attributed(by: .none) == 0)
         #expect(summary.statistics.refusedWaits == 0)
     }
 }

@@ -126,12 +126,12 @@ import Testing
         #expect(event.workload.cgroup.text == Self.path)
         #expect(event.workload.identity.pod?.uid == Self.podUID)
         #expect(event.workload.container?.id == Self.containerID)
-        #expect(pipeline.statistics.unattributedEvents == 1)
+        #expect(pipeline.statistics.tally.attributed(by: .none) == 1)
         #expect(pipeline.nextDeadline == .max)
         // It is not held up again, and known once the pod is.
         pipeline.consume(.record(Records.open("/b", cgroup: 50)))
         #expect(pipeline.takeEvents().map(\.workload.kind) == ["Unknown"])
-        #expect(pipeline.statistics.unattributedEvents == 2)
+        #expect(pipeline.statistics.tally.attributed(by: .none) == 2)
         pipeline.consume(.cluster([.pod(Self.pod())]))
         pipeline.consume(.record(Records.open("/c", cgroup: 50)))
         #expect(pipeline.takeEvents().map(\.workload.kind) == ["Deployment"])
@@ -151,7 +151,7 @@ import Testing
         let events = pipeline.takeEvents()
         #expect(events.map(\.workload.name) == ["planner", "planner"])
         #expect(events.map(\.count) == [1, 5])
-        #expect(pipeline.statistics.unattributedEvents == 0)
+        #expect(pipeline.statistics.tally.attributed(by: .none) == 0)
     }
 
     @Test func `a container keeps its name, whatever a later status leaves out`() throws {
@@ -210,7 +210,7 @@ import Testing
         #expect(event.workload.container?.id == Self.containerID)
         #expect(event.workload.container?.name == "")
         // Which of its containers it is belongs to whose it is.
-        #expect(pipeline.statistics.unattributedEvents == 1)
+        #expect(pipeline.statistics.tally.attributed(by: .none) == 1)
     }
 
     @Test func `a container that is gone before its pod is told of is attributed all the same`() throws {
@@ -262,7 +262,7 @@ import Testing
         #expect(pipeline.statistics.waitingEvents == 50)
         pipeline.consume(.settle(.max))
         #expect(pipeline.takeEvents().count == 50)
-        #expect(pipeline.statistics.unattributedEvents == 70)
+        #expect(pipeline.statistics.tally.attributed(by: .none) == 70)
     }
 
     @Test func `events that wait are bounded in bytes, too`() {

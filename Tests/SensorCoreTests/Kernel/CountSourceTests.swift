@@ -42,6 +42,18 @@ import Testing
         return (changes, entries)
     }
 
+    @Test(arguments: [0, 1, 1023, 1024, 10_000]) func `how many there are is counted, with batches and without`(
+        _ entries: Int
+    ) throws {
+        let map = try Map()
+        for object in 0..<UInt64(entries) { map.set(object, 1) }
+        let hash = BPFObject.Hash(
+            name: "counts", map: map.descriptor, keyBytes: MemoryLayout<sensor_key>.size,
+            valueBytes: MemoryLayout<sensor_count>.size, entries: 16_384)
+        #expect(MapElement.count(in: hash) == entries)
+        #expect(MapElement.countOneByOne(in: hash) == entries)
+    }
+
     @Test(arguments: [true, false]) func `each reading tells what was added since the last one`(_ batches: Bool) throws
     {
         let map = try Map()

@@ -69,6 +69,33 @@ import Testing
         #expect(tally.counted == 599)
     }
 
+    @Test func `what the kernel side takes up can be asked`() throws {
+        let directory = try TestDirectory()
+        try Child.shell("cd '\(directory.path)'; seq 300 | xargs touch")
+        let statistics = bpf_enable_stats(BPF_STATS_RUN_TIME)
+        try #require(statistics >= 0)
+        defer { close(statistics) }
+        let session = try KernelSession()
+        try session.attach()
+        let before = session.use()
+        try Child.shell("cd '\(directory.path)'; seq 300 | xargs cat")
+        let full = session.use()
+        _ = try session.readCounts(records: { _ in }) { _ in }
+        let use = session.use()
+        func level(_ name: String, _ use: KernelUse) throws -> FillLevel {
+            try #require((use.rings + use.maps).first { $0.name == name })
+        }
+        #expect(try level("memory", use).used >= 300 && level("memory", use).size == 65_536)
+        let rings = try ["lifecycle", "activity"].map { try level($0, full) }
+        #expect(rings.allSatisfy { $0.used > 0 && $0.used <= $0.size } && rings.map(\.size) == [1 << 20, 2 << 20])
+        #expect(use.maps.allSatisfy { $0.used >= 0 && $0.used <= $0.size })
+        for name in ["failures", "workloads", "losses", "sockets", "call_threads", "reduced"] {
+            #expect(try level(name, use).size > 0)
+        }
+        func runs(_ use: KernelUse) -> UInt64 { use.programs.first { $0.name == "sys_exit" }?.runs ?? 0 }
+        #expect(runs(use) > runs(before) + 300)
+    }
+
     @Test func `an entry that was idle is deleted, and the next open is a first sight again`() throws {
         let file = try temporaryFile()
         defer { unlink(file.path) }

@@ -45,6 +45,30 @@ import Testing
         #expect(all.first { $0.kind == "effect" }?.state == "not_watched" && !all.contains { $0.kind == "tool" })
     }
 
+    @Test func `what is missing is news once, in whatever container, and is told though no fact has changed`() throws {
+        var book = CoverageBook()
+        book.observe("c1", at: now, elapsed: 10 * second, announcesCalls: true)
+        func isNews() -> Bool { book.takeNews() }
+        #expect(!isNews())
+        book.lose(loss(.fileOpen), count: 2, of: "c1", at: now)
+        #expect(isNews())
+        #expect(!isNews())
+        book.lose(loss(.fileOpen), count: 2, of: "c2", at: now)
+        #expect(!isNews())
+        book.miss("io_uring unlinkat", count: 1, of: "c1", at: now)
+        #expect(isNews())
+        book.lower("too much", of: "c1", [.fileOpen], from: now, to: now)
+        #expect(isNews())
+        book.lower("too much", of: "c1", [.fileOpen], from: now, to: now + second)
+        #expect(!isNews())
+        for number in 0..<10_000 as Range<UInt64> {
+            book.lower("too much", of: "c1", [.fileOpen], from: now + number, to: now + number)
+            _ = isNews()
+        }
+        book.lower("too much", of: "c1", [.fileOpen], from: now + 20_000, to: now + 20_000)
+        #expect(!isNews(), "what is remembered has a bound")
+    }
+
     @Test func `of what was not whole before many restarts nothing is forgotten, and little is told`() throws {
         var known = CoverageBook()
         known.restart(from: now, to: now + second)

@@ -656,6 +656,37 @@ import Testing
         #expect(looks() == 9)
     }
 
+    @Test func `what there is is counted by kind, and by the source of whose it is`() {
+        host.setCgroups([(60, "/system.slice/a.service")])
+        var pipeline = Pipeline(session: Records.session, host: host)
+        pipeline.consume(.scanCgroups)
+        let open = Records.open("/a", cgroup: 60)
+        for record in [Records.exec(), open, Records.open("/b", cgroup: 60)] { pipeline.record(record) }
+        pipeline.count(CountDelta(key: key(of: open), count: 5))
+        let statistics = pipeline.statistics
+        #expect(statistics.events == 4)
+        #expect(EventKind.told.reduce(0) { $0 + statistics.tally.events(of: $1) } == statistics.events)
+        #expect(statistics.tally.events(of: .processExec) == 1 && statistics.tally.events(of: .fileOpen) == 3)
+        #expect(statistics.tally.attributed(by: .cgroupPath) == 7)
+        // Nobody announces calls.
+        #expect(statistics.tally.withoutCall == 0)
+    }
+
+    @Test(
+        arguments: [
+            (["cgroup": "proc"], AttributionMethod.cgroupPath), (["container": "cgroup_path"], .cgroupPath),
+            (["container": "runtime_state"], .runtimeState),
+            (["pod": "api_watch", "owner": "api_get", "container": "runtime_state"], .apiGet),
+            (["pod": "cache", "owner": "cache"], .cache), (["owner": "owner_reference"], .ownerReference),
+            (["pod": "api_watch"], .apiWatch), (["owner": "workload_map"], .workloadMap),
+        ] as [([String: String], AttributionMethod)])
+    func `a workload is known by the source that says most`(_ sources: [String: String], _ method: AttributionMethod) {
+        var identity = WorkloadIdentity(kind: "Deployment")
+        identity.sources = sources
+        #expect(WorkloadDescription(identity).attribution == method)
+        #expect(WorkloadDescription.unknown().attribution == .none)
+    }
+
     @Test func `what cannot be told whose it is is counted, repeats too, and a tail's copies once`() {
         var pipeline = Pipeline(session: Records.session, host: host)
         let open = Records.open("/a", cgroup: 60)
@@ -663,7 +694,8 @@ import Testing
         pipeline.record(Records.open("/a", flags: SENSOR_STREAMED, cgroup: 60))
         pipeline.count(CountDelta(key: key(of: open), count: 5))
         #expect(pipeline.takeEvents().count == 3)
-        #expect(pipeline.statistics.unattributedEvents == 6)
+        let tally = pipeline.statistics.tally
+        #expect(tally.attributed(by: .none) == 6 && tally.events(of: .fileOpen) == 3)
     }
 
     // MARK: Losses

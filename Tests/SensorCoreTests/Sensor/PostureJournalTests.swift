@@ -124,10 +124,12 @@ import Testing
         journal.write(batch((0..<8).map { record($0) }))
         #expect(journal.finish())
         #expect(journal.status.unsettled == 5)
+        #expect(journal.status.oldest != nil && journal.status.oldest == journal.status.sinks.first?.waitsSince)
         let later = Sink()
         let next = try open(later)
         #expect(next.finish())
         #expect(later.sequences == [4, 5, 6, 7, 8] && next.status.unsettled == 0)
+        #expect(next.status.oldest == nil && next.status.sinks.first?.waitsSince == nil)
     }
 
     @Test func `of a sink that takes nothing the oldest records go, and a gap stands for them`() throws {

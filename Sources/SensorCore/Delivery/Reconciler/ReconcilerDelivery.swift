@@ -65,6 +65,9 @@ struct ReconcilerDelivery {
     /// The last record that can have been sent, by an earlier run too.
     private var sent: UInt64 = 0
     private var inFlight: Batch?
+    private var sentAt: ContinuousClock.Instant?
+    /// From sending a batch until it is known what became of it.
+    private(set) var latency = LatencyHistogram()
     /// Of these, records that may have been sent before.
     private var inFlightAgain = 0
     /// Why the taker left something out of a batch that it took, the last time.
@@ -123,7 +126,7 @@ struct ReconcilerDelivery {
             return .wait(until: endpoints.compactMap(\.notBefore).min())
         }
         let batch = Batch(endpoint: endpoint, records: Array(queue.prefix(batchCount)))
-        inFlight = batch
+        (inFlight, sentAt) = (batch, now)
         let last = batch.records.last?.sequence ?? 0
         inFlightAgain = batch.records.count { $0.sequence <= sent }
         sent = max(sent, last)
@@ -148,6 +151,7 @@ struct ReconcilerDelivery {
         inFlight = nil
         if outcome != .needless {
             counters.requests += 1
+            if let sentAt { latency.add(now - sentAt) }
             counters.sentRecords += UInt64(batch.records.count)
             counters.resentRecords += UInt64(inFlightAgain)
         }

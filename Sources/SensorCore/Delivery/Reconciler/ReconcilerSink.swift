@@ -55,6 +55,7 @@ package final class ReconcilerSink: RecordSink, Sendable {
                 queuedRecords: delivery.queuedRecords, queuedBytes: delivery.queuedBytes, settled: delivery.settled,
                 counters: delivery.counters)
             status.leftOutReason = delivery.leftOutReason
+            status.latency = delivery.latency
             return status
         }
     }

@@ -12,6 +12,8 @@ package struct ReconcilerStatus: Sendable {
     /// The last record that is acknowledged.
     package var settled: UInt64 = 0
     package var counters = ReconcilerCounters()
+    /// From sending a batch until it was known what became of it.
+    package var latency = LatencyHistogram()
     /// Why something was left out of a batch that was taken, in the taker's own words; nil: nothing was.
     package var leftOutReason: String?
 

@@ -6,6 +6,17 @@ internal import SwiftProtobuf
 struct CoverageBook {
     /// By the container's id; empty: containers that are gone and have no place of their own any more.
     private(set) var accounts: [String: CoverageAccount] = [:]
+    /// Something is missing that was not before, which nobody has been told.
+    private var isNews = false
+    /// What was missing, of any container.
+    private var causes: Set<Cause> = []
+
+    private enum Cause: Hashable {
+        case lost(LossLedger.Key)
+        case blind(String)
+        /// Since when.
+        case lowered(UInt64)
+    }
 
     /// Containers that are told apart.
     private static let limit = 128
@@ -44,15 +55,32 @@ struct CoverageBook {
         }
         account.lost[key, default: 0] &+= count
         accounts[container] = account
+        note(.lost(key))
     }
 
     mutating func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64) {
         var account = account(of: container, at: now)
         account.blind[operation, default: 0] &+= count
         accounts[container] = account
+        note(.blind(operation))
     }
 
+    /// The same again is no news.
+    private mutating func note(_ cause: Cause) {
+        guard causes.count < Self.causeLimit, causes.insert(cause).inserted else { return }
+        isNews = true
+    }
+
+    /// What is told now says it.
+    mutating func takeNews() -> Bool {
+        defer { isNews = false }
+        return isNews
+    }
+
+    var hasNews: Bool { isNews }
+
     private static let lossLimit = 64
+    private static let causeLimit = 256
 
     /// Those that were seen last longest ago are told together.
     private mutating func makeRoom() {
@@ -132,6 +160,7 @@ struct CoverageBook {
             isKnown = true
         }
         if !isKnown { noteEarlier(LossReason.overload.name, from: time, to: max(time, now), why: why) }
+        note(.lowered(time))
     }
 
     /// What the daemon itself has lost, of any container.

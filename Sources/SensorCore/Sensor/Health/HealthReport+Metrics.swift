@@ -7,7 +7,10 @@ extension HealthReport {
     func metrics() -> String {
         var text = MetricsText()
         addCollector(&text)
+        addEvents(&text)
         addLosses(&text)
+        if let kernel = collector.kernel { add(kernel, to: &text) }
+        addQueues(to: &text)
         if let overload = collector.overload { add(overload, to: &text) }
         addIdentity(&text)
         if let toolCalls { add(toolCalls, to: &text) }
@@ -53,6 +56,15 @@ extension HealthReport {
         text.add("posture_subjects", .gauge, "Subjects of which posture is learned.", statistics.knownSubjects)
         text.add("posture_facts", .gauge, "Facts that are known of them.", statistics.knownFacts)
         text.add(
+            "posture_convergence", .gauge, "Subjects by how well they are known, as each was assessed last.",
+            statistics.convergence.map { count in
+                (
+                    labels: [
+                        ("discipline", count.discipline.name), ("state", count.state?.rawValue ?? "not_assessed"),
+                    ], value: UInt64(count.subjects)
+                )
+            })
+        text.add(
             "posture_refused_events_total", .counter, "Events of subjects that there was no room for.",
             statistics.refusedSubjects)
         text.add("posture_log_bytes", .gauge, "Files of the state of posture.", UInt64(journal.bytes))
@@ -63,6 +75,9 @@ extension HealthReport {
             "delivery_lag_records", .gauge, "Records that are kept and did not get through yet.",
             journal.sinks.map { ([("sink", $0.name)], $0.unsettled) })
         text.add(
+            "delivery_lag_seconds", .gauge, "How long the first of these has been kept; 0 if there is none.",
+            seconds: journal.sinks.map { ([("sink", $0.name)], Self.age(of: $0.waitsSince)) })
+        text.add(
             "delivery_missing_records_total", .counter, "Records in whose place a gap was told.",
             journal.sinks.map { ([("sink", $0.name)], $0.missing) })
         text.add(
@@ -71,6 +86,9 @@ extension HealthReport {
         text.add(
             "delivery_spool_bytes", .gauge, "Records that are kept for those that have not taken them.",
             UInt64(journal.spooledBytes))
+        text.add(
+            "delivery_spool_age_seconds", .gauge, "How long the first of these has been kept; 0 if there is none.",
+            seconds: [([], Self.age(of: journal.oldest))])
         text.add(
             "posture_unsettled_records", .gauge, "Records that are kept and not written out yet.", journal.unsettled)
         text.add(
@@ -107,6 +125,9 @@ extension HealthReport {
             "delivery_acknowledged_records_total", .counter, "Records that were acknowledged.",
             each { $0.counters.acknowledgedRecords })
         text.add("delivery_requests_total", .counter, "Batches sent, again or not.", each { $0.counters.requests })
+        text.add(
+            "delivery_request_seconds", "From sending a batch until it was known what became of it.",
+            deliveries.map { ([("sink", $0.sink)], $0.status.latency) })
         let reasons: [(String, (ReconcilerCounters) -> UInt64)] = [
             ("unavailable", \.failures), ("throttled", \.throttled), ("unauthorized", \.unauthorized),
             ("too_large", \.splits), ("stale", \.stale), ("disbelieved", \.disbelieved),
@@ -138,11 +159,9 @@ extension HealthReport {
     private func addCollector(_ text: inout MetricsText) {
         let statistics = collector.statistics
         text.add("records_total", .counter, "Records that came from the kernel.", statistics.records)
-        text.add("events_total", .counter, "Events made of them.", statistics.events)
         text.add(
             "unknown_processes_total", .counter, "Events of processes that were not known.", statistics.unknownProcesses
         )
-        text.add("waiting_events", .gauge, "Events that wait for their workload.", statistics.waitingEvents)
         text.add("refused_waits_total", .counter, "Events for which too many waited already.", statistics.refusedWaits)
         text.add(
             "refused_facts_total", .counter, "Facts of what agents say for which too many waited already.",
@@ -150,7 +169,7 @@ extension HealthReport {
         text.add(
             "unattributed_events_total", .counter,
             "Events whose workload, or which container of it, could not be told.",
-            statistics.unattributedEvents)
+            statistics.tally.attributed(by: .none))
         text.add(
             "unwatched_cgroups", .gauge, "Cgroups that no selector of --watch covers.", statistics.unwatchedCgroups)
         text.add(
@@ -184,6 +203,66 @@ extension HealthReport {
         text.add("output_lines_total", .counter, "Lines of records written.", output.written)
         text.add("output_dropped_total", .counter, "Lines of records that found no room.", output.dropped)
         text.add("output_errors_total", .counter, "Attempts to write that failed.", output.errors)
+    }
+
+    private func addEvents(_ text: inout MetricsText) {
+        let tally = collector.statistics.tally
+        text.add(
+            "events_total", .counter, "Events made of them, by kind.",
+            EventKind.told.map { ([("kind", $0.name)], tally.events(of: $0)) })
+        text.add(
+            "attributed_events_total", .counter,
+            "What was done, repeats among them, by the source of whose it was (see workload.sources).",
+            AttributionMethod.allCases.map { ([("method", $0.name)], tally.attributed(by: $0)) })
+        text.add(
+            "correlated_events_total", .counter,
+            "What was done by agents, repeats among them, by how it was joined to a tool call; span: of these and others, after the fact.",
+            ToolCallReference.Method.allCases.map { ([("method", $0.rawValue)], tally.joined(by: $0)) } + [
+                ([("method", "none")], tally.withoutCall), ([("method", "span")], tally.ofSpans),
+            ])
+    }
+
+    private func add(_ kernel: KernelUse, to text: inout MetricsText) {
+        func each(_ fills: [FillLevel], _ label: String, _ value: (FillLevel) -> Int)
+            -> [(labels: [(String, String)], value: UInt64)]
+        {
+            fills.map { (labels: [(label, $0.name)], value: UInt64(value($0))) }
+        }
+        text.add("ring_bytes", .gauge, "What waits in the rings of the kernel.", each(kernel.rings, "ring", \.used))
+        text.add("ring_size_bytes", .gauge, "What there is room for in them.", each(kernel.rings, "ring", \.size))
+        text.add("map_entries", .gauge, "Entries of the kernel's hashes, about.", each(kernel.maps, "map", \.used))
+        text.add("map_max_entries", .gauge, "What there is room for in them.", each(kernel.maps, "map", \.size))
+        text.add(
+            "program_statistics_enabled", .gauge,
+            "1 while the kernel counts what programs cost (kernel.bpf_stats_enabled).", kernel.isTimed ? 1 : 0)
+        text.add(
+            "program_run_seconds_total", .counter, "Time in each program, as far as the kernel has counted it.",
+            seconds: kernel.programs.map { ([("program", $0.name)], .nanoseconds(Int64(clamping: $0.nanoseconds))) })
+        text.add(
+            "program_runs_total", .counter, "Runs of each, as far as the kernel has counted them.",
+            kernel.programs.map { ([("program", $0.name)], $0.runs) })
+    }
+
+    private func addQueues(to text: inout MetricsText) {
+        let statistics = collector.statistics
+        text.add(
+            "waiting_events", .gauge,
+            "Events that wait to be told until it is known whose they are, or to be judged or joined until spans have come.",
+            [
+                ([("for", "workload")], statistics.waitingEvents), ([("for", "judgement")], statistics.heldDeeds),
+                ([("for", "span")], statistics.keptDeeds),
+            ])
+        let queues = collector.queues + (output.map { [$0.queue] } ?? [])
+        text.add(
+            "queue_bytes", .gauge, "What waits in the sensor's own queues.",
+            queues.map { ([("queue", $0.name)], UInt64($0.used)) })
+        text.add(
+            "queue_max_bytes", .gauge, "What there is room for in them.",
+            queues.map { ([("queue", $0.name)], UInt64($0.size)) })
+    }
+
+    private static func age(of time: ContinuousClock.Instant?) -> Duration {
+        time.map { max(.zero, $0.duration(to: .now)) } ?? .zero
     }
 
     private func addLosses(_ text: inout MetricsText) {

@@ -27,12 +27,18 @@ package struct HealthReport: Sendable {
         package var written: UInt64
         package var dropped: UInt64
         package var errors: UInt64
+        /// Bytes that wait to be written.
+        package var waiting: Int
+        package var room: Int
 
-        package init(written: UInt64, dropped: UInt64, errors: UInt64) {
+        package init(written: UInt64, dropped: UInt64, errors: UInt64, waiting: Int = 0, room: Int = 0) {
             self.written = written
             self.dropped = dropped
             self.errors = errors
+            (self.waiting, self.room) = (waiting, room)
         }
+
+        var queue: FillLevel { .init(name: "output", used: waiting, size: room) }
     }
 
     package init(

@@ -90,7 +90,7 @@ extension Pipeline {
             for (operation, count) in uringOperations {
                 $0.blind[UringOperationNames.blind(operation.opcode), default: 0] &+= count
             }
-            $0.unattributedEvents = counters.unattributedEvents
+            $0.unattributedEvents = tally.attributed(by: .none)
             ($0.subjects, $0.facts) = (UInt64(profiles.count), UInt64(profiles.factCount))
             ($0.refusedEvents, $0.clockJumps) = (profiles.refused, profiles.clock.jumps)
             $0.waitingSubjects = UInt64(profiles.waitingCount)

@@ -60,7 +60,8 @@ extension Pipeline {
             if let overflow = profile.overflow[kind] { messages.append(Profile.message(kind, overflow)) }
         }
         let coverage = profile.withOverflow(profile.coverage.summary(profiles.hooks))
-        let starts = Array(stride(from: 0, to: max(messages.count, isLast ? 1 : 0), by: Self.factsOfRecord))
+        let isDue = isLast || profile.takeCoverageNews()
+        let starts = Array(stride(from: 0, to: max(messages.count, isDue ? 1 : 0), by: Self.factsOfRecord))
         return starts.map { start in
             var record = record(of: profile)
             record.coverage = coverage
@@ -79,6 +80,7 @@ extension Pipeline {
         var shared = SharedProfile(profile.subject)
         shared.merge(message)
         let assessment = ProfileAssessment(shared, at: profiles.clock.now)
+        for (discipline, estimate) in assessment.disciplines { profile.convergence[discipline] = estimate.state }
         let starts = Array(stride(from: 0, to: max(message.facts.count, 1), by: Self.factsOfProfile))
         return starts.enumerated().map { part, start in
             var record = record(of: profile)

@@ -30,6 +30,7 @@ extension Pipeline {
 
     private mutating func end(_ settled: SpanTable.Settled) {
         let call = settled.call
+        tally.countSpanEffects(settled.count)
         var detail = ToolCallDetail(call, call.forwarded == nil ? .claimed : .forwarded)
         detail.status = call.status
         detail.error = call.error

@@ -58,6 +58,7 @@ package struct Pipeline: ~Copyable {
     private var sequence: UInt64 = 0
     private var notedEvictions: (processes: UInt64, cgroups: UInt64) = (0, 0)
     var counters = PipelineStatistics()
+    var tally = EventTally()
     var removedCgroups: [UInt64] = []
     /// Cgroups that were removed since the last tick, in the tick before that, and in the one before that.
     var goneCgroups: (fresh: Set<UInt64>, late: Set<UInt64>, settled: Set<UInt64>) = ([], [], [])
@@ -157,6 +158,8 @@ package struct Pipeline: ~Copyable {
     package var statistics: PipelineStatistics {
         var statistics = counters
         statistics.events = sequence
+        statistics.tally = tally
+        statistics.convergence = profiles.convergence
         statistics.waitingEvents = UInt64(waiting.count)
         statistics.knownProcesses = UInt64(processes.count)
         statistics.knownCgroups = UInt64(cgroups.count)
@@ -178,6 +181,8 @@ package struct Pipeline: ~Copyable {
         statistics.evictedTemplates = templates.evicted
         statistics.evictedNames = names.evicted
         statistics.evictedDeeds = heldDeeds.evicted
+        statistics.heldDeeds = UInt64(heldDeeds.count)
+        statistics.keptDeeds = UInt64(spans.keptDeeds)
         statistics.refusedResolutions = resolver.refused
         return statistics
     }
@@ -431,15 +436,11 @@ package struct Pipeline: ~Copyable {
             hold(event, subject)
         } else {
             if configuration.learnsProfiles { profiles.note(event, &facts) }
-            if !event.workload.isAttributed { noteUnattributed(event) }
+            tally.attribute(event)
             events.append(event)
         }
+        tally.count(event, ofAgent: subject.workload.announcesCalls)
         if toolCall != nil { note(event, flags: flags, isLate: isLate, subject) }
-    }
-
-    /// A tail's copy is counted with the repeats that it is one of.
-    private mutating func noteUnattributed(_ event: Event) {
-        if !event.isCopy { counters.unattributedEvents &+= event.count }
     }
 
     // MARK: Late binding
@@ -478,7 +479,7 @@ package struct Pipeline: ~Copyable {
         let late = wanted(held, of: workload)
         for event in late {
             if configuration.learnsProfiles { profiles.note(event) }
-            if !event.workload.isAttributed { noteUnattributed(event) }
+            tally.attribute(event)
         }
         events += late
     }

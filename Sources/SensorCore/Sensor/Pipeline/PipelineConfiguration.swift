@@ -46,6 +46,7 @@ package struct PipelineConfiguration: Sendable {
 package struct PipelineStatistics: Sendable, Equatable {
     package var records: UInt64 = 0
     package var events: UInt64 = 0
+    package var tally = EventTally()
     /// Events that named a process which was not known, and of these how many /proc could tell of.
     package var unknownProcesses: UInt64 = 0
     package var sketchedProcesses: UInt64 = 0
@@ -58,6 +59,8 @@ package struct PipelineStatistics: Sendable, Equatable {
     package var knownSubjects: UInt64 = 0
     package var knownFacts: UInt64 = 0
     package var refusedSubjects: UInt64 = 0
+    /// Subjects by how well they are known, as they were assessed last.
+    package var convergence: [ConvergenceCount] = []
     /// Subjects that were let go.
     package var releasedSubjects: UInt64 = 0
     /// Subjects that are kept and that there was no room for since the start.
@@ -76,14 +79,15 @@ package struct PipelineStatistics: Sendable, Equatable {
     package var shortenedLineages: UInt64 = 0
     /// Paths that were taken from the caller's string because the looks of this tick were used up.
     package var refusedResolutions: UInt64 = 0
-    /// Events that wait for their workload now.
+    /// Events that wait for their workload now, what broke a habit and waits for a span that explains it, and what was done
+    /// and waits for spans.
     package var waitingEvents: UInt64 = 0
+    package var heldDeeds: UInt64 = 0
+    package var keptDeeds: UInt64 = 0
     /// Events that were delivered at once though waiting might have told whose they were: too many waited.
     package var refusedWaits: UInt64 = 0
     /// Facts of what agents say that were not kept: too many waited for their workload.
     package var refusedFacts: UInt64 = 0
-    /// What was delivered as `Unknown`: no pod became known in time, or nobody could name the cgroup.
-    package var unattributedEvents: UInt64 = 0
     /// Pods that have cgroups here, whoever knows of them, now.
     package var podsHere: UInt64 = 0
     /// Cgroups that live and are not watched, now.

@@ -50,6 +50,19 @@ import Testing
         .acknowledged(stream: stream.description, sequence: sequence)
     }
 
+    @Test func `how long a batch took is known, whatever became of it`() {
+        var delivery = delivery()
+        offer(1...20, to: &delivery)
+        #expect(sent(&delivery)?.sequences == Array(1...10))
+        delivery.finish(acknowledged(10), now: start + .milliseconds(30))
+        #expect(sent(&delivery, at: 1)?.sequences == Array(11...20))
+        delivery.finish(.unavailable("nobody is there", after: nil), now: start + .seconds(61))
+        let latency = delivery.latency
+        #expect(latency.sum == .milliseconds(60_030) && latency.counts.reduce(0, +) == 2)
+        #expect(latency.counts[LatencyHistogram.bounds.firstIndex(of: 0.05) ?? 0] == 1)
+        #expect(latency.counts.last == 1)
+    }
+
     @Test func `batches have a size, go one after the other, and end what waits`() {
         var delivery = delivery()
         #expect(delivery.next(now: start) == .wait(until: nil))

@@ -10,6 +10,13 @@ import Testing
 @testable import SensorCore
 
 @Suite(.timeLimit(.minutes(5))) struct HealthServerTests {
+    /// A line of Prometheus' text format.
+    private static var sample: Regex<AnyRegexOutput> {
+        get throws {
+            try Regex(#"sensord_[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9]+(\.[0-9]+)?(e-?[0-9]+)?"#)
+        }
+    }
+
     private struct Answer {
         var status: Int
         var type: String?
@@ -48,10 +55,16 @@ import Testing
 
     private func report(_ state: ClusterStatus.State, attached: Bool = true) -> HealthReport {
         var summary = CollectorSummary()
-        summary.statistics.events = 42
+        summary.statistics.records = 42
         summary.statistics.knownTemplates = 9
         summary.losses.add(.init(cgroup: 7, hook: 1, reason: LossReason.ringFull.rawValue, kind: 10), count: 3)
         summary.losses.add(.init(cgroup: 8, hook: 1, reason: LossReason.ringFull.rawValue, kind: 10), count: 2)
+        summary.queues = [FillLevel(name: "events", used: 5, size: 100)]
+        var kernel = KernelUse()
+        kernel.maps = [FillLevel(name: "memory", used: 7, size: 64)]
+        kernel.programs = [ProgramCost(name: "sys_exit", nanoseconds: 1_500_000_000, runs: 3, recursionMisses: 0)]
+        summary.kernel = kernel
+        summary.statistics.convergence = [.init(discipline: .identity, state: .converged, subjects: 4)]
         var program = ProgramStatus(
             name: "sys_exit", section: "tp_btf/sys_exit", state: attached ? .attached : .refused(1))
         program.log = nil
@@ -67,7 +80,17 @@ import Testing
         var traces = TraceStatistics()
         traces.requests = 7
         traces.refused[.connections] = 2
-        return HealthReport(collector: summary, identity: identity, toolCalls: calls, traces: traces)
+        var journal = PostureJournal.Status()
+        journal.oldest = .now - .seconds(90)
+        journal.sinks = [
+            .init(name: "reconciler", unsettled: 4, waitsSince: .now - .seconds(60), missing: 0),
+            .init(name: "records", unsettled: 0, waitsSince: nil, missing: 0),
+        ]
+        var delivery = ReconcilerStatus()
+        for milliseconds in [1, 30, 40_000] { delivery.latency.add(.milliseconds(milliseconds)) }
+        return HealthReport(
+            collector: summary, identity: identity, toolCalls: calls, traces: traces, journal: journal,
+            deliveries: [("reconciler", delivery)])
     }
 
     @Test(arguments: [
@@ -140,7 +163,29 @@ import Testing
             #expect(answer.status == 200)
             #expect(answer.type == "text/plain; version=0.0.4; charset=utf-8")
             let lines = answer.body.split(separator: "\n")
-            #expect(lines.contains("sensord_events_total 42"))
+            #expect(lines.contains("sensord_events_total{kind=\"file.open\"} 0"))
+            #expect(lines.contains("sensord_attributed_events_total{method=\"api_watch\"} 0"))
+            #expect(lines.contains("sensord_correlated_events_total{method=\"exact\"} 0"))
+            #expect(lines.contains("sensord_map_entries{map=\"memory\"} 7"))
+            #expect(lines.contains("sensord_map_max_entries{map=\"memory\"} 64"))
+            #expect(lines.contains("sensord_program_run_seconds_total{program=\"sys_exit\"} 1.5"))
+            #expect(lines.contains("sensord_program_runs_total{program=\"sys_exit\"} 3"))
+            #expect(lines.contains("sensord_queue_bytes{queue=\"events\"} 5"))
+            #expect(
+                lines.contains("sensord_posture_convergence{discipline=\"identity\",state=\"converged\"} 4"))
+            func seconds(_ sample: String) -> Double? {
+                lines.first { $0.hasPrefix(sample + " ") }.flatMap { Double($0.dropFirst(sample.count + 1)) }
+            }
+            let lag = try #require(seconds("sensord_delivery_lag_seconds{sink=\"reconciler\"}"))
+            let age = try #require(seconds("sensord_delivery_spool_age_seconds"))
+            #expect(lag >= 60 && age >= 90 && seconds("sensord_delivery_lag_seconds{sink=\"records\"}") == 0)
+            for (bound, count) in [("0.005", 1), ("0.025", 1), ("0.05", 2), ("30.0", 2), ("+Inf", 3)] {
+                #expect(
+                    lines.contains(
+                        "sensord_delivery_request_seconds_bucket{sink=\"reconciler\",le=\"\(bound)\"} \(count)"))
+            }
+            #expect(lines.contains("sensord_delivery_request_seconds_sum{sink=\"reconciler\"} 40.031"))
+            #expect(lines.contains("sensord_delivery_request_seconds_count{sink=\"reconciler\"} 3"))
             #expect(
                 lines.contains {
                     $0.hasPrefix("sensord_lost_events_total{hook=") && $0.hasSuffix("reason=\"ring_full\"} 5")
@@ -156,9 +201,7 @@ import Testing
             #expect(lines.contains("sensord_otlp_requests_total 7"))
             #expect(lines.contains("sensord_otlp_refused_total{reason=\"connections\"} 2"))
             for line in lines where !line.hasPrefix("#") {
-                #expect(
-                    line.wholeMatch(of: /sensord_[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9]+/) != nil,
-                    "\(line)")
+                #expect(try line.wholeMatch(of: Self.sample) != nil, "\(line)")
             }
         }
     }
@@ -204,7 +247,7 @@ import Testing
             }
             #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n"))
             #expect(text.lowercased().contains("\r\nconnection: close\r\n"))
-            #expect(text.contains("sensord_events_total 42\n"))
+            #expect(text.contains("sensord_records_total 42\n"))
             let length = text.firstMatch(of: /(?i)content-length: ([0-9]+)/).flatMap { Int($0.1) }
             let body = text.firstRange(of: "\r\n\r\n").map { text[$0.upperBound...].utf8.count }
             #expect(length == body)
