@@ -176,14 +176,18 @@ class ScrapeTests(DeployTest):
         version = run(sensord(), "version").stdout.split()[1]
         self.assertEqual(self.value(f'sensord_build_info{{version="{version}"}}'), 1)
         self.assertGreater(self.value("sensord_process_resident_bytes"), 1 << 20)
-        before = self.value("sensord_events_total")
-        self.assertGreater(before, 0)
+        executions = 'sensord_events_total{kind="process.exec"}'
+        before = self.value(executions)
         subprocess.run(["true"], check=True)
-        eventually(lambda: self.value("sensord_events_total") > before, 60, "events are counted")
+        eventually(lambda: self.value(executions) > before, 60, "events are counted")
+        attributed = "sum(sensord_attributed_events_total)"
+        eventually(lambda: self.value(attributed) >= self.value("sum(sensord_events_total)"), 60, "whose they are, too")
+        fill = "sensord_map_entries{map=\"memory\"} / sensord_map_max_entries"
+        eventually(lambda: 0 < (self.value(fill) or 0) < 1, 60, "maps have a fill")
         eventually(lambda: (self.value("sum(sensord_lost_events_total)") or 0) > 0, 60, "losses are counted")
         self.assertEqual(self.value('sensord_hooks{state="refused"}'), 0)
         self.assertGreater(self.value('sensord_hooks{state="attached"}'), 10)
-        eventually(lambda: (self.value("rate(sensord_events_total[30s])") or 0) > 0, 60, "it has a rate")
+        eventually(lambda: (self.value("sum(rate(sensord_events_total[30s]))") or 0) > 0, 60, "it has a rate")
 
     def check_what_is_scraped(self):
         (target,) = self.data("/api/v1/targets")["activeTargets"]
