@@ -40,15 +40,17 @@ struct PostureBenchmark {
         var places = later.map { _ in FactPlaces() }
         for index in later.indices { table.note(later[index], &places[index]) }
         best = .seconds(1000)
+        // As it is where events are made: nobody else has them, and none is copied.
+        let own = later.span
         for _ in 0..<5 {
-            best = min(best, clock.measure { for index in later.indices { table.note(later[index], &places[index]) } })
+            best = min(best, clock.measure { for index in own.indices { table.note(own[index], &places[index]) } })
         }
         print("repeated fact: \(nanoseconds(best, later.count)) ns")
         // Of all subjects in turn, most of it comes from memory; what one does all the time is in the processor's caches.
         best = .seconds(1000)
         for _ in 0..<5 {
             let time = clock.measure {
-                for _ in 0..<subjects { for index in 0..<facts { table.note(later[index], &places[index]) } }
+                for _ in 0..<subjects { for index in 0..<facts { table.note(own[index], &places[index]) } }
             }
             best = min(best, time)
         }

@@ -28,7 +28,9 @@ package final class Profile {
     package let subject: SubjectKey
     /// Whose counts these are: they grow from nothing on, over restarts too. A subject that was let go and comes back has another.
     package let writer: String
-    private(set) var facts: FactTable
+    // What is counted again with each event is not checked for exclusive access each time, which would cost as much as counting:
+    // nothing that changes it calls anything that could come back here.
+    @exclusivity(unchecked) private(set) var facts: FactTable
     private(set) var names = SharedNames()
     private(set) var qualifiers = QualifierTable()
     private(set) var overflow: [FactKind: Overflow] = [:]
@@ -48,20 +50,20 @@ package final class Profile {
     private(set) var coverage = CoverageBook()
     /// In which it was watched on this node, and did anything.
     private(set) var hours = ObservedTimes()
-    private var untold = UntoldPages()
+    @exclusivity(unchecked) private var untold = UntoldPages()
     /// When it last did something, or ran and was watched: wall clock, nanoseconds since 1970.
-    private(set) var seenAt: UInt64 = 0
+    @exclusivity(unchecked) private(set) var seenAt: UInt64 = 0
     /// Of `Fact.repeats`: most of what is counted again is not looked at before the hour is over. Wall clock, nanoseconds since
     /// 1970; empty: there are none.
-    private var repeatedHour: Range<UInt64> = 0..<0
+    @exclusivity(unchecked) private var repeatedHour: Range<UInt64> = 0..<0
     /// What is not kept as it is now.
-    private(set) var unkept = UnkeptPages()
+    @exclusivity(unchecked) private(set) var unkept = UnkeptPages()
     /// Of the table.
     var number = ProfileNumber(place: 0, generation: 0)
     /// Its facts are not where they were kept: all of them are to be written in one go.
     private(set) var isMoved = false
     /// Of the event before, mostly the same.
-    var workload: WorkloadDescription?
+    @exclusivity(unchecked) var workload: WorkloadDescription?
     /// Of all that the table has had.
     var ordinal: UInt64 = 0
     /// When it was last told, and last kept, as turns of the table.

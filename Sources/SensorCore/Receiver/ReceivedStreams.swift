@@ -29,7 +29,10 @@ struct ReceivedStreams {
             guard known.node == node else { throw ReceiverRefusal(.foreign, "the stream is another node's") }
             return known
         }
-        guard streams.count < limits.streams || countByNode[node, default: 0] >= limits.streamsOfNode else {
+        guard
+            streams.count < limits.streams || countByNode[node, default: 0] >= limits.streamsOfNode
+                || stale(at: now) != nil
+        else {
             throw ReceiverRefusal(.noRoom, "there are \(limits.streams) streams already")
         }
         if let first, first > 1, lateStarts.removeValue(forKey: id) != first {
@@ -39,6 +42,15 @@ struct ReceivedStreams {
         }
         return ReceivedStream(node: node, history: limits.history, at: now)
     }
+
+    /// The stream that was heard of longest ago, where that is so long that its node may be gone; nil: there is none.
+    private func stale(at now: UInt64) -> StreamID? {
+        let oldest = streams.min { $0.value.heardAt < $1.value.heardAt }
+        return oldest.flatMap { $0.value.heardAt &+ Self.staleAfter <= now ? $0.key : nil }
+    }
+
+    /// Nanoseconds. A node that is back after that is asked for all that it has, and what it has not any more is a gap.
+    private static let staleAfter: UInt64 = 7 * 86_400_000_000_000
 
     /// - Returns: streams that had to be forgotten for it.
     mutating func update(_ id: StreamID, _ stream: ReceivedStream) -> [StreamID] {
@@ -55,6 +67,10 @@ struct ReceivedStreams {
             streams[oldest.key] = nil
             countByNode[stream.node, default: 1] -= 1
             forgotten.append(oldest.key)
+        } else if streams.count >= limits.streams, let stale = stale(at: stream.heardAt) {
+            countByNode[streams[stale]?.node ?? "", default: 1] -= 1
+            streams[stale] = nil
+            forgotten.append(stale)
         }
         restore(id, stream)
         return forgotten

@@ -33,8 +33,17 @@ package struct ReceiverCredentials: Sendable {
     }
 
     func mayRead(_ request: Request, _ channel: any Channel, log: Logger) -> Bool {
-        guard let readers else { return isInsecure || Self.isLoopback(channel.remoteAddress) }
+        guard let readers else {
+            return isInsecure || Self.isLoopback(channel.remoteAddress) && !Self.isForwarded(request)
+        }
         return Self.token(request).flatMap { readers.name(of: $0.utf8, log: log) } != nil
+    }
+
+    /// A proxy on this machine says that it asks for somebody else, who may be anywhere.
+    private static func isForwarded(_ request: Request) -> Bool {
+        ["forwarded", "via", "x-forwarded-for", "x-real-ip"].contains { name in
+            HTTPField.Name(name).map { request.headers[$0] != nil } ?? false
+        }
     }
 
     private static func token(_ request: Request) -> Substring? {

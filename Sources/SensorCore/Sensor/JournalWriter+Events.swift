@@ -10,8 +10,9 @@ extension JournalWriter {
 
     /// As far as there is room.
     mutating func write(_ events: [EventRecord]) {
+        if events.isEmpty { return }
         // Nothing of them waits for a disk that takes nothing.
-        var room = events.isEmpty ? 0 : roomForEvents
+        var room = roomForEvents(isUrgent: events.allSatisfy(\.isUrgent))
         for record in events {
             guard let payload = try? record.content.json(), payload.count <= room, append(payload) == .kept else {
                 noteEvents { $0.drop(UInt64(record.count)) }

@@ -48,9 +48,7 @@ struct JournalWriter {
         for range in coarsened.sequences.ranges { log.drop(range) }
         cursors = sinks.map { SinkCursor($0, log) }
         // All that an earlier run has left is as old as the first of it.
-        if case .record(let first)? = try? log.next(after: log.acknowledged) {
-            times.note(last: log.committedHead.sequence, at: .now - (spool.age(of: first, .now()) ?? .zero))
-        }
+        if let age = spool.ageOfFirst(in: log, .now()) { times.note(last: log.committedHead.sequence, at: .now - age) }
         for cursor in cursors {
             // What goes before it has settled anything is a gap for it, also after a restart.
             if cursor.isNew { log.change(cursor.key) }
@@ -76,9 +74,12 @@ struct JournalWriter {
             sinks: cursors.map {
                 .init(
                     name: $0.sink.name, unsettled: log.head.sequence - $0.settled,
-                    waitsSince: times.time(after: $0.settled), missing: $0.missing)
+                    waitsSince: times.time(after: $0.settled), latency: $0.latency, missing: $0.missing)
             })
     }
+
+    /// The last record that anybody has settled.
+    private var firstSettled: UInt64 { cursors.map(\.settled).max() ?? log.committedHead.sequence }
 
     /// The last record that all have settled.
     private var settled: UInt64 { cursors.map(\.settled).min() ?? log.committedHead.sequence }
@@ -129,10 +130,13 @@ struct JournalWriter {
 
     /// Says some of what waits in fewer records, where it will soon be too much: before the oldest have to go.
     private mutating func coarsen() {
-        guard spool.isNearlyFull(log), let step = coarsener.next(in: log) else { return }
+        guard spool.isNearlyFull(log), let step = coarsener.next(in: log, settled: firstSettled) else { return }
+        // What took the place of others while they stay would only add to what is too much.
+        guard coarsened.hasRoom(for: step.sequences) else { return coarsener.endRound(log.committedHead.sequence) }
         for payload in step.payloads { guard append(payload) == .kept else { return } }
         // Only now: what is said twice does no harm.
-        guard commit(), coarsened.insert(step.sequences) else { return }
+        guard commit() else { return }
+        coarsened.insert(step.sequences)
         log.drop(step.sequences)
         noteEvents { $0.drop(step.events) }
         // What is told from memory has to be what is kept.
@@ -179,8 +183,10 @@ struct JournalWriter {
         return .kept
     }
 
-    /// Bytes of events that may be kept now.
-    var roomForEvents: Int { spool.roomForEvents(in: log) }
+    /// Bytes of events that may be kept now. Whoever takes nothing costs nobody else his events.
+    func roomForEvents(isUrgent: Bool) -> Int {
+        spool.roomForEvents(in: log, settled: firstSettled, isUrgent: isUrgent)
+    }
 
     mutating func noteEvents<Result>(_ body: (inout EventLedger) -> Result) -> Result { body(&eventLedger) }
 
@@ -285,7 +291,7 @@ struct JournalWriter {
     }
 
     private mutating func settle() {
-        for index in cursors.indices where cursors[index].settle() { log.change(cursors[index].key) }
+        for index in cursors.indices where cursors[index].settle(times) { log.change(cursors[index].key) }
         log.acknowledge(through: settled)
         // What goes for lack of room is not told as a hole to whoever has it already.
         if let last = spool.excess(of: log, now: .now) { log.acknowledge(through: last) }

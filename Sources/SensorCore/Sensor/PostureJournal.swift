@@ -36,6 +36,8 @@ package final class PostureJournal: Sendable {
         package var unsettled: UInt64
         /// When the first of these was kept; nil: there is none.
         package var waitsSince: ContinuousClock.Instant?
+        /// From keeping a record until it was settled, of the first that was settled each time.
+        package var latency = LatencyHistogram()
         /// Records in whose place it was told a `gap`.
         package var missing: UInt64
     }
@@ -87,13 +89,15 @@ package final class PostureJournal: Sendable {
     ///   - directory: made if it is not there.
     ///   - boot: the machine's boot id; nil: as the kernel tells it.
     ///   - node: what records of the journal itself say.
+    ///   - sync: whether what is kept outlives a loss of power.
     ///   - spool: how much is kept for sinks that take nothing.
     ///   - sinks: take records that are kept, on the journal's thread, each for itself.
     ///   - aside: what they have refused: what of it is to be sent again is, at once.
     /// - Throws: why the directory cannot be used.
     package init(
         directory: String, boot: String? = nil, node: String = "", signer: RecordSigner? = nil,
-        spool: SpoolLimits = SpoolLimits(), sinks: [any RecordSink] = [], aside: [SetAsideFiles] = []
+        sync: StateLog.Sync = .commit, spool: SpoolLimits = SpoolLimits(), sinks: [any RecordSink] = [],
+        aside: [SetAsideFiles] = []
     ) throws(StateLogError) {
         let boot = boot ?? ProcFile.bootID
         let mailbox = Mailbox()
@@ -103,7 +107,7 @@ package final class PostureJournal: Sendable {
         do throws(SystemError) {
             _ = try Worker(name: "journal") {
                 Privileges.keepForFiles()
-                Self.work(directory, boot, spool, aside, mailbox) { log throws(StateLogError) in
+                Self.work(directory, boot, sync, spool, aside, mailbox) { log throws(StateLogError) in
                     let known = try Self.restored(from: log, directory)
                     restored.withLockedValue { $0 = known }
                     return JournalWriter(
@@ -224,7 +228,8 @@ package final class PostureJournal: Sendable {
     }
 
     private static func work(
-        _ directory: String, _ boot: String, _ spool: SpoolLimits, _ aside: [SetAsideFiles], _ mailbox: Mailbox,
+        _ directory: String, _ boot: String, _ sync: StateLog.Sync, _ spool: SpoolLimits, _ aside: [SetAsideFiles],
+        _ mailbox: Mailbox,
         _ makeWriter: (StateLog) throws(StateLogError) -> JournalWriter,
         isOpen: (Result<Opened, StateLogError>) -> Void
     ) {
@@ -233,7 +238,7 @@ package final class PostureJournal: Sendable {
             var limits = StateLog.Limits()
             // Up to as much garbage as there is to be kept.
             limits.bytes += 2 * spool.bytes
-            let log = try StateLog(directory: directory, boot: boot, limits: limits)
+            let log = try StateLog(directory: directory, boot: boot, limits: limits, sync: sync)
             writer = try makeWriter(log)
             let resent = writer.resend(aside)
             var report = log.opening

@@ -11,6 +11,8 @@ struct SinkCursor {
     private(set) var settled: UInt64
     /// Records in whose place it was told a gap.
     private(set) var missing: UInt64 = 0
+    /// From keeping a record until it was settled, of the first that was settled each time.
+    private(set) var latency = LatencyHistogram()
     /// The log has no place of it in this stream.
     let isNew: Bool
 
@@ -40,11 +42,13 @@ struct SinkCursor {
         return true
     }
 
+    /// - Parameter times: when records were kept.
     /// - Returns: whether it has settled more than before.
-    mutating func settle() -> Bool {
-        let now = min(sink.settled, told)
-        guard now > settled else { return false }
-        settled = now
+    mutating func settle(_ times: KeptTimes) -> Bool {
+        let last = min(sink.settled, told)
+        guard last > settled else { return false }
+        if let time = times.time(after: settled) { latency.add(time.duration(to: .now)) }
+        settled = last
         return true
     }
 }

@@ -15,7 +15,7 @@ struct SpoolCoarsener {
         var payloads: [[UInt8]]
         /// What may go then.
         var sequences: [UInt64] = []
-        /// How many events are in it.
+        /// How many events are in it that nobody has.
         var events: UInt64 = 0
     }
 
@@ -33,7 +33,9 @@ struct SpoolCoarsener {
     init(boot: String) { self.boot = boot }
 
     /// The next stretch, if less can be said of it; nil: there is nothing to be gained there.
-    mutating func next(in log: StateLog) -> Step? {
+    ///
+    /// - Parameter settled: the last record that anybody has.
+    mutating func next(in log: StateLog, settled: UInt64 = 0) -> Step? {
         let head = log.committedHead.sequence
         through = max(through, log.acknowledged)
         if through >= end {
@@ -55,7 +57,8 @@ struct SpoolCoarsener {
                 guard let record = Self.record(envelope) else { continue }
                 let events = Self.events(in: record)
                 guard events != nil || merger.take(record) else { continue }
-                step.events += events ?? 0
+                // Whoever has not got the others has a gap in their place; they are not gone.
+                if envelope.sequence > settled { step.events += events ?? 0 }
                 step.sequences.append(envelope.sequence)
                 gone += envelope.payload.count
             }
@@ -64,6 +67,15 @@ struct SpoolCoarsener {
         let said = step.payloads.reduce(0) { $0 + $1.count }
         return said * 4 <= gone * 3 && gone > 0 ? step : nil
     }
+
+    /// There is no room to remember what would go: not before much more has come.
+    mutating func endRound(_ head: UInt64) {
+        end = through
+        nextRound = head + Self.pause
+    }
+
+    /// Records.
+    private static let pause: UInt64 = 16_384
 
     private static func record(_ envelope: RecordEnvelope) -> PostureRecord? {
         var options = JSONDecodingOptions()

@@ -38,11 +38,30 @@ struct SpoolKeeper {
         return taken > allowance - allowance / 4
     }
 
-    /// Bytes of events that may be added: they have a quarter of the room, while nothing else has it.
-    func roomForEvents(in log: StateLog) -> Int {
+    /// Bytes of events that may be added: they have a quarter of the room, urgent ones half of it, while nothing else has it.
+    ///
+    /// - Parameter settled: the last record that anybody has: those before it wait for others, who get gaps in the place of what
+    ///   is too much for them.
+    func roomForEvents(in log: StateLog, settled: UInt64, isUrgent: Bool) -> Int {
         guard log.condition == .working else { return 0 }
         let allowance = limits.allowance(taken: log.recordBytes, garbage: log.size.garbage, space: log.space)
-        return allowance / 4 - log.recordBytes - log.waitingBytes
+        let waiting = settled > log.acknowledged ? log.bytes(after: settled) : log.recordBytes
+        return allowance / (isUrgent ? 2 : 4) - waiting - log.waitingBytes
+    }
+
+    /// How long ago the first record was made that is not acknowledged; nil: there is none, or none says when.
+    func ageOfFirst(in log: StateLog, _ clock: ClockReading) -> Duration? {
+        var last = log.acknowledged
+        for _ in 0..<Self.passedOver {
+            switch try? log.next(after: last) {
+            case .record(let envelope)?:
+                if let age = age(of: envelope, clock) { return age }
+                last = envelope.sequence
+            case .hole(let range, _)?: last = range.upperBound
+            case nil: return nil
+            }
+        }
+        return nil
     }
 
     private static let interval = Duration.seconds(30)

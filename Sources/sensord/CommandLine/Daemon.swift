@@ -137,7 +137,8 @@ struct Daemon {
         let directory = settings.stateDirectory
         do throws(StateLogError) {
             let journal = try PostureJournal(
-                directory: directory, node: node, signer: signer, spool: settings.spool, sinks: sinks, aside: aside)
+                directory: directory, node: node, signer: signer, sync: settings.stateSync, spool: settings.spool,
+                sinks: sinks, aside: aside)
             tell(journal.opening, of: journal)
             Self.tell(journal.resent, log)
             return (journal, nil)

@@ -59,6 +59,12 @@ struct DeliveryOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How long they wait, at most.", valueName: "seconds"))
     var spoolMaxAge: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Whether what is kept of posture and records outlives a loss of power: commit (each second), or never.",
+            valueName: "policy"))
+    var stateSync: String?
+
     var flags: [SettingKey: String] {
         let given: [SettingKey: String?] = [
             .reconcilerURLs: reconcilerUrl, .reconcilerEncoding: reconcilerEncoding,
@@ -68,7 +74,7 @@ struct DeliveryOptions: ParsableArguments {
             .otlpCertificate: otlpCert, .otlpKey: otlpKey,
             .deliverEvents: deliverEvents.isEmpty ? nil : deliverEvents.joined(separator: ","),
             .spoolBytes: spoolMaxBytes,
-            .spoolAge: spoolMaxAge,
+            .spoolAge: spoolMaxAge, .stateSync: stateSync,
         ]
         return given.compactMapValues { $0 }
     }

@@ -244,6 +244,16 @@ import Testing
         try await nobody.shutdown()
     }
 
+    @Test func `whoever is on this machine may read, and not whoever a proxy on it asks for`() async throws {
+        try await serving { url in
+            #expect(try await ask(url + "/v1/posture").status == 200)
+            for header in ["x-forwarded-for", "Forwarded", "Via", "X-Real-IP"] {
+                #expect(try await ask(url + "/v1/posture", [header: "192.0.2.1"]).status == 401, "\(header)")
+                #expect(try await ask(url + "/healthz", [header: "192.0.2.1"]).status == 200)
+            }
+        }
+    }
+
     /// Sends a batch byte by byte.
     ///
     /// - Parameter isEndless: zeros follow, as long as they are taken.

@@ -16,8 +16,10 @@ import Testing
 
     /// Takes nothing until it is told to.
     private final class Sink: RecordSink {
-        let name = "test"
+        let name: String
         private let state = NIOLockedValueBox((isOpen: false, taken: [RecordEnvelope]()))
+
+        init(_ name: String = "test") { self.name = name }
 
         var taken: [RecordEnvelope] { state.withLockedValue { $0.taken } }
 
@@ -79,6 +81,40 @@ import Testing
         #expect(try PostureRecord(jsonUTF8Data: Data(sink.taken[0].payload)).subject.name == "anomaly")
         let isEvents = bodies.map { if case .events = $0 { true } else { false } }
         #expect(isEvents == [false, true, false, false, false, false, false, true, true])
+    }
+
+    @Test func `whoever takes nothing costs nobody else his events, and urgent ones have more room`() throws {
+        let (hanging, working) = (Sink("hanging"), Sink("working"))
+        working.open()
+        var spool = SpoolLimits()
+        (spool.bytes, spool.freePercent) = (8 << 20, 0)
+        let journal = try PostureJournal(
+            directory: directory.path + "/state", boot: "b", node: "n", spool: spool, sinks: [hanging, working])
+        // Three times a quarter of the room.
+        for _ in 0..<12 {
+            var batch = JournalBatch()
+            batch.events = events(10)
+            try write(batch, to: journal)
+        }
+        #expect(journal.status.keptEvents == 120 && journal.status.droppedEvents == 0)
+        #expect(working.taken.count == 120 && hanging.taken.isEmpty)
+        #expect(journal.finish())
+
+        let alone = Sink()
+        let other = try PostureJournal(
+            directory: directory.path + "/other", boot: "b", node: "n", spool: spool, sinks: [alone])
+        for _ in 0..<12 {
+            var batch = JournalBatch()
+            batch.events = events(10)
+            try write(batch, to: other)
+        }
+        let before = other.status
+        #expect(before.droppedEvents > 0)
+        var batch = JournalBatch()
+        batch.events = events(10)
+        for index in batch.events.indices { batch.events[index].isUrgent = true }
+        try write(batch, to: other)
+        #expect(other.status.keptEvents == before.keptEvents + 10 && other.finish())
     }
 
     @Test func `events have a quarter of the room, and what goes is told and costs nothing else`() throws {

@@ -99,9 +99,14 @@ import Testing
         }
         if restarts {
             #expect(journal.finish())
+            let end = ContinuousClock.now
             sink = Sink()
             journal = try open(sink, bytes: 200_000)
             #expect(journal.opening.isWhole, "\(journal.opening)")
+            // What waits is no younger for it, though the first of it has gone.
+            journal.write(JournalBatch())
+            try eventually { journal.status.oldest != nil }
+            #expect(try #require(journal.status.oldest) < end)
         }
         let head = journal.status.sequence
         sink.open()
@@ -176,15 +181,52 @@ import Testing
     @Test func `what went so is remembered, or does not go`() {
         var random = SplitMix(seed: 1)
         var coarsened = CoarsenedRecords(stream: StreamID(using: &random), limit: 2)
-        var isRemembered = coarsened.insert([1, 3])
-        #expect(isRemembered)
-        isRemembered = coarsened.insert([5])
-        #expect(!isRemembered && coarsened.sequences.ranges == [1...1, 3...3])
-        isRemembered = coarsened.insert([2, 5])
-        #expect(isRemembered && coarsened.sequences.ranges == [1...3, 5...5])
+        coarsened.insert([1, 3])
+        #expect(!coarsened.hasRoom(for: [5]) && coarsened.sequences.ranges == [1...1, 3...3])
+        #expect(coarsened.hasRoom(for: [2, 5]))
+        coarsened.insert([2, 5])
+        #expect(coarsened.sequences.ranges == [1...3, 5...5])
         coarsened.forget(through: 3)
-        isRemembered = coarsened.insert([9])
-        #expect(isRemembered && coarsened.contains(5...5) && !coarsened.contains(3...3))
+        #expect(coarsened.hasRoom(for: [9]))
+        coarsened.insert([9])
+        #expect(coarsened.contains(5...5) && !coarsened.contains(3...3))
+    }
+
+    @Test func `where there is no room to remember what would go, nothing is told in its place`() throws {
+        let sink = Sink()
+        let journal = try open(sink, bytes: 4 << 20)
+        // Facts between calls: a range each. Those of a stretch would fit, those of three do not.
+        let count = 6144
+        let known = record("one", [fact("/a", 1)])
+        var records: [PostureRecord] = []
+        for number in 0..<count { records += [call(number), known] }
+        try write(records, to: journal)
+        let written = UInt64(records.count)
+        // More, until it is nearly full, and then a little at a time.
+        let large = PostureRecord.with {
+            ($0.schema, $0.node) = (PostureRecord.currentSchema, "n1")
+            $0.toolCall = PostureToolCallRecord.with { $0.call.id = String(repeating: "x", count: 100_000) }
+        }
+        var wanted = written
+        while journal.status.spooledBytes < 7 << 19 {
+            try write([large], to: journal)
+            wanted += 1
+        }
+        for number in 0..<40 {
+            try write([call(count + number)], to: journal)
+            wanted += 1
+        }
+        // A record for each stretch that has been told anew.
+        #expect((1...3).contains(journal.status.sequence - wanted), "\(journal.status.sequence - wanted)")
+        #expect(journal.status.missing == 0)
+        sink.open()
+        try write([call(-1)], to: journal)
+        try eventually { sink.settled >= wanted }
+        #expect(journal.finish())
+        let taken = try sink.taken.withLockedValue { $0 }.map { try decoded($0) }
+        let calls = taken.count { if case .toolCall = $0.body { true } else { false } }
+        #expect(UInt64(calls) == wanted - UInt64(count) + 1)
+        #expect(taken.contains { !$0.facts.facts.isEmpty })
     }
 
     @Test func `what cannot be said in less goes as before, the oldest first`() throws {

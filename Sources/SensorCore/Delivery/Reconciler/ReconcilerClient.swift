@@ -56,7 +56,8 @@ struct ReconcilerClient: Sendable {
         let endpoint = endpoints[batch.endpoint]
         let outcome: ReconcilerOutcome
         do {
-            outcome = try await TimeLimit(settings.times.request).run { try await post(body, to: endpoint, last) }
+            let limit = batch.isTrial ? min(settings.times.trial, settings.times.request) : settings.times.request
+            outcome = try await TimeLimit(limit).run { try await post(body, to: endpoint, last) }
         } catch {
             // Certificates rotate, too.
             tls.invalidate()

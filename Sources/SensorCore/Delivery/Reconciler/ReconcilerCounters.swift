@@ -20,6 +20,8 @@ package struct ReconcilerCounters: Sendable, Equatable {
     /// Of these, what was set aside.
     package var asideBatches: UInt64 = 0
     package var asideRecords: UInt64 = 0
+    /// Files of earlier ones that had to go for them.
+    package var droppedAsideFiles: UInt64 = 0
     /// Acknowledgements that were not believed: of another stream, or of what was never sent.
     package var disbelieved: UInt64 = 0
     /// What was left out of batches that were taken, for good: the taker does not say what it was.

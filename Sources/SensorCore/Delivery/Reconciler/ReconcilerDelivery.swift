@@ -18,6 +18,9 @@ struct ReconcilerDelivery {
         var backoff = Backoff.Bounds(first: .milliseconds(500), ceiling: .seconds(60))
         /// After one whose sender was not believed.
         var refusal = Backoff.Bounds(first: .seconds(2), ceiling: .seconds(120))
+        /// Between two attempts to reach an endpoint that does not answer, while another one does: each may hold up what the
+        /// other would take.
+        var trialPause = Duration.seconds(300)
         /// Batches that were taken, after which a larger one than was too large is tried again.
         var growth = 32
         /// Batches without an answer, one after the other, after which smaller ones are tried, but no smaller than this: whoever
@@ -32,6 +35,8 @@ struct ReconcilerDelivery {
         /// Where it goes, by its place among the URLs.
         var endpoint: Int
         var records: [RecordEnvelope]
+        /// Nothing was heard from there the last time, and another one answers: it is not to be waited for long.
+        var isTrial = false
     }
 
     enum Step: Equatable, Sendable {
@@ -48,6 +53,8 @@ struct ReconcilerDelivery {
         var refusal: Backoff
         /// Nothing is sent there before.
         var notBefore: ContinuousClock.Instant?
+        /// What became of the last batch: it was taken, or nothing was heard of it; nil: another thing, or none was sent.
+        var answers: Bool?
     }
 
     /// The last record that is acknowledged.
@@ -62,8 +69,9 @@ struct ReconcilerDelivery {
     private(set) var queuedBytes = 0
     private var endpoints: [Endpoint]
     private var pausedUntil: ContinuousClock.Instant?
-    /// The last record that can have been sent, by an earlier run too.
+    /// The last record that was sent, and the last one that can have been, by an earlier run too.
     private var sent: UInt64 = 0
+    private var offered: UInt64 = 0
     private var inFlight: Batch?
     private var sentAt: ContinuousClock.Instant?
     /// From sending a batch until it is known what became of it.
@@ -95,7 +103,7 @@ struct ReconcilerDelivery {
     mutating func begin(_ stream: StreamID, settled: UInt64, offered: UInt64) {
         self.stream = stream
         self.settled = settled
-        sent = offered
+        (sent, self.offered) = (settled, offered)
     }
 
     /// - Returns: false if there is no room.
@@ -125,12 +133,18 @@ struct ReconcilerDelivery {
         guard let endpoint = endpoints.indices.first(where: { (endpoints[$0].notBefore ?? now) <= now }) else {
             return .wait(until: endpoints.compactMap(\.notBefore).min())
         }
-        let batch = Batch(endpoint: endpoint, records: Array(queue.prefix(batchCount)))
+        var batch = Batch(endpoint: endpoint, records: Array(queue.prefix(batchCount)))
+        batch.isTrial = endpoints[endpoint].answers == false && another(than: endpoint)
         (inFlight, sentAt) = (batch, now)
         let last = batch.records.last?.sequence ?? 0
-        inFlightAgain = batch.records.count { $0.sequence <= sent }
-        sent = max(sent, last)
+        inFlightAgain = batch.records.count { $0.sequence <= offered }
+        (sent, offered) = (max(sent, last), max(offered, last))
         return .send(batch)
+    }
+
+    /// Another endpoint answers.
+    private func another(than endpoint: Int) -> Bool {
+        endpoints.indices.contains { $0 != endpoint && endpoints[$0].answers == true }
     }
 
     private var batchCount: Int {
@@ -176,11 +190,15 @@ struct ReconcilerDelivery {
             if failuresInRow % limits.patience == 0 {
                 shrink(max(limits.leastBatchBytes, batchBytes / 2))
             }
-            endpoints[batch.endpoint].notBefore = now + endpoints[batch.endpoint].backoff.next(atLeast: pause)
+            var pause = endpoints[batch.endpoint].backoff.next(atLeast: pause)
+            if another(than: batch.endpoint) { pause = max(pause, limits.trialPause) }
+            endpoints[batch.endpoint].notBefore = now + pause
+            endpoints[batch.endpoint].answers = false
             fail(reason, now)
         case .rejected(let why): reject(batch, why, now)
         case .unauthorized(let reason):
             counters.unauthorized += 1
+            endpoints[batch.endpoint].answers = nil
             endpoints[batch.endpoint].notBefore = now + endpoints[batch.endpoint].refusal.next()
             fail(reason, now)
         }
@@ -190,8 +208,9 @@ struct ReconcilerDelivery {
     private mutating func acknowledge(
         _ stream: String, _ sequence: UInt64, _ batch: Batch, _ now: ContinuousClock.Instant
     ) -> Bool {
-        guard stream == self.stream?.description, sequence <= sent else {
+        guard stream == self.stream?.description, sequence <= offered else {
             counters.disbelieved += 1
+            endpoints[batch.endpoint].answers = nil
             let what = stream == self.stream?.description ? "of what was never sent" : "of another stream"
             endpoints[batch.endpoint].notBefore = now + endpoints[batch.endpoint].backoff.next()
             fail("the reconciler acknowledges records \(what)", now)
@@ -203,7 +222,9 @@ struct ReconcilerDelivery {
             fail("the reconciler acknowledges nothing new", now)
             return false
         }
-        counters.acknowledgedRecords += settle(through: sequence)
+        // Of what only an earlier run can have sent, this may be a mistake: to send it again does no harm.
+        counters.acknowledgedRecords += settle(through: min(sequence, sent))
+        endpoints[batch.endpoint].answers = true
         endpoints[batch.endpoint].backoff.reset()
         endpoints[batch.endpoint].refusal.reset()
         endpoints[batch.endpoint].notBefore = nil
@@ -260,8 +281,10 @@ struct ReconcilerDelivery {
 
     /// What `setAside` had is kept elsewhere.
     ///
-    /// - Parameter gap: takes its place.
-    mutating func replace(with gap: RecordEnvelope) {
+    /// - Parameters:
+    ///   - gap: takes its place.
+    ///   - droppedFiles: earlier ones that had to go for it.
+    mutating func replace(with gap: RecordEnvelope, droppedFiles: Int = 0) {
         guard let (count, _) = rejected else { preconditionFailure("nothing is set aside") }
         rejected = nil
         for record in queue.prefix(count) { queuedBytes -= record.payload.count }
@@ -271,6 +294,7 @@ struct ReconcilerDelivery {
         probe = gap.sequence
         counters.asideRecords += UInt64(count)
         counters.asideBatches += 1
+        counters.droppedAsideFiles += UInt64(droppedFiles)
     }
 
     /// What `setAside` had could not be kept elsewhere: it stays, and is sent again.

@@ -105,7 +105,7 @@ package struct ReconcilerService: Service {
             sink.keep("what the reconciler refuses (\(refusal.reason)) cannot be set aside: \(why)")
             return
         }
-        sink.replace(with: envelope)
+        sink.replace(with: envelope, droppedFiles: file.dropped)
         log.error(
             "the reconciler refuses records: they were set aside, and a gap takes their place: see sensord spool",
             metadata: [

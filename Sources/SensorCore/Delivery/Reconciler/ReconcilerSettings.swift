@@ -9,6 +9,8 @@ package struct ReconcilerSettings: Sendable {
         package var connect = Duration.seconds(10)
         /// For a batch, until the whole answer is there.
         package var request = Duration.seconds(60)
+        /// The same where nothing was heard from there the last time, and another URL answers.
+        package var trial = Duration.seconds(10)
 
         package init() {}
     }

@@ -74,7 +74,9 @@ package final class ReconcilerSink: RecordSink, Sendable {
         wake?()
     }
 
-    func replace(with gap: RecordEnvelope) { state.withLockedValue { $0.delivery.replace(with: gap) } }
+    func replace(with gap: RecordEnvelope, droppedFiles: Int) {
+        state.withLockedValue { $0.delivery.replace(with: gap, droppedFiles: droppedFiles) }
+    }
 
     func keep(_ reason: String) { state.withLockedValue { $0.delivery.keep(reason, now: .now) } }
 

@@ -72,12 +72,13 @@ package struct SetAsideFiles: Sendable {
         SetAsideBatch(file: name) != nil || name.hasSuffix(SetAsideBatch.suffix + ".new")
     }
 
-    /// Removes the earliest files.
+    /// Removes the earliest files, those that are to be sent again last.
     private func makeRoom(for size: Int) -> Int {
         let all = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         // Drafts of runs that were killed at it: what they were to keep was not settled, and comes again.
         for name in all where name.hasSuffix(SetAsideBatch.suffix + ".new") { unlink("\(directory)/\(name)") }
-        let paths = files.map { path(of: $0) }
+        let files = files
+        let paths = (files.filter { !$0.isMarked } + files.filter(\.isMarked)).map { path(of: $0) }
         let sizes = paths.map { path in
             var status = stat()
             return stat(path, &status) == 0 ? Int(status.st_size) : 0

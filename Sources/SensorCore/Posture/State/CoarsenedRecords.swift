@@ -16,14 +16,17 @@ struct CoarsenedRecords {
     /// All of these went so.
     func contains(_ range: ClosedRange<UInt64>) -> Bool { sequences.contains(range) }
 
-    /// - Returns: false where there is no room for them, and nothing was inserted: what is forgotten would count as damage.
-    mutating func insert(_ new: [UInt64]) -> Bool {
+    /// Whether they can be remembered: what is forgotten would count as damage.
+    func hasRoom(for new: [UInt64]) -> Bool {
         var all = SequenceSet(limit: .max)
         for range in sequences.ranges { all.insert(range) }
         for sequence in new { all.insert(sequence) }
-        guard all.ranges.count <= limit else { return false }
+        return all.ranges.count <= limit
+    }
+
+    /// - Precondition: there is room for them.
+    mutating func insert(_ new: [UInt64]) {
         for sequence in new { sequences.insert(sequence) }
-        return true
     }
 
     /// What nobody asks for any more.

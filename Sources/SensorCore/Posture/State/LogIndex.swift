@@ -154,6 +154,16 @@ struct RecordIndex {
         return last
     }
 
+    /// Of the frames of records behind one; looks at each of them.
+    func bytes(after sequence: UInt64) -> Int {
+        var sum = 0
+        for index in (start..<places.count).reversed() {
+            guard base + UInt64(index) > sequence else { break }
+            sum += Int(places[index].length)
+        }
+        return sum
+    }
+
     /// The last record.
     var last: UInt64? { places.count > start ? base + UInt64(places.count) - 1 : nil }
 

@@ -67,6 +67,9 @@ extension StateLog {
     /// Bytes that records take which are not acknowledged.
     package var recordBytes: Int { index.records.bytes }
 
+    /// The same, of those behind one.
+    func bytes(after sequence: UInt64) -> Int { index.records.bytes(after: sequence) }
+
     /// The last of the first records that take so many bytes together, as far as they are committed.
     func lastRecord(ofBytes bytes: Int) -> UInt64? { index.records.last(ofBytes: bytes) }
 

@@ -29,7 +29,7 @@ package final class StateLog {
         package init() {}
     }
 
-    package enum Sync: Sendable {
+    package enum Sync: String, Sendable, CaseIterable {
         /// A commit outlives a loss of power.
         case commit
         /// A commit outlives the process only.

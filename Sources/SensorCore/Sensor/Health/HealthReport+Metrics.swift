@@ -78,6 +78,10 @@ extension HealthReport {
             "delivery_lag_seconds", .gauge, "How long the first of these has been kept; 0 if there is none.",
             seconds: journal.sinks.map { ([("sink", $0.name)], Self.age(of: $0.waitsSince)) })
         text.add(
+            "delivery_settling_seconds",
+            "From keeping a record until it got through, of the first that each acknowledgement is of.",
+            journal.sinks.map { ([("sink", $0.name)], $0.latency) })
+        text.add(
             "delivery_missing_records_total", .counter, "Records in whose place a gap was told.",
             journal.sinks.map { ([("sink", $0.name)], $0.missing) })
         text.add(
@@ -147,6 +151,10 @@ extension HealthReport {
         text.add(
             "delivery_aside_records_total", .counter, "Records that were set aside for that.",
             each { $0.counters.asideRecords })
+        text.add(
+            "delivery_aside_dropped_files_total", .counter,
+            "Files of records that were set aside before, and had to go for them.",
+            each { $0.counters.droppedAsideFiles })
         text.add(
             "delivery_left_out_total", .counter,
             "Log records or spans that the taker of a batch left out of it for good.",

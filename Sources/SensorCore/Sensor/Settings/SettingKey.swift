@@ -70,6 +70,7 @@ package enum SettingKey: String, Sendable, CaseIterable {
     case deliverEvents = "deliver-events"
     case spoolBytes = "spool-max-bytes"
     case spoolAge = "spool-max-age"
+    case stateSync = "state-sync"
     case processorBudget = "cpu-budget"
     case memoryLimit = "memory-limit"
     case credentialPaths = "credential-paths"

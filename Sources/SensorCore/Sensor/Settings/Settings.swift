@@ -144,6 +144,7 @@ package struct Settings: Sendable, Equatable {
     package var deliverEvents = EventChoice.usual
     /// What is kept of records that are not taken.
     package var spool = SpoolLimits()
+    package var stateSync = StateLog.Sync.commit
     /// Files that hold credentials, besides those that are known everywhere.
     package var credentialPaths: [CredentialPattern] = []
     package var limits = Limits()
@@ -253,6 +254,7 @@ package struct Settings: Sendable, Equatable {
         case .deliverEvents: deliverEvents = try EventChoice(value)
         case .spoolBytes: spool.bytes = try Self.number(value, (16 << 20)...(1 << 40))
         case .spoolAge: spool.age = try Self.seconds(value, 60...31_536_000)
+        case .stateSync: stateSync = try Self.choice(value)
         case .processorBudget: overload.processor = try Self.share(value)
         case .memoryLimit: overload.memory = try value == "none" ? nil : Self.number(value, (32 << 20)...(1 << 40))
         case .credentialPaths: credentialPaths = try Self.credentialPaths(value)

@@ -173,15 +173,43 @@ import Testing
         #expect(sent(&delivery, at: 2)?.sequences == Array(11...15))
     }
 
-    @Test func `what an earlier run may have sent can be acknowledged, and is not sent again then`() {
+    @Test func `one that does not answer is tried seldom, and not for long, while another one does`() {
+        var delivery = delivery(endpoints: 2)
+        offer(1...40, to: &delivery)
+        #expect(sent(&delivery)?.endpoint == 0)
+        delivery.finish(.unavailable("no answer"), now: start + .seconds(60))
+        #expect(sent(&delivery, at: 60)?.endpoint == 1)
+        delivery.finish(acknowledged(10), now: start + .seconds(60))
+        // Its first pause was short, since nobody was known to answer.
+        guard case .send(let trial) = delivery.next(now: start + .seconds(70)) else { return #expect(Bool(false)) }
+        #expect(trial.endpoint == 0 && trial.isTrial)
+        delivery.finish(.unavailable("no answer"), now: start + .seconds(80))
+        for seconds in [80, 379] as [Double] {
+            guard case .send(let batch) = delivery.next(now: start + .seconds(seconds)) else {
+                return #expect(Bool(false))
+            }
+            #expect(batch.endpoint == 1 && !batch.isTrial)
+            delivery.finish(acknowledged(batch.records.last?.sequence ?? 0), now: start + .seconds(seconds))
+        }
+        guard case .send(let again) = delivery.next(now: start + .seconds(381)) else { return #expect(Bool(false)) }
+        #expect(again.endpoint == 0 && again.isTrial)
+        delivery.finish(acknowledged(40), now: start + .seconds(381))
+        offer(41...41, to: &delivery)
+        guard case .send(let last) = delivery.next(now: start + .seconds(382)) else { return #expect(Bool(false)) }
+        #expect(last.endpoint == 0 && !last.isTrial)
+    }
+
+    @Test func `of what only an earlier run may have sent an acknowledgement settles what this one has sent as well`() {
         var delivery = delivery(settled: 3, offered: 20)
         offer(4...6, to: &delivery)
         #expect(sent(&delivery)?.sequences == [4, 5, 6])
-        #expect(finish(acknowledged(20), &delivery) && delivery.settled == 20)
+        #expect(finish(acknowledged(20), &delivery) && delivery.settled == 6)
         offer(7...21, to: &delivery)
-        #expect(sent(&delivery)?.sequences == [21])
+        #expect(sent(&delivery)?.sequences == Array(7...16))
+        #expect(finish(acknowledged(20), &delivery) && delivery.settled == 16)
+        #expect(sent(&delivery)?.sequences == Array(17...21))
         #expect(!finish(acknowledged(22), &delivery))
-        #expect(delivery.counters.resentRecords == 3)
+        #expect(delivery.counters.resentRecords == 3 + 10 + 4)
     }
 
     @Test func `what is too large is halved, and grows again`() {
