@@ -246,10 +246,12 @@ import Testing
 
     @Test func `whoever is on this machine may read, and not whoever a proxy on it asks for`() async throws {
         try await serving { url in
-            #expect(try await ask(url + "/v1/posture").status == 200)
+            let own = try await ask(url + "/v1/posture")
+            #expect(own.status == 200)
             for header in ["x-forwarded-for", "Forwarded", "Via", "X-Real-IP"] {
-                #expect(try await ask(url + "/v1/posture", [header: "192.0.2.1"]).status == 401, "\(header)")
-                #expect(try await ask(url + "/healthz", [header: "192.0.2.1"]).status == 200)
+                let forwarded = try await ask(url + "/v1/posture", [header: "192.0.2.1"])
+                let health = try await ask(url + "/healthz", [header: "192.0.2.1"])
+                #expect(forwarded.status == 401 && health.status == 200, "\(header)")
             }
         }
     }
