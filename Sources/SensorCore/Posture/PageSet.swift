@@ -20,8 +20,11 @@ struct PageSet {
     }
 
     mutating func insert(_ page: Int) {
-        while words.count <= page / 64 { words.append(0) }
-        words[page / 64] |= 1 << UInt64(page % 64)
+        let (word, bit) = (page / 64, UInt64(1) << UInt64(page % 64))
+        // Mostly it is there: to look is cheaper than to change.
+        if word < words.count, words[word] & bit != 0 { return }
+        while words.count <= word { words.append(0) }
+        words[word] |= bit
     }
 
     mutating func remove(_ page: Int) {

@@ -46,6 +46,20 @@ struct Fact {
     }
 }
 
+extension Fact {
+    /// It was so again.
+    ///
+    /// - Returns: false if so many more cannot wait, or it was so before it was first seen.
+    mutating func countAgain(_ count: UInt64, at time: UInt64) -> Bool {
+        guard time >= firstSeen else { return false }
+        lastSeen = max(lastSeen, time)
+        let (sum, isOver) = repeats.addingReportingOverflow(UInt32(clamping: count))
+        guard !isOver, count <= UInt32.max else { return false }
+        repeats = sum
+        return true
+    }
+}
+
 // Telling.
 extension Fact {
     private var times: UInt64 { count &+ UInt64(repeats) }

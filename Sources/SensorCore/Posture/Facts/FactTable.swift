@@ -46,12 +46,7 @@ struct FactTable: ~Copyable {
     ///
     /// - Returns: false if so many more cannot wait, or it was so before it was first seen.
     mutating func countAgain(_ index: Int, _ count: UInt64, at time: UInt64) -> Bool {
-        guard time >= facts[index].firstSeen else { return false }
-        facts[index].lastSeen = max(facts[index].lastSeen, time)
-        let (sum, isOver) = facts[index].repeats.addingReportingOverflow(UInt32(clamping: count))
-        guard !isOver, count <= UInt32.max else { return false }
-        facts[index].repeats = sum
-        return true
+        facts[index].countAgain(count, at: time)
     }
 
     /// nil: the fact was so in the hour that it was first seen in, and in no other.
