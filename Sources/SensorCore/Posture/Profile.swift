@@ -110,9 +110,11 @@ package final class Profile {
         unkept.hasHeader = true
     }
 
-    /// - Parameter loss: an event that is gone.
-    func lose(_ loss: LossLedger.Key, count: UInt64, of container: String, at now: UInt64) {
-        coverage.lose(loss, count: count, of: container, at: now)
+    /// - Parameters:
+    ///   - loss: an event that is gone.
+    ///   - isOwn: as `CoverageBook.lose` has it.
+    func lose(_ loss: LossLedger.Key, count: UInt64, of container: String, at now: UInt64, isOwn: Bool = true) {
+        coverage.lose(loss, count: count, of: container, at: now, isOwn: isOwn)
         unkept.hasHeader = true
         let disciplines = Discipline.allCases.filter { discipline in
             FactKind.allCases.contains { $0.discipline == discipline && $0.isFed(by: loss.kind) }
@@ -121,8 +123,8 @@ package final class Profile {
     }
 
     /// Something was done in a way that no event tells of.
-    func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64) {
-        coverage.miss(operation, count: count, of: container, at: now)
+    func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64, isOwn: Bool = true) {
+        coverage.miss(operation, count: count, of: container, at: now, isOwn: isOwn)
         unkept.hasHeader = true
         hours.lose(in: Sightings.hour(of: now))
     }

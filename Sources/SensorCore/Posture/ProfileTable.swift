@@ -211,7 +211,7 @@ package struct ProfileTable: ~Copyable {
     mutating func lose(_ loss: LossLedger.Key, count: UInt64, of workload: WorkloadDescription?) {
         let now = clock.now
         guard let workload else {
-            for profile in profiles.values { profile.lose(loss, count: count, of: "", at: now) }
+            for profile in profiles.values { profile.lose(loss, count: count, of: "", at: now, isOwn: false) }
             return
         }
         profile(of: workload)?.lose(loss, count: count, of: workload.container?.id ?? "", at: now)
@@ -220,7 +220,9 @@ package struct ProfileTable: ~Copyable {
     /// - Parameter workload: nil: it may have been anybody's.
     mutating func miss(_ operation: String, count: UInt64, of workload: WorkloadDescription?) {
         guard let workload else {
-            for profile in profiles.values { profile.miss(operation, count: count, of: "", at: clock.now) }
+            for profile in profiles.values {
+                profile.miss(operation, count: count, of: "", at: clock.now, isOwn: false)
+            }
             return
         }
         profile(of: workload)?.miss(operation, count: count, of: workload.container?.id ?? "", at: clock.now)

@@ -46,7 +46,10 @@ struct CoverageBook {
         return CoverageAccount(from: time, to: time)
     }
 
-    mutating func lose(_ loss: LossLedger.Key, count: UInt64, of container: String, at now: UInt64) {
+    /// - Parameter isOwn: it was lost of this subject; else it may have been anybody's, which the node's coverage says.
+    mutating func lose(
+        _ loss: LossLedger.Key, count: UInt64, of container: String, at now: UInt64, isOwn: Bool = true
+    ) {
         var account = account(of: container, at: now)
         var key = loss
         key.cgroup = 0
@@ -55,14 +58,17 @@ struct CoverageBook {
         }
         account.lost[key, default: 0] &+= count
         accounts[container] = account
-        note(.lost(key))
+        if isOwn { note(.lost(key)) }
     }
 
-    mutating func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64) {
+    /// - Parameter isOwn: as `lose` has it.
+    mutating func miss(
+        _ operation: String, count: UInt64, of container: String, at now: UInt64, isOwn: Bool = true
+    ) {
         var account = account(of: container, at: now)
         account.blind[operation, default: 0] &+= count
         accounts[container] = account
-        note(.blind(operation))
+        if isOwn { note(.blind(operation)) }
     }
 
     /// The same again is no news.
