@@ -76,7 +76,13 @@ def check_sensor(test, objects, directory):
     test.assertEqual(security["capabilities"]["drop"], ["ALL"])
     test.assertEqual({name.lower() for name in security["capabilities"]["add"]}, set(CAPABILITIES))
     paths = {volume["hostPath"]["path"] for volume in spec["volumes"] if "hostPath" in volume}
-    test.assertEqual(paths, {"/run/sensord", "/var/lib/sensord"})
+    test.assertEqual(paths, {"/run/sensord", "/var/lib/sensord", "/sys/fs/bpf"})
+    (mount,) = [one for one in container["volumeMounts"] if one["name"] == "bpf"]
+    test.assertEqual((mount["mountPath"], mount["mountPropagation"]), ("/sys/fs/bpf", "HostToContainer"))
+    update = workload["spec"]["updateStrategy"]["rollingUpdate"]
+    test.assertEqual((update["maxSurge"], update["maxUnavailable"]), ("10%", 0))
+    # Two of them are on a node for a while: nothing may be the node's that only one can have.
+    test.assertFalse([port for port in container["ports"] if "hostPort" in port])
     test.assertFalse(spec["enableServiceLinks"])
 
     settings = names_of_settings()
@@ -88,6 +94,7 @@ def check_sensor(test, objects, directory):
     for config in named(objects, "ConfigMap").values():
         text = config["data"]["config.json"]
         check_config(test, text, directory)
+        test.assertTrue(json.loads(text)["pinDir"].startswith(mount["mountPath"] + "/"))
         port = int(json.loads(text)["listen"].rpartition(":")[2])
         test.assertEqual([port], [port["containerPort"] for port in container["ports"]])
 

@@ -75,6 +75,7 @@ class ChartTests(DeployTest):
             {
                 "service": off,
                 "networkPolicy": off,
+                "pins": off,
                 "rbac": {"create": False},
                 "appArmorProfile": None,
                 "seLinuxOptions": None,
@@ -85,6 +86,15 @@ class ChartTests(DeployTest):
         self.assertEqual({one["kind"] for one in made}, {"ConfigMap", "DaemonSet", "ServiceAccount"})
         objects.check_schema(self, made)
         objects.check_references(self, made)
+
+    def test_without_pins_there_is_one_pod_on_a_node_at_a_time(self):
+        made = rendered({"pins": {"enabled": False}, "maxUnavailable": 2})
+        (workload,) = objects.named(made, "DaemonSet").values()
+        self.assertEqual(workload["spec"]["updateStrategy"]["rollingUpdate"], {"maxSurge": 0, "maxUnavailable": 2})
+        paths = {one["hostPath"]["path"] for one in objects.pod(workload)["volumes"] if "hostPath" in one}
+        self.assertEqual(paths, {"/run/sensord", "/var/lib/sensord"})
+        (config,) = objects.named(made, "ConfigMap").values()
+        self.assertNotIn("pinDir", config["data"]["config.json"])
 
     def test_defaults_are_the_manifests(self):
         needs("kubectl")
@@ -117,6 +127,9 @@ class ChartTests(DeployTest):
             {"prot": 9464},
             {"config": {"listen": "127.0.0.1:1"}},
             {"config": {"state-dir": "/tmp"}},
+            {"config": {"pinDir": "/tmp"}},
+            {"pins": {"enabled": "yes"}},
+            {"maxSurge": 0},
             {"hostPaths": {"run": "run"}},
             {"extraCapabilities": ["SYS_ADMIN"]},
             {"reconciler": {"secretName": "sensord-reconciler-token"}},
@@ -131,6 +144,7 @@ class ChartTests(DeployTest):
         with helm_python.Chart.load(CHART) as chart:
             notes = chart.render(name="other", namespace="elsewhere")["sensord/templates/NOTES.txt"]
         self.assertIn("kubectl -n elsewhere rollout status ds/other-sensord", notes)
+        self.assertIn("kubectl apply -k deploy/kubernetes/uninstall", notes)
 
 
 if __name__ == "__main__":

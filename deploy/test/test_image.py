@@ -109,7 +109,14 @@ class ImageTests(DeployTest):
         self.build()
         name = f"sensord-deploy-test-{os.getpid()}"
         options = ["--name", name]
-        command = self.run_in_container("run", "--listen", "127.0.0.1:0", "--tick", "0.5", options=options)
+        bpf = self.directory / "bpf"
+        bpf.mkdir()
+        if run("mount", "-t", "bpf", "bpf", bpf).returncode:
+            self.skipTest("no BPF file system can be mounted here")
+        self.addCleanup(run, "umount", "--lazy", bpf)
+        options += [f"--volume={bpf}:/sys/fs/bpf:rslave"]
+        words = ("run", "--listen", "127.0.0.1:0", "--tick", "0.5", "--pin-dir", "/sys/fs/bpf/sensord")
+        command = self.run_in_container(*words, options=options)
         self.addCleanup(run, "podman", "rm", "--force", name)
         with Daemon(*command, directory=self.directory) as daemon:
             address = daemon.said(r"listening for HTTP address=(\S+)")[1]
@@ -125,6 +132,8 @@ class ImageTests(DeployTest):
             self.succeeds("podman", "stop", "--time", "30", name)
             daemon.process.wait(timeout=60)
         self.assertEqual(daemon.status, 0, daemon.log)
+        self.assertNotIn("nothing is pinned", daemon.log)
+        self.assertTrue((bpf / "sensord/v1/manifest").exists(), "the next one takes over")
 
 
 if __name__ == "__main__":

@@ -109,6 +109,44 @@ class KubernetesTests(DeployTest):
         return None
 
 
+class UninstallTests(DeployTest):
+    """What is applied once the DaemonSet is deleted, on a node that a daemon has just left."""
+
+    def test_it_takes_from_a_node_what_the_daemon_leaves_there(self):
+        needs_root()
+        needs("kubectl", "mount", "setpriv")
+        made = documents(self.succeeds("kubectl", "kustomize", BASE / "uninstall"))
+        objects.check_schema(self, made)
+        (workload,) = objects.named(made, "DaemonSet").values()
+        volumes = {one["name"]: one["hostPath"]["path"] for one in objects.pod(workload)["volumes"]}
+        (container,) = objects.pod(workload)["initContainers"]
+        mounts = {one["mountPath"]: volumes[one["name"]] for one in container["volumeMounts"]}
+        self.assertEqual(container["securityContext"]["capabilities"], {"drop": ["ALL"]})
+
+        node = self.directory
+        for path in volumes.values():
+            (node / path.lstrip("/")).mkdir(parents=True)
+        bpf = node / "sys/fs/bpf"
+        if run("mount", "-t", "bpf", "bpf", bpf).returncode:
+            self.skipTest("no BPF file system can be mounted here")
+        self.addCleanup(run, "umount", "--lazy", bpf)
+        base = documents((BASE / "daemonset.yaml").read_text())[0]
+        own = {one["name"]: one["hostPath"]["path"] for one in objects.pod(base)["volumes"] if "hostPath" in one}
+        pins = json.loads((BASE / "config.json").read_text())["pinDir"]
+        places = [f"{node}{path}" for path in (own["run"], own["state"], pins)]
+        daemon = ("run", "--run-dir", places[0], "--state-dir", places[1], "--pin-dir", places[2], "--listen", "none")
+        with Daemon(sensord(), *daemon, directory=self.directory) as running:
+            running.said("collecting")
+        self.assertEqual([os.path.exists(place) for place in places], [True] * 3)
+
+        # As the container sees it, whose mounts are the node's directories.
+        words = list(container["args"])
+        for place, path in mounts.items():
+            words = [f"{node}{path}{word.removeprefix(place)}" if word.startswith(place + "/") else word for word in words]
+        self.succeeds("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", sensord(), *words)
+        self.assertEqual([os.path.exists(place) for place in places], [False] * 3)
+
+
 class ReadOnlyPolicyTests(DeployTest):
     """The admission policy, evaluated by CEL's own rules."""
 

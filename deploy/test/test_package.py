@@ -117,6 +117,24 @@ class PackageTests(DeployTest):
         self.assertEqual(config.read_text(), '{"cluster": "mine"}\n')
         self.assertIn("9.0", self.succeeds("chroot", self.root, "dpkg-query", "--show", "sensord"))
 
+    def test_what_is_pinned_goes_with_the_program_and_stays_with_an_upgrade(self):
+        program = self.root / "usr/bin/sensord"
+        self.dpkg("--install", self.build())
+        # Writes down what it is asked: a daemon that pins cannot run in here.
+        program.write_text('#!/bin/sh\necho "$@" >>/calls\n')
+        self.dpkg("--install", self.build("9.0"))
+        self.assertEqual([call for call in self.calls() if "uninstall" in call], [])
+        program.write_text('#!/bin/sh\necho "$@" >>/calls\n')
+        self.dpkg("--remove", "sensord")
+        self.assertEqual(
+            self.calls()[:3],
+            [
+                "stop sensord.service",
+                "disable --quiet sensord.service",
+                "uninstall --keep-state --config /etc/sensord/config.json",
+            ],
+        )
+
     def test_an_upgrade_leaves_it_off_where_the_operator_switched_it_off(self):
         self.dpkg("--install", self.build())
         self.calls()

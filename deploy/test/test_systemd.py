@@ -41,6 +41,11 @@ class UnitTests(DeployTest):
         (bounds,) = self.settings("CapabilityBoundingSet")
         self.assertEqual({name.removeprefix("CAP_").lower() for name in bounds.split()}, {*CAPABILITIES, "chown"})
 
+    def test_it_may_write_where_its_configuration_pins(self):
+        pins = json.loads((UNIT.parent / "config.json").read_text())["pinDir"]
+        # Not every machine has one, and the unit is to start on those, too.
+        self.assertEqual(self.settings("ReadWritePaths"), [f"-{pathlib.Path(pins).parent}"])
+
     def test_it_may_make_every_system_call_that_the_container_may(self):
         """Those of deploy/seccomp, of which is proved that they are enough, without what is for others."""
         profile = json.loads((DEPLOY / "seccomp/sensord.json").read_text())["syscalls"]

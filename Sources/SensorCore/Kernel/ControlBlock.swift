@@ -68,6 +68,9 @@ struct ControlBlock: ~Copyable {
     /// When somebody last looked at the rings, boot clock, ns.
     var lookedAt: UInt64 { sensor_load_acquire_u64(block.pointer(to: \.looked_at)) }
 
+    /// Until when somebody has to look again, boot clock, ns.
+    var deadline: UInt64 { sensor_load_acquire_u64(block.pointer(to: \.deadline)) }
+
     /// Somebody looks at the rings.
     ///
     /// - Parameter deadline: until when to look again, boot clock, ns: later, the programs go quiet.

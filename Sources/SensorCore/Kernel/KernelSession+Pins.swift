@@ -19,10 +19,12 @@ extension KernelSession {
     ) throws(KernelError) -> BPFObject? {
         if pins.isEmpty { return nil }
         guard let manifest = pins.readManifest(), let found = PinnedObject(pins, manifest) else {
-            return try replace(pins, since: nil, "what was pinned was not whole, or another version's", &takeOver)
+            return try replace(
+                pins, since: lastLook(pins), "what was pinned was not whole, or another version's", &takeOver)
         }
         guard manifest.digest == PinManifest.digest(manifest.image, settings, subsystem: subsystem) else {
-            return try replace(pins, since: nil, "what was pinned was of other programs or sizes", &takeOver)
+            return try replace(
+                pins, since: lastLook(pins), "what was pinned was of other programs or sizes", &takeOver)
         }
         let object = BPFObject(found)
         let control = try ControlBlock(descriptor: object.map("control"))
@@ -37,6 +39,26 @@ extension KernelSession {
         }
         takeOver = .taken(since: since, isLeft: control.isLeft)
         return object
+    }
+
+    /// When somebody last looked at rings that cannot be taken over, boot clock, ns; nil: what says so is not there, or not laid
+    /// out as this version knows it.
+    private static func lastLook(_ pins: PinDirectory) -> UInt64? {
+        guard let map = pins.descriptor(of: "control", in: .maps) else { return nil }
+        defer { close(map) }
+        var information = bpf_map_info()
+        var length = UInt32(MemoryLayout<bpf_map_info>.size)
+        guard bpf_obj_get_info_by_fd(map, &information, &length) == 0,
+            information.type == BPF_MAP_TYPE_ARRAY.rawValue,
+            information.value_size == UInt32(MemoryLayout<sensor_control>.size),
+            let control = try? ControlBlock(descriptor: map)
+        else { return nil }
+        let (look, deadline) = (control.lookedAt, control.deadline)
+        // Of the same size, and other times in that place: two that are in their order, and as far apart as they may be, are these.
+        guard look > 0, look <= bootTime(), deadline >= look, deadline - look <= KernelSettings.longestPatience else {
+            return nil
+        }
+        return look
     }
 
     private static func replace(

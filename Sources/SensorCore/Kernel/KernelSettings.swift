@@ -43,6 +43,8 @@ package struct KernelSettings: Sendable {
     package var pinDirectory: String?
     /// Nanoseconds after which programs that are pinned go quiet, when nobody looks at the rings.
     package var pinPatience: UInt64 = 300_000_000_000
+    /// The most that settings let that be.
+    static let longestPatience: UInt64 = 86_400_000_000_000
 
     /// Report nothing but what is in the scope of a tail.
     package var scopeOnly = false

@@ -27,7 +27,7 @@ struct PinDirectory {
 
     /// Makes it where it is missing.
     ///
-    /// - Throws: `badSetting` where there is no BPF file system.
+    /// - Throws: `badSetting` where there is no BPF file system, or the directory is another user's.
     func make() throws(KernelError) {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .systemCall("cannot make \(path)") }
         guard Self.isOnBPFFileSystem(path) else {
@@ -36,6 +36,14 @@ struct PinDirectory {
             throw KernelError(
                 .badSetting, "\(path) is not on a BPF file system: choose a directory below /sys/fs/bpf, or mount one")
         }
+        var status = stat()
+        guard lstat(path, &status) == 0 else { throw .systemCall("cannot look at \(path)") }
+        // Who has it could keep the lease from every daemon, which would wait for ever.
+        guard status.st_uid == geteuid() else {
+            throw KernelError(.badSetting, "\(path) belongs to user \(status.st_uid): remove it, or choose another")
+        }
+        // A mount may be for reading only.
+        guard access(path, W_OK) == 0 else { throw .systemCall("cannot write to \(path)") }
     }
 
     static func isOnBPFFileSystem(_ path: String) -> Bool {

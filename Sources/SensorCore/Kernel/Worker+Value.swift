@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NIOConcurrencyHelpers
+
 extension Worker {
     /// Has work that may block done by a thread of its own, and waits for it without blocking.
     ///
@@ -14,5 +16,21 @@ extension Worker {
                 continuation.resume(returning: nil)
             }
         }
+    }
+
+    /// Has work done by a thread of its own, and blocks until it is done.
+    ///
+    /// - Throws: what `body` throws, or that no thread was to be had.
+    package static func outcome<Value: Sendable>(
+        _ name: String, _ body: @escaping @Sendable () throws -> Value
+    ) throws -> Value {
+        let outcome = NIOLockedValueBox<Result<Value, any Error>?>(nil)
+        let worker = try Worker(name: name) {
+            let result = Result { try body() }
+            outcome.withLockedValue { $0 = result }
+        }
+        _ = worker.join(milliseconds: -1)
+        guard let result = outcome.withLockedValue({ $0 }) else { throw SystemError("wait for \(name)") }
+        return try result.get()
     }
 }

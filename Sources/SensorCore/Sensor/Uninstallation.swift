@@ -11,10 +11,11 @@ package struct Uninstallation: Sendable {
     /// What stays in these directories, since no daemon has put it there, or it cannot be removed.
     package private(set) var left: [String] = []
 
+    /// - Parameter stateDirectory: nil: that of the daemon stays.
     /// - Throws: a daemon runs, or a directory is not this user's; then nothing has been removed, unless from the run directory.
-    package init(runDirectory: String, stateDirectory: String) throws {
+    package init(runDirectory: String, stateDirectory: String?) throws {
         try removeRunDirectory(runDirectory)
-        try removeState(stateDirectory)
+        if let stateDirectory { try removeState(stateDirectory) }
     }
 
     private mutating func removeRunDirectory(_ path: String) throws {

@@ -32,12 +32,12 @@ struct Daemon {
         restriction.begin()
         let signals = try SignalSource([SIGTERM, SIGINT, SIGHUP])
         let attention = try WakeUp()
-        let lease = try settings.pinDirectory.map { directory throws(KernelError) in try PinLease(directory) }
-        guard lease.map({ wait(for: $0, signals) }) ?? true else { return ExitStatus.success }
-        defer { withExtendedLifetime(lease) {} }
-        // First of all, so that a second daemon takes nothing from the first.
-        let listener = try ControlListener(runDirectory: settings.runDirectory)
+        // First of all, so that a second daemon takes nothing from the first, until that has ended.
+        var standby = Standby(settings, log)
+        guard let listener = try standby.listener(signals, restriction) else { return ExitStatus.success }
+        defer { withExtendedLifetime((standby, listener)) {} }
         var configuration = CollectorConfiguration(settings)
+        configuration.kernel.pinDirectory = standby.pinDirectory
         configuration.recording = settings.record
         if configuration.pipeline.digests == nil { configuration.pipeline.digests = nodeDigests() }
         let endpoint = try APIEndpoint(settings, environment: Environment.inCluster)
@@ -82,13 +82,13 @@ struct Daemon {
             resend: delivered.isEmpty ? nil : journal.map(resending),
             limits: ControlServer.Limits(
                 queueBytes: settings.limits.tailQueueBytes, tails: settings.limits.maximumTails))
-        let background = try BackgroundServices(log: log)
+        let background = try BackgroundServices(log: log, group: standby.services?.group)
         let receiver = traceReceiver(collector, spans, configuration.pipeline.digests)
         let traces = try traceServers(background, collector, receiver)
         start(
             background, traces, receiver, calls: calls, collector: collector, endpoint: endpoint,
             node: configuration.node, writer: writer, journal: journal,
-            errors: (journal: journalError, privileges: restriction.error), delivered: delivered)
+            errors: (journal: journalError, privileges: restriction.error), delivered: delivered, standby: standby)
         // Ends after the collecting thread, which has the last records.
         let delivery = try BackgroundServices(log: log, group: background.group)
         if journal != nil {
@@ -104,6 +104,7 @@ struct Daemon {
         calls.stop()
         server.stop()
         background.stop()
+        standby.services?.stop()
         let summary = collector.stop()
         delivery.stop()
         losses.tell(isEnd: true)
@@ -113,32 +114,17 @@ struct Daemon {
         return summary.trouble == nil && isWritten ? ExitStatus.success : ExitStatus.failure
     }
 
-    /// Until the daemon that runs with the same programs has ended, or this one is told to.
-    ///
-    /// - Returns: whether it has the lease.
-    private func wait(for lease: PinLease, _ signals: borrowing SignalSource) -> Bool {
-        if lease.take() { return true }
-        log.notice("waiting for the daemon that runs to end", metadata: ["pinDir": "\(settings.pinDirectory ?? "")"])
-        while true {
-            var entry = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
-            // The kernel tells nobody when a lock is free.
-            _ = poll(&entry, 1, 20)
-            if lease.take() { return true }
-            while let signal = signals.take() {
-                if signal.number != SIGHUP { return false }
-            }
-        }
-    }
-
     /// What keeps posture; nil: there is no place for it, which is told.
     private func journal(
         _ sinks: [any RecordSink], _ aside: [SetAsideFiles], node: String
     ) throws -> (PostureJournal?, String?) {
         let directory = settings.stateDirectory
         do throws(StateLogError) {
-            let journal = try PostureJournal(
-                directory: directory, node: node, signer: signer, sync: settings.stateSync, spool: settings.spool,
-                sinks: sinks, aside: aside)
+            let journal = try unlocked { () throws(StateLogError) in
+                try PostureJournal(
+                    directory: directory, node: node, signer: signer, sync: settings.stateSync, spool: settings.spool,
+                    sinks: sinks, aside: aside)
+            }
             tell(journal.opening, of: journal)
             Self.tell(journal.resent, log)
             return (journal, nil)
@@ -146,6 +132,19 @@ struct Daemon {
             guard case .system = error.reason else { throw error }
             log.error("posture is not learned: its state has no place", metadata: ["error": "\(error)"])
             return (nil, "\(error)")
+        }
+    }
+
+    /// Where daemons follow each other the one before may let go of its directory a moment after all else.
+    private func unlocked(_ open: () throws(StateLogError) -> PostureJournal) throws(StateLogError) -> PostureJournal {
+        let end = ContinuousClock.now + .seconds(10)
+        while true {
+            do throws(StateLogError) { return try open() } catch {
+                guard case .locked = error.reason, settings.pinDirectory != nil, ContinuousClock.now < end else {
+                    throw error
+                }
+                usleep(20_000)
+            }
         }
     }
 
@@ -196,7 +195,8 @@ struct Daemon {
     private func start(
         _ background: BackgroundServices, _ traces: [TraceServer], _ receiver: TraceReceiver, calls: ToolCallServer,
         collector: Collector, endpoint: APIEndpoint?, node: String, writer: LineWriter?, journal: PostureJournal?,
-        errors: (journal: String?, privileges: String?), delivered: [ReconcilerSink]
+        errors: (journal: String?, privileges: String?), delivered: [ReconcilerSink],
+        standby: Standby
     ) {
         let status = ClusterStatusBoard()
         var services: [any Service] = traces
@@ -206,22 +206,25 @@ struct Daemon {
                     endpoint, ClusterSettings(settings, node: node), status: status, group: background.group, log: log,
                     handle: { changes in collector.apply(changes) }))
         }
-        if let address = settings.listen {
-            services.append(
-                HealthServer(address, group: background.group, log: log) {
-                    // Waits for the collecting thread, which threads of Swift concurrency must not.
-                    let summary = await Worker.value("health") { collector.recentSummary() }
-                    return summary.map {
-                        var report = HealthReport(
-                            collector: $0, identity: status.snapshot, output: writer?.output,
-                            toolCalls: calls.statistics, traces: receiver.statistics,
-                            journal: journal?.status, deliveries: delivered.map { ($0.name, $0.status) })
-                        report.version = Version.number
-                        report.journalError = errors.journal
-                        report.privilegesError = errors.privileges
-                        return report
-                    }
-                })
+        let (health, pinsError) = (standby.health, standby.pinsError)
+        health.ask {
+            // Waits for the collecting thread, which threads of Swift concurrency must not.
+            let summary = await Worker.value("health") { collector.recentSummary() }
+            return summary.map {
+                var report = HealthReport(
+                    collector: $0, identity: status.snapshot, output: writer?.output,
+                    toolCalls: calls.statistics, traces: receiver.statistics,
+                    journal: journal?.status, deliveries: delivered.map { ($0.name, $0.status) })
+                report.version = Version.number
+                report.journalError = errors.journal
+                report.privilegesError = errors.privileges
+                report.pinsError = pinsError
+                return report
+            }
+        }
+        // Whoever stood by serves it already.
+        if standby.services == nil, let address = settings.listen {
+            services.append(HealthServer(address, group: background.group, log: log) { await health.report() })
         }
         background.start(services)
     }

@@ -23,6 +23,16 @@ struct Restriction {
         do throws(SystemError) { try Privileges.keep(loading) } catch { self.error = "\(error)" }
     }
 
+    /// What was begun, before the programs are attached, on a thread that has given up already what goes then: so have all that it
+    /// starts.
+    func began<Value: Sendable>(_ begin: @escaping @Sendable () throws -> Value) throws -> Value {
+        let kept = kept
+        return try Worker.outcome("sensord-standby") {
+            try Privileges.keep(kept)
+            return try begin()
+        }
+    }
+
     /// For the main thread, once the programs are attached: capabilities for itself and the threads that it starts, system
     /// calls for those that there are as well.
     mutating func finish(_ log: Logger) {

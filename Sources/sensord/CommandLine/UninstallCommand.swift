@@ -20,6 +20,9 @@ struct UninstallCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where the daemon's programs are pinned.", valueName: "directory"))
     var pinDir: String?
 
+    @Flag(help: "Leave what the state directory keeps: a daemon that comes back goes on from it.")
+    var keepState = false
+
     @OptionGroup var state: StateOptions
 
     func run() throws {
@@ -27,7 +30,7 @@ struct UninstallCommand: ParsableCommand {
         (flags[.runDirectory], flags[.pinDirectory]) = (runDir, pinDir)
         let settings = try state.settings(flags)
         let done = try Uninstallation(
-            runDirectory: settings.runDirectory, stateDirectory: settings.stateDirectory)
+            runDirectory: settings.runDirectory, stateDirectory: keepState ? nil : settings.stateDirectory)
         var removed = done.removed
         if let pins = settings.pinDirectory {
             do throws(KernelError) {

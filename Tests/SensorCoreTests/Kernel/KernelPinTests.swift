@@ -153,18 +153,21 @@ struct KernelPinTests {
     }
 
     @Test func `programs of other sizes are taken out, and a session of its own begins`() throws {
+        let before = KernelSession.bootTime()
         do {
             let first = try KernelSession(settings: settings)
             try first.attach()
         }
+        let after = KernelSession.bootTime()
         #expect(try !files.contents.isEmpty)
         var other = settings
         other.memoryEntries *= 2
         let second = try KernelSession(settings: other)
-        guard case .replaced(since: nil, _) = second.takeOver else {
-            Issue.record("not replaced")
+        guard case .replaced(let since?, _) = second.takeOver else {
+            Issue.record("not replaced, or it is not known since when nobody read")
             return
         }
+        #expect(since >= before && since <= after)
         try second.attach()
         try act()
         var balance = Balance()
@@ -251,20 +254,43 @@ struct KernelPinTests {
         #expect(since < deadline)
     }
 
-    @Test func `what is not whole is replaced`() throws {
+    @Test func `what is not whole is replaced, and it is known since when nobody read it`() throws {
+        let before = KernelSession.bootTime()
         do {
             let first = try KernelSession(settings: settings)
             try first.attach()
         }
+        let after = KernelSession.bootTime()
         try #require(unlink(files.pins + "/v1/maps/" + ToldTotals.lossMapName) == 0)
         let second = try KernelSession(settings: settings)
-        guard case .replaced = second.takeOver else {
-            Issue.record("not replaced")
+        guard case .replaced(let since?, _) = second.takeOver else {
+            Issue.record("not replaced, or it is not known since when")
             return
         }
+        #expect(since >= before && since <= after)
         try second.attach()
         second.detach()
         #expect(second.leftPinned == nil)
+    }
+
+    @Test func `a control block of another layout says nothing`() throws {
+        do {
+            let first = try KernelSession(settings: settings)
+            try first.attach()
+        }
+        let pins = PinDirectory(path: files.pins)
+        // Another version's, as far as this one can tell.
+        let other = try #require(pins.descriptor(of: "workloads", in: .maps))
+        defer { close(other) }
+        try #require(unlink(files.pins + "/v1/maps/control") == 0)
+        try pins.pin(other, as: "control", in: .maps)
+        var settings = settings
+        settings.memoryEntries /= 2
+        let second = try KernelSession(settings: settings)
+        guard case .replaced(nil, _) = second.takeOver else {
+            Issue.record("not replaced, or it is said since when")
+            return
+        }
     }
 
     @Test func `all of it is removed, but not under a daemon`() throws {
@@ -290,6 +316,12 @@ struct KernelPinTests {
         #expect(try PinnedState.remove(files.pins))
         #expect(access(files.pins, F_OK) != 0)
         #expect(try !PinnedState.remove(files.pins))
+    }
+
+    @Test func `what belongs to another user is no place for pins`() throws {
+        try #require(mkdir(files.pins, 0o700) == 0 && chown(files.pins, 4711, 4711) == 0)
+        let error = #expect(throws: KernelError.self) { try PinLease(files.pins) }
+        #expect(error?.code == .badSetting)
     }
 
     @Test func `pins have no place outside of a BPF file system`() throws {

@@ -34,18 +34,18 @@ final class PinTests {
         try #require(file >= 0 && Glibc.write(file, text, text.utf8.count) == text.utf8.count)
     }
 
-    private func start(_ more: String...) throws -> RunningSensord {
+    private func start(_ more: String..., listen: String = "none", pins: String? = nil) throws -> RunningSensord {
         try RunningSensord(
             [
                 "run", "--run-dir", folder + "/run", "--state-dir", folder + "/state", "--records", folder + "/records",
-                "--tick", "0.2", "--listen", "none", "--workload-map", folder + "/map", "--pin-dir", files.pins,
+                "--tick", "0.2", "--listen", listen, "--workload-map", folder + "/map", "--pin-dir", pins ?? files.pins,
                 // Whatever else the machine does meanwhile has room.
                 "--activity-ring-bytes", "33554432", "--lifecycle-ring-bytes", "8388608",
             ] + more)
     }
 
-    private func daemon() throws -> RunningSensord {
-        let daemon = try start()
+    private func daemon(listen: String = "none", pins: String? = nil) throws -> RunningSensord {
+        let daemon = try start(listen: listen, pins: pins)
         try daemon.eventually { daemon.errorsSoFar.contains("collecting") }
         return daemon
     }
@@ -101,8 +101,10 @@ final class PinTests {
         return count.flatMap { UInt64($0) } ?? 0
     }
 
-    private func records() throws -> String {
-        try RunningSensord([], wrapper: ["cat", folder + "/records"]).wait().output
+    /// What the records say last of the run before. There are many of them.
+    private func takeOver() throws -> String {
+        let search = #"exec grep '"takeOver":{' '\#(folder)/records' | tail -n 1"#
+        return try RunningSensord([], wrapper: ["sh", "-c", search, "sh"]).wait().output
     }
 
     @Test func `a restart under load counts each event once, and says for how long nobody read`() throws {
@@ -124,12 +126,78 @@ final class PinTests {
         #expect(try count(of: mark) == opened)
         #expect(try count(of: folder + "/map") == 1)
         #expect(try posture().contains("nobody read what the programs told"))
-        let told = try records().split(separator: "\n").last { $0.contains(#""takeOver":{"#) }
-        #expect(told?.contains(#""state":"complete""#) == true)
+        #expect(try takeOver().contains(#""state":"complete""#))
 
         // By the way they are removed nothing is left behind.
         #expect(try PinnedState.remove(files.pins))
         #expect(try files.contents.isEmpty)
+    }
+
+    /// What a daemon answers, and the status as a line at the end.
+    private func get(_ path: String, of daemon: RunningSensord) throws -> String {
+        let address = try daemon.address()
+        return try sensord(
+            wrapper: ["sh", "-c", "exec curl -s -m 60 -w '\\n%{http_code}\\n' http://\(address)\(path)"]
+        ).output
+    }
+
+    @Test(arguments: [SIGTERM, SIGKILL])
+    func `a daemon that waits is ready and says that it only stands by, until it has taken over`(
+        _ end: Int32
+    ) throws {
+        let first = try daemon(listen: "127.0.0.1:0")
+        let flood = try flood()
+        try first.eventually { (try? count(of: mark)) ?? 0 > 0 }
+        let second = try start(listen: "127.0.0.1:0")
+        for daemon in [first, second] {
+            #expect(try get("/healthz", of: daemon) == "ok\n\n200\n")
+            let readiness = try get("/readyz", of: daemon)
+            #expect(readiness.contains(#""ready":true"#) && readiness.hasSuffix("\n200\n"), "\(readiness)")
+            #expect(readiness.contains("it stands by: it collects nothing") == (daemon === second), "\(readiness)")
+        }
+        #expect(try get("/metrics", of: first).contains("\nsensord_standby 0\n"))
+        let standing = try get("/metrics", of: second)
+        #expect(standing.contains("\nsensord_standby 1\n") && standing.contains("\nsensord_build_info{"))
+        #expect(standing.contains("\nsensord_process_resident_bytes ") && !standing.contains("sensord_records_total"))
+
+        kill(first.pid, end)
+        let outcome = try first.wait()
+        #expect(outcome.status == (end == SIGTERM ? 0 : 128 + SIGKILL), "\(outcome.errors)")
+        try second.eventually { second.errorsSoFar.contains("earlier run") }
+        #expect(
+            second.errorsSoFar.contains(end == SIGTERM ? "state=complete" : "state=killed"), "\(second.errorsSoFar)")
+        // Nobody has to look for it anew: where it was listened to it goes on to be.
+        #expect(second.errorsSoFar.split(separator: "\n").count { $0.contains("listening for HTTP") } == 1)
+        try second.eventually { (try? get("/metrics", of: second))?.contains("\nsensord_standby 0\n") ?? false }
+        let readiness = try get("/readyz", of: second)
+        #expect(readiness.contains(#""ready":true"#) && !readiness.contains("it stands by"), "\(readiness)")
+        try act("cat '\(folder)/map'")
+        let opened = try self.end(flood)
+        try stop(second)
+        #expect(try count(of: folder + "/map") == 1)
+        // Of a daemon that was killed what it had counted and not kept is missing, and that is said.
+        if end == SIGTERM { #expect(try count(of: mark) == opened) }
+        #expect(try count(of: mark) <= opened)
+        #expect(try takeOver().contains(end == SIGTERM ? #""state":"complete""# : #""state":"killed""#))
+        try PinnedState.remove(files.pins)
+    }
+
+    @Test func `where nothing can be pinned daemons collect and follow each other all the same, and say so`() throws {
+        let nowhere = folder + "/pins"
+        let first = try daemon(listen: "127.0.0.1:0", pins: nowhere)
+        #expect(first.errorsSoFar.contains("nothing is pinned, so what is done while no daemon runs is not seen"))
+        var readiness = try get("/readyz", of: first)
+        #expect(readiness.contains(#""ready":true"#) && readiness.contains("nothing is pinned"), "\(readiness)")
+        try act("cat '\(mark)'")
+        let second = try start(listen: "127.0.0.1:0", pins: nowhere)
+        readiness = try get("/readyz", of: second)
+        #expect(readiness.contains("it stands by") && readiness.contains("nothing is pinned"), "\(readiness)")
+        try stop(first)
+        try second.eventually { second.errorsSoFar.contains("collecting") }
+        try act("cat '\(mark)'")
+        try stop(second)
+        #expect(try count(of: mark) == 2)
+        #expect(access(nowhere, F_OK) != 0)
     }
 
     @Test func `a daemon waits for the one that runs, and takes over from it without a loss`() throws {
@@ -184,10 +252,13 @@ final class PinTests {
         try act("cat '\(mark)'")
         try stop(second)
         #expect(try count(of: mark) == 1)
-        #expect(try records().contains(#""takeOver":{"#))
+        #expect(try takeOver().contains(#""state":"blind""#))
         let places = ["--run-dir", folder + "/run", "--state-dir", folder + "/state"]
-        let outcome = try RunningSensord(["uninstall", "--pin-dir", files.pins] + places).wait()
+        let outcome = try RunningSensord(["uninstall", "--keep-state", "--pin-dir", files.pins] + places).wait()
         #expect(outcome.status == 0 && outcome.output.contains("removed \(files.pins)\n"), "\(outcome)")
         #expect(try files.contents.isEmpty)
+        // What was learned is left, and nothing else.
+        #expect(access(folder + "/run", F_OK) != 0)
+        #expect(try count(of: mark) == 1)
     }
 }

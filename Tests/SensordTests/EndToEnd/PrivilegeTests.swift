@@ -24,10 +24,50 @@ final class PrivilegeTests {
             ]
                 + settings)
         try await daemon.until { daemon.errorsSoFar.contains("listening for HTTP") }
-        let held = try #require(mask(Self.status("/proc/self/status")["CapPrm"]))
-        var needed: [Privileges.Capability] = [.bpf, .perfmon, .sysPtrace, .dacReadSearch]
-        if !settings.isEmpty { needed.append(.chown) }
-        let kept = needed.reduce(UInt64(0)) { $0 | 1 << UInt64($1.rawValue) } & held
+        try check(daemon, settings.isEmpty ? Self.needed : Self.needed + [.chown])
+        try await daemon.stop()
+    }
+
+    @Test(.enabled(if: TestBPFFileSystem.isPossible, "no BPF file system can be mounted here"))
+    func `nor has any that has served while the daemon waited for another one to end`() async throws {
+        let files = try TestBPFFileSystem()
+        let arguments = [
+            "run", "--run-dir", directory.path + "/run", "--state-dir", directory.path + "/state", "--listen",
+            "127.0.0.1:0", "--records", directory.path + "/records", "--pin-dir", files.pins,
+        ]
+        let first = try RunningSensord(arguments)
+        try await first.until { first.errorsSoFar.contains("collecting") }
+        try check(first, Self.needed)
+        let second = try RunningSensord(arguments)
+        try await second.until { second.errorsSoFar.contains("listening for HTTP") }
+        // Threads come as they are needed.
+        try await RunningSensord.shell("curl -s -m 60 http://\(try second.address())/metrics")
+        let held = try held()
+        for thread in ProcFile.numbers(in: "/proc/\(second.pid)/task") where thread != UInt32(second.pid) {
+            let status = Self.status("/proc/\(second.pid)/task/\(thread)/status")
+            guard let permitted = mask(status["CapPrm"]) else { continue }
+            #expect(permitted == Self.mask(Self.needed) & held, "\(status["Name"] ?? "")")
+            #expect(mask(status["CapBnd"]) == 0 && status["NoNewPrivs"] == "1")
+        }
+        try await first.stop()
+        try await second.until { second.errorsSoFar.contains("collecting") }
+        try check(second, Self.needed)
+        try await second.stop()
+        try PinnedState.remove(files.pins)
+    }
+
+    private static let needed: [Privileges.Capability] = [.bpf, .perfmon, .sysPtrace, .dacReadSearch]
+
+    private static func mask(_ capabilities: [Privileges.Capability]) -> UInt64 {
+        capabilities.reduce(0) { $0 | 1 << UInt64($1.rawValue) }
+    }
+
+    private func held() throws -> UInt64 { try #require(mask(Self.status("/proc/self/status")["CapPrm"])) }
+
+    /// That each thread of a daemon that collects has these privileges, or less.
+    private func check(_ daemon: RunningSensord, _ needed: [Privileges.Capability]) throws {
+        let held = try held()
+        let kept = Self.mask(needed) & held
         var names: Set<String> = []
         for thread in ProcFile.numbers(in: "/proc/\(daemon.pid)/task") {
             let status = Self.status("/proc/\(daemon.pid)/task/\(thread)/status")
@@ -47,7 +87,6 @@ final class PrivilegeTests {
         }
         #expect(names.isSuperset(of: ["collector", "journal", "sensord-writer", "sensord-calls", "sensord-control"]))
         #expect(!daemon.errorsSoFar.contains("the daemon may do more than it needs"))
-        try await daemon.stop()
     }
 
     @Test func `check tells what is held, what for, and what is given up`() throws {

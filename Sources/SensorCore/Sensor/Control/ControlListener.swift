@@ -7,6 +7,8 @@ package final class ControlListener: Sendable {
     /// Another daemon has the run directory, or the directory cannot be trusted.
     package struct Refusal: Error, Equatable, CustomStringConvertible {
         package var description: String
+        /// Another daemon has it, which may end.
+        package var isTaken = false
     }
 
     /// Non-blocking.
@@ -34,7 +36,8 @@ package final class ControlListener: Sendable {
         guard lock >= 0 else { throw SystemError("open \(directory)/lock") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
-            throw Refusal(description: "another daemon runs with \(runDirectory): stop it or choose --run-dir")
+            throw Refusal(
+                description: "another daemon runs with \(runDirectory): stop it or choose --run-dir", isTaken: true)
         }
         let path = ControlSocket.path(in: runDirectory)
         let flags = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)

@@ -6,6 +6,14 @@ extension HealthReport {
     /// What `/metrics` answers. No sample is of one workload: their number has no bound.
     func metrics() -> String {
         var text = MetricsText()
+        text.add(
+            "standby", .gauge, "1 while it waits for the sensor that runs to end, and collects nothing.",
+            standby == nil ? 0 : 1)
+        // Of one that has not begun there is nothing else to count.
+        if standby != nil {
+            addProcess(to: &text)
+            return text.text
+        }
         addCollector(&text)
         addEvents(&text)
         addLosses(&text)

@@ -22,6 +22,17 @@ package struct HealthReport: Sendable {
     package var journalError: String?
     /// Why the daemon could not give up what it does not need; nil: it did.
     package var privilegesError: String?
+    /// Why programs are not pinned that were to be; nil: they are, or were not to be.
+    package var pinsError: String?
+    /// How far the daemon is that does not collect yet: all else is of one that does; nil: it does.
+    package var standby: Standby?
+
+    /// What comes before collecting, where daemons follow each other (`--pin-dir`).
+    package enum Standby: Sendable {
+        /// For the one that runs to end: whoever started this one may end that one.
+        case waiting
+        case takingOver
+    }
 
     package struct Output: Sendable {
         package var written: UInt64
@@ -83,6 +94,7 @@ package struct HealthReport: Sendable {
 
     /// - Parameter now: the moment that durations end at.
     func readiness(now: ContinuousClock.Instant = .now) -> Readiness {
+        if let standby { return Self.readiness(of: standby, pinsError) }
         let programs = collector.programs
         let attached = programs.count { $0.state == .attached }
         let missing = programs.filter { program in
@@ -128,6 +140,7 @@ package struct HealthReport: Sendable {
         if let output, output.dropped > 0 { reasons.append("\(output.dropped) lines of records could not be written") }
         if let privilegesError { reasons.append("the daemon may do more than it needs: \(privilegesError)") }
         if let journalError { reasons.append("posture is not learned: \(journalError)") }
+        if let pinsError { reasons.append(Self.unpinned(pinsError)) }
         if collector.statistics.refusedSubjects > 0 {
             reasons.append("there is no room for the posture of more workloads (see --max-subjects)")
         }
@@ -159,6 +172,30 @@ package struct HealthReport: Sendable {
                 state: identity.state.rawValue, seconds: seconds, pods: identity.pods,
                 unsettledPods: identity.unsettledPods, cluster: identity.clusterID.isEmpty ? nil : identity.clusterID,
                 lastError: error.isEmpty ? nil : error))
+    }
+
+    private static func readiness(of standby: Standby, _ pinsError: String?) -> Readiness {
+        let isReady: Bool
+        var reasons: [String] = []
+        switch standby {
+        case .waiting:
+            isReady = true
+            reasons.append(
+                "it stands by: it collects nothing, waits for the sensor that runs to end, and takes over then")
+        case .takingOver:
+            isReady = false
+            reasons.append("it takes over from the sensor that ran, and does not collect yet")
+        }
+        if let pinsError { reasons.append(unpinned(pinsError)) }
+        return Readiness(
+            ready: isReady, reasons: reasons, hooks: .init(attached: 0, missing: []),
+            identity: .init(
+                state: ClusterStatus.State.disabled.rawValue, seconds: 0, pods: 0, unsettledPods: 0, cluster: nil,
+                lastError: nil))
+    }
+
+    private static func unpinned(_ error: String) -> String {
+        "nothing is pinned, so what is done while no daemon runs is not seen: \(error)"
     }
 
     /// `readiness` as JSON.

@@ -117,6 +117,25 @@ import Testing
         }
     }
 
+    @Test(arguments: [(HealthReport.Standby.waiting, 200), (.takingOver, 503)])
+    func `whoever waits is ready to, and whoever takes over is not until it collects`(
+        _ standby: HealthReport.Standby, _ status: Int
+    ) async throws {
+        var report = HealthReport(collector: CollectorSummary(), identity: ClusterStatus())
+        report.standby = standby
+        report.version = "1.2.3"
+        report.pinsError = "no place"
+        try await serving(report) { get, _ in
+            let answer = try await get("/readyz")
+            #expect(answer.status == status)
+            #expect(answer.body.contains(status == 200 ? "it stands by" : "it takes over"))
+            #expect(answer.body.contains("nothing is pinned") && answer.body.contains("no place"))
+            let metrics = try await get("/metrics").body
+            #expect(metrics.contains("\nsensord_standby 1\n") && metrics.contains(#"{version="1.2.3"}"#))
+            #expect(!metrics.contains("sensord_events_total"))
+        }
+    }
+
     @Test(arguments: [(0, 0, true), (1, 0, false), (1, 1, true)])
     func `a node that has pods of which the API server knows none is not the one it goes by`(
         _ here: Int, _ known: Int, _ isReady: Bool

@@ -29,9 +29,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
 {{- define "sensord.config" -}}
-{{- range $key := list "listen" "runDir" "run-dir" "stateDir" "state-dir" }}
-{{- if hasKey $.Values.config $key }}{{ fail (printf "config.%s is the chart's own: see port and hostPaths" $key) }}{{ end }}
+{{- range $key := list "listen" "runDir" "run-dir" "stateDir" "state-dir" "pinDir" "pin-dir" }}
+{{- if hasKey $.Values.config $key }}{{ fail (printf "config.%s is the chart's own: see port, hostPaths and pins" $key) }}{{ end }}
 {{- end }}
 {{- $own := dict "listen" (printf "0.0.0.0:%d" (int .Values.port)) }}
+{{- if .Values.pins.enabled }}{{ $_ := set $own "pinDir" "/sys/fs/bpf/sensord" }}{{ end }}
 {{- mergeOverwrite (deepCopy .Values.config) $own | toPrettyJson }}
 {{- end }}
