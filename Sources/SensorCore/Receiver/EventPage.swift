@@ -4,14 +4,15 @@
 struct EventPage: Sendable, Equatable {
     private(set) var events: [(entry: ReceivedEvents.Entry, line: [UInt8])] = []
     private(set) var bytes = 0
-    /// What to ask for next: those after this number.
-    var next: UInt64
-    /// Records that had to make room since the receiver was started.
-    let dropped: UInt64
+    /// What to ask for next: those after this one.
+    var next: EventCursor
+    /// Records between where it begins and `next`, of whatever node and body, that had to make room or cannot be read any more.
+    var missed: UInt64 = 0
 
     static let byteLimit = 8 << 20
 
-    init(next: UInt64, dropped: UInt64) { (self.next, self.dropped) = (next, dropped) }
+    /// An empty one.
+    init(after cursor: EventCursor) { next = cursor }
 
     mutating func add(_ entry: ReceivedEvents.Entry, _ line: [UInt8]) {
         events.append((entry, line))
@@ -28,7 +29,7 @@ struct EventPage: Sendable, Equatable {
             json += event.line
             json.append(UInt8(ascii: "}"))
         }
-        json += #"],"next":"\#(next)","dropped":"\#(dropped)"}"#.utf8
+        json += #"],"next":"\#(next)","missed":"\#(missed)"}"#.utf8
         json.append(UInt8(ascii: "\n"))
         return json
     }

@@ -49,7 +49,7 @@ package actor PostureReceiver {
                 if let value = try journal.value(of: key), !state.restore(key, value) { unknown += 1 }
             }
         } catch { throw StateLogError(directory, error) }
-        state.finishRestoring()
+        state.finishRestoring(isWhole: journal.opening.isWhole && unknown == 0)
         (self.journal, self.state) = (journal, state)
         Self.tell(journal.opening, unknown: unknown, state, log)
     }
@@ -155,24 +155,38 @@ package actor PostureReceiver {
         }
     }
 
-    /// Events after a number, as far as they fit into an answer.
-    func events(after number: UInt64, body: String?, node: String?, limit: Int) -> EventPage {
-        var page = EventPage(next: number, dropped: state.events.dropped)
-        for entry in state.events.entries where entry.number > number {
+    /// Events after one, as far as they are on disk and fit into an answer.
+    ///
+    /// - Parameter cursor: nil, or one of another series: from the first.
+    /// - Throws: the disk cannot be read.
+    func events(
+        after cursor: EventCursor?, body: String?, node: String?, limit: Int
+    ) throws(ReceiverRefusal) -> EventPage {
+        let series = state.eventSeries
+        let first = cursor.flatMap { $0.series == series ? $0.number : nil } ?? 0
+        var page = EventPage(after: EventCursor(series, first))
+        for entry in state.events.entries where entry.number > first {
+            // What is not on disk may come again under another number.
+            if state.isWaiting(entry.number) { break }
             let isWanted = (body ?? entry.body) == entry.body && (node ?? entry.node) == entry.node
             if isWanted {
                 guard page.events.count < limit, page.bytes + entry.bytes <= EventPage.byteLimit || page.bytes == 0
                 else { break }
-                if let line = line(of: entry.number) { page.add(entry, line) }
             }
-            page.next = entry.number
+            page.missed += entry.number - page.next.number - 1
+            page.next.number = entry.number
+            guard isWanted else { continue }
+            if let line = try line(of: entry.number) { page.add(entry, line) } else { page.missed += 1 }
         }
         return page
     }
 
-    private func line(of number: UInt64) -> [UInt8]? {
-        if let line = state.waitingEvent(number) { return KeptEvent(line)?.line }
-        let value = try? journal.value(of: ReceiverKey.event(number).bytes)
-        return value.flatMap { KeptEvent($0) }?.line
+    /// nil: it is damaged.
+    private func line(of number: UInt64) throws(ReceiverRefusal) -> [UInt8]? {
+        do throws(SystemError) {
+            return try journal.value(of: ReceiverKey.event(number).bytes).flatMap { KeptEvent($0) }?.line
+        } catch {
+            throw ReceiverRefusal(.disk, "an event cannot be read: \(error)")
+        }
     }
 }

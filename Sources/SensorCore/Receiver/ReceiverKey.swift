@@ -12,6 +12,8 @@ enum ReceiverKey: Hashable {
     case event(UInt64)
     /// How many facts of a subject there was no room for.
     case leftOut(SubjectKey)
+    /// Of the events' numbers.
+    case eventSeries
 
     /// A key of the state's log.
     var bytes: [UInt8] {
@@ -28,6 +30,7 @@ enum ReceiverKey: Hashable {
         case .leftOut(let subject):
             let name: [UInt8] = (try? PostureSubject(subject).serializedBytes()) ?? []
             return [Self.layout, 3] + name
+        case .eventSeries: return [Self.layout, 4]
         }
     }
 
@@ -53,6 +56,7 @@ enum ReceiverKey: Hashable {
         case 3:
             guard let subject = try? PostureSubject(serializedBytes: Array(rest)) else { return nil }
             self = .leftOut(SubjectKey(subject))
+        case 4 where rest.isEmpty: self = .eventSeries
         default: return nil
         }
     }

@@ -5,13 +5,17 @@ struct ReceiverQuery: Equatable {
     private var values: [String: String] = [:]
     /// How many there may be in the answer.
     private(set) var limit = 1000
-    /// How many, or which, come before.
+    /// How many come before.
     private(set) var after = 0
+    /// Which of the events come before.
+    private(set) var cursor: EventCursor?
 
     static let limits = 1...10_000
 
     /// nil: it cannot be read, or a number in it is none.
-    init?(_ text: String) {
+    ///
+    /// - Parameter isOfEvents: `after` is one of theirs.
+    init?(_ text: String, isOfEvents: Bool) {
         for pair in text.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = Self.decoded(parts[0]), let value = Self.decoded(parts.count > 1 ? parts[1] : "") else {
@@ -24,8 +28,13 @@ struct ReceiverQuery: Equatable {
             limit = number
         }
         if let text = values["after"] {
-            guard let number = Int(text), number >= 0, number < Int.max / 2 else { return nil }
-            after = number
+            if isOfEvents {
+                guard let cursor = EventCursor(text) else { return nil }
+                self.cursor = cursor
+            } else {
+                guard let number = Int(text), number >= 0, number < Int.max / 2 else { return nil }
+                after = number
+            }
         }
     }
 

@@ -84,15 +84,17 @@ package struct ReceiverServer: Service {
     }
 
     private func read(_ request: Request, _ path: String) async -> ReceiverAnswer {
-        let query = ReceiverQuery(request.uri.query ?? "")
+        let query = ReceiverQuery(request.uri.query ?? "", isOfEvents: path == "/v1/events")
         guard let query else { return ReceiverAnswer(status: 400, message: "the query cannot be read") }
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         switch parts.count {
         case 2 where path == "/v1/posture": return await list(query)
         case 2 where path == "/v1/events":
-            let page = await receiver.events(
-                after: UInt64(query.after), body: query["body"], node: query["node"], limit: query.limit)
-            return ReceiverAnswer(page.json)
+            do throws(ReceiverRefusal) {
+                let page = try await receiver.events(
+                    after: query.cursor, body: query["body"], node: query["node"], limit: query.limit)
+                return ReceiverAnswer(page.json)
+            } catch { return ReceiverAnswer(error) }
         case 2 where path == "/v1/streams": return await streams()
         case 6 where path.hasPrefix("/v1/posture/"):
             let names = parts.dropFirst(2).map { ReceiverQuery.decoded($0) }

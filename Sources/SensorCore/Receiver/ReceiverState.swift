@@ -14,12 +14,15 @@ struct ReceiverState {
     private var changes: Set<ReceiverKey> = []
     /// Of events that are not on disk.
     private var lines: [UInt64: [UInt8]] = [:]
+    /// In which the numbers of events are never used again.
+    private(set) var eventSeries = StreamID()
 
     init(limits: ReceiverLimits = ReceiverLimits(), keys: RecordKeys = RecordKeys()) {
         (self.limits, self.keys) = (limits, keys)
         streams = ReceivedStreams(limits: limits)
         subjects = SubjectStore(limits: limits)
         events = ReceivedEvents(limits: limits)
+        changes = [.eventSeries]
     }
 
     mutating func count(_ refusal: ReceiverRefusal) { statistics.refused[refusal.reason, default: 0] += 1 }
@@ -181,6 +184,7 @@ struct ReceiverState {
             subjects.subjects[subject]?.kept(writer, page: page).flatMap { try? $0.serializedBytes() }
         case .event(let number): lines[number]
         case .leftOut(let subject): subjects.subjects[subject].map { Array("\($0.leftOut)".utf8) }
+        case .eventSeries: eventSeries.bytes
         }
     }
 
@@ -203,15 +207,26 @@ struct ReceiverState {
         case .leftOut(let subject)?:
             guard let count = UInt64(String(decoding: bytes, as: UTF8.self)) else { return false }
             subjects.restore(leftOut: count, of: subject)
+        case .eventSeries?:
+            guard let series = StreamID(bytes: bytes) else { return false }
+            eventSeries = series
+            changes.remove(.eventSeries)
         case nil: return false
         }
         return true
     }
 
-    mutating func finishRestoring() { events.sort() }
+    /// - Parameter isWhole: nothing of what was kept is lost.
+    mutating func finishRestoring(isWhole: Bool) {
+        events.sort()
+        guard !isWhole else { return }
+        // Numbers of the last ones may be given again.
+        eventSeries = StreamID()
+        changes.insert(.eventSeries)
+    }
 
-    /// The line of an event, as far as it is not on disk.
-    func waitingEvent(_ number: UInt64) -> [UInt8]? { lines[number] }
+    /// An event is not on disk.
+    func isWaiting(_ number: UInt64) -> Bool { lines[number] != nil }
 
     /// With what is held now.
     var currentStatistics: ReceiverStatistics {

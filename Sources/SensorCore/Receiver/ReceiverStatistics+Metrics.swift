@@ -23,6 +23,9 @@ extension ReceiverStatistics {
             "receiver_dropped_events_total", .counter, "Records of calls, anomalies and nodes that made room.",
             droppedEvents)
         text.add(
+            "receiver_damaged_values_total", .counter, "Values on disk that could not be read any more.",
+            log.damagedEntries)
+        text.add(
             "receiver_known", .gauge, "What is kept.",
             [
                 ([("what", "stream")], UInt64(streams)), ([("what", "subject")], UInt64(subjects)),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Logging
 import SensorTestSupport
 import Testing
@@ -143,15 +144,66 @@ import Testing
         var node = NodeStream("n1")
         for number in 0..<7 { node.tellOfNode(UInt64(number)) }
         _ = await receiver.receive(try node.body(), .protobuf, isPacked: false, from: .anybody)
-        var (lines, next) = ([[UInt8]](), UInt64(0))
+        var lines: [[UInt8]] = []
+        var next: EventCursor?
         for count in [3, 3, 1, 0] {
-            let page = await receiver.events(after: next, body: "nodeCoverage", node: nil, limit: 3)
+            let page = try await receiver.events(after: next, body: "nodeCoverage", node: nil, limit: 3)
             #expect(page.events.count == count)
             lines += page.events.map(\.line)
             next = page.next
         }
         #expect(lines == node.batch().records)
-        #expect(await receiver.events(after: 0, body: "gap", node: nil, limit: 3).next == 7)
-        #expect(await receiver.events(after: 0, body: nil, node: "n2", limit: 3).events.isEmpty)
+        #expect(try await receiver.events(after: nil, body: "gap", node: nil, limit: 3).next.number == 7)
+        #expect(try await receiver.events(after: nil, body: nil, node: "n2", limit: 3).events.isEmpty)
+    }
+
+    @Test func `who reads events is told what made room meanwhile, also over restarts`() async throws {
+        var limits = ReceiverLimits()
+        limits.events = 4
+        var receiver = try receiver(limits)
+        var node = NodeStream("n1")
+        for number in 0..<3 { node.tellOfNode(UInt64(number)) }
+        _ = await receiver.receive(try node.body(), .protobuf, isPacked: false, from: .anybody)
+        let before = try await receiver.events(after: nil, body: nil, node: nil, limit: 2)
+        #expect(before.next.number == 2 && before.missed == 0)
+        for number in 3..<7 { node.tellOfNode(UInt64(number)) }
+        _ = await receiver.receive(try node.body(), .protobuf, isPacked: false, from: .anybody)
+        for isRestarted in [false, true] {
+            if isRestarted {
+                await receiver.close()
+                receiver = try self.receiver(limits)
+            }
+            let after = try await receiver.events(after: before.next, body: nil, node: nil, limit: 9)
+            #expect(after.events.map(\.entry.number) == [4, 5, 6, 7] && after.missed == 1)
+            #expect(try await receiver.events(after: nil, body: nil, node: nil, limit: 9).missed == 3)
+            #expect(try await receiver.events(after: after.next, body: nil, node: nil, limit: 9).missed == 0)
+        }
+        let elsewhere = EventCursor(StreamID(), 6)
+        #expect(try await receiver.events(after: elsewhere, body: nil, node: nil, limit: 9).events.count == 4)
+    }
+
+    @Test func `where events are lost their numbers are of another series`() async throws {
+        var receiver = try receiver()
+        var node = NodeStream("n1")
+        for number in 0..<7 { node.tellOfNode(UInt64(number)) }
+        _ = await receiver.receive(try node.body(), .protobuf, isPacked: false, from: .anybody)
+        let before = try await receiver.events(after: nil, body: nil, node: nil, limit: 9)
+        await receiver.close()
+        let state = directory.path + "/state"
+        let lines = before.events.map(\.line)
+        let last = String(decoding: try #require(lines.last), as: UTF8.self)
+        for name in try FileManager.default.contentsOfDirectory(atPath: state) where name.hasSuffix(".log") {
+            let file = URL(fileURLWithPath: state + "/" + name)
+            var data = try Data(contentsOf: file)
+            guard let place = data.range(of: Data(last.utf8)) else { continue }
+            data[place.lowerBound] ^= 1
+            try data.write(to: file)
+        }
+        receiver = try self.receiver()
+        let after = try await receiver.events(after: before.next, body: nil, node: nil, limit: 9)
+        #expect(after.events.map(\.line) == lines.dropLast() && after.next.series != before.next.series)
+        await receiver.close()
+        receiver = try self.receiver()
+        #expect(try await receiver.events(after: after.next, body: nil, node: nil, limit: 9).events.isEmpty)
     }
 }

@@ -215,7 +215,7 @@ import Testing
             let isKnown = next.restore(key.bytes, value)
             #expect(isKnown, "\(key)")
         }
-        next.finishRestoring()
+        next.finishRestoring(isWhole: true)
         #expect(next.subjects.subjects[node.subject]?.leftOut == leftOut)
         #expect(next.subjects.factCount == 10)
     }

@@ -52,7 +52,7 @@ final class DaemonTests {
         let readiness = try get("/readyz")
         #expect(readiness.contains(#""ready":true"#) && readiness.contains(#""state":"disabled""#), "\(readiness)")
         let metrics = try get("/metrics")
-        #expect(metrics.contains("\nsensord_events_total{kind=\"exec\"} "))
+        #expect(metrics.contains("\nsensord_events_total{kind=\"process.exec\"} "))
         _ = try sensord(wrapper: ["sh", "-c", "exec \(RunningSensord.workload) uring-blind \(folder) 3 < /dev/null"])
         try eventually { try get("/metrics").contains("\nsensord_blind_operations_total{opcode=\"unlinkat\"} ") }
         #expect(metrics.contains(#"sensord_identity_state{state="disabled"} 1"#))
