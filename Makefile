@@ -91,22 +91,24 @@ static:
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(SYSCONFDIR)/systemd/system
+UNITS = sensord.service sensord-detach.service sensord-detach.timer
 BINARY = $(or $(SENSORD),.build-static/release/sensord)
 install:
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sensord
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/sensord/README.md
 	install -D -m 644 deploy/README.md $(DESTDIR)$(PREFIX)/share/doc/sensord/deploy.md
 	install -d $(DESTDIR)$(UNITDIR)
-	sed -e 's|/usr/bin/|$(PREFIX)/bin/|' -e 's|/usr/share/|$(PREFIX)/share/|' -e 's|/etc/|$(SYSCONFDIR)/|' \
-		deploy/systemd/sensord.service >$(DESTDIR)$(UNITDIR)/sensord.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/sensord.service
+	for unit in $(UNITS); do \
+		sed -e 's|/usr/bin/|$(PREFIX)/bin/|' -e 's|/usr/share/|$(PREFIX)/share/|' -e 's|/etc/|$(SYSCONFDIR)/|' \
+			deploy/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit && chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit; \
+	done
 	[ -e $(DESTDIR)$(SYSCONFDIR)/sensord/config.json ] || \
 		install -D -m 644 deploy/systemd/config.json $(DESTDIR)$(SYSCONFDIR)/sensord/config.json
-	@[ -n '$(DESTDIR)' ] || echo 'now: systemctl daemon-reload && systemctl enable --now sensord'
+	@[ -n '$(DESTDIR)' ] || echo 'now: systemctl daemon-reload && systemctl enable --now sensord.service sensord-detach.timer'
 
 # Leaves the configuration and what was learned.
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/sensord $(DESTDIR)$(UNITDIR)/sensord.service
+	rm -f $(DESTDIR)$(PREFIX)/bin/sensord $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sensord
 
 # The commit's time is that of all files. ARGS are further options of buildah, as in ARGS="--build-arg BASE=swift@sha256:...".

@@ -11,6 +11,8 @@ import unittest
 from support import CAPABILITIES, DEPLOY, DeployTest, needs, needs_root, run, sensord
 
 UNIT = DEPLOY / "systemd/sensord.service"
+DETACHING = DEPLOY / "systemd/sensord-detach.service"
+TIMER = DEPLOY / "systemd/sensord-detach.timer"
 # What systemd-analyze makes of it, from 0 to 10: what watches a whole machine cannot have private users or network.
 EXPOSURE = 3.1
 
@@ -24,18 +26,29 @@ class UnitTests(DeployTest):
         return re.findall(rf"^{name}=(.*)$", UNIT.read_text(), re.MULTILINE)
 
     def test_systemd_understands_every_line(self):
-        # The binary and the page must be there.
-        text = UNIT.read_text().replace("/usr/bin/sensord", sensord())
-        text = re.sub("file:.*", f"file:{DEPLOY.parent}/README.md", text)
-        unit = self.directory / "sensord.service"
-        unit.write_text(text)
-        done = run("systemd-analyze", "verify", "--man=no", unit)
-        complaints = [line for line in done.stderr.splitlines() if "sensord.service" in line]
+        units = []
+        for source in (UNIT, DETACHING, TIMER):
+            # The binary and the page must be there.
+            text = source.read_text().replace("/usr/bin/sensord", sensord())
+            text = re.sub("file:.*", f"file:{DEPLOY.parent}/README.md", text)
+            units.append(self.directory / source.name)
+            units[-1].write_text(text)
+        done = run("systemd-analyze", "verify", "--man=no", *units)
+        complaints = [line for line in done.stderr.splitlines() if any(unit.name in line for unit in units)]
         self.assertEqual((done.returncode, complaints), (0, []), done.stderr)
 
     def test_exposure_is_no_worse_than_stated(self):
-        said = self.succeeds("systemd-analyze", "security", "--offline=true", UNIT)
-        self.assertLessEqual(float(re.search(r"exposure level for \S+: ([\d.]+)", said)[1]), EXPOSURE, said)
+        for unit, most in (UNIT, EXPOSURE), (DETACHING, 1.5):
+            with self.subTest(unit.name):
+                said = self.succeeds("systemd-analyze", "security", "--offline=true", unit)
+                self.assertLessEqual(float(re.search(r"exposure level for \S+: ([\d.]+)", said)[1]), most, said)
+
+    def test_what_is_abandoned_is_looked_for_where_the_daemon_pins(self):
+        daemon, detaching = UNIT.read_text(), DETACHING.read_text()
+        config = re.search(r"^ExecStart=.* --config (\S+)$", daemon, re.MULTILINE)[1]
+        self.assertIn(f"\nExecStart=/usr/bin/sensord uninstall --abandoned --config {config}\n", detaching)
+        (places,) = self.settings("ReadWritePaths")
+        self.assertIn(f"\nReadWritePaths={places}\n", detaching)
 
     def test_it_has_the_capabilities_of_the_pod_and_one_for_the_group_of_sockets(self):
         (bounds,) = self.settings("CapabilityBoundingSet")

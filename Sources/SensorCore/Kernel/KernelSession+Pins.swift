@@ -20,11 +20,11 @@ extension KernelSession {
         if pins.isEmpty { return nil }
         guard let manifest = pins.readManifest(), let found = PinnedObject(pins, manifest) else {
             return try replace(
-                pins, since: lastLook(pins), "what was pinned was not whole, or another version's", &takeOver)
+                pins, since: lastLook(pins)?.at, "what was pinned was not whole, or another version's", &takeOver)
         }
         guard manifest.digest == PinManifest.digest(manifest.image, settings, subsystem: subsystem) else {
             return try replace(
-                pins, since: lastLook(pins), "what was pinned was of other programs or sizes", &takeOver)
+                pins, since: lastLook(pins)?.at, "what was pinned was of other programs or sizes", &takeOver)
         }
         let object = BPFObject(found)
         let control = try ControlBlock(descriptor: object.map("control"))
@@ -41,9 +41,9 @@ extension KernelSession {
         return object
     }
 
-    /// When somebody last looked at rings that cannot be taken over, boot clock, ns; nil: what says so is not there, or not laid
-    /// out as this version knows it.
-    private static func lastLook(_ pins: PinDirectory) -> UInt64? {
+    /// When somebody last looked at the rings, and until when they are to again, boot clock, ns; nil: what says so is not there,
+    /// or not laid out as this version knows it.
+    static func lastLook(_ pins: PinDirectory) -> (at: UInt64, deadline: UInt64)? {
         guard let map = pins.descriptor(of: "control", in: .maps) else { return nil }
         defer { close(map) }
         var information = bpf_map_info()
@@ -58,7 +58,7 @@ extension KernelSession {
         guard look > 0, look <= bootTime(), deadline >= look, deadline - look <= KernelSettings.longestPatience else {
             return nil
         }
-        return look
+        return (look, deadline)
     }
 
     private static func replace(

@@ -23,24 +23,34 @@ struct UninstallCommand: ParsableCommand {
     @Flag(help: "Leave what the state directory keeps: a daemon that comes back goes on from it.")
     var keepState = false
 
+    @Flag(
+        help:
+            "Only what is pinned, and only if no daemon runs with it, nor has for as long as it was to be kept (--pin-patience).")
+    var abandoned = false
+
     @OptionGroup var state: StateOptions
 
     func run() throws {
         var flags: [SettingKey: String] = [:]
         (flags[.runDirectory], flags[.pinDirectory]) = (runDir, pinDir)
         let settings = try state.settings(flags)
-        let done = try Uninstallation(
-            runDirectory: settings.runDirectory, stateDirectory: keepState ? nil : settings.stateDirectory)
-        var removed = done.removed
+        var (removed, left): ([String], [String]) = ([], [])
+        if !abandoned {
+            let done = try Uninstallation(
+                runDirectory: settings.runDirectory, stateDirectory: keepState ? nil : settings.stateDirectory)
+            (removed, left) = (done.removed, done.left)
+        }
         if let pins = settings.pinDirectory {
             do throws(KernelError) {
-                if try PinnedState.remove(pins) { removed.append(pins) }
+                if try PinnedState.remove(pins, onlyAbandoned: abandoned) { removed.append(pins) }
             } catch { throw CommandFailure(status: ExitStatus.failure, message: "\(error)") }
         }
         for path in removed { StandardStream.write("removed \(path)\n", to: STDOUT_FILENO) }
-        if removed.isEmpty, done.left.isEmpty { StandardStream.write("nothing is left\n", to: STDOUT_FILENO) }
-        guard !done.left.isEmpty else { return }
+        if removed.isEmpty, left.isEmpty {
+            StandardStream.write(abandoned ? "nothing is abandoned\n" : "nothing is left\n", to: STDOUT_FILENO)
+        }
+        guard !left.isEmpty else { return }
         throw CommandFailure(
-            status: ExitStatus.failure, message: "not a daemon's, so it stays: \(done.left.joined(separator: ", "))")
+            status: ExitStatus.failure, message: "not a daemon's, so it stays: \(left.joined(separator: ", "))")
     }
 }

@@ -308,6 +308,33 @@ struct KernelPinTests {
         withExtendedLifetime(lease) {}
     }
 
+    @Test func `only what nobody may come back for is abandoned`() throws {
+        #expect(try !PinnedState.remove(files.pins, onlyAbandoned: true))
+        do {
+            let session = try KernelSession(settings: settings)
+            try session.attach()
+        }
+        #expect(try !PinnedState.remove(files.pins, onlyAbandoned: true))
+        #expect(try !files.contents.isEmpty)
+
+        var settings = settings
+        settings.pinPatience = 1
+        do {
+            let session = try KernelSession(settings: settings)
+            try session.attach()
+            session.look()
+        }
+        do {
+            let lease = try PinLease(files.pins)
+            #expect(lease.take())
+            #expect(try !PinnedState.remove(files.pins, onlyAbandoned: true))
+            withExtendedLifetime(lease) {}
+        }
+        #expect(try !files.contents.isEmpty)
+        #expect(try PinnedState.remove(files.pins, onlyAbandoned: true))
+        #expect(access(files.pins, F_OK) != 0)
+    }
+
     @Test func `nothing is left of what was removed`() throws {
         do {
             let session = try KernelSession(settings: settings)
