@@ -61,7 +61,7 @@ test-page:
 test-kernels: static bpf-arm64
 	@.ci/setup build test vm
 	$(SWIFT) build --product sensordPackageTests
-	Tests/vm/test-kernels --tests .build/debug/sensordPackageTests.xctest \
+	Tests/vm/test-kernels --tests .build/debug/sensordPackageTests.xctest $(if $(JOBS),--jobs $(JOBS)) \
 		$(foreach kernel,$(KERNELS),--kernel $(kernel)) $(foreach machine,$(MACHINES),--machine $(machine)) \
 		$(foreach suite,$(SUITES),--suite $(suite)) \
 		$(if $(KERNELS)$(MACHINES)$(SUITES),,--document deploy/KERNELS.md)

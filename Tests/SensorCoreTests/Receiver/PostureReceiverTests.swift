@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+import FoundationEssentials
 import Logging
 import SensorTestSupport
 import Testing
@@ -195,7 +195,7 @@ import Testing
         for name in try FileManager.default.contentsOfDirectory(atPath: state) where name.hasSuffix(".log") {
             let file = URL(fileURLWithPath: state + "/" + name)
             var data = try Data(contentsOf: file)
-            guard let place = data.range(of: Data(last.utf8)) else { continue }
+            guard let place = data.firstRange(of: Data(last.utf8)) else { continue }
             data[place.lowerBound] ^= 1
             try data.write(to: file)
         }
