@@ -50,6 +50,9 @@ package actor PostureReceiver {
             }
         } catch { throw StateLogError(directory, error) }
         state.finishRestoring(isWhole: journal.opening.isWhole && unknown == 0)
+        // What cannot be kept now is with the next batch.
+        for key in state.takeChanges() { journal.change(key.bytes) }
+        _ = journal.commit { [state] key in ReceiverKey(key).flatMap { state.value(of: $0) } }
         (self.journal, self.state) = (journal, state)
         Self.tell(journal.opening, unknown: unknown, state, log)
     }

@@ -96,12 +96,12 @@ import Testing
     }
 
     /// Another one on the same directory, as after a kill: it is not closed.
-    private func reopen(_ receiver: inout PostureReceiver?) async throws {
+    private func reopen(_ receiver: inout PostureReceiver?, _ limits: ReceiverLimits = ReceiverLimits()) async throws {
         receiver = nil
         // Whoever asked it last lets go of it soon.
         let deadline = ContinuousClock.now + .seconds(60)
         while receiver == nil {
-            receiver = try? self.receiver()
+            receiver = try? self.receiver(limits)
             try #require(receiver != nil || ContinuousClock.now < deadline)
         }
     }
@@ -157,53 +157,55 @@ import Testing
         #expect(try await receiver.events(after: nil, body: nil, node: "n2", limit: 3).events.isEmpty)
     }
 
+    /// From the first on, without a cursor.
+    private func events(
+        _ receiver: PostureReceiver?, after cursor: EventCursor?, limit: Int = 9
+    ) async throws -> EventPage {
+        try await #require(receiver).events(after: cursor, body: nil, node: nil, limit: limit)
+    }
+
     @Test func `who reads events is told what made room meanwhile, also over restarts`() async throws {
         var limits = ReceiverLimits()
         limits.events = 4
-        var receiver = try receiver(limits)
+        var receiver: PostureReceiver? = try receiver(limits)
         var node = NodeStream("n1")
         for number in 0..<3 { node.tellOfNode(UInt64(number)) }
-        _ = await receiver.receive(try node.body(), .protobuf, isPacked: false, from: .anybody)
-        let before = try await receiver.events(after: nil, body: nil, node: nil, limit: 2)
+        _ = await receiver?.receive(try node.body(), .protobuf, isPacked: false, from: .anybody)
+        let before = try await events(receiver, after: nil, limit: 2)
         #expect(before.next.number == 2 && before.missed == 0)
         for number in 3..<7 { node.tellOfNode(UInt64(number)) }
-        _ = await receiver.receive(try node.body(), .protobuf, isPacked: false, from: .anybody)
+        _ = await receiver?.receive(try node.body(), .protobuf, isPacked: false, from: .anybody)
         for isRestarted in [false, true] {
-            if isRestarted {
-                await receiver.close()
-                receiver = try self.receiver(limits)
-            }
-            let after = try await receiver.events(after: before.next, body: nil, node: nil, limit: 9)
+            if isRestarted { try await reopen(&receiver, limits) }
+            let after = try await events(receiver, after: before.next)
             #expect(after.events.map(\.entry.number) == [4, 5, 6, 7] && after.missed == 1)
-            #expect(try await receiver.events(after: nil, body: nil, node: nil, limit: 9).missed == 3)
-            #expect(try await receiver.events(after: after.next, body: nil, node: nil, limit: 9).missed == 0)
+            #expect(try await events(receiver, after: nil).missed == 3)
+            #expect(try await events(receiver, after: after.next).missed == 0)
         }
-        let elsewhere = EventCursor(StreamID(), 6)
-        #expect(try await receiver.events(after: elsewhere, body: nil, node: nil, limit: 9).events.count == 4)
+        #expect(try await events(receiver, after: EventCursor(StreamID(), 6)).events.count == 4)
     }
 
     @Test func `where events are lost their numbers are of another series`() async throws {
-        var receiver = try receiver()
+        var receiver: PostureReceiver? = try receiver()
         var node = NodeStream("n1")
         for number in 0..<7 { node.tellOfNode(UInt64(number)) }
-        _ = await receiver.receive(try node.body(), .protobuf, isPacked: false, from: .anybody)
-        let before = try await receiver.events(after: nil, body: nil, node: nil, limit: 9)
-        await receiver.close()
-        let state = directory.path + "/state"
+        _ = await receiver?.receive(try node.body(), .protobuf, isPacked: false, from: .anybody)
+        let before = try await events(receiver, after: nil)
+        await receiver?.close()
         let lines = before.events.map(\.line)
-        let last = String(decoding: try #require(lines.last), as: UTF8.self)
+        let last = try #require(lines.last)
+        let state = directory.path + "/state"
         for name in try FileManager.default.contentsOfDirectory(atPath: state) where name.hasSuffix(".log") {
             let file = URL(fileURLWithPath: state + "/" + name)
             var data = try Data(contentsOf: file)
-            guard let place = data.firstRange(of: Data(last.utf8)) else { continue }
+            guard let place = data.firstRange(of: last) else { continue }
             data[place.lowerBound] ^= 1
             try data.write(to: file)
         }
-        receiver = try self.receiver()
-        let after = try await receiver.events(after: before.next, body: nil, node: nil, limit: 9)
+        try await reopen(&receiver)
+        let after = try await events(receiver, after: before.next)
         #expect(after.events.map(\.line) == lines.dropLast() && after.next.series != before.next.series)
-        await receiver.close()
-        receiver = try self.receiver()
-        #expect(try await receiver.events(after: after.next, body: nil, node: nil, limit: 9).events.isEmpty)
+        try await reopen(&receiver)
+        #expect(try await events(receiver, after: after.next).events.isEmpty)
     }
 }

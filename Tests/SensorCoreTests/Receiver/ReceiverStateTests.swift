@@ -111,7 +111,7 @@ import Testing
             let isKnown = state.value(of: key).map { restored.restore(key.bytes, $0) }
             #expect(isKnown ?? true)
         }
-        restored.finishRestoring()
+        restored.finishRestoring(isWhole: true)
         state = restored
         #expect(take(NodeStream.batch("n1", stream, again)) == .success(12))
         #expect(state.currentStatistics.records == 0 && state.currentStatistics.repeated == 2)
