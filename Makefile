@@ -104,7 +104,7 @@ install:
 	done
 	[ -e $(DESTDIR)$(SYSCONFDIR)/sensord/config.json ] || \
 		install -D -m 644 deploy/systemd/config.json $(DESTDIR)$(SYSCONFDIR)/sensord/config.json
-	@[ -n '$(DESTDIR)' ] || echo 'now: systemctl daemon-reload && systemctl enable --now sensord.service sensord-detach.timer'
+	@[ -n '$(DESTDIR)' ] || echo 'now: systemctl daemon-reload && systemctl enable --now sensord'
 
 # Leaves the configuration and what was learned.
 uninstall:

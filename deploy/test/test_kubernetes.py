@@ -122,6 +122,8 @@ class UninstallTests(DeployTest):
         (container,) = objects.pod(workload)["initContainers"]
         mounts = {one["mountPath"]: volumes[one["name"]] for one in container["volumeMounts"]}
         self.assertEqual(container["securityContext"]["capabilities"], {"drop": ["ALL"]})
+        # Default profiles of AppArmor refuse to change what is below /sys.
+        self.assertEqual(container["securityContext"]["appArmorProfile"], {"type": "Unconfined"})
 
         node = self.directory
         for path in volumes.values():

@@ -89,15 +89,7 @@ class PackageTests(DeployTest):
     def test_it_goes_in_and_out_without_a_trace(self):
         package = self.build()
         self.dpkg("--install", package)
-        self.assertEqual(
-            self.calls(),
-            [
-                "enable --quiet sensord.service sensord-detach.timer",
-                "daemon-reload",
-                "is-enabled --quiet sensord.service",
-                "is-enabled --quiet sensord-detach.timer",
-            ],
-        )
+        self.assertEqual(self.calls(), ["enable --quiet sensord.service", "daemon-reload", "is-enabled --quiet sensord.service"])
         self.assertIn("usr/bin/sensord", self.state())
         self.assertEqual(self.succeeds("chroot", self.root, "dpkg", "--verify", "sensord"), "")
         config = (self.root / "etc/sensord/config.json").read_text()
@@ -106,7 +98,7 @@ class PackageTests(DeployTest):
         (self.root / "var/lib/sensord/posture").write_text("learned")
 
         self.dpkg("--remove", "sensord")
-        self.assertIn("disable --quiet sensord.service sensord-detach.timer", self.calls())
+        self.assertIn("disable --quiet sensord.service", self.calls())
         left = set(self.state()) - set(self.before)
         kept = {"etc/sensord", "etc/sensord/config.json", "var/lib/sensord", "var/lib/sensord/posture"}
         self.assertEqual(left, kept, "configuration and what was learned stay")
@@ -121,16 +113,7 @@ class PackageTests(DeployTest):
         config.write_text('{"cluster": "mine"}\n')
         self.calls()
         self.dpkg("--force-confdef", "--force-confold", "--install", self.build("9.0"))
-        self.assertEqual(
-            self.calls(),
-            [
-                "daemon-reload",
-                "is-enabled --quiet sensord.service",
-                "restart sensord.service",
-                "is-enabled --quiet sensord-detach.timer",
-                "restart sensord-detach.timer",
-            ],
-        )
+        self.assertEqual(self.calls(), ["daemon-reload", "is-enabled --quiet sensord.service", "restart sensord.service"])
         self.assertEqual(config.read_text(), '{"cluster": "mine"}\n')
         self.assertIn("9.0", self.succeeds("chroot", self.root, "dpkg-query", "--show", "sensord"))
 
@@ -147,7 +130,7 @@ class PackageTests(DeployTest):
             self.calls()[:3],
             [
                 "stop sensord.service sensord-detach.timer",
-                "disable --quiet sensord.service sensord-detach.timer",
+                "disable --quiet sensord.service",
                 "uninstall --keep-state --config /etc/sensord/config.json",
             ],
         )
@@ -156,8 +139,7 @@ class PackageTests(DeployTest):
         self.dpkg("--install", self.build())
         self.calls()
         self.dpkg("--install", self.build("9.0"))
-        units = ["sensord.service", "sensord-detach.timer"]
-        self.assertEqual(self.calls(), ["daemon-reload", *(f"is-enabled --quiet {unit}" for unit in units)])
+        self.assertEqual(self.calls(), ["daemon-reload", "is-enabled --quiet sensord.service"])
 
     def test_the_same_binary_gives_the_same_bytes(self):
         first = self.build().read_bytes()

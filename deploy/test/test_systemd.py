@@ -47,6 +47,7 @@ class UnitTests(DeployTest):
         daemon, detaching = UNIT.read_text(), DETACHING.read_text()
         config = re.search(r"^ExecStart=.* --config (\S+)$", daemon, re.MULTILINE)[1]
         self.assertIn(f"\nExecStart=/usr/bin/sensord uninstall --abandoned --config {config}\n", detaching)
+        self.assertEqual(self.settings("Wants"), [TIMER.name])
         (places,) = self.settings("ReadWritePaths")
         self.assertIn(f"\nReadWritePaths={places}\n", detaching)
 

@@ -57,6 +57,16 @@ package struct LineDestination: Sendable {
         }
     }
 
+    /// Opens what a setting says and closes it again: made if it is not there.
+    ///
+    /// - Throws: why nothing could be written to it.
+    package static func rehearse(setting: String) throws(SystemError) {
+        let destination = try Self(setting: setting, appending: true)
+        if destination.descriptor == STDOUT_FILENO { return }
+        destination.expectNoReader()
+        close(destination.descriptor)
+    }
+
     /// Opens a file, readable by its owner only; created if it is not there. A FIFO is written to as far as it has room
     /// until somebody reads it.
     ///

@@ -69,6 +69,8 @@ struct PinDirectory {
     }
 
     /// A descriptor of what is pinned by that name; nil if nothing is. The caller closes it.
+    ///
+    /// errno says why there is none.
     func descriptor(of name: String, in part: Part) -> Int32? {
         let descriptor = bpf_obj_get("\(current)/\(part.rawValue)/\(name)")
         return descriptor >= 0 ? descriptor : nil

@@ -19,13 +19,23 @@ package enum PinnedState {
             throw KernelError(.systemCall, "a daemon runs with \(directory): stop it first", errorNumber: EBUSY)
         }
         let pins = PinDirectory(path: directory)
-        // Of what says no time nobody knows for how long it has been there, and nobody of this version would take it over.
-        if onlyAbandoned, let look = KernelSession.lastLook(pins), look.deadline >= KernelSession.bootTime() {
-            return false
-        }
+        if onlyAbandoned, try !isAbandoned(pins) { return false }
         try pins.clear()
         // Where a file system is mounted there is nothing to remove.
         guard rmdir(directory) == 0 || errno == EBUSY else { throw .systemCall("cannot remove \(directory)") }
+        return true
+    }
+
+    /// Nobody reads what is pinned, nor has for as long as it was to be kept.
+    private static func isAbandoned(_ pins: PinDirectory) throws(KernelError) -> Bool {
+        if let look = KernelSession.lastLook(pins) { return look.deadline < KernelSession.bootTime() }
+        // Of what says no time nobody knows for how long it has been there, and no daemon of this version would take it over. What
+        // this process may not look at may say one.
+        guard let map = pins.descriptor(of: "control", in: .maps) else {
+            if errno == ENOENT { return true }
+            throw .systemCall("cannot look at what is pinned in \(pins.path)")
+        }
+        close(map)
         return true
     }
 }

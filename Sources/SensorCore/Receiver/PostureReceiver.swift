@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
 package import Logging
 internal import NIOCore
 internal import NIOPosix
@@ -161,7 +162,7 @@ package actor PostureReceiver {
     /// Events after one, as far as they are on disk and fit into an answer.
     ///
     /// - Parameter cursor: nil, or one of another series: from the first.
-    /// - Throws: the disk cannot be read.
+    /// - Throws: nothing can be read now.
     func events(
         after cursor: EventCursor?, body: String?, node: String?, limit: Int
     ) throws(ReceiverRefusal) -> EventPage {
@@ -184,12 +185,14 @@ package actor PostureReceiver {
         return page
     }
 
-    /// nil: it is damaged.
+    /// nil: it is damaged, or the disk does not give it out.
     private func line(of number: UInt64) throws(ReceiverRefusal) -> [UInt8]? {
         do throws(SystemError) {
             return try journal.value(of: ReceiverKey.event(number).bytes).flatMap { KeptEvent($0) }?.line
         } catch {
-            throw ReceiverRefusal(.disk, "an event cannot be read: \(error)")
+            // The next attempt may find what it takes; a disk that fails goes on failing, and readers have to get past it.
+            guard [EMFILE, ENFILE, ENOMEM].contains(error.number) else { return nil }
+            throw ReceiverRefusal(.disk, "an event cannot be read now: \(error)")
         }
     }
 }

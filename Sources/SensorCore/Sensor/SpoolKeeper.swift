@@ -41,12 +41,14 @@ struct SpoolKeeper {
     /// Bytes of events that may be added: they have a quarter of the room, urgent ones half of it, while nothing else has it.
     ///
     /// - Parameter settled: the last record that anybody has: those before it wait for others, who get gaps in the place of what
-    ///   is too much for them.
+    ///   is too much for them. The last eighth of the room is not for events then: what waits is coarsened by that time, events
+    ///   first, so that only as many come as go, and calls and anomalies have room.
     func roomForEvents(in log: StateLog, settled: UInt64, isUrgent: Bool) -> Int {
         guard log.condition == .working else { return 0 }
         let allowance = limits.allowance(taken: log.recordBytes, garbage: log.size.garbage, space: log.space)
         let waiting = settled > log.acknowledged ? log.bytes(after: settled) : log.recordBytes
-        return allowance / (isUrgent ? 2 : 4) - waiting - log.waitingBytes
+        let room = min(allowance / (isUrgent ? 2 : 4) - waiting, allowance - allowance / 8 - log.recordBytes)
+        return room - log.waitingBytes
     }
 
     /// How long ago the first record was made that is not acknowledged; nil: there is none, or none says when.

@@ -32,22 +32,26 @@ struct Daemon {
         restriction.begin()
         let signals = try SignalSource([SIGTERM, SIGINT, SIGHUP])
         let attention = try WakeUp()
-        // First of all, so that a second daemon takes nothing from the first, until that has ended.
-        var standby = Standby(settings, log)
-        guard let listener = try standby.listener(signals, restriction) else { return ExitStatus.success }
-        defer { withExtendedLifetime((standby, listener)) {} }
+        // What it cannot start with is known before another daemon makes room for it.
+        let endpoint = try APIEndpoint(settings, environment: Environment.inCluster)
+        if endpoint != nil { try settings.requireNode(environment: Environment.inCluster) }
+        let receivers = try ReconcilerSettings.all(settings, environment: Environment.proxies)
         var configuration = CollectorConfiguration(settings)
+        // Then first of all, so that a second daemon takes nothing from the first, until that has ended.
+        var standby = Standby(settings, log)
+        let kernel = configuration.kernel
+        guard let listener = try standby.listener(signals, restriction, rehearse: { try rehearse(kernel) }) else {
+            return ExitStatus.success
+        }
+        defer { withExtendedLifetime((standby, listener)) {} }
         configuration.kernel.pinDirectory = standby.pinDirectory
         configuration.recording = settings.record
         if configuration.pipeline.digests == nil { configuration.pipeline.digests = nodeDigests() }
-        let endpoint = try APIEndpoint(settings, environment: Environment.inCluster)
-        if endpoint != nil { try settings.requireNode(environment: Environment.inCluster) }
         configuration.followsCluster = endpoint != nil
         configuration.watch = settings.watch
         if settings.overload.processor != nil || settings.overload.memory != nil {
             configuration.overload = settings.overload
         }
-        let receivers = try ReconcilerSettings.all(settings, environment: Environment.proxies)
         if receivers.contains(where: \.form.hasEvents) { configuration.deliveredEvents = settings.deliverEvents }
         let hub = TailHub()
         let writer = try self.writer(attention)
@@ -98,6 +102,7 @@ struct Daemon {
         tellStart(collector, stream: configuration.streamID)
 
         var reload = Reload(running: settings, log: log, reread: reread)
+        if standby.isToReload { reload.run(collector) }
         let signal = wait(signals, attention, writer, losses) { reload.run(collector) }
         let reason = signal.map { ExitDetail(code: 0, signal: $0).signalName } ?? "nobody reads the records any more"
         log.info("stopping", metadata: ["reason": "\(reason)"])
@@ -112,6 +117,17 @@ struct Daemon {
         if signal == SIGINT { return ExitStatus.interrupted }
         let isWritten = writer.map { $0.isBroken || $0.counters.dropped == 0 } ?? true
         return summary.trouble == nil && isWritten ? ExitStatus.success : ExitStatus.failure
+    }
+
+    /// What would keep it from collecting, as far as that can be told while another daemon does.
+    private func rehearse(_ kernel: KernelSettings) throws {
+        if let records = settings.records {
+            try requireRotation(of: records)
+            try LineDestination.rehearse(setting: records)
+        }
+        var kernel = kernel
+        kernel.pinDirectory = nil
+        do throws(KernelError) { _ = try KernelSession(settings: kernel) } catch { throw CollectorError.kernel(error) }
     }
 
     /// What keeps posture; nil: there is no place for it, which is told.
@@ -296,6 +312,16 @@ struct Daemon {
         }
     }
 
+    private func requireRotation(of records: String) throws {
+        let rotation = settings.recordsRotation
+        guard rotation.bytes > 0 || rotation.seconds > 0, records != "-",
+            let refusal = RotatedFile.refusal(of: records)
+        else { return }
+        throw CommandFailure(
+            status: ExitStatus.badConfiguration,
+            message: "\(refusal); or leave --records-max-bytes and --records-max-age out")
+    }
+
     private func writer(_ attention: WakeUp) throws -> LineWriter? {
         guard let records = settings.records else {
             if settings.reconcilerURLs.isEmpty, settings.otlpURLs.isEmpty {
@@ -304,12 +330,7 @@ struct Daemon {
             }
             return nil
         }
-        let rotation = settings.recordsRotation
-        if rotation.bytes > 0 || rotation.seconds > 0, records != "-", let refusal = RotatedFile.refusal(of: records) {
-            throw CommandFailure(
-                status: ExitStatus.badConfiguration,
-                message: "\(refusal); or leave --records-max-bytes and --records-max-age out")
-        }
+        try requireRotation(of: records)
         let log = log
         let destination = try LineDestination(setting: records, appending: true)
         return try LineWriter(

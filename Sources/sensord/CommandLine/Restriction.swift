@@ -28,7 +28,8 @@ struct Restriction {
     func began<Value: Sendable>(_ begin: @escaping @Sendable () throws -> Value) throws -> Value {
         let kept = kept
         return try Worker.outcome("sensord-standby") {
-            try Privileges.keep(kept)
+            // What cannot be taken is told by `finish`.
+            try? Privileges.keep(kept)
             return try begin()
         }
     }

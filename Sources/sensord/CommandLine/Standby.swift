@@ -15,6 +15,8 @@ struct Standby {
     var pinDirectory: String? { lease == nil ? nil : settings.pinDirectory }
     /// What serves HTTP since it had to wait.
     private(set) var services: BackgroundServices?
+    /// It was told to read its settings again while it waited.
+    private(set) var isToReload = false
 
     /// Held to the end of the process.
     private let lease: PinLease?
@@ -42,8 +44,12 @@ struct Standby {
 
     /// The run directory's socket, once nobody else has it, nor the lease; nil: the daemon was told to end before.
     ///
+    /// - Parameter rehearse: throws what would keep the daemon from collecting: done before it says that it is ready to take over,
+    ///   since whoever hears that ends the one that runs.
     /// - Throws: also where another daemon has the run directory, unless they are to follow each other (`--pin-dir`).
-    mutating func listener(_ signals: borrowing SignalSource, _ restriction: Restriction) throws -> ControlListener? {
+    mutating func listener(
+        _ signals: borrowing SignalSource, _ restriction: Restriction, rehearse: () throws -> Void
+    ) throws -> ControlListener? {
         while true {
             if let listener = try take() {
                 health.ask(Self.report(.takingOver, pinsError))
@@ -53,13 +59,17 @@ struct Standby {
                 log.notice(
                     "waiting for the daemon that runs to end",
                     metadata: ["pinDir": "\(settings.pinDirectory ?? "")", "runDir": "\(settings.runDirectory)"])
+                try rehearse()
                 services = try serve(restriction)
             }
             var entry = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
             // The kernel tells nobody when a lock is free.
             _ = poll(&entry, 1, 20)
             while let signal = signals.take() {
-                if signal.number == SIGHUP { continue }
+                if signal.number == SIGHUP {
+                    isToReload = true
+                    continue
+                }
                 services?.stop()
                 return nil
             }

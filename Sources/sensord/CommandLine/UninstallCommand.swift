@@ -25,7 +25,8 @@ struct UninstallCommand: ParsableCommand {
 
     @Flag(
         help:
-            "Only what is pinned, and only if no daemon runs with it, nor has for as long as it was to be kept (--pin-patience).")
+            "Only what is pinned, and only if no daemon runs with it, nor has for as long as it was to be kept (--pin-patience)."
+    )
     var abandoned = false
 
     @OptionGroup var state: StateOptions
@@ -35,15 +36,16 @@ struct UninstallCommand: ParsableCommand {
         (flags[.runDirectory], flags[.pinDirectory]) = (runDir, pinDir)
         let settings = try state.settings(flags)
         var (removed, left): ([String], [String]) = ([], [])
-        if !abandoned {
-            let done = try Uninstallation(
-                runDirectory: settings.runDirectory, stateDirectory: keepState ? nil : settings.stateDirectory)
-            (removed, left) = (done.removed, done.left)
-        }
+        // First of all: a daemon that runs has them, wherever its other directories are.
         if let pins = settings.pinDirectory {
             do throws(KernelError) {
                 if try PinnedState.remove(pins, onlyAbandoned: abandoned) { removed.append(pins) }
             } catch { throw CommandFailure(status: ExitStatus.failure, message: "\(error)") }
+        }
+        if !abandoned {
+            let done = try Uninstallation(
+                runDirectory: settings.runDirectory, stateDirectory: keepState ? nil : settings.stateDirectory)
+            (removed, left) = (removed + done.removed, done.left)
         }
         for path in removed { StandardStream.write("removed \(path)\n", to: STDOUT_FILENO) }
         if removed.isEmpty, left.isEmpty {

@@ -308,6 +308,19 @@ struct KernelPinTests {
         withExtendedLifetime(lease) {}
     }
 
+    @Test func `a lease is on the directory that is there when it is taken`() throws {
+        let early = try PinLease(files.pins)
+        #expect(try PinnedState.remove(files.pins))
+        do {
+            let other = try PinLease(files.pins)
+            #expect(other.take() && !early.take())
+            withExtendedLifetime(other) {}
+        }
+        #expect(early.take())
+        let last = try PinLease(files.pins)
+        #expect(!last.take())
+    }
+
     @Test func `only what nobody may come back for is abandoned`() throws {
         #expect(try !PinnedState.remove(files.pins, onlyAbandoned: true))
         do {

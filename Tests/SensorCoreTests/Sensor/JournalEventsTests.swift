@@ -117,6 +117,30 @@ import Testing
         #expect(other.status.keptEvents == before.keptEvents + 10 && other.finish())
     }
 
+    @Test func `a flood of events costs whoever takes nothing none of his calls, while others take them all`() throws {
+        let (hanging, working) = (Sink("hanging"), Sink("working"))
+        working.open()
+        var spool = SpoolLimits()
+        (spool.bytes, spool.freePercent) = (8 << 20, 0)
+        let journal = try PostureJournal(
+            directory: directory.path + "/state", boot: "b", node: "n", spool: spool, sinks: [hanging, working])
+        // Three times all of the room.
+        for round in 0..<48 {
+            var call = record("c\(round)")
+            call.toolCall = .with { $0.call.name = "c" }
+            var batch = JournalBatch(records: [RecordContent(call)])
+            batch.events = events(10)
+            try write(batch, to: journal)
+        }
+        let status = journal.status
+        #expect(status.keptEvents + status.droppedEvents >= 480)
+        hanging.open()
+        #expect(journal.finish())
+        let calls = try bodies(hanging.taken).count { if case .toolCall = $0 { true } else { false } }
+        #expect(calls == 48)
+        for case .gap(let gap) in try bodies(hanging.taken) { #expect(gap.reason != "not_kept", "\(gap)") }
+    }
+
     @Test func `events have a quarter of the room, and what goes is told and costs nothing else`() throws {
         let sink = Sink()
         var spool = SpoolLimits()

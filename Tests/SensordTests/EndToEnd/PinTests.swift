@@ -216,6 +216,19 @@ final class PinTests {
         try PinnedState.remove(files.pins)
     }
 
+    /// Whoever rolls it out ends the one that runs once it is ready.
+    @Test func `a daemon that could not collect never says that it is ready`() throws {
+        let first = try daemon()
+        let second = try start("--records", "/nonexistent/records", listen: "127.0.0.1:0")
+        let outcome = try second.wait()
+        #expect(outcome.status != 0 && outcome.errors.contains("/nonexistent/records"), "\(outcome.errors)")
+        #expect(!outcome.errors.contains("listening for HTTP"))
+        try act("cat '\(mark)'")
+        try stop(first)
+        #expect(try count(of: mark) == 1)
+        try PinnedState.remove(files.pins)
+    }
+
     @Test func `a daemon that waits ends when it is told to, and touches nothing`() throws {
         let first = try daemon()
         let second = try start()

@@ -53,6 +53,8 @@ struct ReconcilerDelivery {
         var refusal: Backoff
         /// Nothing is sent there before.
         var notBefore: ContinuousClock.Instant?
+        /// When it would have been tried again if no other had answered; nil: then as well.
+        var notBeforeAlone: ContinuousClock.Instant?
         /// What became of the last batch: it was taken, or nothing was heard of it; nil: another thing, or none was sent.
         var answers: Bool?
     }
@@ -190,9 +192,12 @@ struct ReconcilerDelivery {
             if failuresInRow % limits.patience == 0 {
                 shrink(max(limits.leastBatchBytes, batchBytes / 2))
             }
-            var pause = endpoints[batch.endpoint].backoff.next(atLeast: pause)
-            if another(than: batch.endpoint) { pause = max(pause, limits.trialPause) }
+            let pause = endpoints[batch.endpoint].backoff.next(atLeast: pause)
             endpoints[batch.endpoint].notBefore = now + pause
+            if another(than: batch.endpoint) {
+                endpoints[batch.endpoint].notBefore = now + max(pause, limits.trialPause)
+                endpoints[batch.endpoint].notBeforeAlone = now + pause
+            }
             endpoints[batch.endpoint].answers = false
             fail(reason, now)
         case .rejected(let why): reject(batch, why, now)
@@ -218,6 +223,7 @@ struct ReconcilerDelivery {
         }
         guard sequence >= batch.records.first?.sequence ?? 0 else {
             counters.stale += 1
+            endpoints[batch.endpoint].answers = nil
             endpoints[batch.endpoint].notBefore = now + endpoints[batch.endpoint].backoff.next()
             fail("the reconciler acknowledges nothing new", now)
             return false
@@ -228,6 +234,7 @@ struct ReconcilerDelivery {
         endpoints[batch.endpoint].backoff.reset()
         endpoints[batch.endpoint].refusal.reset()
         endpoints[batch.endpoint].notBefore = nil
+        endpoints[batch.endpoint].notBeforeAlone = nil
         trouble = nil
         failuresInRow = 0
         takenSinceSplit += 1
@@ -275,6 +282,13 @@ struct ReconcilerDelivery {
 
     private mutating func fail(_ reason: String, _ now: ContinuousClock.Instant) {
         trouble = (reason, trouble?.since ?? now)
+        guard !endpoints.contains(where: { $0.answers == true }) else { return }
+        // None is left for whose sake the others would have to wait.
+        for index in endpoints.indices {
+            guard let alone = endpoints[index].notBeforeAlone else { continue }
+            endpoints[index].notBefore = alone
+            endpoints[index].notBeforeAlone = nil
+        }
     }
 
     // MARK: Setting aside

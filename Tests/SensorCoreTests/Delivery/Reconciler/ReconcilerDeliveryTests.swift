@@ -199,6 +199,23 @@ import Testing
         #expect(last.endpoint == 0 && !last.isTrial)
     }
 
+    @Test func `one that was tried seldom is tried at once when the other does not answer any more`() {
+        var delivery = delivery(endpoints: 2)
+        offer(1...40, to: &delivery)
+        #expect(sent(&delivery)?.endpoint == 0)
+        delivery.finish(.unavailable("no answer"), now: start)
+        #expect(sent(&delivery)?.endpoint == 1)
+        delivery.finish(acknowledged(10), now: start)
+        #expect(sent(&delivery, at: 70)?.endpoint == 0)
+        delivery.finish(.unavailable("no answer"), now: start + .seconds(70))
+        // 300 seconds from now on, as long as this one answers.
+        #expect(sent(&delivery, at: 71)?.endpoint == 1)
+        delivery.finish(.unavailable("no answer"), now: start + .seconds(71))
+        #expect(sent(&delivery, at: 79)?.endpoint == 0)
+        delivery.finish(acknowledged(20), now: start + .seconds(79))
+        #expect(delivery.trouble == nil && delivery.settled == 20)
+    }
+
     @Test func `of what only an earlier run may have sent an acknowledgement settles what this one has sent as well`() {
         var delivery = delivery(settled: 3, offered: 20)
         offer(4...6, to: &delivery)
