@@ -13,7 +13,7 @@ TOOLCHAIN = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePa
 RELEASE := $(SWIFT) build -c release --product sensord
 
 .NOTPARALLEL:
-.PHONY: help tail test test-agents test-page test-kernels test-deploy build static install uninstall deb image bench lint format proto sanitize fuzz bpf-arm64 clean
+.PHONY: help tail test test-agents test-page test-kernels test-deploy test-image build static install uninstall deb image bench lint format proto sanitize fuzz bpf-arm64 clean
 
 help:
 	@echo 'make tail       watch this machine live (ARGS="..." are options of sensord)'
@@ -22,6 +22,7 @@ help:
 	@echo 'make test-page  look at the page of posture in headless Chromium'
 	@echo 'make test-kernels  on 5.10, 6.1, 6.12 and the newest kernel in guests (KERNELS="5.10 6.1": those only); an hour or two'
 	@echo 'make test-deploy  manifests, chart, unit, package, image and alerts; some of it comes from PyPI'
+	@echo 'make test-image  the whole image twice, compiled in a root of debootstrap; half an hour'
 	@echo 'make build      the release binary, .build/release/sensord'
 	@echo 'make static     the same without any shared library, .build-static/release/sensord'
 	@echo 'make install, make uninstall  binary and systemd unit (DESTDIR, PREFIX), make deb  the same as a package'
@@ -78,6 +79,10 @@ $(DEPLOY_TESTS)/installed: deploy/test/requirements.txt
 test-deploy: $(DEPLOY_TESTS)/installed $(if $(SENSORD),,static)
 	@.ci/setup deploy
 	@SENSORD=$(abspath $(or $(SENSORD),.build-static/release/sensord)) PYTHON=$(CURDIR)/$(DEPLOY_TESTS)/bin/python3 deploy/test/run $(TESTS)
+
+test-image: $(DEPLOY_TESTS)/installed
+	@.ci/setup build deploy
+	@PYTHON=$(CURDIR)/$(DEPLOY_TESTS)/bin/python3 deploy/test/run whole_image
 
 build:
 	@.ci/setup build

@@ -44,9 +44,8 @@ def needs_root():
 
 def run(*command, **options):
     """What a command says and how it ended; both its outputs as text."""
-    return subprocess.run(
-        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, **options
-    )
+    options = {"timeout": 300, **options}
+    return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 def documents(text):
