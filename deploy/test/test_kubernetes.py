@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manifests, as kustomize makes them."""
 
+import errno
 import json
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import unittest
 
@@ -193,6 +195,18 @@ class ReadOnlyPolicyTests(DeployTest):
         self.assertEqual(self.value(policy["spec"]["variables"][0]["expression"], known), [])
 
 
+# Has the kernel load a raw tracepoint's program that returns 0, and prints the errno that it answers with.
+LOADING = """
+import ctypes, os, platform, struct
+instructions = ctypes.create_string_buffer(struct.pack("<QQ", 0x00000000000000b7, 0x0000000000000095))
+license = ctypes.create_string_buffer(b"GPL")
+attributes = struct.pack("<IIQQ", 17, 2, ctypes.addressof(instructions), ctypes.addressof(license)).ljust(128, b"\\0")
+library = ctypes.CDLL(None, use_errno=True)
+number = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+print(ctypes.get_errno() if library.syscall(number, 5, attributes, len(attributes)) < 0 else 0)
+"""
+
+
 class CapabilityTests(DeployTest):
     """That each capability in the manifests is needed, and that together they are enough."""
 
@@ -201,9 +215,16 @@ class CapabilityTests(DeployTest):
         needs_root()
         needs("setpriv")
 
-    def check(self, *capabilities):
+    def only(self, *capabilities):
+        """The beginning of a command that has no others."""
         bounds = ",".join(["-all", *(f"+{name}" for name in capabilities)])
-        done = run("setpriv", f"--bounding-set={bounds}", "--inh-caps=-all", "--no-new-privs", sensord(), "check")
+        return "setpriv", f"--bounding-set={bounds}", "--inh-caps=-all", "--no-new-privs"
+
+    def all_but(self, name):
+        return [one for one in CAPABILITIES if one != name]
+
+    def check(self, *capabilities):
+        done = run(*self.only(*capabilities), sensord(), "check")
         return done.returncode, {line.split("  ")[0]: line for line in done.stdout.splitlines()}
 
     def test_they_are_enough(self):
@@ -213,12 +234,71 @@ class CapabilityTests(DeployTest):
             self.assertRegex(lines[f"CAP_{name.upper()}"], " ok ")
         self.assertRegex(lines["eBPF programs"], " ok ")
 
-    def test_without_any_one_of_them_something_is_lost(self):
-        for name in CAPABILITIES:
+    def test_without_bpf_no_map_is_made(self):
+        _, lines = self.check(*CAPABILITIES)
+        self.assertRegex(lines["ring buffer"], " ok ")
+        status, lines = self.check(*self.all_but("bpf"))
+        self.assertEqual(status, 1)
+        self.assertRegex(lines["ring buffer"], " missing ")
+
+    def test_without_perfmon_no_tracing_program_is_loaded(self):
+        """By the kernel, not by sensord, which does not even try."""
+        for capabilities, error in (CAPABILITIES, 0), (self.all_but("perfmon"), errno.EPERM):
+            script = self.succeeds(*self.only(*capabilities), sys.executable, "-c", LOADING)
+            self.assertEqual(int(script), error, capabilities)
+        status, lines = self.check(*self.all_but("perfmon"))
+        self.assertEqual(status, 1)
+        self.assertRegex(lines["eBPF programs"], " missing ")
+
+    def test_without_net_admin_nothing_is_attached_to_the_cgroup_tree(self):
+        _, lines = self.check(*CAPABILITIES)
+        if " ok " not in lines["cgroup2"]:
+            self.skipTest("no cgroup2 hierarchy is mounted")
+        names = [name for name in lines if name.startswith("cgroup_skb/") or name.startswith("cgroup/")]
+        self.assertGreaterEqual(len(names), 6)
+        status, without = self.check(*self.all_but("net_admin"))
+        self.assertEqual(status, 0, "it does without")
+        for name in names:
+            self.assertRegex(lines[name], " ok ")
+            self.assertRegex(without[name], " degraded .*Operation not permitted")
+
+    def test_without_sys_ptrace_or_dac_read_search_paths_are_what_the_caller_wrote(self):
+        self.directory.chmod(0o711)
+        closed = self.directory / "closed"
+        (closed / "real").mkdir(parents=True)
+        (closed / "link").symlink_to("real")
+        closed.chmod(0o700)
+        for place in closed, closed / "real":
+            os.chown(place, 65534, 65534)
+        self.assertIn((f"{closed}/real/file", "resolved"), self.told_of_removals(closed, CAPABILITIES, 50))
+        for name in "sys_ptrace", "dac_read_search":
             with self.subTest(name):
-                status, lines = self.check(*(set(CAPABILITIES) - {name}))
-                self.assertEqual(status, 1 if name in ("bpf", "perfmon") else 0)
-                self.assertRegex(lines[f"CAP_{name.upper()}"], " (missing|degraded) ")
+                told = self.told_of_removals(closed, self.all_but(name), 5)
+                self.assertEqual(told, {(f"{closed}/link/file", "argument")})
+
+    def told_of_removals(self, directory, capabilities, most):
+        """What so many events, or the first that is resolved, say of a file that another user removes by way of a link."""
+        events = self.directory / "events"
+        events.unlink(missing_ok=True)
+        places = ("--run-dir", self.directory / "run", "--state-dir", self.directory / "state")
+        command = (*self.only(*capabilities), sensord(), "--tail", "--json", "--kind", "file.delete", "--output", events, *places)
+        file = f"{directory}/link/file"
+        # It lives on: paths are looked up through the root of a process that is there.
+        loop = f"while read -r _; do : >{file}; rm {file}; done"
+        user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", loop)
+        with subprocess.Popen(user, stdin=subprocess.PIPE, text=True) as other, Daemon(*command, directory=self.directory):
+
+            def look():
+                other.stdin.write("\n")
+                other.stdin.flush()
+                lines = events.read_text().splitlines(keepends=True) if events.exists() else []
+                told = [json.loads(line)["file"] for line in lines if line.endswith("\n")]
+                told = [(one["path"], one["pathSource"]) for one in told if one["path"].startswith(f"{directory}/")]
+                return set(told) if len(told) >= most or (told and "resolved" in told[-1]) else None
+
+            found = eventually(look, 60, "events of removals")
+            other.stdin.close()
+        return found
 
     def test_each_has_its_reason_in_the_manifest(self):
         lines = (BASE / "daemonset.yaml").read_text().splitlines()
