@@ -96,6 +96,20 @@ class ChartTests(DeployTest):
         (config,) = objects.named(made, "ConfigMap").values()
         self.assertNotIn("pinDir", config["data"]["config.json"])
 
+    def test_with_pins_a_rollout_may_wait_for_pods_that_collect(self):
+        made = rendered({"maxSurge": 0, "maxUnavailable": 1})
+        objects.check_schema(self, made)
+        (workload,) = objects.named(made, "DaemonSet").values()
+        self.assertEqual(workload["spec"]["updateStrategy"]["rollingUpdate"], {"maxSurge": 0, "maxUnavailable": 1})
+        (config,) = objects.named(made, "ConfigMap").values()
+        self.assertIn("pinDir", config["data"]["config.json"])
+
+    def test_a_node_may_wait_for_its_pod_to_be_deleted(self):
+        made = rendered({"updateStrategy": "OnDelete"})
+        objects.check_schema(self, made)
+        (workload,) = objects.named(made, "DaemonSet").values()
+        self.assertEqual(workload["spec"]["updateStrategy"], {"type": "OnDelete"})
+
     def test_defaults_are_the_manifests(self):
         needs("kubectl")
         by_kind = lambda made: {one["kind"]: plain(copy.deepcopy(one)) for one in made}  # noqa: E731
@@ -129,12 +143,16 @@ class ChartTests(DeployTest):
             {"config": {"state-dir": "/tmp"}},
             {"config": {"pinDir": "/tmp"}},
             {"pins": {"enabled": "yes"}},
-            {"maxSurge": 0},
+            {"maxSurge": -1},
+            {"maxSurge": "0%"},
+            {"updateStrategy": "Recreate"},
             {"hostPaths": {"run": "run"}},
             {"extraCapabilities": ["SYS_ADMIN"]},
             {"reconciler": {"secretName": "sensord-reconciler-token"}},
             {"image": {"digest": "abc"}},
             {"maxUnavailable": "some"},
+            {"maxUnavailable": 0},
+            {"maxUnavailable": "0%"},
         )
         for values in wrong:
             with self.subTest(values), self.assertRaises(helm_python.HelmValuesError):
