@@ -2,6 +2,9 @@
 """The chart, rendered by Helm's own library."""
 
 import copy
+import re
+import shutil
+import textwrap
 import unittest
 
 import helm_python
@@ -162,7 +165,23 @@ class ChartTests(DeployTest):
         with helm_python.Chart.load(CHART) as chart:
             notes = chart.render(name="other", namespace="elsewhere")["sensord/templates/NOTES.txt"]
         self.assertIn("kubectl -n elsewhere rollout status ds/other-sensord", notes)
-        self.assertIn("kubectl apply -k deploy/kubernetes/uninstall", notes)
+
+    def test_notes_say_how_nodes_are_cleaned_with_the_image_that_was_installed(self):
+        needs("kubectl")
+        shutil.copytree(DEPLOY / "kubernetes/uninstall", self.directory / "uninstall")
+        digest = "sha256:" + "1" * 64
+        for image, expected in ({"tag": "1.2"}, "r.example/sensord:1.2"), ({"digest": digest}, f"r.example/sensord@{digest}"):
+            with self.subTest(image), helm_python.Chart.load(CHART) as chart:
+                notes = chart.render({"image": {"repository": "r.example/sensord", **image}})["sensord/templates/NOTES.txt"]
+                kustomization = re.search(r"^  resources:\n(?:^  .*\n)+", notes, re.MULTILINE)[0]
+                (self.directory / "kustomization.yaml").write_text(textwrap.dedent(kustomization))
+                made = documents(self.succeeds("kubectl", "kustomize", self.directory))
+                (workload,) = objects.named(made, "DaemonSet").values()
+                self.assertEqual(objects.pod(workload)["initContainers"][0]["image"], expected)
+                self.assertNotIn("hostPaths", notes)
+        with helm_python.Chart.load(CHART) as chart:
+            notes = chart.render({"hostPaths": {"run": "/run/other"}})["sensord/templates/NOTES.txt"]
+        self.assertIn("Your hostPaths", notes)
 
 
 if __name__ == "__main__":
