@@ -111,10 +111,19 @@ install:
 		install -D -m 644 deploy/systemd/config.json $(DESTDIR)$(SYSCONFDIR)/sensord/config.json
 	@[ -n '$(DESTDIR)' ] || echo 'now: systemctl daemon-reload && systemctl enable --now sensord'
 
-# Leaves the configuration and what was learned.
+# Leaves the configuration and what was learned. The daemon is stopped before its program goes, and what it has pinned goes with it:
+# nobody else would take that out.
 uninstall:
+	@if [ -z '$(DESTDIR)' ]; then \
+		! command -v systemctl >/dev/null || \
+			{ systemctl stop sensord.service sensord-detach.timer; systemctl disable --quiet sensord.service; } || true; \
+		[ ! -x $(PREFIX)/bin/sensord ] || \
+			$(PREFIX)/bin/sensord uninstall --keep-state --config $(SYSCONFDIR)/sensord/config.json || \
+			echo 'what is pinned may be left: rm -r /sys/fs/bpf/sensord' >&2; \
+	fi
 	rm -f $(DESTDIR)$(PREFIX)/bin/sensord $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sensord
+	@[ -n '$(DESTDIR)' ] || ! command -v systemctl >/dev/null || systemctl daemon-reload || true
 
 # The commit's time is that of all files. ARGS are further options of buildah, as in ARGS="--build-arg BASE=swift@sha256:...".
 VERSION = $(shell sed -n 's/.*number = "\(.*\)".*/\1/p' Sources/sensord/CommandLine/Version.swift)

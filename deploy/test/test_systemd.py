@@ -3,6 +3,7 @@
 
 import ctypes
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -121,6 +122,32 @@ class UnitTests(DeployTest):
                 self.succeeds("make", "-C", DEPLOY.parent, "uninstall", *names)
                 left = [str(path.relative_to(root)) for path in pathlib.Path(root).rglob("*") if path.is_file()]
                 self.assertEqual(left, ["etc/sensord/config.json"])
+
+    def test_what_is_uninstalled_has_been_stopped_and_unpinned(self):
+        calls = self.directory / "calls"
+        for name in "systemctl", "sensord":
+            program = self.directory / name
+            program.write_text(f'#!/bin/sh\necho {name} "$@" >>{calls}\n')
+            program.chmod(0o755)
+        prefix, etc = self.directory / "usr", self.directory / "etc"
+        # Nothing of this machine: all that is named is in the test's own directory.
+        names = (f"SENSORD={self.directory}/sensord", f"PREFIX={prefix}", f"SYSCONFDIR={etc}", "DESTDIR=")
+        environment = dict(os.environ, PATH=f"{self.directory}:{os.environ['PATH']}")
+        self.succeeds("make", "-C", DEPLOY.parent, "install", *names, env=environment)
+        self.assertFalse(calls.exists())
+        self.succeeds("make", "-C", DEPLOY.parent, "uninstall", *names, env=environment)
+        self.assertEqual(
+            calls.read_text().splitlines(),
+            [
+                "systemctl stop sensord.service sensord-detach.timer",
+                "systemctl disable --quiet sensord.service",
+                f"sensord uninstall --keep-state --config {etc}/sensord/config.json",
+                "systemctl daemon-reload",
+            ],
+        )
+        left = [path for place in (prefix, etc) for path in place.rglob("*") if path.is_file()]
+        self.assertEqual(left, [etc / "sensord/config.json"])
+        self.succeeds("make", "-C", DEPLOY.parent, "uninstall", *names, env=environment)
 
 
 if __name__ == "__main__":
