@@ -175,7 +175,7 @@ class ReadOnlyPolicyTests(DeployTest):
     def test_who_may_write_into_the_directory_is_refused(self):
         claim = {"persistentVolumeClaim": {"claimName": "sensord-agent"}}
         read_only = {"persistentVolumeClaim": {"claimName": "sensord-agent", "readOnly": True}}
-        for path in "/run/sensord/agent", "/run/sensord", "/var/run/sensord/agent":
+        for path in "/run/sensord/agent", "/run/sensord", "/var/run/sensord/agent", "/run//sensord/agent", "//var/./run/.//sensord":
             for where in "containers", "initContainers", "ephemeralContainers":
                 with self.subTest(path=path, where=where):
                     self.assertFalse(self.admits({"hostPath": {"path": path}}, False, where))
@@ -184,8 +184,16 @@ class ReadOnlyPolicyTests(DeployTest):
         self.assertTrue(self.admits(claim, True))
         self.assertTrue(self.admits(read_only, False))
 
+    def test_sensord_itself_is_excepted_and_nobody_else(self):
+        policy, _ = documents((BASE / "examples/read-only-policy.yaml").read_text())
+        (condition,) = policy["spec"]["matchConditions"]
+        own = documents((BASE / "kustomization.yaml").read_text())[0]["namespace"]
+        for namespace, applies in (own, False), ("agents", True), (f"{own}-uninstall", True):
+            known = {"request": celpy.json_to_cel({"namespace": namespace})}
+            self.assertEqual(bool(self.value(condition["expression"], known)), applies, namespace)
+
     def test_others_are_none_of_its_business(self):
-        for volume in ({"hostPath": {"path": "/run/sensordish"}}, {"persistentVolumeClaim": {"claimName": "data"}}, {"emptyDir": {}}):
+        for volume in ({"hostPath": {"path": "/run/sensordish"}}, {"hostPath": {"path": "/srv/run/sensord"}}, {"persistentVolumeClaim": {"claimName": "data"}}, {"emptyDir": {}}):
             with self.subTest(volume):
                 self.assertTrue(self.admits(volume, False))
 
