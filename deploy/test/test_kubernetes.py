@@ -315,6 +315,10 @@ class CapabilityTests(DeployTest):
             self.assertRegex(lines[place - 1], r"^ +# .*\.$", name)
 
 
+# BPF_MAP_TYPE_PERCPU_HASH, _PERCPU_ARRAY and _LRU_PERCPU_HASH.
+PER_PROCESSOR = (5, 6, 10)
+
+
 class MemoryTests(DeployTest):
     # MiB, as the manifests have it: what maps and rings take on so many processors, and the daemon at most.
     MAPS, PROCESSORS, DAEMON = 41, 64, 160
@@ -329,12 +333,16 @@ class MemoryTests(DeployTest):
         places = ("--run-dir", self.directory / "run", "--state-dir", self.directory / "state", "--listen", "none")
         with Daemon(sensord(), "run", *places, directory=self.directory) as daemon:
             daemon.said("collecting")
-            maps = {}
+            maps, own = {}, {}
             for entry in pathlib.Path(f"/proc/{daemon.process.pid}/fdinfo").iterdir():
                 fields = dict(line.split(":\t", 1) for line in entry.read_text().splitlines() if ":\t" in line)
                 if "map_id" in fields:
                     maps[fields["map_id"]] = int(fields["memlock"])
+                    if int(fields["map_type"]) in PER_PROCESSOR:
+                        own[fields["map_id"]] = int(fields["value_size"]) * int(fields["max_entries"])
         self.assertGreater(len(maps), 10)
+        self.assertGreater(len(own), 0)
+        self.assertLessEqual(sum(own.values()), self.OWN)
         last = int(re.split("[-,]", pathlib.Path("/sys/devices/system/cpu/possible").read_text())[-1])
         self.assertLessEqual(sum(maps.values()), (self.MAPS << 20) + (last + 1 - self.PROCESSORS) * self.OWN)
 
