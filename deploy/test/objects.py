@@ -58,6 +58,9 @@ def check_references(test, objects, elsewhere=frozenset()):
             test.assertLessEqual({port["targetPort"] for port in service["spec"]["ports"]}, ports)
         for monitor in named(objects, "PodMonitor").values():
             test.assertLessEqual({end["port"] for end in monitor["spec"]["podMetricsEndpoints"]}, ports)
+    for policy in named(objects, "NetworkPolicy").values():
+        open_ports = {(port["port"], port["protocol"]) for rule in policy["spec"]["egress"] for port in rule["ports"]}
+        test.assertLessEqual({(53, "UDP"), (53, "TCP"), (443, "TCP")}, open_ports, "nobody is found without names")
     for binding in named(objects, "ClusterRoleBinding").values():
         test.assertIn(binding["roleRef"]["name"], roles)
         for subject in binding["subjects"]:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The image's last stage, with the binary under test, run as the DaemonSet has it. The first stage, which compiles, is not run
-here: it takes as long as `make static` and a base image besides."""
+here, since that takes so long: see whole_image.py."""
 
 import json
 import os

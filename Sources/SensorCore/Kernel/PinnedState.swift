@@ -4,6 +4,9 @@ internal import Glibc
 
 /// What stays in the kernel when a daemon ends that was told to pin (`--pin-dir`).
 package enum PinnedState {
+    /// Where the unit, the package, the manifests and the chart have it.
+    package static let usualDirectory = "/sys/fs/bpf/sensord"
+
     /// Takes all of it out of the kernel, whichever version has pinned it, and removes the directory.
     ///
     /// - Parameter onlyAbandoned: where a daemon runs with it, or one may still come back for what has gathered

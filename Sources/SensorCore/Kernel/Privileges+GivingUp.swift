@@ -4,7 +4,7 @@ internal import CSensorBPF
 
 extension Privileges {
     /// What a daemon does not need any more once its programs are attached.
-    private static let ofLoading: [Capability] = [.netAdmin, .sysResource]
+    private static let ofLoading: [Capability] = [.perfmon, .netAdmin, .sysResource]
 
     /// What a daemon keeps of these.
     ///

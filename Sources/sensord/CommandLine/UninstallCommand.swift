@@ -10,14 +10,16 @@ struct UninstallCommand: ParsableCommand {
         commandName: "uninstall", abstract: "Remove what daemons have left on this machine.",
         discussion: """
             That is the sockets and locks of the run directory, and all that the state directory keeps: what was learned, \
-            keys, records that wait. Not while a daemon runs. In the kernel nothing is left to be removed, but for a daemon that \
-            pins: name its directory, or its configuration. Configuration, files of records and the program itself stay.
+            keys, records that wait, and what daemons have pinned in the kernel. Not while a daemon runs. Configuration, files of \
+            records and the program itself stay.
             """)
 
     @Option(help: ArgumentHelp("Where the daemon's sockets live (default: /run/sensord).", valueName: "directory"))
     var runDir: String?
 
-    @Option(help: ArgumentHelp("Where the daemon's programs are pinned.", valueName: "directory"))
+    @Option(
+        help: ArgumentHelp(
+            "Where the daemon's programs are pinned (default: \(PinnedState.usualDirectory)).", valueName: "directory"))
     var pinDir: String?
 
     @Flag(help: "Leave what the state directory keeps: a daemon that comes back goes on from it.")
@@ -37,11 +39,10 @@ struct UninstallCommand: ParsableCommand {
         let settings = try state.settings(flags)
         var (removed, left): ([String], [String]) = ([], [])
         // First of all: a daemon that runs has them, wherever its other directories are.
-        if let pins = settings.pinDirectory {
-            do throws(KernelError) {
-                if try PinnedState.remove(pins, onlyAbandoned: abandoned) { removed.append(pins) }
-            } catch { throw CommandFailure(status: ExitStatus.failure, message: "\(error)") }
-        }
+        let pins = settings.pinDirectory ?? PinnedState.usualDirectory
+        do throws(KernelError) {
+            if try PinnedState.remove(pins, onlyAbandoned: abandoned) { removed.append(pins) }
+        } catch { throw CommandFailure(status: ExitStatus.failure, message: "\(error)") }
         if !abandoned {
             let done = try Uninstallation(
                 runDirectory: settings.runDirectory, stateDirectory: keepState ? nil : settings.stateDirectory)

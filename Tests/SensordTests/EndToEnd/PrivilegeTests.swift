@@ -56,7 +56,7 @@ final class PrivilegeTests {
         try PinnedState.remove(files.pins)
     }
 
-    private static let needed: [Privileges.Capability] = [.bpf, .perfmon, .sysPtrace, .dacReadSearch]
+    private static let needed: [Privileges.Capability] = [.bpf, .sysPtrace, .dacReadSearch]
 
     private static func mask(_ capabilities: [Privileges.Capability]) -> UInt64 {
         capabilities.reduce(0) { $0 | 1 << UInt64($1.rawValue) }
