@@ -21,43 +21,31 @@ struct {
 	__type(value, struct sensor_attempt);
 } attempts SEC(".maps");
 
-/* Never 0, which idle tasks have. */
-static __always_inline __u32 runner(void)
-{
-	return (__u32)bpf_get_current_pid_tgid() + 1;
-}
-
 static __always_inline struct sensor_attempt *begin_attempt(__u32 hook)
 {
-	struct sensor_attempt *attempt = bpf_map_lookup_elem(&attempts, &hook);
+	struct sensor_attempt *attempt;
 
 	bpf_preempt_disable();
+	attempt = bpf_map_lookup_elem(&attempts, &hook);
 	if (attempt)
-		attempt->inside = runner();
+		attempt->inside = 1;
 	return attempt;
 }
 
 static __always_inline void end_attempt(struct sensor_attempt *attempt)
 {
-	if (attempt)
-		attempt->ended = runner();
-	/* Here others get their turn, while the kernel still leaves them out. */
+	/* Here others get their turn, while the kernel still leaves the program out for them. */
 	bpf_preempt_enable();
 	if (attempt)
 		attempt->inside = 0;
 }
 
-/* What the first program was left out of, which has run before this one or never will. */
+/* NULL: the first program, which comes before this one, has done it. */
 static __always_inline struct sensor_attempt *begin_again(__u32 hook)
 {
 	struct sensor_attempt *attempt = bpf_map_lookup_elem(&attempts, &hook);
-	__u32 ended;
 
-	if (!attempt)
-		return NULL;
-	ended = attempt->ended;
-	attempt->ended = 0;
-	if (!attempt->inside || ended == runner())
+	if (!attempt || !attempt->inside)
 		return NULL;
 	bpf_preempt_disable();
 	return attempt;

@@ -409,9 +409,8 @@ struct sensor_control {
 
 /* On a processor, of a hook whose program the kernel may leave out while a run of it is preempted there. */
 struct sensor_attempt {
-	__u32 inside; /* whoever runs the first program; 0: nobody does */
-	__u32 ended;  /* whoever's run of it was the last, until the second program has looked */
-	__u64 again;  /* runs of the second, that the first was left out of */
+	__u64 inside; /* 1: the first program is running, or preempted */
+	__u64 again;  /* runs of the second, for what the first was left out of */
 };
 
 /* What a thread or a process acts for. */
