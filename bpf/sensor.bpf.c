@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The programs. Each does nothing but hand its arguments to the concern that owns them. */
-/* BPF_PROG() declares a context that not every program uses. */
+/* Not every image needs every parameter. */
 #pragma clang diagnostic ignored "-Wunused-parameter"
 #include "core.bpf.h"
+#include "again.bpf.h"
 #include "call.bpf.h"
 #include "cgroup.bpf.h"
 #include "dispatch.bpf.h"
@@ -11,51 +12,32 @@
 #include "socket.bpf.h"
 #include "uring.bpf.h"
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
-{
-	on_sys_exit(cast(pt_regs, regs), result);
-	return 0;
-}
+TRACEPOINT(sys_exit, SENSOR_HOOK_SYS_EXIT, on_sys_exit(cast(pt_regs, context[0]), context[1]))
 
-SEC("tp_btf/cgroup_mkdir")
-int BPF_PROG(cgroup_mkdir, struct cgroup *cgroup, const char *path)
-{
-	on_cgroup(cast(cgroup, cgroup), path, SENSOR_CGROUP_CREATED, SENSOR_HOOK_CGROUP_MKDIR);
-	return 0;
-}
+TRACEPOINT(cgroup_mkdir, SENSOR_HOOK_CGROUP_MKDIR,
+	   on_cgroup(cast(cgroup, context[0]), (const char *)context[1], SENSOR_CGROUP_CREATED,
+		     SENSOR_HOOK_CGROUP_MKDIR))
 
-SEC("tp_btf/cgroup_rmdir")
-int BPF_PROG(cgroup_rmdir, struct cgroup *cgroup, const char *path)
-{
-	on_cgroup(cast(cgroup, cgroup), path, SENSOR_CGROUP_REMOVED, SENSOR_HOOK_CGROUP_RMDIR);
-	return 0;
-}
+TRACEPOINT(cgroup_rmdir, SENSOR_HOOK_CGROUP_RMDIR,
+	   on_cgroup(cast(cgroup, context[0]), (const char *)context[1], SENSOR_CGROUP_REMOVED,
+		     SENSOR_HOOK_CGROUP_RMDIR))
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid, struct linux_binprm *binary)
-{
-	on_exec(cast(task_struct, task), old_pid, cast(linux_binprm, binary));
-	return 0;
-}
+TRACEPOINT(sched_process_exec, SENSOR_HOOK_PROCESS_EXEC,
+	   on_exec(cast(task_struct, context[0]), context[1], cast(linux_binprm, context[2])))
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(sched_process_fork, struct task_struct *creator, struct task_struct *child)
-{
-	on_fork(cast(task_struct, creator), cast(task_struct, child));
-	return 0;
-}
+TRACEPOINT(sched_process_fork, SENSOR_HOOK_PROCESS_FORK,
+	   on_fork(cast(task_struct, context[0]), cast(task_struct, context[1])))
 
-SEC("tp_btf/sched_process_exit")
-int sched_process_exit(__u64 *context)
+static __always_inline void on_end(__u64 *context)
 {
 	struct task_struct *task = cast(task_struct, context[0]);
 
 	if (!bpf_core_type_exists(btf_trace_sched_process_exit___last) || context[1])
 		on_exit(task);
 	forget_calls(task);
-	return 0;
 }
+
+TRACEPOINT(sched_process_exit, SENSOR_HOOK_PROCESS_EXIT, on_end(context))
 
 SEC("iter/task")
 int iter_task(struct bpf_iter__task *context)
@@ -64,12 +46,8 @@ int iter_task(struct bpf_iter__task *context)
 }
 
 /* In process context or in softirq. */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(inet_sock_set_state, struct sock *sk, int old, int new)
-{
-	on_socket_state(cast(sock, sk), old, new);
-	return 0;
-}
+TRACEPOINT(inet_sock_set_state, SENSOR_HOOK_SOCKET_STATE,
+	   on_socket_state(cast(sock, context[0]), context[1], context[2]))
 
 SEC("cgroup/sock_release")
 int sock_release(struct bpf_sock *context)
@@ -108,16 +86,10 @@ int skb_ingress(struct __sk_buff *packet)
 	return on_ingress(packet);
 }
 
-SEC("tp_btf/io_uring_submit_req")
-int BPF_PROG(io_uring_submit_req, struct io_kiocb *request)
-{
-	on_submit((__u64)request, 0);
-	return 0;
-}
+TRACEPOINT(io_uring_submit_req, SENSOR_HOOK_URING_SUBMIT, on_submit(context[0], 0))
 
-/* The same until 6.2; a kernel has one of the two. */
-SEC("tp_btf/io_uring_submit_sqe")
-int io_uring_submit_sqe(__u64 *context)
+#ifndef SENSOR_HELD
+static __always_inline void on_submit_before_6_3(__u64 *context)
 {
 	if (bpf_core_type_exists(btf_trace_io_uring_submit_sqe___request))
 		on_submit(context[0], 0);
@@ -125,11 +97,13 @@ int io_uring_submit_sqe(__u64 *context)
 		on_submit(context[1], 0);
 	else
 		on_submit(0, context[1]);
-	return 0;
 }
 
-SEC("tp_btf/io_uring_complete")
-int io_uring_complete(__u64 *context)
+/* The same until 6.2; a kernel has one of the two. */
+TRACEPOINT(io_uring_submit_sqe, SENSOR_HOOK_URING_SUBMIT, on_submit_before_6_3(context))
+#endif
+
+static __always_inline void on_completion(__u64 *context)
 {
 	if (bpf_core_type_exists(btf_trace_io_uring_complete___cqe))
 		on_complete(context[1], get(cast(io_uring_cqe, context[2]), res));
@@ -137,8 +111,9 @@ int io_uring_complete(__u64 *context)
 		on_complete(context[1], (__s32)context[3]);
 	else
 		on_complete_by_data(context[0], context[1], (__s32)context[2]);
-	return 0;
 }
+
+TRACEPOINT(io_uring_complete, SENSOR_HOOK_URING_COMPLETE, on_completion(context))
 
 /* Linux 5.10 refuses all types of an object whose .rodata has no variable, and the compiler puts constants there. */
 const char rodata_has_a_variable[8] __attribute__((used)) = { 1 };

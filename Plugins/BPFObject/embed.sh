@@ -3,11 +3,12 @@
 #
 # embed.sh CLANG PACKAGE OUTPUT.swift
 #
-# Compiles bpf/sensor.bpf.c twice (see below) and writes both objects into OUTPUT.swift as hexadecimal string
+# Compiles bpf/sensor.bpf.c three times (see below) and writes the objects into OUTPUT.swift as hexadecimal string
 # literals, which the compiler takes in no time where an array of bytes takes minutes. The objects stay beside
 # the output, with line tables and types (BTF), without DWARF.
 #
 #   sensor.bpf.o        -DSENSOR_DIRECT: walks kernel structures by typed pointers (kernels with the helpers)
+#   sensor-held.bpf.o   -DSENSOR_HELD: the same for tracepoints that can be preempted (from 7.0)
 #   sensor-floor.bpf.o  probe reads only: loads on the kernel floor, 5.10
 #
 # BPF_ARCH (x86 or arm64) is the machine that the programs are for; the building machine's unless set.
@@ -48,11 +49,13 @@ literal() {
 }
 
 compile sensor.bpf.o -DSENSOR_DIRECT
+compile sensor-held.bpf.o -DSENSOR_DIRECT -DSENSOR_HELD
 compile sensor-floor.bpf.o
 {
 	echo '// Generated from bpf/sensor.bpf.c.'
 	echo 'enum EmbeddedObjects {'
 	literal direct sensor.bpf.o
+	literal held sensor-held.bpf.o
 	literal floor sensor-floor.bpf.o
 	echo '}'
 } >"$output.partial"

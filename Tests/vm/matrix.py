@@ -108,8 +108,11 @@ looked at there.
     ("programs in use", *(cell(run.image) for run in runs)),
     ("*floor* programs", *(cell(run.accepted.get("floor", "")) for run in runs)),
     ("*direct* programs", *(cell(run.accepted.get("direct", "").split(":")[0]) for run in runs)),
+    ("*held* programs", *(cell(run.accepted.get("held", "").split(":")[0]) for run in runs)),
 ])}
 *direct* needs helpers of 6.2; where it is refused sensord uses *floor*, which asks the kernel for every member and costs somewhat more.
+From 7.0 on tracepoints can be preempted: *held* keeps the processor while a program works, and has each program a second time, for what the kernel leaves
+the first out of meanwhile.
 arm64 has the same programs, loaded and attached there by a C program: sensord itself was not run.
 
 ## What `sensord check` finds

@@ -407,6 +407,12 @@ struct sensor_control {
 #define SENSOR_CALLS_STARTED 0x40000000
 #define SENSOR_CALLS_MADE (SENSOR_CALLS_SHARED | SENSOR_CALLS_STARTED)
 
+/* On a processor, of a hook whose program the kernel may leave out while a run of it is preempted there. */
+struct sensor_attempt {
+	__u64 inside; /* 1: the first program is running, or preempted */
+	__u64 again;  /* runs of the second, for what the first was left out of */
+};
+
 /* What a thread or a process acts for. */
 struct sensor_calls {
 	__u32 set;
@@ -474,6 +480,7 @@ _Static_assert(sizeof(struct sensor_loss_key) == 16, "");
 _Static_assert(sizeof(struct sensor_uring_key) == 16, "");
 _Static_assert(sizeof(struct sensor_workload) == 120, "");
 _Static_assert(sizeof(struct sensor_calls) == 24, "");
+_Static_assert(sizeof(struct sensor_attempt) == 16, "");
 _Static_assert(sizeof(struct sensor_control) == 88, "");
 _Static_assert(sizeof(struct sensor_config) == 40, "");
 

@@ -35,16 +35,15 @@ struct BPFObject: ~Copyable {
 
     // MARK: Loading
 
-    /// Loads the image that serves this kernel best: `direct`, unless `floor` gets more programs in.
+    /// Loads the image that serves this kernel best: the first, unless one behind it gets more programs in.
     ///
     /// A program that is refused is left out and named in `programs`; the others are loaded without it.
     static func load(
-        settings: KernelSettings, config: sensor_config, absent: Set<String> = [],
-        images: [ObjectImage] = [.direct, .floor]
+        settings: KernelSettings, config: sensor_config, absent: Set<String> = []
     ) throws(KernelError) -> BPFObject {
         var failure: KernelError?
         var best: BPFObject?
-        for image in images {
+        for image in settings.images {
             do {
                 let loaded = try load(image, settings, config, absent)
                 if loaded.refused == loaded.forbidden { return loaded }
@@ -122,8 +121,10 @@ struct BPFObject: ~Copyable {
 
     /// Programs for tracepoints that the kernel does not have. To be left out from the start, since each one that
     /// fails costs another load.
-    static func absentPrograms(_ types: borrowing KernelTypes) throws(KernelError) -> Set<String> {
-        let bytes = ObjectImage.direct.bytes()
+    static func absentPrograms(
+        of image: ObjectImage, _ types: borrowing KernelTypes
+    ) throws(KernelError) -> Set<String> {
+        let bytes = image.bytes()
         let object = bytes.withUnsafeBytes { bpf_object__open_mem($0.baseAddress, $0.count, nil) }
         guard let object else {
             throw KernelError(.badObject, "the embedded eBPF object cannot be opened", errorNumber: errno)

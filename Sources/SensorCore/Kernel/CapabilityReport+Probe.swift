@@ -147,6 +147,8 @@ extension CapabilityReport {
     private static func image(_ image: ObjectImage) -> Capability {
         switch image {
         case .direct: Capability("eBPF programs", .ok, "direct: typed pointers")
+        case .held:
+            Capability("eBPF programs", .ok, "held: typed pointers, for a kernel that preempts programs")
         case .floor: Capability("eBPF programs", .ok, "floor: probe reads, somewhat dearer for each event")
         }
     }
@@ -154,7 +156,7 @@ extension CapabilityReport {
     /// Not what another line tells: iterators; a tracepoint that has another name in this kernel; io_uring's where
     /// there is no io_uring.
     private static func isReported(_ status: ProgramStatus, _ session: KernelSession, _ firing: FiringProbe) -> Bool {
-        if status.section.hasPrefix("iter") { return false }
+        if status.section.hasPrefix("iter") || status.isAgain && status.state == .attached { return false }
         guard status.state == .absent else { return true }
         if status.name.hasPrefix("io_uring"), firing.uringError != nil { return false }
         return !status.isReplaced(in: session.programs)

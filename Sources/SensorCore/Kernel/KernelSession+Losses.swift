@@ -34,13 +34,27 @@ extension KernelSession {
                 LossLedger.Key(cgroup: key.cgroup, hook: key.hook, reason: key.reason, kind: key.kind), count: count)
         }
         try forEach(in: "loss_overflow") { (_: UInt32, count: UInt64) in ledger.addOverflow(count) }
-        for program in programs {
+        for program in programs where !program.isAgain {
             guard let information = object.information(of: program) else { continue }
+            // The second program says so after the kernel has: what it has not said yet must not be taken back later.
+            let misses = information.recursion_misses
+            let missed = max(leftOut[program.hook] ?? 0, misses &- min(misses, runsAgain(program.hook)))
+            leftOut[program.hook] = missed
             ledger.add(
                 LossLedger.Key(cgroup: 0, hook: program.hook, reason: LossReason.recursion.rawValue, kind: 0),
-                count: information.recursion_misses)
+                count: missed)
         }
         return ledger
+    }
+
+    /// How often a hook's second program has done what the first was left out of.
+    private func runsAgain(_ hook: UInt8) -> UInt64 {
+        let processors = libbpf_num_possible_cpus()
+        guard object.image == .held, processors > 0, let map = try? object.map("attempts") else { return 0 }
+        var key = UInt32(hook)
+        var attempts = [sensor_attempt](repeating: sensor_attempt(), count: Int(processors))
+        guard bpf_map_lookup_elem(map, &key, &attempts) == 0 else { return 0 }
+        return attempts.reduce(0) { $0 &+ $1.again }
     }
 
     /// io_uring operations that no event tells of, for a cgroup (0: those that are gone, together) and an opcode.

@@ -43,6 +43,8 @@ package final class KernelSession {
     var ending: (losses: LossLedger, operations: [BlindOperations])?
     /// The kernel's totals of losses as they were read last.
     var totals = LossTotals()
+    /// How often each hook's program could not run, and no other could for it.
+    var leftOut: [UInt8: UInt64] = [:]
     private let subsystem: Int32
     /// What the maps of unwatched and of unstreamed cgroups hold.
     var unwatched: Set<UInt64> = []
@@ -84,7 +86,7 @@ package final class KernelSession {
         var absent: Set<String> = []
         if let types = KernelTypes() {
             config.cgroup_subsystem = cgroups.subsystem(in: types)
-            absent = try BPFObject.absentPrograms(types)
+            for image in settings.images { absent.formUnion(try BPFObject.absentPrograms(of: image, types)) }
         }
         let pins = settings.pinDirectory.map { PinDirectory(path: $0) }
         var takeOver: TakeOver?

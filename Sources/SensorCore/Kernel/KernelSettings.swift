@@ -2,6 +2,8 @@
 
 /// Bounds and times of the kernel side. Sizes are fixed when the programs are loaded.
 package struct KernelSettings: Sendable {
+    /// Programs to be tried, the best first.
+    package var images = ObjectImage.candidates(release: KernelTypes.release)
     /// Bytes of the ring of process and cgroup records: a power of two. Counts twice in RSS.
     package var lifecycleRingBytes = 1 << 20
     /// Bytes of the ring of all other records: a power of two. Counts twice in RSS.

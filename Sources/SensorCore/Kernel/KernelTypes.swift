@@ -14,6 +14,11 @@ struct KernelTypes: ~Copyable {
 
     deinit { btf__free(types) }
 
+    /// Which kernel it is, as the kernel tells it; empty if it does not.
+    static var release: String {
+        ProcFile.text("/proc/sys/kernel/osrelease") ?? ""
+    }
+
     /// Whether a `tp_btf` program can be attached to the tracepoint: it may still be refused.
     func hasTracepoint(_ name: String) -> Bool {
         btf__find_by_name_kind(types, "btf_trace_\(name)", UInt32(BTF_KIND_TYPEDEF)) > 0

@@ -4,8 +4,19 @@
 package enum ObjectImage: String, Sendable, CaseIterable {
     /// Walks kernel structures by typed pointers: cheapest, and refused by old verifiers.
     case direct
+    /// The same for tracepoints that can be preempted: each has its program twice, and none is preempted while it works.
+    case held
     /// The same programs with probe reads only: loads on the kernel floor, 5.10.
     case floor
+
+    /// Those that may serve a kernel, the best one first.
+    ///
+    /// - Parameter release: as uname(2) tells it.
+    package static func candidates(release: String) -> [ObjectImage] {
+        // What the major number says is what no type of the kernel does: since when its tracepoints can be preempted.
+        let major = Int(release.prefix { $0.isNumber }) ?? 0
+        return major >= 7 ? [.held, .direct, .floor] : [.direct, .floor]
+    }
 
     /// The ELF object's bytes, as `bpf_object__open_mem` takes them.
     ///
@@ -25,6 +36,7 @@ package enum ObjectImage: String, Sendable, CaseIterable {
     private var hexadecimal: StaticString {
         switch self {
         case .direct: EmbeddedObjects.direct
+        case .held: EmbeddedObjects.held
         case .floor: EmbeddedObjects.floor
         }
     }

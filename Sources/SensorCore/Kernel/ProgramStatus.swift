@@ -27,26 +27,29 @@ package struct ProgramStatus: Sendable {
     /// Attached to a cgroup, for which CAP_NET_ADMIN is asked.
     var isOfCgroup: Bool { section.hasPrefix("cgroup") }
 
+    /// Whether it does what the first program of its hook is left out of, and nothing else (`again.bpf.h`).
+    var isAgain: Bool { name.hasSuffix("_again") }
+
     /// `enum sensor_hook`: what the records and losses of this program go under; 0 if it has none.
     package var hook: UInt8 {
         let hook: sensor_hook? =
-            switch name {
-            case "sys_exit": SENSOR_HOOK_SYS_EXIT
-            case "sched_process_exec": SENSOR_HOOK_PROCESS_EXEC
-            case "sched_process_fork": SENSOR_HOOK_PROCESS_FORK
-            case "sched_process_exit": SENSOR_HOOK_PROCESS_EXIT
-            case "inet_sock_set_state": SENSOR_HOOK_SOCKET_STATE
-            case "cgroup_mkdir": SENSOR_HOOK_CGROUP_MKDIR
-            case "cgroup_rmdir": SENSOR_HOOK_CGROUP_RMDIR
-            case "iter_task": SENSOR_HOOK_ITER_TASK
+            switch section {
+            case "tp_btf/sys_exit": SENSOR_HOOK_SYS_EXIT
+            case "tp_btf/sched_process_exec": SENSOR_HOOK_PROCESS_EXEC
+            case "tp_btf/sched_process_fork": SENSOR_HOOK_PROCESS_FORK
+            case "tp_btf/sched_process_exit": SENSOR_HOOK_PROCESS_EXIT
+            case "tp_btf/inet_sock_set_state": SENSOR_HOOK_SOCKET_STATE
+            case "tp_btf/cgroup_mkdir": SENSOR_HOOK_CGROUP_MKDIR
+            case "tp_btf/cgroup_rmdir": SENSOR_HOOK_CGROUP_RMDIR
+            case "iter/task": SENSOR_HOOK_ITER_TASK
+            case "cgroup/connect4": SENSOR_HOOK_CONNECT4
+            case "cgroup/connect6": SENSOR_HOOK_CONNECT6
+            case "cgroup/sendmsg4": SENSOR_HOOK_SENDMSG4
+            case "cgroup/sendmsg6": SENSOR_HOOK_SENDMSG6
+            case "cgroup/sock_release": SENSOR_HOOK_SOCK_RELEASE
             case _ where section.hasPrefix("cgroup_skb"): SENSOR_HOOK_SKB_INGRESS
-            case _ where section == "cgroup/connect4": SENSOR_HOOK_CONNECT4
-            case _ where section == "cgroup/connect6": SENSOR_HOOK_CONNECT6
-            case _ where section == "cgroup/sendmsg4": SENSOR_HOOK_SENDMSG4
-            case _ where section == "cgroup/sendmsg6": SENSOR_HOOK_SENDMSG6
-            case _ where section == "cgroup/sock_release": SENSOR_HOOK_SOCK_RELEASE
-            case _ where name.hasPrefix("io_uring_complete"): SENSOR_HOOK_URING_COMPLETE
-            case _ where name.hasPrefix("io_uring"): SENSOR_HOOK_URING_SUBMIT
+            case _ where section.hasPrefix("tp_btf/io_uring_complete"): SENSOR_HOOK_URING_COMPLETE
+            case _ where section.hasPrefix("tp_btf/io_uring"): SENSOR_HOOK_URING_SUBMIT
             default: nil
             }
         return hook.map { UInt8($0.rawValue) } ?? 0

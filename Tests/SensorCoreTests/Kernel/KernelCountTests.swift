@@ -69,6 +69,35 @@ import Testing
         #expect(tally.counted == 599)
     }
 
+    /// Whether this kernel lets programs hold the processor, and call global functions meanwhile.
+    private static let lets =
+        KernelTypes.release.split(separator: ".").prefix(2).compactMap { Int($0) }
+        .lexicographicallyPrecedes([6, 15]) == false
+
+    @Test(.enabled(if: lets, "programs cannot hold the processor before 6.15"))
+    func `programs that are there twice tell of each event once, and what both missed is counted`() throws {
+        let file = try temporaryFile()
+        defer { unlink(file.path) }
+        var settings = KernelSettings()
+        settings.images = [.held]
+        let session = try KernelSession(settings: settings)
+        try session.attach()
+        let attached = session.programs.filter { $0.state == .attached }
+        #expect(attached.count { $0.isAgain } >= 8)
+        #expect(
+            attached.filter(\.isAgain).allSatisfy { again in attached.contains { $0.name + "_again" == again.name } })
+        // Several at a time, so that some wait for their turn.
+        let loop = "i=0; while [ \\$i -lt 2000 ]; do : <\(file.path); i=\\$((i+1)); done"
+        try Child.shell("seq 4 | xargs -P 4 -n 1 sh -c \"\(loop)\"")
+        var tally = Tally()
+        try collect(session, file.inode, into: &tally)
+        let told = UInt64(tally.firstSights) + tally.counted
+        let missed = try session.readLosses().counts.reduce(0) {
+            $0 + ($1.key.reason == LossReason.recursion.rawValue ? $1.value : 0)
+        }
+        #expect(told <= 8000 && told + missed >= 8000, "\(told) told, \(missed) missed")
+    }
+
     @Test func `what the kernel side takes up can be asked`() throws {
         let directory = try TestDirectory()
         try Child.shell("cd '\(directory.path)'; seq 300 | xargs touch")

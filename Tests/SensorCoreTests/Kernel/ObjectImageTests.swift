@@ -15,4 +15,15 @@ import Testing
         defer { bpf_object__close(object) }
         #expect(bpf_object__next_program(object, nil) != nil)
     }
+
+    @Test(
+        arguments: [
+            ("5.10.0-46-cloud-amd64\n", [.direct, .floor]), ("6.18.44-fc-v6", [.direct, .floor]),
+            ("7.0.0", [.held, .direct, .floor]), ("7.2.13+deb14-cloud-amd64\n", [.held, .direct, .floor]),
+            ("10.1", [.held, .direct, .floor]), ("", [.direct, .floor]),
+        ] as [(String, [ObjectImage])])
+    func `kernels whose tracepoints can be preempted have programs for that`(_ release: String, _ images: [ObjectImage])
+    {
+        #expect(ObjectImage.candidates(release: release) == images)
+    }
 }

@@ -16,7 +16,9 @@ struct HookCoverage: Sendable {
 
     init(_ programs: [ProgramStatus]) {
         // Iterators are read once, at the start.
-        let hooks = programs.filter { !$0.section.hasPrefix("iter") && !$0.isReplaced(in: programs) }
+        let hooks = programs.filter {
+            !$0.section.hasPrefix("iter") && !$0.isAgain && !$0.isReplaced(in: programs)
+        }
         messages = hooks.sorted { $0.name < $1.name }.map { program in
             PostureHook.with {
                 ($0.name, $0.state) = (program.name, program.state == .attached ? "attached" : "absent")
