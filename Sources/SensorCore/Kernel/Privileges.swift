@@ -47,7 +47,7 @@ package struct Privileges: Sendable, Equatable {
             switch self {
             case .chown: "--agent-socket-group"
             case .dacOverride: "writing files in directories of other users"
-            case .dacReadSearch: "reading other users' /proc entries"
+            case .dacReadSearch: "passing directories that are another user's alone"
             case .netBindService: "listening on a port below 1024"
             case .netAdmin: "attaching cgroup programs: DNS answers, and where datagrams go"
             case .sysPtrace: "looking into other processes' /proc/<pid>/root and exe"
@@ -62,7 +62,7 @@ package struct Privileges: Sendable, Equatable {
         package var lossWithout: String {
             switch self {
             case .chown, .dacOverride, .netBindService: "that setting cannot be had"
-            case .dacReadSearch: "programs that already run as other users have no command line"
+            case .dacReadSearch: "paths that lead through other users' directories are as the caller wrote them"
             case .netAdmin: "no DNS answers, and where datagrams go only as the sender wrote it"
             case .sysPtrace: "no paths as other processes' roots show them where the kernel has no name to give"
             case .sysAdmin, .sysResource: "nothing works on kernels that ask for it"

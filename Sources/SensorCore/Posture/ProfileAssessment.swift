@@ -51,23 +51,29 @@ package struct ProfileAssessment: Sendable {
         for (identity, fact) in facts where !identity.isOverflow {
             estimator.add(fact.sightings, count: fact.counts.count)
         }
-        var estimate = estimator.estimate
-        if facts.keys.contains(where: \.isOverflow), estimate.state == .converged {
-            // What there was no room for may be anything.
-            (estimate.state, estimate.reason) = (.converging, .lossy)
-        }
-        return estimate
+        return facts.keys.contains(where: \.isOverflow) ? lossy(estimator.estimate) : estimator.estimate
+    }
+
+    /// What there was no room for may be anything.
+    private static func lossy(_ estimate: ConvergenceEstimate) -> ConvergenceEstimate {
+        guard estimate.state == .converged else { return estimate }
+        var lossy = estimate
+        (lossy.state, lossy.reason) = (.converging, .lossy)
+        return lossy
     }
 
     private mutating func assessTools(_ profile: SharedProfile, at hour: UInt32, _ settings: Settings) {
         let effects = profile.facts.filter { $0.key.key.kind == .effect }
-        let byTool = Dictionary(grouping: effects) { $0.key.key[.tool].text }
+        // Whose they are that there was no room for nobody knows.
+        let isFull = effects.keys.contains(where: \.isOverflow)
+        let byTool = Dictionary(grouping: effects.filter { !$0.key.isOverflow }) { $0.key.key[.tool].text }
         let counts = byTool.mapValues { $0.reduce(UInt64(0)) { $0 &+ $1.value.counts.count } }
         let names = byTool.keys.sorted { (counts[$1] ?? 0, $0) < (counts[$0] ?? 0, $1) }
         let time = profile.observedTime(of: .behavioral)
         for name in names.prefix(settings.tools) {
             let facts = Dictionary(byTool[name]?.map { ($0.key, $0.value) } ?? [], uniquingKeysWith: { $1 })
-            tools.append((name, Self.estimate(facts, time, at: hour, settings.convergence)))
+            let estimate = Self.estimate(facts, time, at: hour, settings.convergence)
+            tools.append((name, isFull ? Self.lossy(estimate) : estimate))
         }
     }
 

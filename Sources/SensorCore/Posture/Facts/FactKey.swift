@@ -27,8 +27,11 @@ package struct FactKey: Hashable, Sendable {
         bytes.reserveCapacity(values.reduce(values.count) { $0 + $1.bytes.count })
         for (index, value) in values.enumerated() {
             if index > 0 { bytes.append(0) }
-            for byte in value.bytes.prefix(Self.valueLimit) { bytes.append(byte == 0 ? 0x20 : byte) }
-            if value.bytes.count > Self.valueLimit {
+            let isWhole = value.bytes.count <= Self.valueLimit
+            for byte in value.bytes.prefix(isWhole ? Self.valueLimit : Self.valueLimit - Self.hashLength) {
+                bytes.append(byte == 0 ? 0x20 : byte)
+            }
+            if !isWhole {
                 bytes += "…~\(String(StableHash.of(value.bytes), radix: 16))".utf8
             }
         }
@@ -36,6 +39,8 @@ package struct FactKey: Hashable, Sendable {
     }
 
     private static let valueLimit = 1024
+    /// Bytes of what stands for the rest, at most: what was cut once is no longer too long.
+    private static let hashLength = 20
 
     package var values: [ByteString] {
         bytes.split(separator: 0, omittingEmptySubsequences: false).map { ByteString(Array($0)) }
