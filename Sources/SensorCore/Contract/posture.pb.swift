@@ -2567,7 +2567,7 @@ package nonisolated struct PostureFact: @unchecked Sendable {
     set {_uniqueStorage()._agent = newValue}
   }
 
-  /// The key is a pattern that stands for several.
+  /// The key is a pattern, for about `distinct` paths of one shape.
   package var folded: Bool {
     get {_storage._folded}
     set {_uniqueStorage()._folded = newValue}

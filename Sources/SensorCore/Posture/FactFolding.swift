@@ -57,13 +57,19 @@ struct FactFolding {
     }
 
     private func paths(_ facts: Facts, _ group: Group) -> [Fold] {
-        let items = facts.enumerated().map { PathFolding.Item($1.key.key[.path], index: $0) }
+        let items = facts.enumerated().map {
+            PathFolding.Item($1.key.key[.path], index: $0, isShape: $1.key.key.isFolded)
+        }
         return PathFolding(limit: limit).fold(items).map { found in
             let access = group.access.isEmpty ? "" : " \(group.access.text)"
             // A literal's pattern is escaped; what it stands for is not.
             let path = found.isFolded ? found.pattern.text : facts[found.members[0]].key.key[.path].text
             var fold = fold(group, path + access, found.members.map { facts[$0] })
-            if found.isFolded { fold.line.exemplars = found.exemplars.map(\.text) }
+            guard found.isFolded else { return fold }
+            var exemplars = Exemplars<String>(limit: PathFolding.exemplarLimit)
+            for path in found.exemplars { exemplars.offer(path.text, key: path.bytes) }
+            for path in fold.line.exemplars { exemplars.offer(path, key: Array(path.utf8)) }
+            fold.line.exemplars = exemplars.values
             return fold
         }
     }
@@ -102,7 +108,8 @@ struct FactFolding {
             serviceAccount: group.qualifiers.serviceAccount, initiatorKind: group.qualifiers.initiatorKind,
             agent: group.qualifiers.agent, count: counts.count, sent: counts.sent, received: counts.received,
             firstSeen: facts.map(\.value.firstSeen).min() ?? 0, lastSeen: facts.map(\.value.lastSeen).max() ?? 0,
-            facts: facts.count, exemplars: [], overflow: nil)
+            facts: facts.reduce(0) { $0 + $1.value.width }, isEstimate: facts.contains { $0.key.key.isFolded },
+            exemplars: facts.flatMap(\.value.exemplars), overflow: nil)
         return Fold(line: line, members: facts.map(\.key))
     }
 

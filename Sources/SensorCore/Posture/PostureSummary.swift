@@ -18,8 +18,10 @@ package struct PostureSummary: Sendable {
         /// Wall clock, nanoseconds since 1970.
         package var firstSeen: UInt64
         package var lastSeen: UInt64
-        /// Facts behind it.
+        /// Facts behind it, or, as far as they are folded already, about as many paths.
         package var facts: Int
+        /// That is about as many: some are folded as they are kept.
+        package var isEstimate = false
         /// It stands for several: some of them.
         package var exemplars: [String]
         /// There was no room to tell them apart: about so many facts.
@@ -93,7 +95,7 @@ package struct PostureSummary: Sendable {
                 if identity.qualifiers.outcome == .failed { found.failed &+= count }
                 if identity.qualifiers.outcome == .denied { found.denied &+= count }
                 tools[values[0]] = found
-            case .effect where values.count == 3:
+            case .effect where values.count >= 3:
                 var found = tool(values[0])
                 found.effects.append((values[1], values[2], identity.qualifiers.outcome, count))
                 tools[values[0]] = found

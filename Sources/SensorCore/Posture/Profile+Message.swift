@@ -49,6 +49,9 @@ extension Profile {
         message.bytesReceived = fact.received
         message.sightings = PostureSightings(fact.sightings)
         message.revisions = revisions.names(of: fact.revisions)
+        if let paths = foldedPaths(of: index) {
+            (message.distinct, message.exemplars) = (paths.distinct.estimate, paths.exemplars.values.map(\.text))
+        }
         return message
     }
 
@@ -67,6 +70,7 @@ extension PostureFact {
         discipline = key.kind.discipline.name
         kind = key.kind.name
         self.key = PostureFactKey(key)
+        folded = key.isFolded
         outcome = qualifiers.outcome.name
         serviceAccount = qualifiers.serviceAccount
         initiatorKind = qualifiers.initiatorKind

@@ -9,9 +9,7 @@ extension Profile {
         /// Payload bytes.
         var sent: UInt64 = 0
         var received: UInt64 = 0
-        var distinct = DistinctSample()
-        /// How many different ones there were before a restart: which ones is not known any more.
-        var distinctBefore: UInt64 = 0
+        var distinct = DistinctCount()
         var firstSeen: UInt64
         var lastSeen: UInt64
         /// With what count it was last told.
@@ -35,9 +33,7 @@ extension Profile {
     static func message(_ kind: FactKind, _ overflow: Overflow) -> PostureFact {
         PostureFact.with {
             ($0.discipline, $0.kind) = (kind.discipline.name, kind.name)
-            ($0.overflow, $0.count, $0.distinct) = (
-                true, overflow.count, max(overflow.distinct.estimate, overflow.distinctBefore)
-            )
+            ($0.overflow, $0.count, $0.distinct) = (true, overflow.count, overflow.distinct.estimate)
             ($0.bytesSent, $0.bytesReceived) = (overflow.sent, overflow.received)
             $0.firstSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.firstSeen)
             $0.lastSeen = Google_Protobuf_Timestamp(nanosecondsSince1970: overflow.lastSeen)

@@ -7,6 +7,8 @@ package final class Profile {
         var facts = 2000
         /// Sessions whose last tools are known.
         var sessions = 64
+        /// Paths that are told by themselves, however many there are.
+        var credentials = CredentialPaths()
 
         init() {}
     }
@@ -37,6 +39,10 @@ package final class Profile {
     /// When it does what, and with which tools.
     var exercise = Exercise()
     private var countOfKind: [FactKind: Int] = [:]
+    /// Of the facts that stand for many, which ones they are, by index.
+    private var folded: [Int: FoldedPaths] = [:]
+    /// Facts that have a shape in common, by its hash; nil: nobody needed to know yet.
+    private var alike: [UInt64: Int]?
     private(set) var revisions = RevisionTable()
     /// What its sessions call one after the other.
     var sequences: ToolSequences
@@ -87,6 +93,7 @@ package final class Profile {
     /// Bytes of it, about.
     var bytes: Int {
         1024 + facts.bytes + names.bytes + exercise.bytes + revisions.bytes + qualifiers.bytes + overflow.count * 640
+            + folded.count * 1024 + (alike?.capacity ?? 0) * 16
     }
 
     // MARK: Watching
@@ -156,7 +163,7 @@ package final class Profile {
             if !statement.isAfterword { other.count &+= deed.count }
             other.sent &+= statement.sent
             other.received &+= statement.received
-            other.distinct.note(StableHash.of(statement.key.bytes))
+            other.distinct.note(statement.key.bytes)
             other.extend(from: deed.time, to: deed.time)
             overflow[statement.key.kind] = other
             unkept.hasHeader = true
@@ -251,10 +258,57 @@ package final class Profile {
     private func place(of key: FactKey, _ qualifiers: UInt8?, _ deed: Deed, _ learns: Bool) -> Int? {
         guard let qualifiers else { return nil }
         if let known = facts.find(key, qualifiers) { return known }
-        guard learns, countOfKind[key.kind, default: 0] < key.kind.limit(of: limits.facts) else { return nil }
+        let (count, limit) = (countOfKind[key.kind, default: 0], key.kind.limit(of: limits.facts))
+        guard count >= limit / 2, let path = key.foldingPath else {
+            return learns && count < limit ? insert(key, qualifiers, deed) : nil
+        }
+        // Little room is left. What is like many others is told with them, so that nobody who makes up names hides what is new:
+        // some is kept for what folds with nothing.
+        let isFull = count >= limit - limit / 8
+        if let folded = key.folded(limits.credentials) {
+            let shape = Self.hash(folded, qualifiers)
+            var found = facts.find(folded, qualifiers)
+            if found == nil, learns, count < limit, isFull || countAlike(shape) >= Self.ownFacts {
+                found = insert(folded, qualifiers, deed)
+            }
+            if let found {
+                self.folded[found, default: FoldedPaths()].note(path)
+                return found
+            }
+            guard learns, !isFull else { return nil }
+            alike?[shape, default: 0] += 1
+            return insert(key, qualifiers, deed)
+        }
+        let isOrdinary = PathSensitivity(of: path, limits.credentials) == .ordinary
+        return learns && count < limit && !(isFull && isOrdinary) ? insert(key, qualifiers, deed) : nil
+    }
+
+    private func insert(_ key: FactKey, _ qualifiers: UInt8, _ deed: Deed) -> Int {
         countOfKind[key.kind, default: 0] += 1
         return facts.insert(key, qualifiers, Fact(firstSeen: deed.time))
     }
+
+    /// Paths of one shape that have a fact of their own each, where half of the room is taken.
+    static let ownFacts = 16
+
+    private static func hash(_ key: FactKey, _ qualifiers: UInt8) -> UInt64 {
+        StableHash.mixed(StableHash.of(key.bytes) ^ UInt64(key.kind.rawValue) << 8 ^ UInt64(qualifiers))
+    }
+
+    /// Facts of a shape.
+    private func countAlike(_ shape: UInt64) -> Int {
+        if let alike { return alike[shape, default: 0] }
+        var alike: [UInt64: Int] = [:]
+        for index in 0..<count {
+            guard let folded = facts.key(at: index).folded(limits.credentials) else { continue }
+            alike[Self.hash(folded, facts.qualifiers(at: index)), default: 0] += 1
+        }
+        self.alike = alike
+        return alike[shape, default: 0]
+    }
+
+    /// nil: it stands for one path, or for nothing like it.
+    func foldedPaths(of index: Int) -> FoldedPaths? { folded[index] }
 
     /// A bit of `Fact.revisions`.
     private func place(of revision: String, at time: UInt64) -> UInt16 {
@@ -302,7 +356,8 @@ package final class Profile {
             guard let identity = SharedFact.Identity(message), identity.isOverflow else { continue }
             var other = Overflow(
                 firstSeen: message.firstSeen.nanosecondsSince1970, lastSeen: message.lastSeen.nanosecondsSince1970)
-            (other.count, other.distinctBefore) = (message.count, message.distinct)
+            other.count = message.count
+            other.distinct.before = message.distinct
             (other.sent, other.received) = (message.bytesSent, message.bytesReceived)
             overflow[identity.key.kind] = other
         }
@@ -353,10 +408,10 @@ package final class Profile {
     private func restore(_ message: PostureFact) -> Restored {
         guard let identity = SharedFact.Identity(message), !identity.isOverflow else { return .damaged }
         var fact = Fact(message)
-        let (before, deed) = (count, Deed(time: fact.firstSeen))
-        guard let index = place(of: identity.key, qualifiers.number(of: identity.qualifiers), deed, true) else {
-            return .withoutRoom(identity.key.kind)
-        }
+        let (before, key) = (count, identity.key)
+        guard let qualifiers = qualifiers.number(of: identity.qualifiers),
+            let index = facts.find(key, qualifiers) ?? restore(key, qualifiers, fact)
+        else { return .withoutRoom(key.kind) }
         // The same fact twice, after damage: the larger one has counted on from the other.
         guard count > before || facts.facts[index].count <= fact.count else { return .damaged }
         for name in message.replicas { fact.replicas.note(number(of: ByteString(name))) { names.hash($0) } }
@@ -364,9 +419,16 @@ package final class Profile {
         for name in message.revisions { fact.revisions |= revisions.bit(of: name) }
         if let history = FactHistory(message) { fact.historyPlace = facts.keep(history) }
         facts.facts[index] = fact
+        if key.isFolded { folded[index] = FoldedPaths(message) }
         // What was kept before it could be told.
         if message.untold { untold.insert(index / Self.pageSize) }
         return count > before ? .kept : .damaged
+    }
+
+    /// - Returns: its index; nil: there is no room for it.
+    private func restore(_ key: FactKey, _ qualifiers: UInt8, _ fact: Fact) -> Int? {
+        guard countOfKind[key.kind, default: 0] < key.kind.limit(of: limits.facts) else { return nil }
+        return insert(key, qualifiers, Deed(time: fact.firstSeen))
     }
 
     /// It had a place of its own until now, so it was none of those without one.
@@ -376,7 +438,7 @@ package final class Profile {
         other.count &+= message.count
         other.sent &+= message.bytesSent
         other.received &+= message.bytesReceived
-        other.distinctBefore &+= 1
+        other.distinct.before &+= 1
         other.extend(from: first, to: last)
         overflow[kind] = other
     }

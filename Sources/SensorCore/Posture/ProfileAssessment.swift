@@ -48,9 +48,7 @@ package struct ProfileAssessment: Sendable {
         _ settings: ConvergenceSettings
     ) -> ConvergenceEstimate {
         var estimator = ConvergenceEstimator(time, at: hour, settings: settings)
-        for (identity, fact) in facts where !identity.isOverflow {
-            estimator.add(fact.sightings, count: fact.counts.count)
-        }
+        for found in Discovery.all(of: facts) { estimator.add(found.sightings, count: found.count) }
         return facts.keys.contains(where: \.isOverflow) ? lossy(estimator.estimate) : estimator.estimate
     }
 

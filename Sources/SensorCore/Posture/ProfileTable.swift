@@ -15,7 +15,10 @@ package struct ProfileTable: ~Copyable {
         /// Kubernetes, after `passing`.
         package var absence: UInt64 = 30 * 86_400_000_000_000
         package var passing: UInt64 = 3_600_000_000_000
-        package var credentials = CredentialPaths()
+        package var credentials: CredentialPaths {
+            get { profile.credentials }
+            set { profile.credentials = newValue }
+        }
         var profile = Profile.Limits()
 
         package init() {}

@@ -18,6 +18,7 @@ struct SharedNames {
     /// 0: there is no room for it, or it is empty.
     mutating func number(of name: ByteString) -> UInt16 {
         if name.isEmpty { return 0 }
+        let name = FactKey.shortened(name)
         if let known = numbers[name] { return known }
         if isFull { return 0 }
         entries.append(Entry(name: name, hash: StableHash.of(name.bytes)))

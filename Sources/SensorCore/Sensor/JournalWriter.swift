@@ -21,6 +21,8 @@ struct JournalWriter {
     /// What the disk did not take.
     private var unwritten: [RecordContent] = []
     private var refused: UInt64 = 0
+    /// Of them, records that were too large and that no `gap` tells of yet.
+    private var untoldRefused: UInt64 = 0
     private var resent: ResentRecords
     private var eventLedger = EventLedger()
     private var times = KeptTimes()
@@ -123,9 +125,13 @@ struct JournalWriter {
             let outcome = append(payload)
             if outcome == .later { break }
             count += 1
-            if outcome == .refused { refused += 1 }
+            if outcome == .refused { (refused, untoldRefused) = (refused + 1, untoldRefused + 1) }
         }
         unwritten.removeFirst(count)
+        guard untoldRefused > 0, let gap = gaps.payload("too_large", count: untoldRefused, clock: .now()) else {
+            return
+        }
+        if append(gap) == .kept { untoldRefused = 0 }
     }
 
     /// Says some of what waits in fewer records, where it will soon be too much: before the oldest have to go.
@@ -190,7 +196,7 @@ struct JournalWriter {
 
     mutating func noteEvents<Result>(_ body: (inout EventLedger) -> Result) -> Result { body(&eventLedger) }
 
-    func gapPayload(of events: UInt64) -> [UInt8]? { gaps.payload(ofEvents: events, clock: .now()) }
+    func gapPayload(of events: UInt64) -> [UInt8]? { gaps.payload("events_dropped", count: events, clock: .now()) }
 
     var streamID: StreamID { log.head.id }
 

@@ -98,7 +98,7 @@ struct PosturePage {
         if let overflow = line.overflow { text += "  about \(overflow) that there was no room to tell apart" }
         if line.facts > 1 {
             let examples = line.exemplars.prefix(2).map(shown).joined(separator: ", ")
-            text += coloured("  \(line.facts) of them: \(examples)", .dim)
+            text += coloured("  \(line.isEstimate ? "about " : "")\(line.facts) of them: \(examples)", .dim)
         }
         return text + "\n"
     }

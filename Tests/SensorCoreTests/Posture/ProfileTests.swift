@@ -74,18 +74,22 @@ import Testing
     {
         let profile = profile { $0.facts = 100 }
         for number in 0..<1000 {
-            for _ in 0..<2 { profile.note(file("/\(number)"), FactQualifiers(), deed()) }
+            for _ in 0..<2 { profile.note(file("/srv/\(Self.word(number))"), FactQualifiers(), deed()) }
         }
-        #expect(profile.count == 40)
+        #expect(profile.count == 35)
         let overflow = try #require(profile.message().facts.last { $0.overflow })
-        #expect(overflow.kind == "file" && overflow.count == 1920)
+        #expect(overflow.kind == "file" && overflow.count == 1930)
         #expect((700...1250).contains(overflow.distinct), "\(overflow.distinct)")
+        // Some is kept for what folds with nothing.
+        profile.note(file("/etc/shadow"), FactQualifiers(), deed())
+        profile.note(file("/etc/sudoers.d/99-a"), FactQualifiers(outcome: .denied), deed())
+        #expect(profile.count == 37 && profile.message(of: 35).key.path == "/etc/shadow")
         let keys = [
             FactKey(.egress, "a.test", "443", "TCP"), FactKey(.process, "/bin/a", "", ""), FactKey(.library, "/a.so"),
             FactKey(.credential, "ssh", "/root/.ssh/id_rsa", "READ"), FactKey(.dns, "a.test", "A"),
         ]
         for key in keys { profile.note(.init(key: key), FactQualifiers(), deed()) }
-        #expect(profile.count == 45)
+        #expect(profile.count == 42)
         #expect(profile.newOverflow == [.file] && profile.takeOverflow() == [.file] && profile.takeOverflow() == [])
         let rows = profile.withOverflow(profile.coverage.messages())
         #expect(rows.contains { $0.kind == "file" && $0.state == "lossy" && $0.lost.first?.reason == "facts_full" })
@@ -100,7 +104,7 @@ import Testing
         func live(_ hours: [UInt64]) {
             for kind in FactKind.allCases {
                 for place in 0..<kind.limit(of: 2000) {
-                    let values = kind.fields.indices.map { ByteString("/some/longer/name/\(kind.name)-\($0)-\(place)") }
+                    let values = kind.fields.indices.map { ByteString("/etc/longer/name/\(kind.name)-\($0)-\(place)") }
                     let key = FactKey(kind, values)
                     for hour in hours {
                         number += 1
@@ -122,6 +126,69 @@ import Testing
         let messages = profile.message().facts
         #expect(told.count == 3250 && messages.count == 3250)
         #expect(messages.allSatisfy { $0.count == 3 && $0.hasDays && !$0.replicas.isEmpty })
+    }
+
+    /// Without anything made up in it.
+    private static func word(_ number: Int) -> String {
+        String(decoding: [number / 676 % 26, number / 26 % 26, number % 26].map { UInt8(97 + $0) }, as: UTF8.self)
+    }
+
+    private func fill(_ profile: Profile, _ numbers: Range<Int>, at hours: UInt64 = 0) {
+        for number in numbers { profile.note(file("/app/cache/\(number)/a.json"), FactQualifiers(), deed(hours)) }
+    }
+
+    @Test func `names that are made up anew each time take half of the room, and are one fact then`() throws {
+        let profile = profile { $0.facts = 100 }
+        fill(profile, 0..<20)
+        #expect(profile.count == 20)
+        fill(profile, 10..<1000)
+        #expect(profile.count == 21 && profile.overflow.isEmpty)
+        let fact = profile.message(of: 20)
+        #expect(
+            fact.folded && fact.key.path == "/app/cache/{n}/a.json" && fact.key.access == ["READ"] && fact.count == 980)
+        #expect((700...1250).contains(fact.distinct), "\(fact.distinct)")
+        let paths = (20..<1000).map { "/app/cache/\($0)/a.json" }
+        let hashed = paths.sorted { StableHash.of(Array($0.utf8)) < StableHash.of(Array($1.utf8)) }
+        #expect(fact.exemplars == Array(hashed.prefix(4)))
+        // What is known has its own fact still, and what is like nothing else gets one; another use is another fact.
+        fill(profile, 0..<1)
+        profile.note(file("/app/secrets/new"), FactQualifiers(), deed())
+        profile.note(file("/app/cache/1000/a.json"), FactQualifiers(outcome: .denied), deed())
+        #expect(profile.message(of: 0).count == 2 && profile.message(of: 20).count == 980)
+        #expect(profile.count == 23 && profile.message(of: 21).key.path == "/app/secrets/new")
+        #expect(profile.message(of: 22).outcome == "denied" && !profile.message(of: 22).folded)
+    }
+
+    @Test func `a path of its own, and what folds with nothing, is never one of many`() {
+        let profile = profile { $0.facts = 100 }
+        fill(profile, 0..<100)
+        for path in [
+            "/etc/1", "/root/.ssh/id_1", "/home/a/.aws/credentials", "/app/cache/{n}/a.json", "/app/cache/x/a.json",
+        ] {
+            profile.note(file(path), FactQualifiers(), deed())
+        }
+        #expect(profile.count == 26 && (21..<26).allSatisfy { !profile.message(of: $0).folded })
+        #expect(profile.message(of: 20).key.path == profile.message(of: 24).key.path)
+        #expect(profile.message(of: 20).count == 80 && profile.message(of: 24).count == 1)
+    }
+
+    @Test func `folded facts are the same after a restart`() throws {
+        let profile = profile { $0.facts = 100 }
+        fill(profile, 0..<100)
+        let restored = self.profile { $0.facts = 100 }
+        restored.restore(header: profile.header(), [], keptAt: Self.start)
+        restored.restore(pages: [(0, (0..<profile.count).map(profile.message))])
+        #expect(restored.message().facts == profile.message().facts && restored.unkept.pages.isEmpty)
+        fill(restored, 95..<120, at: 5)
+        let fact = restored.message(of: 20)
+        // Which ones they were is not known any more.
+        #expect(restored.count == 21 && fact.count == 105 && fact.distinct == profile.message(of: 20).distinct)
+        #expect(fact.exemplars.count == 4)
+        // Where less is known, it is not folded before there are as many again.
+        let fresh = self.profile { $0.facts = 100 }
+        fresh.restore(pages: [(0, (0..<18).map(profile.message))])
+        fill(fresh, 100..<110)
+        #expect(fresh.count == 21 && fresh.message(of: 20).count == 8)
     }
 
     @Test func `bytes alone are news, and all that is left comes the next time`() {

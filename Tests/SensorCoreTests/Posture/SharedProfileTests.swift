@@ -92,6 +92,43 @@ import Testing
         #expect(shared.facts.isEmpty && shared.hasUnknownFacts)
     }
 
+    @Test func `what one writer has folded is one fact with what another has, in any order, and keeps its exemplars`()
+        throws
+    {
+        var limits = Profile.Limits()
+        limits.facts = 100
+        func share(_ numbers: Range<Int>) -> PostureProfile {
+            let profile = Profile(subject, limits: limits, seed: 1)
+            for number in numbers {
+                let key = FactKey(.file, ByteString("/data/\(number)/x"), "READ")
+                profile.note(.init(key: key), FactQualifiers(), Profile.Deed(time: Self.start))
+            }
+            return profile.message()
+        }
+        let (one, other) = (share(0..<60), share(10..<300))
+        let shared = merged([(one, "a"), (other, "b"), (one, "a")])
+        #expect(shared == merged([(other, "b"), (one, "a")]))
+        // 0 to 19 and 10 to 29 are told by themselves.
+        #expect(shared.facts.count == 31)
+        let folded = try #require(shared.facts.first { $0.key.key.isFolded })
+        #expect(folded.key.key[.path] == "/data/{n}/x" && folded.value.counts.count == 40 + 270)
+        #expect(folded.value.exemplars.count == 4 && folded.value.counts.distinct > 200)
+        #expect(
+            folded.key != SharedFact.Identity(key: FactKey(.file, "/data/{n}/x", "READ"), qualifiers: FactQualifiers()))
+        var again = SharedProfile(subject)
+        for writer in ["a", "b"] {
+            for (identity, fact) in shared.facts {
+                if let message = fact.message(identity, of: writer) { again.merge(message, writer: writer) }
+            }
+        }
+        #expect(again.facts[folded.key]?.counts == folded.value.counts)
+        let lines = FactFolding(limit: 64).lines(of: shared.facts)
+        #expect(lines.map(\.text) == ["/data/{n}/x READ"] && lines[0].exemplars.count == 4)
+        #expect(lines[0].count == 350 && lines[0].facts > 230)
+        // To find out that there is always another one of them is nothing new.
+        #expect(Discovery.all(of: shared.facts).map(\.count) == [350])
+    }
+
     @Test func `an overflow is one fact of its kind`() throws {
         var limits = Profile.Limits()
         limits.facts = 10

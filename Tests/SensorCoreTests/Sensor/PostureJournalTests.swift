@@ -111,12 +111,14 @@ import Testing
         #expect(next.finish() && sink.sequences == [1, 2, 3, 4, 5] && next.status.trouble == nil)
     }
 
-    @Test func `a record that no commit takes is refused and counted, and the next one is told`() throws {
+    @Test func `a record that no commit takes is refused, counted and told of, and the next one is told`() throws {
         let sink = Sink()
         let journal = try open(sink)
         journal.write(batch([record(0, bytes: 5 << 20), record(1)]))
         #expect(journal.finish())
-        #expect(journal.status.refused == 1 && sink.sequences == [1])
+        #expect(journal.status.refused == 1 && sink.sequences == [1, 2])
+        let told = try sink.taken.withLockedValue { try $0.map { try PostureRecord(jsonUTF8Bytes: $0.payload) } }
+        #expect(told[1].gap.reason == "too_large" && told[1].gap.count == 1 && told[1].gap.from == 0)
     }
 
     @Test func `what is not taken is offered again, also after a restart, and so is what was not settled`() throws {

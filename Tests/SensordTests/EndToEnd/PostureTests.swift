@@ -98,6 +98,33 @@ final class PostureTests {
         #expect(verified.lines.count { $0.hasPrefix("stream ") } == 1, "\(verified.output)")
     }
 
+    /// Whoever floods a profile with names neither grows it nor hides what he does then.
+    @Test func `after a flood of made-up names what is new has its own fact, and all is counted`() throws {
+        try act("mkdir '\(folder)/cache' '\(folder)/words'; : > '\(folder)/words/new'")
+        let daemon = try daemon("--max-facts", "200")
+        try act("for i in $(seq 1000 1299); do : > '\(folder)/cache/'$i.tmp; done; : < '\(folder)/words/new'")
+        try daemon.eventually { (try? count(of: folder + "/words/new")) ?? 0 == 1 }
+        let json = try posture("Deployment/planner", "--json").output
+        let facts = json.split(separator: #"{"discipline":"#).filter {
+            $0.contains(#"/cache/"#) && $0.contains(#""kind":"file""#)
+        }
+        let folded = facts.filter { $0.contains(#""folded":true"#) }
+        #expect(
+            folded.count == 1 && folded[0].contains(#"/cache/{n}.tmp"#) && folded[0].contains("exemplars"), "\(facts)")
+        #expect(facts.reduce(0) { $0 + (UInt64(Self.count(in: $1)) ?? 0) } == 300)
+        #expect(!json.contains("facts_full"))
+        let page = try posture("planner").output
+        #expect(
+            page.split(separator: "\n").contains { $0.contains("300×") && $0.contains("/cache/{n}.tmp") }, "\(page)")
+        // With names in which nothing is made up there is no room in the end, but for what never folds.
+        try act(
+            "for a in a b c d e f g h i j; do for b in a b c d e f g h i j; do : > '\(folder)/words/'$a$b; done; done; : < /etc/hostname"
+        )
+        try daemon.eventually { (try? count(of: "/etc/hostname")) ?? 0 == 1 }
+        #expect(try posture("Deployment/planner", "--json").output.contains("facts_full"))
+        try verify(stop(daemon))
+    }
+
     @Test func `facts are told, kept over restarts, and shown; the stream goes on and is whole`() throws {
         let (mark, key) = (folder + "/mark", folder + "/.ssh/id_ed25519")
         try act("mkdir '\(folder)/.ssh'; : > '\(key)'; : > '\(mark)'")

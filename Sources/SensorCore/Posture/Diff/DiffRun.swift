@@ -63,7 +63,7 @@ struct DiffRun {
         let sides = sides(fold)
         var line = fold.line
         let shown = sides.after.isEmpty ? sides.before : sides.after
-        (line.count, line.facts) = (shown.reduce(0) { $0 &+ $1.counts.count }, shown.count)
+        (line.count, line.facts) = (shown.reduce(0) { $0 &+ $1.counts.count }, shown.reduce(0) { $0 + $1.width })
         line.sent = shown.reduce(0) { $0 &+ $1.counts.sent }
         line.received = shown.reduce(0) { $0 &+ $1.counts.received }
         line.firstSeen = shown.map(\.firstSeen).min() ?? 0

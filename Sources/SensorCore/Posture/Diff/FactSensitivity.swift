@@ -36,8 +36,10 @@ package enum FactSensitivity: UInt8, Sendable, CaseIterable, Comparable {
                 return
             }
             // Most programs and libraries are where nothing is folded: that says nothing of them.
+            // So does what is folded.
             let path: ByteString =
                 switch key.kind {
+                case _ where key.isFolded: ""
                 case .file: key[.path]
                 case .effect where key[.type] == "file": key[.what]
                 default: ""

@@ -21,3 +21,15 @@ struct DistinctSample: Equatable {
         return UInt64(min(estimate, 0x1p62))
     }
 }
+
+/// The same over restarts, after which nobody knows any more which ones they were.
+struct DistinctCount: Equatable {
+    private var sample = DistinctSample()
+    /// How many there were before.
+    var before: UInt64 = 0
+
+    mutating func note(_ bytes: [UInt8]) { sample.note(StableHash.of(bytes)) }
+
+    /// At least; of what came since the restart, about.
+    var estimate: UInt64 { max(sample.estimate, before) }
+}

@@ -56,7 +56,8 @@ extension PostureFactKey {
 }
 
 extension FactKey {
-    init(_ message: PostureFactKey, kind: FactKind) {
+    /// - Parameter isFolded: of `Fact.folded`.
+    init(_ message: PostureFactKey, kind: FactKind, isFolded: Bool = false) {
         if !message.raw.isEmpty {
             self.init(kind, bytes: Array(message.raw))
         } else if kind == .sequence {
@@ -64,6 +65,7 @@ extension FactKey {
         } else {
             self.init(kind, kind.fields.map { ByteString(message[$0]) })
         }
+        if isFolded, !self.isFolded { self = FactKey(kind, bytes: bytes + [0]) }
     }
 }
 

@@ -27,15 +27,16 @@ package struct FactKey: Hashable, Sendable {
         bytes.reserveCapacity(values.reduce(values.count) { $0 + $1.bytes.count })
         for (index, value) in values.enumerated() {
             if index > 0 { bytes.append(0) }
-            let isWhole = value.bytes.count <= Self.valueLimit
-            for byte in value.bytes.prefix(isWhole ? Self.valueLimit : Self.valueLimit - Self.hashLength) {
-                bytes.append(byte == 0 ? 0x20 : byte)
-            }
-            if !isWhole {
-                bytes += "…~\(String(StableHash.of(value.bytes), radix: 16))".utf8
-            }
+            for byte in Self.shortened(value).bytes { bytes.append(byte == 0 ? 0x20 : byte) }
         }
         self.init(kind, bytes: bytes)
+    }
+
+    /// A text as facts have it: what is longer than 1024 bytes ends in a hash of all of it.
+    static func shortened(_ text: ByteString) -> ByteString {
+        guard text.bytes.count > valueLimit else { return text }
+        let hash = "…~\(String(StableHash.of(text.bytes), radix: 16))"
+        return ByteString(Array(text.bytes.prefix(valueLimit - hashLength)) + hash.utf8)
     }
 
     private static let valueLimit = 1024

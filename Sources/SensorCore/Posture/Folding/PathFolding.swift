@@ -18,11 +18,16 @@ package struct PathFolding: Sendable {
         package var index: Int
         /// What the caller knows beyond the path, for instance that a credential is mounted there. Only ever adds.
         package var sensitivity: PathSensitivity
+        /// The path is the pattern of its shape already, which stands for ordinary ones.
+        package var isShape: Bool
 
-        package init(_ path: ByteString, index: Int, sensitivity: PathSensitivity = .ordinary) {
+        package init(
+            _ path: ByteString, index: Int, sensitivity: PathSensitivity = .ordinary, isShape: Bool = false
+        ) {
             self.path = path
             self.index = index
             self.sensitivity = sensitivity
+            self.isShape = isShape
         }
     }
 
@@ -35,7 +40,7 @@ package struct PathFolding: Sendable {
         package var pathCount: Int
         /// Whether the pattern says less than the paths did.
         package var isFolded: Bool
-        /// If folded, the paths with the smallest `StableHash`, smallest first.
+        /// If folded, the paths with the smallest `StableHash`, smallest first; of what was a shape already none is known.
         package var exemplars: [ByteString]
     }
 
@@ -59,6 +64,11 @@ package struct PathFolding: Sendable {
         var shaped = ShapedPath()
         for number in 0..<paths.count {
             let path = paths[number]
+            if paths.isShape(number) {
+                path.bytes.withUnsafeBufferPointer { shaped.read(pattern: $0) }
+                tree.add(shaped, as: Int32(number))
+                continue
+            }
             let own = PathSensitivity(of: path, credentials)
             let sensitivity = max(paths.given(number), own)
             if sensitivity == .ordinary {
@@ -107,20 +117,27 @@ private struct DistinctPaths {
             return left.path.bytes.withUnsafeBufferPointer { leftBytes in
                 right.path.bytes.withUnsafeBufferPointer { rightBytes in
                     if leftBytes.precedes(rightBytes) { return true }
-                    return left.index < right.index && leftBytes.equals(rightBytes)
+                    guard leftBytes.equals(rightBytes) else { return false }
+                    return left.isShape == right.isShape ? left.index < right.index : right.isShape
                 }
             }
         }
         var starts: [Int32] = []
         for place in order.indices
-        where place == 0 || items[Int(order[place])].path != items[Int(order[place - 1])].path {
+        where place == 0 || !Self.isSame(items[Int(order[place])], items[Int(order[place - 1])]) {
             starts.append(Int32(place))
         }
         starts.append(Int32(order.count))
         (self.items, self.order, self.starts) = (items, order, starts)
     }
 
+    private static func isSame(_ one: PathFolding.Item, _ other: PathFolding.Item) -> Bool {
+        one.isShape == other.isShape && one.path == other.path
+    }
+
     var count: Int { starts.count - 1 }
+
+    func isShape(_ number: Int) -> Bool { items[Int(order[Int(starts[number])])].isShape }
 
     subscript(number: Int) -> ByteString { items[Int(order[Int(starts[number])])].path }
 
@@ -141,7 +158,9 @@ private struct DistinctPaths {
         var exemplars = Exemplars<ByteString>(limit: PathFolding.exemplarLimit)
         for number in numbers {
             for item in items(of: Int(number)) { group.members.append(item.index) }
-            if group.isFolded { exemplars.offer(self[Int(number)], key: self[Int(number)].bytes) }
+            if group.isFolded, !isShape(Int(number)) {
+                exemplars.offer(self[Int(number)], key: self[Int(number)].bytes)
+            }
         }
         group.exemplars = exemplars.values
         return group

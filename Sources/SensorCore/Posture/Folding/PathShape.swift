@@ -78,6 +78,13 @@ struct ShapedPath {
         }
     }
 
+    /// - Parameter pattern: of a shape.
+    mutating func read(pattern: ByteSlice) {
+        text = Array(pattern)
+        ends = text.indices.filter { text[$0] == UInt8(ascii: "/") } + [text.count]
+        isShaped = true
+    }
+
     /// Two hexadecimal digits that a store of hashes begins its names with: `objects/ab/cdef…`.
     private func isFanOut(_ name: ByteSlice, _ path: ByteSlice, behind end: Int) -> Bool {
         guard name.isFanOutName else { return false }

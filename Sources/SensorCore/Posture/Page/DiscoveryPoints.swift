@@ -33,8 +33,8 @@ struct DiscoveryPoints: Equatable {
     /// nil: there is nothing to show.
     ///
     /// - Parameter now: the current UTC hour since 1970.
-    init?(_ facts: some Sequence<SharedFact>, _ time: ObservedTimes, _ discipline: Discipline, at now: UInt32) {
-        let firsts = facts.map { $0.sightings.firstHour ?? Sightings.hour(of: $0.firstSeen) }
+    init?(_ found: [Discovery], _ time: ObservedTimes, _ discipline: Discipline, at now: UInt32) {
+        let firsts = found.map { $0.sightings.firstHour ?? Sightings.hour(of: $0.firstSeen) }
             .filter { $0 <= now }.sorted()
         let reach = now - min(now, UInt32(HourSet.span - 1) * 24)
         guard let first = [firsts.first, time.observed.firstHour].compactMap({ $0 }).min() else { return nil }

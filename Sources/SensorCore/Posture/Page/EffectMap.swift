@@ -78,7 +78,7 @@ struct EffectMap: Equatable {
                 for key in keys { classes[key] = "\(type) \(key[.what].text)" }
                 continue
             }
-            let items = keys.enumerated().map { PathFolding.Item($1[.what], index: $0) }
+            let items = keys.enumerated().map { PathFolding.Item($1[.what], index: $0, isShape: $1.isFolded) }
             for group in PathFolding(limit: patterns).fold(items) {
                 let what = group.isFolded ? group.pattern.text : keys[group.members[0]][.what].text
                 for member in group.members { classes[keys[member]] = "\(type) \(what)" }

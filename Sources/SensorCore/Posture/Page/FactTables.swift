@@ -89,7 +89,7 @@ struct FactTables {
         }
         who(line, &text)
         if line.facts > 1 {
-            text.words(" · \(line.facts) of them")
+            text.words(" · \(line.isEstimate ? "about " : "")\(line.facts) of them")
             for (index, exemplar) in line.exemplars.prefix(3).enumerated() {
                 text.words(index == 0 ? ": " : ", ")
                 text.name(exemplar, limit: 80)

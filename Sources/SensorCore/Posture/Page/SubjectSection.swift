@@ -103,12 +103,14 @@ struct SubjectSection {
         let profile = subject.snapshot.profile
         text.markup(#"<h3>Discovery</h3><div class="curves">"#)
         for section in summary.sections {
-            let facts = profile.facts.filter { !$0.key.isOverflow && $0.key.key.kind.discipline == section.discipline }
+            let found = Discovery.all(of: profile.facts.filter { $0.key.key.kind.discipline == section.discipline })
             text.element("<figure><figcaption><b>", section.discipline.name, "</b> ")
-            text.words("\(section.facts) facts")
+            text.words(
+                found.count == section.facts
+                    ? "\(section.facts) facts" : "\(section.facts) facts, \(found.count) with made-up names as one")
             text.markup("</figcaption>")
             let hour = Sightings.hour(of: now)
-            if let points = DiscoveryPoints(facts.values, profile.time, section.discipline, at: hour) {
+            if let points = DiscoveryPoints(found, profile.time, section.discipline, at: hour) {
                 DiscoveryPlot(points: points, discipline: section.discipline).write(to: &text)
             } else {
                 text.markup(#"<p class="quiet">Nothing was watched.</p>"#)

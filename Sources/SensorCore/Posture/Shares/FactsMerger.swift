@@ -23,8 +23,6 @@ struct FactsMerger {
     /// In the order in which they came.
     private var order: [Group] = []
 
-    private static let factsOfRecord = 200
-
     /// - Returns: false if it is no record of facts.
     mutating func take(_ record: PostureRecord) -> Bool {
         guard case .facts(let body)? = record.body else { return false }
@@ -62,14 +60,13 @@ struct FactsMerger {
     func records(at clock: ClockReading, boot: String) -> [PostureRecord] {
         order.flatMap { group -> [PostureRecord] in
             guard let merged = groups[group] else { return [] }
-            let starts = Array(stride(from: 0, to: max(merged.facts.count, 1), by: Self.factsOfRecord))
-            return starts.map { start in
+            return merged.facts.batches().map { facts in
                 var record = merged.head
                 record.boot = boot
                 record.time = Google_Protobuf_Timestamp(nanosecondsSince1970: clock.wall)
                 record.bootTime = clock.boot
-                record.facts.facts = Array(merged.facts[start..<min(start + Self.factsOfRecord, merged.facts.count)])
-                record.facts.last = merged.head.facts.last && start == starts.last
+                record.facts.facts = Array(facts)
+                record.facts.last = merged.head.facts.last && facts.endIndex == merged.facts.endIndex
                 return record
             }
         }

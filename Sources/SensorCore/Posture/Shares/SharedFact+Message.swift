@@ -33,6 +33,7 @@ extension SharedFact {
         message.attribution = PostureAttribution(counts)
         if !sightings.isEmpty { message.sightings = PostureSightings(sightings) }
         message.revisions = revisions.sorted()
+        message.exemplars = exemplars
         // Of a fact that was so in one hour alone the sightings tell as much.
         if sightings.earliestHours.count > 1 {
             message.days = days

@@ -23,7 +23,7 @@ package struct SharedFact: Sendable, Equatable {
         package var hours: [UInt64] = []
         /// Of one writer; of several together, `SharedFact.days`.
         package var days = DayCounts()
-        /// Of an overflow, about.
+        /// Of an overflow and of a folded fact, about.
         package var distinct: UInt64 = 0
 
         package init() {}
@@ -72,6 +72,8 @@ package struct SharedFact: Sendable, Equatable {
     package private(set) var processes: [String]
     /// Rollouts in which it was so.
     package private(set) var revisions: Set<String>
+    /// Of a folded fact, paths that it stands for, as those above.
+    package private(set) var exemplars: [String]
 
     package static let sampleLimit = 8
 
@@ -84,6 +86,9 @@ package struct SharedFact: Sendable, Equatable {
         replicas = Self.sample(replicas + other.replicas)
         processes = Self.sample(processes + other.processes)
         revisions.formUnion(other.revisions)
+        if !other.exemplars.isEmpty {
+            exemplars = Self.sample(exemplars + other.exemplars, limit: PathFolding.exemplarLimit)
+        }
     }
 
     mutating func forget(revisions gone: Set<String>) {
@@ -100,9 +105,12 @@ package struct SharedFact: Sendable, Equatable {
     /// Of all writers together.
     package var counts: Counts { writers.values.reduce(into: Counts()) { $0.add($1) } }
 
-    private static func sample(_ names: [String]) -> [String] {
+    /// Things that it is about: 1, or as many as it stands for, about.
+    package var width: Int { max(1, Int(clamping: counts.distinct)) }
+
+    private static func sample(_ names: [String], limit: Int = sampleLimit) -> [String] {
         let hashed = Set(names).map { (hash: StableHash.of(Array($0.utf8)), name: $0) }
-        return hashed.sorted { ($0.hash, $0.name) < ($1.hash, $1.name) }.prefix(sampleLimit).map(\.name)
+        return hashed.sorted { ($0.hash, $0.name) < ($1.hash, $1.name) }.prefix(limit).map(\.name)
     }
 }
 
@@ -128,7 +136,8 @@ extension SharedFact {
             writers: [writer: counts], firstSeen: message.firstSeen.nanosecondsSince1970,
             lastSeen: message.lastSeen.nanosecondsSince1970, sightings: sightings, firsts: firsts,
             replicas: Self.sample(message.replicas), processes: Self.sample(message.processes),
-            revisions: Set(message.revisions))
+            revisions: Set(message.revisions),
+            exemplars: Self.sample(message.exemplars, limit: PathFolding.exemplarLimit))
     }
 }
 
@@ -144,7 +153,7 @@ extension SharedFact.Identity {
             return nil
         }
         self.init(
-            key: FactKey(message.key, kind: kind),
+            key: FactKey(message.key, kind: kind, isFolded: message.folded),
             qualifiers: FactQualifiers(
                 outcome: outcome, serviceAccount: message.serviceAccount, initiatorKind: message.initiatorKind,
                 agent: message.agent))

@@ -17,9 +17,9 @@ package struct GapRecord: Sendable {
         self.signer = signer
     }
 
-    /// The payload of a record of events that were dropped before they had a place in any stream.
-    func payload(ofEvents count: UInt64, clock: ClockReading) -> [UInt8]? {
-        try? message(at: clock) { ($0.reason, $0.count) = ("events_dropped", count) }.jsonUTF8Bytes()
+    /// The payload of a record of what was lost before it had a place in any stream.
+    func payload(_ reason: String, count: UInt64, clock: ClockReading) -> [UInt8]? {
+        try? message(at: clock) { ($0.reason, $0.count) = (reason, count) }.jsonUTF8Bytes()
     }
 
     private func message(at clock: ClockReading, _ fill: (inout PostureGap) -> Void) -> PostureRecord {

@@ -49,10 +49,8 @@ extension Pipeline {
 
     /// Facts that are kept at a tick, about: to write one down takes a few microseconds.
     private static let keptFacts = 6_000
-    /// Facts on the pages of which some are told at a tick, about; and facts in one record.
+    /// Facts on the pages of which some are told at a tick, about.
     private static let toldFacts = 2_000
-    private static let factsOfRecord = 200
-    private static let factsOfProfile = 200
 
     private func records(of profile: Profile, _ facts: [Int], isLast: Bool = false) -> [PostureRecord] {
         var messages = facts.map(profile.message)
@@ -61,14 +59,14 @@ extension Pipeline {
         }
         let coverage = profile.withOverflow(profile.coverage.summary(profiles.hooks))
         let isDue = isLast || profile.takeCoverageNews()
-        let starts = Array(stride(from: 0, to: max(messages.count, isDue ? 1 : 0), by: Self.factsOfRecord))
-        return starts.map { start in
+        if messages.isEmpty, !isDue { return [] }
+        return messages.batches().map { facts in
             var record = record(of: profile)
             record.coverage = coverage
             record.facts = PostureFacts.with {
-                $0.facts = Array(messages[start..<min(start + Self.factsOfRecord, messages.count)])
+                $0.facts = Array(facts)
                 $0.writer = profile.writer
-                $0.last = isLast && start == starts.last
+                $0.last = isLast && facts.endIndex == messages.endIndex
             }
             return record
         }
@@ -81,17 +79,17 @@ extension Pipeline {
         shared.merge(message)
         let assessment = ProfileAssessment(shared, at: profiles.clock.now)
         for (discipline, estimate) in assessment.disciplines { profile.convergence[discipline] = estimate.state }
-        let starts = Array(stride(from: 0, to: max(message.facts.count, 1), by: Self.factsOfProfile))
-        return starts.enumerated().map { part, start in
+        let parts = message.facts.batches()
+        return parts.enumerated().map { part, facts in
             var record = record(of: profile)
             record.coverage = profile.withOverflow(profile.coverage.messages(profiles.hooks))
             if part == 0 {
                 record.profile = message
                 record.profile.assessment = PostureAssessment(assessment, scope: "node")
             }
-            record.profile.facts = Array(message.facts[start..<min(start + Self.factsOfProfile, message.facts.count)])
+            record.profile.facts = Array(facts)
             record.profile.writer = profile.writer
-            (record.profile.part, record.profile.parts) = (UInt32(part), UInt32(starts.count))
+            (record.profile.part, record.profile.parts) = (UInt32(part), UInt32(parts.count))
             return record
         }
     }

@@ -18,7 +18,7 @@ import Testing
         }
         let profile = try sample.snapshot.profile
         let points = try #require(
-            DiscoveryPoints(profile.facts.values, profile.time, .behavioral, at: Self.first + 9))
+            DiscoveryPoints(Discovery.all(of: profile.facts), profile.time, .behavioral, at: Self.first + 9))
         #expect(points.start == Self.first && points.step == 1 && points.columns.count == 10)
         #expect(points.columns.map(\.known) == [0, 0, 2, 3, 3, 3, 3, 4, 4, 4])
         #expect(points.runs(of: .none) == [0..<2, 4..<6] && points.runs(of: .lossy) == [8..<9])
@@ -31,7 +31,7 @@ import Testing
         sample.add(FactKey(.dns, "a.test", "A"), from: 2999, until: 2999)
         let profile = try sample.snapshot.profile
         let points = try #require(
-            DiscoveryPoints(profile.facts.values, profile.time, .behavioral, at: Self.first + 2999))
+            DiscoveryPoints(Discovery.all(of: profile.facts), profile.time, .behavioral, at: Self.first + 2999))
         #expect(points.columns.count <= DiscoveryPoints.limit && points.end > Self.first + 2999)
         #expect(points.known == 1 && points.columns.first?.watch == .whole && points.columns.last?.watch != .whole)
     }
