@@ -13,18 +13,20 @@ internal import Glibc
 /// - begins anew with accounts and sets of system calls, what is not watched, scopes and streams, and tool calls, since those
 ///   who announced them must connect again.
 extension KernelSession {
-    /// What is pinned, if it is what would be loaded. Else it is taken out.
+    /// What is pinned, if it is what would be loaded. Else it is taken out as soon as there is something in its place.
     static func find(
-        _ pins: PinDirectory, _ settings: KernelSettings, _ subsystem: Int32, _ takeOver: inout TakeOver?
+        _ pins: PinDirectory, _ settings: KernelSettings, _ plan: LoadPlan, _ takeOver: inout TakeOver?
     ) throws(KernelError) -> BPFObject? {
+        func replaced(since: UInt64?, _ why: String) -> BPFObject? {
+            takeOver = .replaced(since: since, why: why)
+            return nil
+        }
         if pins.isEmpty { return nil }
         guard let manifest = pins.readManifest(), let found = PinnedObject(pins, manifest) else {
-            return try replace(
-                pins, since: lastLook(pins)?.at, "what was pinned was not whole, or another version's", &takeOver)
+            return replaced(since: lastLook(pins)?.at, "what was pinned was not whole, or another version's")
         }
-        guard manifest.digest == PinManifest.digest(manifest.image, settings, subsystem: subsystem) else {
-            return try replace(
-                pins, since: lastLook(pins)?.at, "what was pinned was of other programs or sizes", &takeOver)
+        guard plan.wouldLoad(manifest) else {
+            return replaced(since: lastLook(pins)?.at, "what was pinned was of other programs or sizes")
         }
         let object = BPFObject(found)
         let control = try ControlBlock(descriptor: object.map("control"))
@@ -34,8 +36,7 @@ extension KernelSession {
         control.look(at: since, deadline: now &+ settings.pinPatience)
         _ = sensor_wait_for_programs()
         guard !control.isQuiet else {
-            return try replace(
-                pins, since: since, "nobody has read what it told for too long (--pin-patience)", &takeOver)
+            return replaced(since: since, "nobody has read what it told for too long (--pin-patience)")
         }
         takeOver = .taken(since: since, isLeft: control.isLeft)
         return object
@@ -61,14 +62,6 @@ extension KernelSession {
         return (look, deadline)
     }
 
-    private static func replace(
-        _ pins: PinDirectory, since: UInt64?, _ why: String, _ takeOver: inout TakeOver?
-    ) throws(KernelError) -> BPFObject? {
-        try pins.clear()
-        takeOver = .replaced(since: since, why: why)
-        return nil
-    }
-
     /// What the run before has set for itself ends.
     func beginAnew() throws(KernelError) {
         control.setLeft(false)
@@ -84,14 +77,14 @@ extension KernelSession {
         if let reduced = object.optionalMap("reduced") { MapElement.removeAll(from: reduced, UInt64.self) }
     }
 
-    /// Has what was just attached outlive this process.
-    func pin(_ subsystem: Int32) throws(KernelError) {
+    /// Has what was just attached outlive this process, in the place of what was there.
+    func pin(_ plan: LoadPlan) throws(KernelError) {
         guard let pins, let told else { return }
         if case .taken = takeOver { return }
-        let digest = PinManifest.digest(image, settings, subsystem: subsystem)
+        try pins.clear()
         do throws(KernelError) {
             try object.pin(
-                in: pins, digest: digest,
+                in: pins, digest: plan.digest(of: image),
                 further: [
                     ToldTotals.lossMapName: told.lossMap, ToldTotals.operationMapName: told.operationMap,
                 ])

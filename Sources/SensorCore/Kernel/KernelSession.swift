@@ -45,7 +45,7 @@ package final class KernelSession {
     var totals = LossTotals()
     /// How often each hook's program could not run, and no other could for it.
     var leftOut: [UInt8: UInt64] = [:]
-    private let subsystem: Int32
+    private let plan: LoadPlan
     /// What the maps of unwatched and of unstreamed cgroups hold.
     var unwatched: Set<UInt64> = []
     var unstreamed: Set<UInt64> = []
@@ -66,34 +66,18 @@ package final class KernelSession {
     /// Loads the programs that this kernel accepts; attaches none of them.
     ///
     /// Scopes and kinds can be set before `attach`, so that nothing that is asked for is missed.
+    /// - Parameter loaded: by the same settings, but for pins: they are taken where nothing that is pinned goes on.
     /// - Throws: `notPermitted` without the capabilities, or in another pid namespace than the host's.
-    package init(settings: KernelSettings = KernelSettings()) throws(KernelError) {
-        try settings.check()
-        try Privileges.current().requireLoading()
-        try PidNamespace.requireInitial()
+    package init(settings: KernelSettings = KernelSettings(), loaded: LoadedPrograms? = nil) throws(KernelError) {
+        let plan = try LoadPlan(settings)
         let cgroups = CgroupHierarchy.current()
-        var config = sensor_config()
-        var generator = SystemRandomNumberGenerator()
-        config.seed = generator.next()
-        config.cgroup_subsystem = -1
-        config.ring_budget = settings.ringBudget
-        config.ring_size = UInt32(settings.activityRingBytes)
-        config.lifecycle_ring_size = UInt32(settings.lifecycleRingBytes)
-        config.wake_bytes = settings.wakeBytes
-        config.entry_budget = settings.entryBudget
-        config.failed_entry_budget = settings.failedEntryBudget
-
-        var absent: Set<String> = []
-        if let types = KernelTypes() {
-            config.cgroup_subsystem = cgroups.subsystem(in: types)
-            for image in settings.images { absent.formUnion(try BPFObject.absentPrograms(of: image, types)) }
-        }
         let pins = settings.pinDirectory.map { PinDirectory(path: $0) }
         var takeOver: TakeOver?
         var found: BPFObject?
+        var ready = loaded?.take(plan)
         if let pins {
             try pins.make()
-            found = try Self.find(pins, settings, config.cgroup_subsystem, &takeOver)
+            found = try Self.find(pins, settings, plan, &takeOver)
         }
         let object: BPFObject
         var told: ToldTotals?
@@ -103,13 +87,13 @@ package final class KernelSession {
             object = known
             told = ToldTotals(pins)
         } else {
-            object = try BPFObject.load(settings: settings, config: config, absent: absent)
+            if let known = ready.take() { object = known } else { object = try plan.load() }
             if pins != nil { told = try ToldTotals(entries: settings.lossEntries) }
         }
         self.takeOver = takeOver
         self.pins = pins
         self.told = told
-        subsystem = config.cgroup_subsystem
+        self.plan = plan
         let lifecycle = try object.map("lifecycle")
         let activity = try object.map("activity")
         let waker = try Waker()
@@ -141,7 +125,8 @@ package final class KernelSession {
 
     // MARK: Start and end
 
-    /// Attaches every program that was loaded. One that cannot be attached does not stop the others: see `programs`.
+    /// Attaches every program that was loaded. One that cannot be attached does not stop the others: see `programs`. What another
+    /// version has pinned is taken out then, so that there are always programs on the hooks.
     ///
     /// - Throws: if not one could be attached.
     package func attach() throws(KernelError) {
@@ -157,7 +142,7 @@ package final class KernelSession {
             throw KernelError(
                 .unsupported, "no program could be attached", log: object.programs.compactMap(\.log).first)
         }
-        try pin(subsystem)
+        try pin(plan)
     }
 
     /// Why `detach` could not unpin the programs, which are on their hooks still then; nil: it could.

@@ -3,6 +3,8 @@
 /// All that a `Collector` can be told, with the defaults.
 package struct CollectorConfiguration: Sendable {
     package var kernel = KernelSettings()
+    /// By these settings, ahead; nil: nothing is.
+    package var loaded: LoadedPrograms?
     package var pipeline = PipelineConfiguration()
     /// Between two readings of counts and losses, ns.
     package var tick: UInt64 = 10_000_000_000

@@ -58,9 +58,9 @@ final class CollectorLoop {
         outgoing = OutgoingEvents(
             configuration.deliveredEvents ?? EventChoice(),
             credentials: configuration.pipeline.profiles.credentials, stream: configuration.streamID)
-        do throws(KernelError) { kernel = try KernelSession(settings: configuration.kernel) } catch {
-            throw .kernel(error)
-        }
+        do throws(KernelError) {
+            kernel = try KernelSession(settings: configuration.kernel, loaded: configuration.loaded)
+        } catch { throw .kernel(error) }
         let session = Session(
             bootID: ProcFile.bootID, streamID: configuration.streamID, node: configuration.node,
             hierarchy: Self.hierarchyID(kernel.cgroups), pid: UInt32(getpid()),

@@ -40,9 +40,10 @@ struct Daemon {
         // Then first of all, so that a second daemon takes nothing from the first, until that has ended.
         var standby = Standby(settings, log)
         let kernel = configuration.kernel
-        guard let listener = try standby.listener(signals, restriction, rehearse: { try rehearse(kernel) }) else {
-            return ExitStatus.success
-        }
+        var loaded: LoadedPrograms?
+        guard let listener = try standby.listener(signals, restriction, rehearse: { loaded = try rehearse(kernel) })
+        else { return ExitStatus.success }
+        configuration.loaded = loaded
         defer { withExtendedLifetime((standby, listener)) {} }
         configuration.kernel.pinDirectory = standby.pinDirectory
         configuration.recording = settings.record
@@ -120,14 +121,19 @@ struct Daemon {
     }
 
     /// What would keep it from collecting, as far as that can be told while another daemon does.
-    private func rehearse(_ kernel: KernelSettings) throws {
+    ///
+    /// - Returns: what is to be used then: where other programs are pinned than it would load, nobody sees anything from when the
+    ///   other daemon has ended until its own are on their hooks, which need not be as long as loading them takes.
+    private func rehearse(_ kernel: KernelSettings) throws -> LoadedPrograms? {
         if let records = settings.records {
             try requireRotation(of: records)
             try LineDestination.rehearse(setting: records)
         }
-        var kernel = kernel
-        kernel.pinDirectory = nil
-        do throws(KernelError) { _ = try KernelSession(settings: kernel) } catch { throw CollectorError.kernel(error) }
+        do throws(KernelError) {
+            let loaded = try LoadedPrograms(settings: kernel)
+            guard let pins = settings.pinDirectory, !loaded.isPinned(in: pins) else { return nil }
+            return loaded
+        } catch { throw CollectorError.kernel(error) }
     }
 
     /// What keeps posture; nil: there is no place for it, which is told.

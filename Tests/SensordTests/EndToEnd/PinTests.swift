@@ -257,6 +257,37 @@ final class PinTests {
         try PinnedState.remove(files.pins)
     }
 
+    /// Ids of the programs that a daemon holds, by themselves or by their links.
+    private func programs(of daemon: RunningSensord) throws -> Set<String> {
+        let search = "exec sed -n 's/^prog_id:[[:space:]]*//p' /proc/\(daemon.pid)/fdinfo/* 2>/dev/null"
+        return Set(try RunningSensord([], wrapper: ["sh", "-c", search, "sh"]).wait().lines.map(String.init))
+    }
+
+    @Test func `what replaces programs of other sizes is loaded while they still have somebody`() throws {
+        let first = try daemon()
+        let flood = try flood()
+        try first.eventually { (try? count(of: mark)) ?? 0 > 0 }
+        let second = try start("--memory-entries", "65536", listen: "127.0.0.1:0")
+        try second.eventually { second.errorsSoFar.contains("listening for HTTP") }
+        let loaded = try programs(of: second)
+        try stop(first)
+        try second.eventually { second.errorsSoFar.contains("collecting") }
+        let attached = try programs(of: second)
+        #expect(!loaded.isEmpty && attached == loaded)
+        try second.eventually { (try? takeOver().contains(#""state":"blind""#)) ?? false }
+        _ = try end(flood)
+        try stop(second)
+        // Of the same ones none is kept ready.
+        let third = try start("--memory-entries", "65536")
+        try third.eventually { third.errorsSoFar.contains("collecting") }
+        let fourth = try start("--memory-entries", "65536", listen: "127.0.0.1:0")
+        try fourth.eventually { fourth.errorsSoFar.contains("listening for HTTP") }
+        #expect(try programs(of: fourth).isEmpty)
+        try stop(fourth)
+        try stop(third)
+        try PinnedState.remove(files.pins)
+    }
+
     @Test func `programs of other sizes are replaced, and that is said`() async throws {
         try stop(daemon())
         let second = try start("--memory-entries", "65536")
