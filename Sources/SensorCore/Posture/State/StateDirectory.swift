@@ -12,7 +12,8 @@ final class StateDirectory {
     private let folder: Int32
     private let lock: Int32
 
-    /// Makes the directory (0700) where it is missing, and takes its lock, which ends with this object or the process.
+    /// Makes the directory (0700) where it is missing, and takes its lock, which ends with this object or the process. One that was
+    /// made by somebody else, as kubelet does, is closed to others where that takes nothing from them.
     init(_ path: String) throws(StateLogError) {
         self.path = path
         if mkdir(path, 0o700) != 0, errno != EEXIST { throw StateLogError(path, SystemError("make \(path)")) }
@@ -29,6 +30,20 @@ final class StateDirectory {
             throw error
         }
         self.folder = folder
+        closeToOthers()
+    }
+
+    /// There is nothing in it that they may read. As well as it goes: each file is closed to them by itself.
+    private func closeToOthers() {
+        var status = stat()
+        guard fstat(folder, &status) == 0, status.st_mode & 0o077 != 0, let names = try? names() else { return }
+        let isClosed = names.allSatisfy { name in
+            var entry = stat()
+            return name == "." || name == ".."
+                || fstatat(folder, name, &entry, AT_SYMLINK_NOFOLLOW) == 0 && entry.st_uid == geteuid()
+                    && entry.st_mode & 0o077 == 0
+        }
+        if isClosed { fchmod(folder, 0o700) }
     }
 
     /// To look at what somebody else may be writing: makes nothing and takes no lock.

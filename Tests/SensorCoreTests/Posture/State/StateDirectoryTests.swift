@@ -35,11 +35,16 @@ import Testing
         }
     }
 
-    @Test func `a directory that was there stays as it was; what is made in it is for its owner alone`() throws {
+    @Test(arguments: [true, false])
+    func `a directory that was there is closed to others unless there is something for them in it`(_ isShared: Bool)
+        throws
+    {
         mkdir(scratch.state, 0o755)
+        close(open(scratch.state + "/theirs", O_CREAT | O_WRONLY | O_CLOEXEC, isShared ? 0o644 : 0o600))
         let log = try scratch.log()
         #expect(log.commit(["a": "1"]) != .failed)
-        for (name, mode) in [("", S_IFDIR | 0o755), ("/lock", S_IFREG | 0o600), ("/00000001.log", S_IFREG | 0o600)] {
+        let own = S_IFDIR | (isShared ? 0o755 : 0o700)
+        for (name, mode) in [("", own), ("/lock", S_IFREG | 0o600), ("/00000001.log", S_IFREG | 0o600)] {
             var status = stat()
             #expect(lstat(scratch.state + name, &status) == 0)
             #expect(status.st_mode == mode)
