@@ -57,8 +57,11 @@ struct FactFolding {
     }
 
     private func paths(_ facts: Facts, _ group: Group) -> [Fold] {
-        let items = facts.enumerated().map {
-            PathFolding.Item($1.key.key[.path], index: $0, isShape: $1.key.key.isFolded)
+        // What is kept as one is shown as one.
+        let folded = Set(facts.lazy.map(\.key.key).filter(\.isFolded))
+        let items = facts.enumerated().map { index, fact in
+            let key = folded.isEmpty ? fact.key.key : fact.key.key.folds().first(where: folded.contains) ?? fact.key.key
+            return PathFolding.Item(key[.path], index: index, isShape: key.isFolded)
         }
         return PathFolding(limit: limit).fold(items).map { found in
             let access = group.access.isEmpty ? "" : " \(group.access.text)"

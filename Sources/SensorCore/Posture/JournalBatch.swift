@@ -12,7 +12,8 @@ package struct JournalBatch: Sendable {
     var droppedEvents: UInt64 = 0
     /// To be kept: parts of what is known of subjects; nil: no more.
     var shares: [ShareKey: PostureRecord?] = [:]
-
+    /// Until when all is kept, once this is; nil: as before.
+    var keptUntil: KeptUntil?
     /// Subjects whose shares are to be read again.
     var wanted: Set<SubjectKey> = []
 
@@ -28,5 +29,6 @@ package struct JournalBatch: Sendable {
         events += later.events
         droppedEvents += later.droppedEvents
         wanted.formUnion(later.wanted)
+        keptUntil = later.keptUntil ?? keptUntil
     }
 }

@@ -41,7 +41,7 @@ package final class Profile {
     private var countOfKind: [FactKind: Int] = [:]
     /// Of the facts that stand for many, which ones they are, by index.
     private var folded: [Int: FoldedPaths] = [:]
-    /// Facts that have a shape in common, by its hash; nil: nobody needed to know yet.
+    /// Facts of their own that fold together, by the hash of what to; nil: nobody needed to know yet.
     private var alike: [UInt64: Int]?
     private(set) var revisions = RevisionTable()
     /// What its sessions call one after the other.
@@ -79,6 +79,8 @@ package final class Profile {
     /// As it was assessed last, by discipline; empty: it has not been by this run.
     var convergence: [Discipline: Convergence] = [:]
     var keptTurn: UInt64 = 0
+    /// When all of it was kept, the last time that somebody looked, or it came: wall clock, nanoseconds since 1970.
+    var keptUntil: UInt64 = 0
 
     init(_ subject: SubjectKey, limits: Limits = Limits(), seed: UInt64, writer: String = "") {
         self.subject = subject
@@ -263,24 +265,24 @@ package final class Profile {
             return learns && count < limit ? insert(key, qualifiers, deed) : nil
         }
         // Little room is left. What is like many others is told with them, so that nobody who makes up names hides what is new:
-        // some is kept for what folds with nothing.
+        // of the last of it half is kept for what folds with nothing, and half for what is folded.
+        let folds = key.folds(limits.credentials)
+        var found = folds.lazy.compactMap { self.facts.find($0, qualifiers) }.first
         let isFull = count >= limit - limit / 8
-        if let folded = key.folded(limits.credentials) {
-            let shape = Self.hash(folded, qualifiers)
-            var found = facts.find(folded, qualifiers)
-            if found == nil, learns, count < limit, isFull || countAlike(shape) >= Self.ownFacts {
-                found = insert(folded, qualifiers, deed)
-            }
-            if let found {
-                self.folded[found, default: FoldedPaths()].note(path)
-                return found
-            }
-            guard learns, !isFull else { return nil }
-            alike?[shape, default: 0] += 1
-            return insert(key, qualifiers, deed)
+        if found == nil, learns, count < limit - limit / 16,
+            let fold = folds.first(where: { countAlike($0, qualifiers) >= Self.ownFacts })
+                ?? (isFull ? folds.last : nil)
+        {
+            found = insert(fold, qualifiers, deed)
         }
-        let isOrdinary = PathSensitivity(of: path, limits.credentials) == .ordinary
-        return learns && count < limit && !(isFull && isOrdinary) ? insert(key, qualifiers, deed) : nil
+        if let found {
+            folded[found, default: FoldedPaths()].note(path)
+            return found
+        }
+        let isOrdinary = !folds.isEmpty || PathSensitivity(of: path, limits.credentials) == .ordinary
+        guard learns, count < limit, !(isFull && isOrdinary) else { return nil }
+        for fold in folds { alike?[Self.hash(fold, qualifiers), default: 0] += 1 }
+        return insert(key, qualifiers, deed)
     }
 
     private func insert(_ key: FactKey, _ qualifiers: UInt8, _ deed: Deed) -> Int {
@@ -288,23 +290,26 @@ package final class Profile {
         return facts.insert(key, qualifiers, Fact(firstSeen: deed.time))
     }
 
-    /// Paths of one shape that have a fact of their own each, where half of the room is taken.
+    /// Paths that fold together and have a fact of their own each, where half of the room is taken.
     static let ownFacts = 16
 
     private static func hash(_ key: FactKey, _ qualifiers: UInt8) -> UInt64 {
         StableHash.mixed(StableHash.of(key.bytes) ^ UInt64(key.kind.rawValue) << 8 ^ UInt64(qualifiers))
     }
 
-    /// Facts of a shape.
-    private func countAlike(_ shape: UInt64) -> Int {
-        if let alike { return alike[shape, default: 0] }
-        var alike: [UInt64: Int] = [:]
-        for index in 0..<count {
-            guard let folded = facts.key(at: index).folded(limits.credentials) else { continue }
-            alike[Self.hash(folded, facts.qualifiers(at: index)), default: 0] += 1
+    /// Facts of their own that fold to this.
+    private func countAlike(_ fold: FactKey, _ qualifiers: UInt8) -> Int {
+        if alike == nil {
+            var known: [UInt64: Int] = [:]
+            for index in 0..<count {
+                let key = facts.key(at: index)
+                for fold in key.isFolded ? [] : key.folds(limits.credentials) {
+                    known[Self.hash(fold, facts.qualifiers(at: index)), default: 0] += 1
+                }
+            }
+            alike = known
         }
-        self.alike = alike
-        return alike[shape, default: 0]
+        return alike?[Self.hash(fold, qualifiers)] ?? 0
     }
 
     /// nil: it stands for one path, or for nothing like it.

@@ -268,7 +268,7 @@ package struct ProfileTable: ~Copyable {
         let place = freePlaces.popLast() ?? places.count
         if place == places.count { places.append((nil, 0)) }
         places[place].profile = profile
-        profile.dueAt = clock.now &+ Self.hour
+        (profile.dueAt, profile.keptUntil) = (clock.now &+ Self.hour, clock.now)
         profile.ordinal = added
         added += 1
         profile.number = ProfileNumber(place: UInt16(place), generation: places[place].generation)
@@ -337,7 +337,8 @@ package struct ProfileTable: ~Copyable {
 
     /// What else is to be said of a share that was not restored yet.
     private struct WaitingShare {
-        var wasKilled: Bool
+        /// Since when what it did may be missing: wall clock, nanoseconds since 1970.
+        var killedAfter: UInt64?
         var isDamaged: Bool
     }
 
@@ -347,18 +348,23 @@ package struct ProfileTable: ~Copyable {
     /// - Parameters:
     ///   - shares: each as one record or several, as they were kept.
     ///   - wasKilled: the sensor had no time to keep the last.
+    ///   - keptUntil: until when it had kept everything, wall clock, nanoseconds since 1970; nil: nobody knows.
     ///   - damaged: subjects of which part was not to be had any more.
-    mutating func restore(_ shares: [KeptShare], damaged: Set<SubjectKey>, wasKilled: Bool) {
+    mutating func restore(
+        _ shares: [KeptShare], damaged: Set<SubjectKey>, wasKilled: Bool, keptUntil: UInt64? = nil
+    ) {
         clock.start(after: shares.map(\.keptAt).max() ?? 0)
+        func killedAfter(_ keptAt: UInt64) -> UInt64? { wasKilled ? keptUntil ?? keptAt : nil }
         for share in shares.sorted(by: { ($1.keptAt, $0.subject) < ($0.keptAt, $1.subject) }) {
-            let state = WaitingShare(wasKilled: wasKilled, isDamaged: damaged.contains(share.subject))
+            let state = WaitingShare(
+                killedAfter: killedAfter(share.keptAt), isDamaged: damaged.contains(share.subject))
             if profiles.count < limits.subjects { restore(share, state) } else { waiting[share.subject] = state }
         }
         for subject in damaged.sorted() where profiles[subject] == nil && waiting[subject] == nil {
             if profiles.count < limits.subjects {
                 addDamaged(subject)
             } else {
-                waiting[subject] = WaitingShare(wasKilled: wasKilled, isDamaged: true)
+                waiting[subject] = WaitingShare(killedAfter: nil, isDamaged: true)
             }
         }
     }
@@ -375,7 +381,7 @@ package struct ProfileTable: ~Copyable {
         let profile = Profile(share.subject, limits: limits.profile, seed: seed, writer: share.writer)
         profile.restore(header: share.header, share.coverage, keptAt: share.keptAt)
         profile.restore(pages: share.pages, stale: share.stalePages, at: clock.now)
-        if state.wasKilled { profile.restore(killedAfter: share.keptAt, startedAt: clock.now) }
+        if let time = state.killedAfter { profile.restore(killedAfter: time, startedAt: clock.now) }
         if state.isDamaged { profile.restore(damagedAt: clock.now) }
         add(profile)
         return profile
@@ -437,6 +443,7 @@ package struct ProfileTable: ~Copyable {
         }.sorted {
             ($0.keptTurn, $0.ordinal) < ($1.keptTurn, $1.ordinal)
         }
+        defer { for profile in profiles.values where profile.unkept.isEmpty { profile.keptUntil = clock.now } }
         return changed.compactMap { profile in
             let needed = needed[profile.subject]
             let isWhole = profile === whole || profile.isMoved
@@ -453,6 +460,11 @@ package struct ProfileTable: ~Copyable {
             if profile.unkept.isEmpty { profile.keptTurn = turn }
             return Unkept(profile: profile, pages: pages, hasHeader: hasHeader)
         }
+    }
+
+    /// Until when all that is known is kept, once what was taken is: wall clock, nanoseconds since 1970.
+    package var keptUntil: UInt64 {
+        profiles.values.reduce(clock.now) { $1.unkept.isEmpty ? $0 : min($0, $1.keptUntil) }
     }
 
     // MARK: Telling

@@ -12,6 +12,7 @@ struct JournalWriter {
     private var spool: SpoolKeeper
     private var coarsener: SpoolCoarsener
     private var coarsened: CoarsenedRecords
+    private var keptUntil: KeptUntil?
     private var cursors: [SinkCursor]
     /// What is to be written of shares.
     private var shares: [[UInt8]: PostureRecord?] = [:]
@@ -94,6 +95,11 @@ struct JournalWriter {
         for (key, record) in batch.shares {
             let bytes = key.bytes
             if log.change(bytes) { shares.updateValue(record, forKey: bytes) } else { refused += 1 }
+        }
+        // By itself it is not worth a write.
+        if !batch.shares.isEmpty, let until = batch.keptUntil {
+            keptUntil = until
+            log.change(KeptUntil.key)
         }
         unwritten += batch.records
         writeRecords()
@@ -228,8 +234,8 @@ struct JournalWriter {
         }
         tellDroppedEvents(isEnd: true)
         refused += UInt64(unwritten.count)
-        _ = log.close { [shares, cursors, resent, coarsened, log] in
-            Self.value(of: $0, shares, cursors, resent, coarsened, log)
+        _ = log.close { [shares, cursors, resent, coarsened, keptUntil, log] in
+            Self.value(of: $0, shares, cursors, resent, coarsened, keptUntil, log)
         }
     }
 
@@ -238,8 +244,8 @@ struct JournalWriter {
 
     @discardableResult
     mutating func commit() -> Bool {
-        let outcome = log.commit { [shares, cursors, resent, coarsened, log] in
-            Self.value(of: $0, shares, cursors, resent, coarsened, log)
+        let outcome = log.commit { [shares, cursors, resent, coarsened, keptUntil, log] in
+            Self.value(of: $0, shares, cursors, resent, coarsened, keptUntil, log)
         }
         guard case .committed = outcome else { return false }
         shares = [:]
@@ -249,10 +255,11 @@ struct JournalWriter {
 
     private static func value(
         of key: [UInt8], _ shares: [[UInt8]: PostureRecord?], _ cursors: [SinkCursor], _ resent: ResentRecords,
-        _ coarsened: CoarsenedRecords, _ log: StateLog
+        _ coarsened: CoarsenedRecords, _ keptUntil: KeptUntil?, _ log: StateLog
     ) -> [UInt8]? {
         if ResentRecords.isKey(key) { return resent.bytes }
         if CoarsenedRecords.isKey(key) { return coarsened.bytes }
+        if KeptUntil.isKey(key) { return keptUntil?.bytes }
         if SinkPosition.isKey(key) {
             return cursors.first { $0.key == key }.map {
                 SinkPosition(stream: log.head.id, sequence: $0.settled).bytes

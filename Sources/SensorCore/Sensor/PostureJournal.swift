@@ -48,6 +48,8 @@ package final class PostureJournal: Sendable {
         /// Subjects of which part is damaged.
         var damaged: Set<SubjectKey> = []
         var wasKilled = false
+        /// nil: nobody knows.
+        var keptUntil: KeptUntil?
         /// Values of versions that this one does not know: they are left alone.
         package var unknown = 0
     }
@@ -224,7 +226,8 @@ package final class PostureJournal: Sendable {
         if log.opening.missingEntries + log.opening.lostFrames > 0 { damaged.formUnion(shares.map(\.subject)) }
         return Restored(
             shares: shares, damaged: damaged,
-            wasKilled: !log.opening.wasClean, unknown: unknown)
+            wasKilled: !log.opening.wasClean,
+            keptUntil: values.first { KeptUntil.isKey($0.key) }.flatMap { KeptUntil($0.bytes) }, unknown: unknown)
     }
 
     private static func work(

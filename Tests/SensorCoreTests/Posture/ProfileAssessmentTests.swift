@@ -43,18 +43,28 @@ import Testing
         #expect(try assessment(of: files).tools[0].estimate.state == .converged)
     }
 
-    @Test func `names that are made up anew each time are nothing new, others are`() throws {
-        var (made, different) = (sample(), sample())
+    @Test func `names that are made up anew each time are nothing new, other directories are`() throws {
+        var (made, words, different) = (sample(), sample(), sample())
         for day in 0..<Self.days {
             for place in 0..<10 as Range<UInt64> {
                 let number = day * 10 + place
                 made.add(
                     FactKey(.file, ByteString("/app/cache/\(number)/a.json"), "READ"), from: day * 24, until: day * 24)
                 let word = String(decoding: [97 + UInt8(number / 26), 97 + UInt8(number % 26)], as: UTF8.self)
-                different.add(FactKey(.file, ByteString("/app/cache/\(word)"), "READ"), from: day * 24, until: day * 24)
+                words.add(FactKey(.file, ByteString("/app/cache/\(word)"), "READ"), from: day * 24, until: day * 24)
+                different.add(FactKey(.file, ByteString("/app/\(word)/x"), "READ"), from: day * 24, until: day * 24)
             }
         }
         #expect(try behavioral(assessment(of: made)).state == .converged)
+        #expect(try behavioral(assessment(of: words)).state == .converged)
         #expect(try behavioral(assessment(of: different)).state == .learning)
+        // All at one time, as a program's modules: each is one.
+        var modules = sample()
+        for number in 0..<200 {
+            modules.add(FactKey(.file, ByteString("/app/lib/\(number)/a.py"), "READ"), from: 240, until: 240)
+            let word = String(decoding: [97 + UInt8(number / 26), 97 + UInt8(number % 26)], as: UTF8.self)
+            modules.add(FactKey(.file, ByteString("/app/lib/\(word).py"), "READ"), from: 240, until: 240)
+        }
+        #expect(Discovery.all(of: try modules.snapshot.profile.facts).count == 12 + 1 + 200)
     }
 }

@@ -528,6 +528,43 @@ import Testing
         #expect(gone == ["Deployment"])
     }
 
+    @Test func `after a kill what is kept in turns may be missing since all was kept last`() throws {
+        var table = table()
+        let (one, other) = (workload("one"), workload("other"))
+        func live() {
+            for number in 0..<64 { table.note(opened("/\(number)", one)) }
+            table.note(opened("/a", other))
+        }
+        live()
+        var values: [ShareKey: PostureProfile] = [:]
+        _ = keep(&table, in: &values)
+        var until = table.keptUntil
+        #expect(until == Self.start)
+        table.tick(reading(20))
+        _ = table.takeUnkept(told: [], facts: .max)
+        until = table.keptUntil
+        #expect(until == Self.start + 20)
+        // For some of it there is no time.
+        live()
+        for boot in [30, 40] as [UInt64] {
+            table.tick(reading(boot))
+            _ = table.takeUnkept(told: [], facts: 32)
+            until = table.keptUntil
+            #expect(until == Self.start + 20)
+        }
+        var next = self.table()
+        next.restore(try shares(values), damaged: [], wasKilled: true, keptUntil: until)
+        for workload in [one, other] {
+            let known = next.profile(of: SubjectKey(workload.identity))
+            let rows = try #require(known).coverage.messages().filter { $0.lost.first?.reason == "killed" }
+            #expect(!rows.isEmpty && rows.allSatisfy { $0.from.nanosecondsSince1970 == Self.start + 20 })
+        }
+        table.tick(reading(50))
+        _ = table.takeUnkept(told: [], facts: .max)
+        until = table.keptUntil
+        #expect(until == Self.start + 50)
+    }
+
     @Test func `after a kill the hour is lossy and coverage says since when; what was damaged says so`() throws {
         var table = table()
         let (one, other) = (workload("one"), workload("other"))

@@ -74,22 +74,22 @@ import Testing
     {
         let profile = profile { $0.facts = 100 }
         for number in 0..<1000 {
-            for _ in 0..<2 { profile.note(file("/srv/\(Self.word(number))"), FactQualifiers(), deed()) }
+            for _ in 0..<2 { profile.note(file("/srv/\(Self.word(number))/x"), FactQualifiers(), deed()) }
         }
-        #expect(profile.count == 35)
+        #expect(profile.count == 38 && (0..<38).map { profile.message(of: $0).folded }.firstIndex(of: true) == 35)
         let overflow = try #require(profile.message().facts.last { $0.overflow })
-        #expect(overflow.kind == "file" && overflow.count == 1930)
+        #expect(overflow.kind == "file" && overflow.count == 1924)
         #expect((700...1250).contains(overflow.distinct), "\(overflow.distinct)")
-        // Some is kept for what folds with nothing.
+        // Some is kept for what folds with nothing, however many directories somebody makes up.
         profile.note(file("/etc/shadow"), FactQualifiers(), deed())
         profile.note(file("/etc/sudoers.d/99-a"), FactQualifiers(outcome: .denied), deed())
-        #expect(profile.count == 37 && profile.message(of: 35).key.path == "/etc/shadow")
+        #expect(profile.count == 40 && profile.message(of: 38).key.path == "/etc/shadow")
         let keys = [
             FactKey(.egress, "a.test", "443", "TCP"), FactKey(.process, "/bin/a", "", ""), FactKey(.library, "/a.so"),
             FactKey(.credential, "ssh", "/root/.ssh/id_rsa", "READ"), FactKey(.dns, "a.test", "A"),
         ]
         for key in keys { profile.note(.init(key: key), FactQualifiers(), deed()) }
-        #expect(profile.count == 42)
+        #expect(profile.count == 45)
         #expect(profile.newOverflow == [.file] && profile.takeOverflow() == [.file] && profile.takeOverflow() == [])
         let rows = profile.withOverflow(profile.coverage.messages())
         #expect(rows.contains { $0.kind == "file" && $0.state == "lossy" && $0.lost.first?.reason == "facts_full" })
@@ -157,6 +157,17 @@ import Testing
         #expect(profile.message(of: 0).count == 2 && profile.message(of: 20).count == 980)
         #expect(profile.count == 23 && profile.message(of: 21).key.path == "/app/secrets/new")
         #expect(profile.message(of: 22).outcome == "denied" && !profile.message(of: 22).folded)
+    }
+
+    @Test func `files of one directory that end alike are one fact then, whatever their names are`() {
+        let profile = profile { $0.facts = 100 }
+        for number in 0..<100 { profile.note(file("/srv/in/\(Self.word(number)).txt"), FactQualifiers(), deed()) }
+        for path in ["/srv/in/a.key", "/srv/in/.b.txt", "/srv/in/a", "/srv/out/a.txt", "/etc/in/a.txt"] {
+            profile.note(file(path), FactQualifiers(), deed())
+        }
+        let facts = (0..<profile.count).map(profile.message)
+        #expect(facts.count == 26 && facts[20].folded && facts[20].key.path == "/srv/in/*.txt" && facts[20].count == 80)
+        #expect(facts[21...].allSatisfy { !$0.folded && $0.count == 1 })
     }
 
     @Test func `a path of its own, and what folds with nothing, is never one of many`() {

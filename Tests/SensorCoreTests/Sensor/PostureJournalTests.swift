@@ -111,6 +111,22 @@ import Testing
         #expect(next.finish() && sink.sequences == [1, 2, 3, 4, 5] && next.status.trouble == nil)
     }
 
+    @Test func `until when all was kept is known after a kill, as of what was committed`() throws {
+        var journal: PostureJournal? = try open(Sink())
+        #expect(journal?.takeRestored().keptUntil == nil)
+        var batch = batch([record(0)], shares: 0..<1)
+        batch.keptUntil = KeptUntil(20_000 * 86_400_000_000_000 + 1)
+        journal?.write(batch)
+        try eventually { journal?.isReady() ?? false }
+        var empty = JournalBatch()
+        empty.keptUntil = KeptUntil(20_000 * 86_400_000_000_000 + 2)
+        journal?.write(empty)
+        #expect(journal?.finish() == true)
+        journal = nil
+        let restored = try open(Sink()).takeRestored()
+        #expect(restored.keptUntil == KeptUntil(20_000 * 86_400_000_000_000 + 1) && restored.unknown == 0)
+    }
+
     @Test func `a record that no commit takes is refused, counted and told of, and the next one is told`() throws {
         let sink = Sink()
         let journal = try open(sink)

@@ -110,18 +110,18 @@ final class PostureTests {
         }
         let folded = facts.filter { $0.contains(#""folded":true"#) }
         #expect(
-            folded.count == 1 && folded[0].contains(#"/cache/{n}.tmp"#) && folded[0].contains("exemplars"), "\(facts)")
+            folded.count == 1 && folded[0].contains("/cache/*.tmp") && folded[0].contains("exemplars"), "\(facts)")
         #expect(facts.reduce(0) { $0 + (UInt64(Self.count(in: $1)) ?? 0) } == 300)
         #expect(!json.contains("facts_full"))
         let page = try posture("planner").output
         #expect(
-            page.split(separator: "\n").contains { $0.contains("300×") && $0.contains("/cache/{n}.tmp") }, "\(page)")
-        // With names in which nothing is made up there is no room in the end, but for what never folds.
+            page.split(separator: "\n").contains { $0.contains("300×") && $0.contains("/cache/*.tmp") }, "\(page)")
+        // Nor with words for names.
         try act(
             "for a in a b c d e f g h i j; do for b in a b c d e f g h i j; do : > '\(folder)/words/'$a$b; done; done; : < /etc/hostname"
         )
         try daemon.eventually { (try? count(of: "/etc/hostname")) ?? 0 == 1 }
-        #expect(try posture("Deployment/planner", "--json").output.contains("facts_full"))
+        #expect(try !posture("Deployment/planner", "--json").output.contains("facts_full"))
         try verify(stop(daemon))
     }
 

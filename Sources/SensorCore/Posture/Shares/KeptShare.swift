@@ -55,7 +55,9 @@ struct KeptShare {
         var shares: [SubjectKey: KeptShare] = [:]
         var unknown = 0
         for value in values {
-            if SinkPosition.isKey(value.key) || ResentRecords.isKey(value.key) || CoarsenedRecords.isKey(value.key) {
+            if SinkPosition.isKey(value.key) || ResentRecords.isKey(value.key) || CoarsenedRecords.isKey(value.key)
+                || KeptUntil.isKey(value.key)
+            {
                 continue
             }
             guard let key = ShareKey(value.key), let record = try? PostureRecord(serializedBytes: value.bytes),

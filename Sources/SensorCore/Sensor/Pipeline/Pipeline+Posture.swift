@@ -21,6 +21,7 @@ extension Pipeline {
                 batch.shares.updateValue(share(of: part.profile, page: page), forKey: key)
             }
         }
+        batch.keptUntil = KeptUntil(profiles.keptUntil)
         for profile in profiles.takeReleased() {
             let last = records(of: profile, profile.takeChanged(at: .max, refresh: 0), isLast: true)
             batch.records += last.map { RecordContent($0) }
@@ -39,7 +40,9 @@ extension Pipeline {
     /// What was known before a restart.
     mutating func restore(_ restored: PostureJournal.Restored) {
         node.wasKilled = restored.wasKilled
-        profiles.restore(restored.shares, damaged: restored.damaged, wasKilled: restored.wasKilled)
+        profiles.restore(
+            restored.shares, damaged: restored.damaged, wasKilled: restored.wasKilled,
+            keptUntil: restored.keptUntil?.time)
     }
 
     /// What was known of subjects that there was no room for then.
