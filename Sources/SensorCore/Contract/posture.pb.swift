@@ -2968,7 +2968,7 @@ package nonisolated struct PostureFactKey: Sendable {
 
   package var path: String = String()
 
-  /// As of an event's file, and `DELETE`, `RENAME`, `LINK`.
+  /// As of an event's file, and `DELETE`, `RENAME`, `LINK`; of an effect on a file as well.
   package var access: [String] = []
 
   /// Of a process the shape of its command line, of a tool names and types of its parameters.

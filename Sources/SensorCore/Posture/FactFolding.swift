@@ -145,7 +145,7 @@ struct FactFolding {
         case .hop: return "\(value(.type)) \(value(.from)) → \(value(.to))"
         case .model: return "\(value(.name)) \(value(.from))\(value(.to, after: " → "))"
         case .tool: return "\(value(.name))(\(value(.arguments)))"
-        case .effect: return "\(value(.tool)): \(value(.type)) \(value(.what))"
+        case .effect: return "\(value(.tool)): \(value(.type)) \(value(.what))\(value(.access, after: " "))"
         default: return key.values.map(\.text).filter { !$0.isEmpty }.joined(separator: " ")
         }
     }

@@ -97,7 +97,9 @@ package struct PostureSummary: Sendable {
                 tools[values[0]] = found
             case .effect where values.count >= 3:
                 var found = tool(values[0])
-                found.effects.append((values[1], values[2], identity.qualifiers.outcome, count))
+                let access = identity.key[.access].text
+                found.effects.append(
+                    (values[1], values[2] + (access.isEmpty ? "" : " \(access)"), identity.qualifiers.outcome, count))
                 tools[values[0]] = found
             default: break
             }

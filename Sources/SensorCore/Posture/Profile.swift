@@ -131,6 +131,15 @@ package final class Profile {
         hours.lose(disciplines, in: Sightings.hour(of: now))
     }
 
+    /// A tool was called.
+    ///
+    /// - Returns: the sequences that it makes with the session's calls before.
+    func follow(_ call: ToolCallDetail, of container: String, at time: UInt64) -> [FactKey] {
+        let before = sequences.cutOff
+        defer { if sequences.cutOff != before { coverage.cutOff(sequences.cutOff - before, at: time) } }
+        return sequences.follow(call.name, in: call.session, of: container, at: time)
+    }
+
     /// Something was done in a way that no event tells of.
     func miss(_ operation: String, count: UInt64, of container: String, at now: UInt64, isOwn: Bool = true) {
         coverage.miss(operation, count: count, of: container, at: now, isOwn: isOwn)

@@ -116,7 +116,8 @@ package struct ProfileTable: ~Copyable {
             return
         }
         if let call {
-            statements = profile.sequences.follow(call.name, in: call.session).map { Event.Statement(key: $0) }
+            statements = profile.follow(call, of: event.workload.container?.id ?? "", at: time(of: event))
+                .map { Event.Statement(key: $0) }
             profile.exercise.note(call, at: time(of: event))
         }
         if case .context(let context) = event.detail { profile.exercise.note(context) }
@@ -171,6 +172,11 @@ package struct ProfileTable: ~Copyable {
                     time: time, container: workload.container?.id ?? "", replica: Self.replica(of: workload),
                     revision: workload.identity.revision), learns: !isClosed)
         }
+    }
+
+    /// What its sessions of that name call from now on follows nothing.
+    mutating func endSession(_ session: String, of workload: WorkloadDescription) {
+        profiles[SubjectKey(workload.identity)]?.sequences.end(session, of: workload.container?.id ?? "")
     }
 
     // MARK: Watching

@@ -246,6 +246,7 @@ struct CallBook<Marker: CallMarker> {
         let key = try session(message, sender, connection).key
         remove(key, status: "cancelled", error: "the session has ended")
         pastSessions.keep(nil, of: key, at: now.boot)
+        tell(.sessionEnded(key.name, origin(of: sender)))
         return .ack(message.seq)
     }
 

@@ -60,6 +60,7 @@ extension CallChange {
             transition.initiator = transition.initiator?.mapping(text)
             transition.authority = transition.authority?.mapping(text)
             return .transition(transition, origin)
+        case .sessionEnded(let session, let origin): return .sessionEnded(name(session), origin)
         case .set, .closed: return self
         }
     }

@@ -21,6 +21,8 @@ package enum CallChange: Sendable, Equatable, Codable {
     indirect case transition(SessionTransition, CallOrigin)
     /// A call that an OpenTelemetry span has told of, after the fact.
     indirect case span(SpanCall)
+    /// The session of that name is over; another may get its name.
+    case sessionEnded(String, CallOrigin)
 }
 
 extension CallChange {

@@ -142,8 +142,14 @@ import Testing
             peer: Endpoint(address: IPAddress(ipv4: 1), port: 80, names: ["a.test"]))
         #expect(
             keys(event(.networkConnect, .network(connect)) { $0.toolCall = call }) == [
-                ["egress", "a.test", "80", "TCP"], ["effect", "read", "egress", "a.test:80"],
+                ["egress", "a.test", "80", "TCP"], ["effect", "read", "egress", "a.test:80", ""],
             ])
+        for (access, name) in [(FileAccess.read, "READ"), (.write, "WRITE")] {
+            #expect(
+                keys(event(.fileOpen, file("/a", access)) { $0.toolCall = call }).last == [
+                    "effect", "read", "file", "/a", name,
+                ])
+        }
         // Of several calls only what they have in common is known.
         let several = ToolCallReference(id: "", name: "", session: "s", method: .candidates, candidates: ["a", "b"])
         #expect(keys(event(.fileOpen, file("/a", .read)) { $0.toolCall = several }).count == 1)

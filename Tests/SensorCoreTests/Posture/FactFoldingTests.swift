@@ -26,7 +26,8 @@ import Testing
             (FactKey(.identity, "setuid", "1:1", "0:0"), "setuid 1:1 → 0:0"),
             (FactKey(.model, "p", "m", ""), "p m"), (FactKey(.model, "p", "m", "n"), "p m → n"),
             (FactKey(.tool, "read", "path:string", ""), "read(path:string)"),
-            (FactKey(.effect, "read", "file", "/a"), "read: file /a"),
+            (FactKey(.effect, "read", "file", "/a", "READ"), "read: file /a READ"),
+            (FactKey(.effect, "read", "egress", "a.test:443", ""), "read: egress a.test:443"),
             (FactKey(.credential, "ssh", "/root/.ssh/id_rsa", "READ"), "ssh /root/.ssh/id_rsa READ"),
         ]
         for (key, text) in keys { #expect(FactFolding.text(of: key) == text) }

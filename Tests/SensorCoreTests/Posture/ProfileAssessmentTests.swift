@@ -14,7 +14,7 @@ import Testing
         sample.watch(0..<24 * Self.days)
         for name in ["a", "b", "c", "d", "e", "f"] {
             sample.add(FactKey(.file, ByteString("/app/\(name)"), "READ"), count: 30)
-            sample.add(FactKey(.effect, "read_file", "file", ByteString("/app/\(name)")), count: 30)
+            sample.add(FactKey(.effect, "read_file", "file", ByteString("/app/\(name)"), "READ"), count: 30)
         }
         return sample
     }

@@ -375,13 +375,43 @@ import Testing
         #expect(replicas(Array(names.prefix(900))) == replicas(Array(names.prefix(900).reversed())))
     }
 
-    @Test func `sequences are of one session each`() {
-        let profile = profile()
-        var found: [[String]] = []
-        for (tool, session) in [("a", "1"), ("x", "2"), ("b", "1"), ("c", "1"), ("y", "2")] {
-            found += profile.sequences.follow(tool, in: session).map { $0.values.map(\.text) }
+    /// Calls of tools: the tool, the session, the container, and the minute.
+    private func sequences(_ profile: Profile, _ calls: [(String, String, String, UInt64)]) -> [[String]] {
+        calls.flatMap { tool, session, container, minute in
+            profile.follow(
+                ToolCallDetail(id: "1", name: tool, session: session, scope: "none"), of: container,
+                at: Self.start + minute * 60_000_000_000
+            ).map { $0.values.map(\.text) }
         }
-        #expect(found == [["a", "b"], ["b", "c"], ["a", "b", "c"], ["x", "y"]])
+    }
+
+    @Test func `sequences are of one session of one container each`() {
+        let calls: [(String, String, String, UInt64)] = [
+            ("a", "1", "c", 0), ("x", "2", "c", 0), ("p", "1", "d", 0), ("b", "1", "c", 1), ("q", "1", "d", 1),
+            ("c", "1", "c", 2), ("y", "2", "c", 2), ("z", "", "c", 2), ("z", "", "c", 2),
+        ]
+        #expect(
+            sequences(profile(), calls) == [["a", "b"], ["p", "q"], ["b", "c"], ["a", "b", "c"], ["x", "y"]])
+    }
+
+    @Test func `a session that is over, or said nothing for long, has nothing before it`() {
+        let profile = profile()
+        #expect(sequences(profile, [("a", "1", "c", 0), ("b", "1", "c", 9)]) == [["a", "b"]])
+        profile.sequences.end("1", of: "d")
+        #expect(sequences(profile, [("c", "1", "c", 10)]) == [["b", "c"], ["a", "b", "c"]])
+        profile.sequences.end("1", of: "c")
+        #expect(sequences(profile, [("d", "1", "c", 10), ("e", "1", "c", 20), ("f", "1", "c", 21)]) == [["e", "f"]])
+    }
+
+    @Test func `sessions that are forgotten while they go on are counted, those that are over are not`() {
+        let profile = profile { $0.sessions = 2 }
+        _ = sequences(profile, [("a", "1", "c", 0), ("a", "2", "c", 1), ("a", "3", "c", 20)])
+        func rows() -> [PostureCoverage] {
+            profile.coverage.messages().filter { $0.lost.first?.reason == "sessions_limit" }
+        }
+        #expect(rows().isEmpty)
+        _ = sequences(profile, [("a", "4", "c", 20), ("a", "5", "c", 21), ("a", "6", "c", 22)])
+        #expect(rows().map { [$0.kind, $0.state, "\($0.lost[0].count)"] } == [["sequence", "lossy", "2"]])
     }
 
     @Test func `a fact is told when it is new, when its count has doubled, and after a while`() {

@@ -127,6 +127,19 @@ struct CoverageBook {
             why: "\(facts) of its facts are not told apart any more: --max-facts has room for fewer than before")
     }
 
+    /// So many sessions were forgotten, since others called tools.
+    mutating func cutOff(_ sessions: UInt64, at now: UInt64) {
+        let reason = "sessions_limit"
+        if let index = earlier.firstIndex(where: { $0.lost.first?.reason == reason }) {
+            earlier[index].lost[0].count &+= sessions
+            earlier[index].to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)
+            return
+        }
+        noteEarlier(
+            reason, of: .sequence, from: now, to: now, count: sessions,
+            why: "more sessions than are followed called tools at a time: some sequences were not seen")
+    }
+
     /// Nobody noted what it did.
     mutating func wait(from time: UInt64, to now: UInt64) {
         noteEarlier(

@@ -195,7 +195,8 @@ extension FactKey {
         var what = values.first?.text ?? ""
         // A peer is nothing without its port.
         if kind == .egress || kind == .ingress, values.count > 1, !values[1].isEmpty { what += ":\(values[1].text)" }
-        return FactKey(.effect, ByteString(tool), ByteString(kind.name), ByteString(what))
+        // To write a file is something else than to read it.
+        return FactKey(.effect, ByteString(tool), ByteString(kind.name), ByteString(what), self[.access])
     }
 
     fileprivate static func called(_ call: ToolCallDetail) -> FactKey {

@@ -66,7 +66,7 @@ package enum FactKind: UInt8, Sendable, CaseIterable {
         case .syscall: [.name, .what]
         case .dns: [.name, .type]
         case .tool: [.name, .arguments, .type]
-        case .effect: [.tool, .type, .what]
+        case .effect: [.tool, .type, .what, .access]
         case .sequence: [.tool]
         case .context: [.type, .what]
         case .identity: [.change, .from, .to]

@@ -2,26 +2,55 @@
 
 /// Which tools a subject's sessions have called one after the other.
 struct ToolSequences {
-    /// The latest tools of each session, the session that called one last at the end.
-    private var sessions: [(name: String, tools: [String])] = []
+    /// A session's name is its container's own: replicas may all have one of the same name.
+    private struct Session {
+        var container: String
+        var name: String
+        /// The latest.
+        var tools: [String]
+        /// Wall clock, nanoseconds since 1970.
+        var calledAt: UInt64
+    }
+
+    /// The session that called a tool last at the end.
+    private var sessions: [Session] = []
     private let limit: Int
+    /// Sessions that were forgotten while they may have gone on: what they call next follows nothing.
+    private(set) var cutOff: UInt64 = 0
+
+    /// As long as nobody speaks in it, what is known of a session is known to its server.
+    private static let idleTime: UInt64 = 600_000_000_000
 
     /// - Parameter limit: sessions whose latest tools are known.
     init(limit: Int) { self.limit = limit }
 
     /// A session called a tool.
     ///
+    /// - Parameters:
+    ///   - session: empty: of none, so that nothing is known to have come before.
+    ///   - time: wall clock, nanoseconds since 1970.
     /// - Returns: the sequences of two and of three that it makes with the ones before.
-    mutating func follow(_ tool: String, in session: String) -> [FactKey] {
+    mutating func follow(_ tool: String, in session: String, of container: String, at time: UInt64) -> [FactKey] {
+        if session.isEmpty { return [] }
         var tools = [tool]
-        if let index = sessions.firstIndex(where: { $0.name == session }) {
-            tools = sessions.remove(at: index).tools.suffix(2) + tools
+        if let index = index(session, container) {
+            let known = sessions.remove(at: index)
+            if time < Saturating.sum(known.calledAt, Self.idleTime) { tools = known.tools.suffix(2) + tools }
         } else if sessions.count >= limit {
-            sessions.removeFirst()
+            if time < Saturating.sum(sessions.removeFirst().calledAt, Self.idleTime) { cutOff += 1 }
         }
-        sessions.append((session, tools))
+        sessions.append(Session(container: container, name: session, tools: tools, calledAt: time))
         return (2...3).filter { $0 <= tools.count }.map { length in
             FactKey(.sequence, tools.suffix(length).map { ByteString($0) })
         }
+    }
+
+    /// Another one may come to have its name.
+    mutating func end(_ session: String, of container: String) {
+        if let index = index(session, container) { sessions.remove(at: index) }
+    }
+
+    private func index(_ session: String, _ container: String) -> Int? {
+        sessions.firstIndex { $0.name == session && $0.container == container }
     }
 }

@@ -41,6 +41,9 @@ extension Pipeline {
         case .catalog(let catalog, let origin): note(catalog.tools.map { FactKey.offered($0, by: catalog) }, origin)
         case .model(let model, let origin): note([FactKey.used(model)], origin)
         case .transition(let transition, let origin): note([FactKey.made(transition)], origin)
+        case .sessionEnded(let session, let origin):
+            let workload = cgroups.workload(of: origin.cgroup, pid: origin.process)
+            if configuration.learnsProfiles { profiles.endSession(session, of: workload.description) }
         }
     }
 
@@ -115,7 +118,7 @@ extension Pipeline {
             case .begun(let call): (call.cgroup, call.process)
             case .span(let call): (call.cgroup, call.process)
             case .context(_, let origin), .decision(_, let origin), .anomaly(_, let origin), .catalog(_, let origin),
-                .model(_, let origin), .transition(_, let origin):
+                .model(_, let origin), .transition(_, let origin), .sessionEnded(_, let origin):
                 (origin.cgroup, origin.process)
             case .set, .ended, .closed: (0, 0)
             }

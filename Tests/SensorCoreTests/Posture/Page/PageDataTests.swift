@@ -67,11 +67,12 @@ import Testing
         var sample = SamplePosture("a", hours: 5)
         for number in 0..<20 {
             sample.add(
-                FactKey(.effect, ByteString("tool \(number)"), "egress", ByteString("\(number % 15).test:443")),
+                FactKey(.effect, ByteString("tool \(number)"), "egress", ByteString("\(number % 15).test:443"), ""),
                 count: 10,
                 attributed: [3, 1, 1, 4, 0])
         }
-        sample.add(FactKey(.effect, "tool 0", "file", "/root/.ssh/id_rsa"), count: 1, attributed: [1, 0, 0, 0, 0])
+        sample.add(
+            FactKey(.effect, "tool 0", "file", "/root/.ssh/id_rsa", "READ"), count: 1, attributed: [1, 0, 0, 0, 0])
         let map = try #require(EffectMap(try sample.snapshot.profile.facts))
         #expect(map.tools.count == 9 && map.tools.last?.others == 12)
         #expect(map.effects.count == 13 && map.effects.last?.others == 4)

@@ -227,7 +227,8 @@ extension SamplePosture {
         ]
         for (tool, type, what, sure, unsure) in effects {
             add(
-                FactKey(.effect, ByteString(tool), ByteString(type), ByteString(what)), count: sure + unsure, from: 9,
+                FactKey(.effect, ByteString(tool), ByteString(type), ByteString(what), ""), count: sure + unsure,
+                from: 9,
                 attributed: [sure, 0, 0, unsure, 0])
         }
     }
