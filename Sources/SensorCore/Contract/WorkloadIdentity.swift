@@ -8,6 +8,8 @@ package struct WorkloadIdentity: Sendable, Equatable {
         /// Its processes are in the node's own network, or process, namespace.
         package var usesHostNetwork = false
         package var usesHostPID = false
+        /// Name of its RuntimeClass; empty: it has none, or nobody knows.
+        package var runtimeClass = ""
 
         package init(name: String = "", uid: String) {
             self.name = name

@@ -119,6 +119,13 @@ package final class Profile {
         unkept.hasHeader = true
     }
 
+    /// What is done in a container is not done in this kernel.
+    func isBehind(_ otherKernel: String, _ container: String, at now: UInt64) {
+        coverage.isBehind(otherKernel, container, at: now)
+        unkept.hasHeader = true
+        hours.lose(in: Sightings.hour(of: now))
+    }
+
     /// - Parameters:
     ///   - loss: an event that is gone.
     ///   - isOwn: as `CoverageBook.lose` has it.

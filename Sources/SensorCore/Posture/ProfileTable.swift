@@ -126,6 +126,11 @@ package struct ProfileTable: ~Copyable {
             container: event.workload.container?.id ?? "",
             replica: Self.replica(of: event.workload), revision: event.workload.identity.revision,
             executable: event.process?.executable ?? "")
+        if event.kind == .processExec,
+            let other = event.process.flatMap({ OtherKernel.name(ofExecutable: $0.executable) })
+        {
+            profile.isBehind(other, deed.container, at: deed.time)
+        }
         let qualifiers = event.qualifiers
         var indices: [Int] = []
         for statement in statements {
@@ -211,9 +216,14 @@ package struct ProfileTable: ~Copyable {
         // A pod's own cgroup holds those of its containers, and as a rule no process: it is no subject before something is done in it.
         let isEnclosing = workload.identity.pod != nil && workload.container == nil
         if isEnclosing, profiles[SubjectKey(workload.identity)] == nil { return }
-        profile(of: workload)?.observe(
-            workload.container?.id ?? "", of: workload.identity.revision, at: clock.now, elapsed: elapsed,
+        guard let profile = profile(of: workload) else { return }
+        let container = workload.container?.id ?? ""
+        profile.observe(
+            container, of: workload.identity.revision, at: clock.now, elapsed: elapsed,
             announcesCalls: announcesCalls, sendsSpans: sendsSpans)
+        if let other = OtherKernel.name(ofRuntimeClass: workload.identity.pod?.runtimeClass ?? "") {
+            profile.isBehind(other, container, at: clock.now)
+        }
     }
 
     /// - Parameter workload: nil: nobody knows whose they were, so they may have been anybody's.

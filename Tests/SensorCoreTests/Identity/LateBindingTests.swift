@@ -92,6 +92,15 @@ import Testing
         #expect(pipeline.cgroup(of: before) == 50)
     }
 
+    @Test func `a pod's RuntimeClass is known of what it does`() throws {
+        var pipeline = pipeline()
+        pipeline.consume(.record(Records.open("/a", cgroup: 50)))
+        var pod = Self.pod()
+        pod.runtimeClass = "gvisor"
+        pipeline.consume(.cluster([.cluster(name: "c1", id: "k-1"), .pod(pod)]))
+        #expect(pipeline.takeEvents().map(\.workload.identity.pod?.runtimeClass) == ["gvisor"])
+    }
+
     @Test func `the JSON of an attributed event is what the schema says`() throws {
         var pipeline = pipeline()
         pipeline.consume(.cluster([.cluster(name: "c1", id: "k-1"), .pod(Self.pod())]))

@@ -32,6 +32,40 @@ import Testing
         #expect(book.messages().allSatisfy { $0.observedSeconds == 20 })
     }
 
+    @Test func `of what runs in another kernel nothing is claimed but what it says itself`() throws {
+        var book = CoverageBook()
+        book.observe("c1", at: now, elapsed: 10 * second, announcesCalls: true)
+        func isNews() -> Bool { book.takeNews() }
+        book.isBehind("RuntimeClass gvisor", "c1", at: now)
+        #expect(isNews())
+        book.isBehind("RuntimeClass gvisor", "c1", at: now + 1)
+        #expect(!isNews())
+        for discipline in ["behavioral", "identity"] {
+            let row = try #require(book.messages().first { $0.discipline == discipline && $0.kind.isEmpty })
+            #expect(row.state == "blind" && row.why.contains("another kernel (RuntimeClass gvisor)"))
+        }
+        #expect(rows(book).contains(["c1", "model", "library", "blind"]))
+        #expect(rows(book).contains(["c1", "behavioral", "tool", "complete"]))
+        // Of one container it is said, of all together as well.
+        book.observe("c2", at: now, elapsed: 10 * second, announcesCalls: true)
+        #expect(rows(book).contains(["c2", "behavioral", "", "complete"]))
+        #expect(book.summary().first { $0.discipline == "behavioral" && $0.kind.isEmpty }?.state == "blind")
+    }
+
+    @Test func `another kernel is known by the name of a RuntimeClass, or by what is executed`() {
+        for name in ["gvisor", "kata-qemu", "Kata-CLH", "runsc"] {
+            #expect(OtherKernel.name(ofRuntimeClass: name) == "RuntimeClass \(name)")
+        }
+        for name in ["", "runc", "nvidia", "crun", "wasmtime"] {
+            #expect(OtherKernel.name(ofRuntimeClass: name) == nil)
+        }
+        #expect(OtherKernel.name(ofExecutable: "/usr/local/bin/runsc") == "runsc")
+        #expect(OtherKernel.name(ofExecutable: "/usr/bin/qemu-system-x86_64") == "qemu-system-x86_64")
+        for path in ["/usr/bin/qemu-img", "/bin/sh", "", "/runsc/sh"] as [ByteString] {
+            #expect(OtherKernel.name(ofExecutable: path) == nil)
+        }
+    }
+
     @Test func `what is done for calls that spans tell of is no fact, and is not watched`() throws {
         var book = CoverageBook()
         book.observe("c1", at: now, elapsed: 10 * second, announcesCalls: false, sendsSpans: true)

@@ -528,6 +528,31 @@ import Testing
         #expect(gone == ["Deployment"])
     }
 
+    @Test(arguments: [true, false])
+    func `a pod of a sandbox's class, and what runs a virtual machine, are blind and learn nothing for certain`(
+        _ isByClass: Bool
+    ) throws {
+        var table = table()
+        var identity = workload("w").identity
+        identity.pod = .init(name: "w-1", uid: "u")
+        if isByClass { identity.pod?.runtimeClass = "gvisor" }
+        let one = WorkloadDescription(identity)
+        table.note(opened("/a", one))
+        if !isByClass {
+            var event = opened("/a", one)
+            (event.kind, event.detail) = (.processExec, .none)
+            event.process = ProcessDescription(id: "p", pid: 7, executable: "/usr/bin/qemu-system-x86_64")
+            table.note(event)
+        }
+        table.tick(reading(10))
+        table.observe(one, elapsed: 10, announcesCalls: false)
+        let known = table.profile(of: SubjectKey(identity))
+        let profile = try #require(known)
+        let row = try #require(profile.coverage.messages().first { $0.discipline == "behavioral" && $0.kind.isEmpty })
+        #expect(row.state == "blind" && row.why.contains(isByClass ? "RuntimeClass gvisor" : "qemu-system-x86_64"))
+        #expect(profile.hours.lossy[.behavioral]?.contains(Sightings.hour(of: Self.start)) == true)
+    }
+
     @Test func `after a kill what is kept in turns may be missing since all was kept last`() throws {
         var table = table()
         let (one, other) = (workload("one"), workload("other"))

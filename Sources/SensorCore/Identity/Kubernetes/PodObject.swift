@@ -7,6 +7,7 @@ struct PodObject: Decodable, Sendable {
         @Lenient var serviceAccountName: String?
         @Lenient var hostNetwork: Bool?
         @Lenient var hostPID: Bool?
+        @Lenient var runtimeClassName: String?
         @Lenient var containers: LenientList<Container>?
         @Lenient var initContainers: LenientList<Container>?
         @Lenient var ephemeralContainers: LenientList<Container>?

@@ -36,7 +36,9 @@ extension PostureCoverage {
         case .blind:
             let kinds = kind.map { [$0] } ?? FactKind.allCases.filter { $0.discipline == discipline }
             let unseen = Set(kinds.compactMap { hooks.blindness(of: $0) }).sorted()
-            why = (account.blind.keys.sorted() + unseen).joined(separator: ", ")
+            let other = account.otherKernel
+            let behind = other.isEmpty ? [] : ["it runs in another kernel (\(other)), of which nothing is seen"]
+            why = (behind + account.blind.keys.sorted() + unseen).joined(separator: ", ")
             lost = losses(account, kind, discipline)
         case .lossy: lost = losses(account, kind, discipline)
         }

@@ -11,6 +11,8 @@ struct CoverageAccount {
     var lost: [LossLedger.Key: UInt64] = [:]
     /// Operations that no event tells of.
     var blind: [String: UInt64] = [:]
+    /// What is between it and this kernel; empty: nothing that is known.
+    var otherKernel = ""
     /// When it was last observed.
     var observedAt: UInt64 = 0
     /// Somebody in it has announced tool calls.
@@ -36,6 +38,7 @@ struct CoverageAccount {
         observed &+= other.observed
         lost.merge(other.lost, uniquingKeysWith: &+)
         blind.merge(other.blind, uniquingKeysWith: &+)
+        otherKernel = max(otherKernel, other.otherKernel)
         observedAt = max(observedAt, other.observedAt)
         // What one of them announces says nothing of the other.
         sendsSpans = tellsCalls && other.tellsCalls
@@ -49,6 +52,7 @@ struct CoverageAccount {
     func state(of kind: FactKind, _ hooks: HookCoverage) -> State {
         if kind.isOnlyClaimed || kind.isAnnounced && !tellsCalls { return .notWatched }
         if kind == .effect, !announcesCalls { return .notWatched }
+        if !otherKernel.isEmpty, ![.tool, .sequence].contains(kind) { return .blind }
         if !blind.isEmpty, kind.sources.contains(where: \.isEffect) { return .blind }
         // Of effects there may be some of every kind; what is gone for good is said of its own kind.
         if !kind.isAnnounced, hooks.blindness(of: kind) != nil { return .blind }

@@ -71,6 +71,15 @@ struct CoverageBook {
         if isOwn { note(.blind(operation)) }
     }
 
+    /// What is done in it is not done in this kernel.
+    mutating func isBehind(_ otherKernel: String, _ container: String, at now: UInt64) {
+        if accounts[container]?.otherKernel == otherKernel { return }
+        var account = account(of: container, at: now)
+        account.otherKernel = otherKernel
+        accounts[container] = account
+        note(.blind(otherKernel))
+    }
+
     /// The same again is no news.
     private mutating func note(_ cause: Cause) {
         guard causes.count < Self.causeLimit, causes.insert(cause).inserted else { return }

@@ -22,7 +22,7 @@ import Testing
     @Test func `a pod tells its containers with their roles, ids, images and digests`() throws {
         var fixture = PodFixture("u1", "p1")
         fixture.spec = """
-            "hostNetwork":true,"hostPID":true,"serviceAccountName":"sa",
+            "hostNetwork":true,"hostPID":true,"serviceAccountName":"sa","runtimeClassName":"gvisor",
             "initContainers":[{"name":"prepare","image":"init:1"},{"name":"proxy","image":"proxy:2","restartPolicy":"Always"}],
             "containers":[{"name":"main","image":"app:3"},{"name":"waiting","image":"late:1"}],
             "ephemeralContainers":[{"name":"debugger","image":"busybox","targetContainerName":"main"}]
@@ -45,7 +45,7 @@ import Testing
                 .init(name: "debugger", role: .ephemeral, ids: ["ddd"], image: "busybox"),
             ])
         #expect(identity.usesHostNetwork && identity.usesHostPID)
-        #expect(identity.serviceAccount == "sa")
+        #expect(identity.serviceAccount == "sa" && identity.runtimeClass == "gvisor")
     }
 
     @Test func `an image that was changed in place is the new one when the container runs it, as its digest`() throws {
