@@ -165,7 +165,7 @@ if Context.environment["SENSORD_FUZZ"] != nil {
 
 // Run by hand: see Benchmarks/README.md.
 if Context.environment["SENSORD_BENCHMARKS"] != nil {
-    for name in ["EncoderBenchmark", "ExerciseSimulation", "PipelineBenchmark", "PostureBenchmark"] {
+    for name in ["EncoderBenchmark", "PostureSimulation", "PipelineBenchmark", "PostureBenchmark"] {
         package.targets.append(
             .executableTarget(
                 name: name,

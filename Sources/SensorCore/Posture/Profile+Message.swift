@@ -11,6 +11,9 @@ extension Profile {
         return message
     }
 
+    /// What was done for tools.
+    var effects: [PostureFact] { indices(of: .effect).map(message) }
+
     /// What is known of the subject beside facts of their own.
     func header() -> PostureProfile {
         settleRepeats()

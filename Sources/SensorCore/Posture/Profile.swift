@@ -301,6 +301,11 @@ package final class Profile {
         return insert(key, qualifiers, deed)
     }
 
+    /// Of its facts of a kind.
+    func indices(of kind: FactKind) -> [Int] {
+        countOfKind[kind, default: 0] == 0 ? [] : (0..<count).filter { facts.kind(at: $0) == kind }
+    }
+
     private func insert(_ key: FactKey, _ qualifiers: UInt8, _ deed: Deed) -> Int {
         countOfKind[key.kind, default: 0] += 1
         return facts.insert(key, qualifiers, Fact(firstSeen: deed.time))

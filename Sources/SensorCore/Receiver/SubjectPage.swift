@@ -56,7 +56,11 @@ struct SubjectPage: Sendable {
                 let assessment = ProfileAssessment(profile, at: subject.time)
                 $0.profile.assessment = PostureAssessment(assessment, scope: "subject")
             }
-            $0.profile.facts = profile.facts.sorted { $0.key < $1.key }[range].map { $0.value.message($0.key) }
+            let tools = FactTools(
+                profile.facts.lazy.filter { $0.key.key.kind == .effect }.map { $0.value.message($0.key) })
+            $0.profile.facts = profile.facts.sorted { $0.key < $1.key }[range].map {
+                tools.adding(to: $0.value.message($0.key))
+            }
         }
     }
 }

@@ -223,6 +223,7 @@ final class CollectorLoop {
         summary.uringOperations = pipeline.uringOperations
         summary.unenforcedCgroups = unenforcedCgroups
         summary.programs = kernel.programs
+        summary.image = kernel.image.rawValue
         summary.takeOver = takeOver
         summary.seesPartOfCgroups = kernel.cgroups.isPartial
         summary.trouble = trouble

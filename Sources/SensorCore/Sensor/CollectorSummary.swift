@@ -8,6 +8,8 @@ package struct CollectorSummary: Sendable {
     /// io_uring operations that nobody decodes, by cgroup.
     package var uringOperations: [Pipeline.UringOperation: UInt64] = [:]
     package var programs: [ProgramStatus] = []
+    /// Which of the embedded objects they are of: see `ObjectImage`.
+    package var image = ""
     /// What was found of an earlier run; nil: nothing, or nothing is pinned.
     package var takeOver: TakeOverReport?
     /// Cgroups that the kernel had no room to leave unwatched: what they do costs, though no event is made of it.

@@ -380,7 +380,8 @@ struct Daemon {
         log.info(
             "collecting",
             metadata: [
-                "stream": "\(stream)", "programs": "\(attached.count)", "records": "\(settings.records ?? "none")",
+                "stream": "\(stream)", "programs": "\(attached.count)", "image": "\(collector.summary().image)",
+                "records": "\(settings.records ?? "none")",
                 "runDir": "\(settings.runDirectory)",
             ])
         if let takeOver = collector.summary().takeOver { tell(takeOver) }

@@ -47,6 +47,28 @@ import Testing
         #expect((0..<5).allSatisfy { profile.message(of: $0).count == 2 })
     }
 
+    @Test func `a fact names the tools for whose calls it was so`() throws {
+        let profile = profile()
+        let connect = FactKey(.egress, "a.test", "443", "TCP")
+        let read = FactKey(.file, "/a", "READ")
+        for (key, tools) in [(connect, ["fetch", "search", "fetch"]), (read, ["fetch"])] {
+            for tool in tools {
+                profile.note(.init(key: key), FactQualifiers(), deed())
+                profile.note(.init(key: key.effect(of: tool)), FactQualifiers(), deed())
+            }
+        }
+        profile.note(.init(key: FactKey(.file, "/a", "WRITE")), FactQualifiers(), deed())
+        profile.note(.init(key: connect), FactQualifiers(outcome: .denied), deed())
+        let facts = profile.message().facts.addingTools()
+        #expect(
+            facts.filter { $0.kind != "effect" }.map { $0.tools.map { "\($0.name) \($0.count)" } } == [
+                ["fetch 2", "search 1"], ["fetch 1"], [], [],
+            ])
+        #expect(facts.allSatisfy { $0.kind != "effect" || $0.tools.isEmpty })
+        // Also where the effects are not among what is told.
+        #expect(FactTools(profile.effects).adding(to: profile.message(of: 0)).tools.count == 2)
+    }
+
     @Test func `attribution is counted by method`() {
         let profile = profile()
         for method in [.exact, .exact, .candidates, nil] as [ToolCallReference.Method?] {

@@ -190,7 +190,7 @@ extension FactKey {
     }
 
     /// That it was done for a tool's call.
-    fileprivate func effect(of tool: String) -> FactKey {
+    func effect(of tool: String) -> FactKey {
         let values = values
         var what = values.first?.text ?? ""
         // A peer is nothing without its port.

@@ -105,7 +105,7 @@ struct KeptShare {
         var record = origin
         record.coverage = coverage
         record.profile = header
-        record.profile.facts = pages.flatMap(\.facts) + header.facts
+        record.profile.facts = (pages.flatMap(\.facts) + header.facts).addingTools()
         record.profile.writer = writer
         return record
     }

@@ -30,7 +30,11 @@ extension HealthReport {
     }
 
     private func addProcess(to text: inout MetricsText) {
-        text.add("build_info", .gauge, "1 for the version that runs.", [([("version", version)], 1)])
+        // Whoever stands by has none.
+        let programs = collector.image.isEmpty ? [] : [("programs", collector.image)]
+        text.add(
+            "build_info", .gauge, "1 for the version that runs, with the programs that serve this kernel best.",
+            [([("version", version)] + programs, 1)])
         text.add(
             "process_cpu_seconds_total", .counter, "Processor time of all its threads, in whole seconds.",
             OverloadMeter.processorTime / 1_000_000_000)

@@ -57,6 +57,10 @@ extension Pipeline {
 
     private func records(of profile: Profile, _ facts: [Int], isLast: Bool = false) -> [PostureRecord] {
         var messages = facts.map(profile.message)
+        if !messages.isEmpty {
+            let tools = FactTools(profile.effects)
+            messages = messages.map(tools.adding(to:))
+        }
         for kind in profile.takeOverflow() {
             if let overflow = profile.overflow[kind] { messages.append(Profile.message(kind, overflow)) }
         }
@@ -82,7 +86,7 @@ extension Pipeline {
         shared.merge(message)
         let assessment = ProfileAssessment(shared, at: profiles.clock.now)
         for (discipline, estimate) in assessment.disciplines { profile.convergence[discipline] = estimate.state }
-        let parts = message.facts.batches()
+        let parts = message.facts.addingTools().batches()
         return parts.enumerated().map { part, facts in
             var record = record(of: profile)
             record.coverage = profile.withOverflow(profile.coverage.messages(profiles.hooks))

@@ -11,7 +11,8 @@
         case "mixes": mixes(number, seed: seed)
         case "hours": hours(number, seed: seed)
         case "cost": cost(seed: seed)
-        default: print("rates|power|mixes|hours|cost [seed] [subjects]")
+        case "convergence": convergence(number, seed: seed)
+        default: print("convergence|rates|power|mixes|hours|cost [seed] [subjects]")
         }
     }
 }
