@@ -168,7 +168,7 @@ struct WorkloadResolver: ~Copyable {
         identity.pod = .init(name: pod.name, uid: pod.uid)
         identity.pod?.usesHostNetwork = pod.usesHostNetwork
         identity.pod?.usesHostPID = pod.usesHostPID
-        identity.pod?.runtimeClass = pod.runtimeClass
+        identity.pod?.runtimeClass = pod.runtimeClass ?? ""
         identity.serviceAccount = pod.serviceAccount
         if !pod.serviceAccount.isEmpty, !trustDomain.isEmpty {
             identity.spiffeID = "spiffe://\(trustDomain)/ns/\(pod.namespace)/sa/\(pod.serviceAccount)"

@@ -11,8 +11,23 @@ extension Profile {
         return message
     }
 
-    /// What was done for tools.
-    var effects: [PostureFact] { indices(of: .effect).map(message) }
+    /// Of the tools that it has called.
+    var toolNames: [String] { Set(indices(of: .tool).map { facts.key(at: $0)[.name].text }).sorted() }
+
+    /// For whose calls a fact was so, as `FactTools` has it: with few tools this is quicker than to look at all that was done for
+    /// them.
+    ///
+    /// - Parameter names: `toolNames`.
+    func tools(of index: Int, among names: [String]) -> [PostureToolCount] {
+        if names.isEmpty || [.effect, .tool, .sequence].contains(facts.kind(at: index)) { return [] }
+        let (key, qualifiers) = (facts.key(at: index), facts.qualifiers(at: index))
+        let found = names.compactMap { name in
+            facts.find(key.effect(of: name), qualifiers).map { place in
+                PostureToolCount.with { ($0.name, $0.count) = (name, facts.facts[place].count) }
+            }
+        }
+        return Array(found.sorted { ($1.count, $0.name) < ($0.count, $1.name) }.prefix(FactTools.limit))
+    }
 
     /// What is known of the subject beside facts of their own.
     func header() -> PostureProfile {

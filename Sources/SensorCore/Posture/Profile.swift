@@ -121,9 +121,11 @@ package final class Profile {
 
     /// What is done in a container is not done in this kernel.
     func isBehind(_ otherKernel: String, _ container: String, at now: UInt64) {
-        coverage.isBehind(otherKernel, container, at: now)
+        let hour = Sightings.hour(of: now)
+        let isKnown = coverage.isBehind(otherKernel, container, at: now)
+        if isKnown, hours.lossy[.behavioral]?.contains(hour) ?? false { return }
         unkept.hasHeader = true
-        hours.lose(in: Sightings.hour(of: now))
+        hours.lose(in: hour)
     }
 
     /// - Parameters:
@@ -143,8 +145,12 @@ package final class Profile {
     /// - Returns: the sequences that it makes with the session's calls before.
     func follow(_ call: ToolCallDetail, of container: String, at time: UInt64) -> [FactKey] {
         let before = sequences.cutOff
-        defer { if sequences.cutOff != before { coverage.cutOff(sequences.cutOff - before, at: time) } }
-        return sequences.follow(call.name, in: call.session, of: container, at: time)
+        let found = sequences.follow(call.name, in: call.session, of: container, at: time)
+        if sequences.cutOff != before {
+            coverage.cutOff(sequences.cutOff - before, at: time)
+            unkept.hasHeader = true
+        }
+        return found
     }
 
     /// Something was done in a way that no event tells of.
@@ -472,7 +478,11 @@ package final class Profile {
     /// The sensor was killed after `time`: what was counted since it last kept anything is in no count.
     func restore(killedAfter time: UInt64, startedAt now: UInt64) {
         coverage.restart(from: time, to: now)
-        hours.lose(in: Sightings.hour(of: time))
+        // What was seen in the hours since then may be on no page, though it is known that it was watched.
+        let first = Sightings.hour(of: time)
+        for hour in first...max(first, min(Sightings.hour(of: seenAt), first + 24 * UInt32(HourSet.span))) {
+            hours.lose(in: hour)
+        }
         unkept.hasHeader = true
     }
 
@@ -543,6 +553,7 @@ package final class Profile {
     /// The clock was ahead.
     func turnBack(to now: UInt64, due: UInt64) {
         seenAt = min(seenAt, now)
+        keptUntil = min(keptUntil, now)
         dueAt = min(dueAt, due)
         untold.turnBack()
     }

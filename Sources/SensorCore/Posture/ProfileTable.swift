@@ -42,6 +42,9 @@ package struct ProfileTable: ~Copyable {
     /// When it last ticked, and the time before that: whoever runs has been observed since then.
     private var tickedAt: UInt64 = 0
     private var observedAt: UInt64 = 0
+    /// Pods in which another kernel has been started, by their UIDs.
+    private var sandboxes: [String: String] = [:]
+    private static let sandboxLimit = 4096
     /// There is nobody who could make room, until the next tick.
     private var isFull = false
     /// Facts and subjects that are not known are not learned: they are counted as those that there is no room for.
@@ -130,6 +133,10 @@ package struct ProfileTable: ~Copyable {
             let other = event.process.flatMap({ OtherKernel.name(ofExecutable: $0.executable) })
         {
             profile.isBehind(other, deed.container, at: deed.time)
+            // The sandbox is the pod's, in whichever container's cgroup it runs.
+            if let pod = event.workload.identity.pod?.uid, sandboxes.count < Self.sandboxLimit {
+                sandboxes[pod] = other
+            }
         }
         let qualifiers = event.qualifiers
         var indices: [Int] = []
@@ -221,7 +228,8 @@ package struct ProfileTable: ~Copyable {
         profile.observe(
             container, of: workload.identity.revision, at: clock.now, elapsed: elapsed,
             announcesCalls: announcesCalls, sendsSpans: sendsSpans)
-        if let other = OtherKernel.name(ofRuntimeClass: workload.identity.pod?.runtimeClass ?? "") {
+        guard let pod = workload.identity.pod else { return }
+        if let other = OtherKernel.name(ofRuntimeClass: pod.runtimeClass) ?? sandboxes[pod.uid] {
             profile.isBehind(other, container, at: clock.now)
         }
     }
@@ -370,10 +378,10 @@ package struct ProfileTable: ~Copyable {
         _ shares: [KeptShare], damaged: Set<SubjectKey>, wasKilled: Bool, keptUntil: UInt64? = nil
     ) {
         clock.start(after: shares.map(\.keptAt).max() ?? 0)
-        func killedAfter(_ keptAt: UInt64) -> UInt64? { wasKilled ? keptUntil ?? keptAt : nil }
+        func killedAfter(_ leastKeptAt: UInt64) -> UInt64? { wasKilled ? keptUntil ?? leastKeptAt : nil }
         for share in shares.sorted(by: { ($1.keptAt, $0.subject) < ($0.keptAt, $1.subject) }) {
             let state = WaitingShare(
-                killedAfter: killedAfter(share.keptAt), isDamaged: damaged.contains(share.subject))
+                killedAfter: killedAfter(share.leastKeptAt), isDamaged: damaged.contains(share.subject))
             if profiles.count < limits.subjects { restore(share, state) } else { waiting[share.subject] = state }
         }
         for subject in damaged.sorted() where profiles[subject] == nil && waiting[subject] == nil {

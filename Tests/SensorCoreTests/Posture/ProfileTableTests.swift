@@ -551,6 +551,16 @@ import Testing
         let row = try #require(profile.coverage.messages().first { $0.discipline == "behavioral" && $0.kind.isEmpty })
         #expect(row.state == "blind" && row.why.contains(isByClass ? "RuntimeClass gvisor" : "qemu-system-x86_64"))
         #expect(profile.hours.lossy[.behavioral]?.contains(Sightings.hour(of: Self.start)) == true)
+        // What is known is not written down each time.
+        profile.keep(pages: 0..<8, header: true)
+        table.observe(one, elapsed: 10, announcesCalls: false)
+        #expect(!profile.unkept.hasHeader)
+        // The other containers of the pod are in it as well.
+        identity.container = .init(id: "x", name: "other")
+        let other = WorkloadDescription(identity)
+        table.observe(other, elapsed: 10, announcesCalls: false)
+        let beside = table.profile(of: SubjectKey(identity))
+        #expect(beside?.coverage.messages().first?.state == "blind")
     }
 
     @Test func `after a kill what is kept in turns may be missing since all was kept last`() throws {

@@ -65,8 +65,21 @@ import Testing
                 ["fetch 2", "search 1"], ["fetch 1"], [], [],
             ])
         #expect(facts.allSatisfy { $0.kind != "effect" || $0.tools.isEmpty })
-        // Also where the effects are not among what is told.
-        #expect(FactTools(profile.effects).adding(to: profile.message(of: 0)).tools.count == 2)
+        // Also where the effects are not among what is told, of tools whose calls are known.
+        #expect(profile.tools(of: 0, among: profile.toolNames).isEmpty)
+        for tool in ["fetch", "search"] {
+            profile.note(.init(key: FactKey(.tool, ByteString(tool), "", "")), FactQualifiers(), deed())
+        }
+        #expect(profile.tools(of: 0, among: profile.toolNames) == facts[0].tools)
+        #expect(profile.tools(of: 1, among: profile.toolNames).isEmpty)
+        let credential = FactKey(.credential, "ssh", "/a", "READ")
+        profile.note(.init(key: credential), FactQualifiers(), deed())
+        #expect(profile.message().facts.addingTools().last?.tools.map(\.name) == ["fetch"])
+        // What an earlier version has kept has no access.
+        let old = PostureFact.with {
+            $0.kind = "effect"; $0.outcome = "ok"; $0.key.raw = .init([0xff, 0, 0x66, 0, 0x67])
+        }
+        #expect([old].addingTools() == [old])
     }
 
     @Test func `attribution is counted by method`() {
@@ -416,23 +429,23 @@ import Testing
             sequences(profile(), calls) == [["a", "b"], ["p", "q"], ["b", "c"], ["a", "b", "c"], ["x", "y"]])
     }
 
-    @Test func `a session that is over, or said nothing for long, has nothing before it`() {
+    @Test func `a session that is over has nothing before it, one that was silent for long has`() {
         let profile = profile()
-        #expect(sequences(profile, [("a", "1", "c", 0), ("b", "1", "c", 9)]) == [["a", "b"]])
+        #expect(sequences(profile, [("a", "1", "c", 0), ("b", "1", "c", 600)]) == [["a", "b"]])
         profile.sequences.end("1", of: "d")
-        #expect(sequences(profile, [("c", "1", "c", 10)]) == [["b", "c"], ["a", "b", "c"]])
+        #expect(sequences(profile, [("c", "1", "c", 610)]) == [["b", "c"], ["a", "b", "c"]])
         profile.sequences.end("1", of: "c")
-        #expect(sequences(profile, [("d", "1", "c", 10), ("e", "1", "c", 20), ("f", "1", "c", 21)]) == [["e", "f"]])
+        #expect(sequences(profile, [("d", "1", "c", 610), ("e", "1", "c", 620)]) == [["d", "e"]])
     }
 
     @Test func `sessions that are forgotten while they go on are counted, those that are over are not`() {
         let profile = profile { $0.sessions = 2 }
-        _ = sequences(profile, [("a", "1", "c", 0), ("a", "2", "c", 1), ("a", "3", "c", 20)])
+        _ = sequences(profile, [("a", "1", "c", 0), ("a", "2", "c", 1), ("a", "3", "c", 80)])
         func rows() -> [PostureCoverage] {
             profile.coverage.messages().filter { $0.lost.first?.reason == "sessions_limit" }
         }
         #expect(rows().isEmpty)
-        _ = sequences(profile, [("a", "4", "c", 20), ("a", "5", "c", 21), ("a", "6", "c", 22)])
+        _ = sequences(profile, [("a", "4", "c", 80), ("a", "5", "c", 81), ("a", "6", "c", 82)])
         #expect(rows().map { [$0.kind, $0.state, "\($0.lost[0].count)"] } == [["sequence", "lossy", "2"]])
     }
 

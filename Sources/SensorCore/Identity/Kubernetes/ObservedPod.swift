@@ -31,7 +31,7 @@ struct ObservedPod: Sendable, Equatable {
         identity.serviceAccount = pod.spec?.serviceAccountName ?? ""
         identity.usesHostNetwork = pod.spec?.hostNetwork ?? false
         identity.usesHostPID = pod.spec?.hostPID ?? false
-        identity.runtimeClass = pod.spec?.runtimeClassName ?? ""
+        identity.runtimeClass = pod.spec?.runtimeClassName
         identity.tokens = pod.tokens
         identity.labels = choices.labels(of: metadata)
         identity.containers = pod.containers

@@ -97,8 +97,8 @@ package struct PodIdentity: Sendable, Equatable, Codable {
     package var serviceAccount = ""
     package var usesHostNetwork = false
     package var usesHostPID = false
-    /// Name of its RuntimeClass; empty: it has none.
-    package var runtimeClass = ""
+    /// Name of its RuntimeClass; nil: it has none, or is known from a time in which nobody asked.
+    package var runtimeClass: String?
     package var tokens: [ProjectedToken] = []
     /// Labels and annotations that the configuration chose, of the pod and, with the prefix `namespace/`, of its
     /// namespace.

@@ -72,12 +72,16 @@ struct CoverageBook {
     }
 
     /// What is done in it is not done in this kernel.
-    mutating func isBehind(_ otherKernel: String, _ container: String, at now: UInt64) {
-        if accounts[container]?.otherKernel == otherKernel { return }
+    ///
+    /// - Returns: whether that is known.
+    @discardableResult
+    mutating func isBehind(_ otherKernel: String, _ container: String, at now: UInt64) -> Bool {
+        if accounts[container]?.otherKernel == otherKernel { return true }
         var account = account(of: container, at: now)
         account.otherKernel = otherKernel
         accounts[container] = account
         note(.blind(otherKernel))
+        return false
     }
 
     /// The same again is no news.
@@ -139,6 +143,7 @@ struct CoverageBook {
     /// So many sessions were forgotten, since others called tools.
     mutating func cutOff(_ sessions: UInt64, at now: UInt64) {
         let reason = "sessions_limit"
+        isNews = true
         if let index = earlier.firstIndex(where: { $0.lost.first?.reason == reason }) {
             earlier[index].lost[0].count &+= sessions
             earlier[index].to = Google_Protobuf_Timestamp(nanosecondsSince1970: now)

@@ -20,6 +20,7 @@ enum OtherKernel {
     /// As the projects' own documents call theirs: gVisor, Kata Containers and what it drives, Firecracker, Cloud Hypervisor.
     private static let classes = ["gvisor", "runsc", "kata", "firecracker", "cloud-hypervisor", "qemu", "microvm"]
     private static let programs: Set<String> = [
-        "runsc", "runsc-sandbox", "firecracker", "cloud-hypervisor", "qemu-kvm", "stratovirt", "crosvm",
+        "runsc", "runsc-sandbox", "runsc-gofer", "containerd-shim-kata-v2", "firecracker", "cloud-hypervisor",
+        "qemu-kvm", "stratovirt", "crosvm",
     ]
 }

@@ -191,6 +191,10 @@ extension FactKey {
 
     /// That it was done for a tool's call.
     func effect(of tool: String) -> FactKey {
+        // A credential's file was used like any other.
+        if kind == .credential {
+            return FactKey(.effect, ByteString(tool), ByteString(FactKind.file.name), self[.path], self[.access])
+        }
         let values = values
         var what = values.first?.text ?? ""
         // A peer is nothing without its port.

@@ -4,6 +4,9 @@ internal import SwiftProtobuf
 
 /// For which tools' calls each fact was so: what the facts of effects say, seen from the other side.
 struct FactTools {
+    /// Of one fact.
+    static let limit = 32
+
     private var counts: [SharedFact.Identity: [PostureToolCount]] = [:]
 
     /// - Parameter effects: all that are known of a subject; what else is among them is passed over.
@@ -24,7 +27,7 @@ struct FactTools {
         let effect = SharedFact.Identity(key: identity.key.effect(of: ""), qualifiers: identity.qualifiers)
         guard let found = counts[effect] else { return fact }
         var fact = fact
-        fact.tools = found.sorted { ($1.count, $0.name) < ($0.count, $1.name) }
+        fact.tools = Array(found.sorted { ($1.count, $0.name) < ($0.count, $1.name) }.prefix(Self.limit))
         return fact
     }
 }
@@ -39,5 +42,9 @@ extension [PostureFact] {
 
 extension FactKey {
     /// Of an effect: whoever's it was.
-    fileprivate var withoutTool: FactKey { FactKey(kind, [""] + values.dropFirst().prefix(kind.fields.count - 1)) }
+    fileprivate var withoutTool: FactKey {
+        let rest = values.dropFirst().prefix(kind.fields.count - 1)
+        // That of an earlier version has fewer.
+        return FactKey(kind, [""] + rest + Array(repeating: "", count: kind.fields.count - 1 - rest.count))
+    }
 }

@@ -18,8 +18,8 @@ struct ToolSequences {
     /// Sessions that were forgotten while they may have gone on: what they call next follows nothing.
     private(set) var cutOff: UInt64 = 0
 
-    /// As long as nobody speaks in it, what is known of a session is known to its server.
-    private static let idleTime: UInt64 = 600_000_000_000
+    /// One that called nothing for so long is held to be over when others need its room: its client may have died.
+    private static let idleTime: UInt64 = 3_600_000_000_000
 
     /// - Parameter limit: sessions whose latest tools are known.
     init(limit: Int) { self.limit = limit }
@@ -34,8 +34,8 @@ struct ToolSequences {
         if session.isEmpty { return [] }
         var tools = [tool]
         if let index = index(session, container) {
-            let known = sessions.remove(at: index)
-            if time < Saturating.sum(known.calledAt, Self.idleTime) { tools = known.tools.suffix(2) + tools }
+            // However long ago: somebody may have taken his time to answer.
+            tools = sessions.remove(at: index).tools.suffix(2) + tools
         } else if sessions.count >= limit {
             if time < Saturating.sum(sessions.removeFirst().calledAt, Self.idleTime) { cutOff += 1 }
         }

@@ -47,6 +47,8 @@ struct KeptShare {
     private var hasHeader = false
     /// Wall clock, nanoseconds since 1970.
     private(set) var keptAt: UInt64 = 0
+    /// The same of the part that was kept longest ago.
+    private(set) var leastKeptAt = UInt64.max
     /// As whoever kept it said.
     private var origin = PostureRecord()
 
@@ -81,6 +83,7 @@ struct KeptShare {
     private mutating func add(_ part: PostureProfile, of record: PostureRecord, page: Int?) {
         let time = record.time.nanosecondsSince1970
         if time >= keptAt { (keptAt, origin) = (time, record) }
+        leastKeptAt = min(leastKeptAt, time)
         if let page {
             parts.append((page, part.writer, time, part.facts))
         } else {

@@ -56,10 +56,11 @@ extension Pipeline {
     private static let toldFacts = 2_000
 
     private func records(of profile: Profile, _ facts: [Int], isLast: Bool = false) -> [PostureRecord] {
-        var messages = facts.map(profile.message)
-        if !messages.isEmpty {
-            let tools = FactTools(profile.effects)
-            messages = messages.map(tools.adding(to:))
+        let tools = facts.isEmpty ? [] : profile.toolNames
+        var messages = facts.map { index in
+            var message = profile.message(of: index)
+            message.tools = profile.tools(of: index, among: tools)
+            return message
         }
         for kind in profile.takeOverflow() {
             if let overflow = profile.overflow[kind] { messages.append(Profile.message(kind, overflow)) }
